@@ -1,0 +1,180 @@
+use std::sync::LazyLock;
+
+use apache_avro::Schema as AvroSchema;
+use serde_avro_fast::Schema as FastSchema;
+use serde_avro_fast::schema::{LogicalType, SchemaMut};
+use sha2::Sha256;
+
+use crate::catalog::COMMITTED;
+
+/// One committed version of a record's schema, parsed.
+pub struct SchemaVersion {
+    pub id: u32,
+    pub record: &'static str,
+    pub version: u32,
+    /// The file as committed.
+    pub json: &'static str,
+    /// SHA-256 of the parsing canonical form.
+    pub fingerprint: [u8; 32],
+    pub avro: AvroSchema,
+    /// Decimals are plain bytes here: the model's money types read and write
+    /// them without a detour over another decimal type.
+    pub(crate) fast: FastSchema,
+}
+
+pub struct Registry {
+    /// In the order of their ids, which start at 1 and have no gap.
+    versions: Vec<SchemaVersion>,
+}
+
+/// The compiled-in schemas, parsed at first use.
+pub fn registry() -> &'static Registry {
+    static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::parse);
+    &REGISTRY
+}
+
+impl Registry {
+    pub fn by_id(&self, id: u32) -> Option<&SchemaVersion> {
+        let index = usize::try_from(id).ok()?.checked_sub(1)?;
+        self.versions.get(index)
+    }
+
+    /// The newest version of a record: what writers use.
+    pub fn newest(&self, record: &str) -> Option<&SchemaVersion> {
+        self.versions.iter().rfind(|v| v.record == record)
+    }
+
+    pub fn all(&self) -> &[SchemaVersion] {
+        &self.versions
+    }
+
+    #[allow(
+        clippy::expect_used,
+        reason = "the files are compiled in; a test parses each"
+    )]
+    fn parse() -> Self {
+        let versions = COMMITTED
+            .iter()
+            .map(|c| {
+                let avro = AvroSchema::parse_str(c.json).expect("a committed schema parses");
+                let fingerprint = avro.fingerprint::<Sha256>().bytes;
+                SchemaVersion {
+                    id: c.id,
+                    record: c.record,
+                    version: c.version,
+                    json: c.json,
+                    fingerprint: fingerprint.try_into().expect("SHA-256 has 32 bytes"),
+                    fast: without_decimals(c.json).expect("a committed schema parses"),
+                    avro,
+                }
+            })
+            .collect();
+        Self { versions }
+    }
+}
+
+fn without_decimals(json: &str) -> Result<FastSchema, serde_avro_fast::schema::SchemaError> {
+    let mut schema: SchemaMut = json.parse()?;
+    for node in schema.nodes_mut() {
+        if matches!(node.logical_type, Some(LogicalType::Decimal(_))) {
+            node.logical_type = None;
+        }
+    }
+    schema.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use apache_avro::schema_compatibility::SchemaCompatibility;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::checksum;
+
+    /// `golden/schemas.txt`: id, record, version, checksum of the file. Lines are only ever added.
+    const LOCKED: &str = include_str!("../golden/schemas.txt");
+
+    #[test]
+    fn ids_are_dense_and_versions_count_up() {
+        let mut last: BTreeMap<&str, u32> = BTreeMap::new();
+        for (index, v) in registry().all().iter().enumerate() {
+            assert_eq!(v.id as usize, index + 1, "{}", v.record);
+            let expected = last.get(v.record).copied().unwrap_or(0) + 1;
+            assert_eq!(v.version, expected, "{}", v.record);
+            last.insert(v.record, v.version);
+        }
+    }
+
+    #[test]
+    fn a_committed_schema_never_changes() {
+        let now: Vec<String> = registry()
+            .all()
+            .iter()
+            .map(|v| format!("{} {} v{} {}", v.id, v.record, v.version, checksum(v.json)))
+            .collect();
+        let locked: Vec<&str> = LOCKED.lines().collect();
+        assert_eq!(
+            now, locked,
+            "a committed schema changed, or a new one is not yet in golden/schemas.txt: \
+             edit no committed file, add a version, and append its line"
+        );
+    }
+
+    /// The library's check does not know decimals: each kind becomes a named
+    /// fixed type, so that another scale is another type.
+    fn comparable(json: &str) -> AvroSchema {
+        fn name_decimals(node: &mut Value, seen: &mut BTreeSet<String>) {
+            if node["logicalType"] == "decimal" {
+                let name = format!("decimal_{}_{}", node["precision"], node["scale"]);
+                *node = if seen.insert(name.clone()) {
+                    serde_json::json!({"type": "fixed", "size": 16, "name": name})
+                } else {
+                    Value::String(name)
+                };
+                return;
+            }
+            match node {
+                Value::Array(items) => items.iter_mut().for_each(|n| name_decimals(n, seen)),
+                Value::Object(map) => map.values_mut().for_each(|n| name_decimals(n, seen)),
+                _ => {}
+            }
+        }
+        let mut value = serde_json::from_str(json).unwrap();
+        name_decimals(&mut value, &mut BTreeSet::new());
+        AvroSchema::parse(&value).unwrap()
+    }
+
+    #[test]
+    fn every_version_reads_every_other() {
+        for a in registry().all() {
+            for b in registry().all().iter().filter(|b| b.record == a.record) {
+                SchemaCompatibility::can_read(&comparable(a.json), &comparable(b.json))
+                    .unwrap_or_else(|e| {
+                        panic!(
+                            "{} v{} cannot be read as v{}: {e}",
+                            a.record, a.version, b.version
+                        )
+                    });
+            }
+        }
+    }
+
+    #[test]
+    fn the_compatibility_check_catches_breaking_changes() {
+        let v1 = registry().newest("quote").unwrap().json;
+        let no_default = v1.replacen(
+            "\"fields\": [",
+            "\"fields\": [{\"name\": \"added\", \"type\": \"long\"},",
+            1,
+        );
+        let other_scale = v1.replacen("\"scale\": 8", "\"scale\": 6", 1);
+        for changed in [no_default, other_scale] {
+            assert_ne!(changed, v1);
+            let check = SchemaCompatibility::can_read(&comparable(v1), &comparable(&changed));
+            assert!(check.is_err(), "{changed}");
+        }
+    }
+}
