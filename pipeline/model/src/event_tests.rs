@@ -259,6 +259,7 @@ fn state_samples() -> (Progress, StateMark, StateBook, StatePortfolio) {
             quantity: quantity("5"),
             fee: None,
             voided: true,
+            amended: false,
         }],
         currency: "USD".into(),
     };

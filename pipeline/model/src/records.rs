@@ -311,7 +311,10 @@ pub struct LedgerFill {
     pub price: Price,
     pub quantity: Quantity,
     pub fee: Option<Price>,
+    /// A bust took it back.
     pub voided: bool,
+    /// A correction replaced what was reported first.
+    pub amended: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

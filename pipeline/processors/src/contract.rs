@@ -1,0 +1,141 @@
+//! What a processor is, and what the runtime promises it.
+
+use tapeline_model::reasons::Refusal;
+use tapeline_model::{Event, Micros, Origin};
+use tapeline_schemas::codec::{DecodeError, EncodeError};
+use tapeline_schemas::topics::Topic;
+
+/// Which partitions of an input a task reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The partition with the task's own number.
+    Keyed,
+    /// All of them.
+    Broadcast,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Input {
+    pub topic: Topic,
+    pub reach: Reach,
+}
+
+impl Input {
+    pub const fn keyed(topic: Topic) -> Self {
+        Self {
+            topic,
+            reach: Reach::Keyed,
+        }
+    }
+
+    pub const fn broadcast(topic: Topic) -> Self {
+        Self {
+            topic,
+            reach: Reach::Broadcast,
+        }
+    }
+}
+
+/// One task of a processor. The same inputs in the same order with the same
+/// `now` values give the same outputs and the same state, on any machine.
+pub trait Processor: Send {
+    fn name(&self) -> &'static str;
+
+    fn inputs(&self) -> &'static [Input];
+
+    fn outputs(&self) -> &'static [Topic];
+
+    /// Takes one record. A refused record leaves state and `out` as they were.
+    fn process(
+        &mut self,
+        origin: Origin,
+        event: &Event<'_>,
+        now: Micros,
+        out: &mut Out,
+    ) -> Result<(), Refusal>;
+
+    /// Time passed, whether or not anything was read.
+    fn tick(&mut self, _now: Micros, _out: &mut Out) {}
+
+    /// The transaction is about to be committed: what is conflated goes out now.
+    fn before_commit(&mut self, _now: Micros, _out: &mut Out) {}
+
+    /// Everything that must survive, always in the same order.
+    fn stores(&mut self) -> Vec<&mut dyn StateStore>;
+
+    /// State was restored: rebuild what is derived from it.
+    fn restored(&mut self) -> Result<(), StateError> {
+        Ok(())
+    }
+}
+
+/// What a processor emits, in order.
+#[derive(Debug, Default)]
+pub struct Out {
+    events: Vec<Event<'static>>,
+    urgent: bool,
+}
+
+impl Out {
+    pub fn emit(&mut self, event: Event<'static>) {
+        self.urgent |= event.is_urgent();
+        self.events.push(event);
+    }
+
+    /// Someone waits for what was emitted.
+    pub fn is_urgent(&self) -> bool {
+        self.urgent
+    }
+
+    pub fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// Takes what was emitted so far.
+    pub fn drain(&mut self) -> std::vec::Drain<'_, Event<'static>> {
+        self.urgent = false;
+        self.events.drain(..)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    #[error("store {store}: a key of {len} bytes cannot be read")]
+    Key { store: &'static str, len: usize },
+    #[error("store {store}: {source}")]
+    Decode {
+        store: &'static str,
+        source: DecodeError,
+    },
+    #[error("store {store}: {source}")]
+    Encode {
+        store: &'static str,
+        source: EncodeError,
+    },
+    #[error("store {store} does not fit together: {detail}")]
+    Inconsistent { store: &'static str, detail: String },
+}
+
+/// A change of state: the key, and the new value or nothing.
+pub type WriteChange<'w> = dyn FnMut(&[u8], Option<&[u8]>) + 'w;
+
+/// A store as the runtime sees it: bytes that go to the changelog and come back.
+pub trait StateStore {
+    fn name(&self) -> &'static str;
+
+    /// Hands over each key changed since the last call once, in the order in
+    /// which the keys were first changed.
+    fn drain_changes(&mut self, write: &mut WriteChange<'_>) -> Result<(), StateError>;
+
+    fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), StateError>;
+
+    fn len(&self) -> usize;
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

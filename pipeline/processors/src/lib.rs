@@ -1,0 +1,11 @@
+//! Stream processors as plain values: records in, records out. They never see
+//! Kafka, HTTP, a clock or a random source; `now` is handed to them.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod contract;
+pub mod market;
+pub mod risk;
+mod store;
+
+pub use contract::{Input, Out, Processor, Reach, StateError, StateStore};
+pub use store::{StateKey, Store};

@@ -1,0 +1,304 @@
+use tapeline_model::ids::{ExecId, OrderId};
+use tapeline_model::records::{Alert, Equity, FillKind, Outcome, Side, Verdict};
+
+use super::*;
+
+/// A risk processor with two portfolios and a limit of 100, fed record by record.
+struct Desk {
+    risk: Risk,
+    offset: u64,
+}
+
+#[derive(Default)]
+struct Said {
+    positions: Vec<Position>,
+    equity: Vec<Equity>,
+    verdicts: Vec<Verdict>,
+    alerts: Vec<Alert>,
+}
+
+fn settings() -> RiskSettings {
+    let account = |a: &str, p: &str| (AccountId::new(a), PortfolioId::new(p));
+    RiskSettings {
+        currency: "USD".into(),
+        accounts: [account("a1", "one"), account("a2", "one"), account("b", "two")].into(),
+        max_drawdown: Some("100".parse().unwrap()),
+        max_drawdown_of: [(PortfolioId::new("two"), "1000000".parse().unwrap())].into(),
+        config_hash: "hash".into(),
+    }
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self {
+            risk: Risk::new(settings()),
+            offset: 0,
+        }
+    }
+
+    fn take(&mut self, event: Event<'static>) -> Result<Said, Refusal> {
+        let origin = Origin {
+            topic: event.topic(),
+            partition: 0,
+            offset: self.offset,
+        };
+        self.offset += 1;
+        let mut out = Out::default();
+        self.risk.process(origin, &event, Micros(77), &mut out)?;
+        Ok(sort(&mut out))
+    }
+
+    fn deposit(&mut self, account: &str, portfolio: &str, amount: &str) -> Said {
+        let event = deposit(account, portfolio, amount, &format!("d{}", self.offset));
+        self.take(Event::Account(event)).unwrap()
+    }
+
+    fn buy(&mut self, account: &str, portfolio: &str, symbol: &str, quantity: &str, price: &str) -> Said {
+        let mut fill = fill(account, portfolio, symbol, quantity, price);
+        fill.exec_id = ExecId::new(format!("e{}", self.offset));
+        self.take(Event::Fill(fill)).unwrap()
+    }
+
+    fn mark(&mut self, symbol: &'static str, price: &str) -> Said {
+        let event_time = Micros(1000 + self.offset as i64);
+        self.take(mark(symbol, price, event_time)).unwrap()
+    }
+
+    fn commit(&mut self) -> Said {
+        let mut out = Out::default();
+        self.risk.before_commit(Micros(88), &mut out);
+        sort(&mut out)
+    }
+
+    fn equity_of(&mut self, portfolio: &str) -> Option<String> {
+        let live = self.risk.derived.portfolios.get(portfolio)?;
+        let cash = self.risk.portfolios.get(portfolio)?.cash_flow;
+        live.equity(cash).map(|m| m.to_string())
+    }
+
+    /// Everything a restart would find.
+    fn changelog(&mut self) -> Vec<(usize, Vec<u8>, Vec<u8>)> {
+        let mut log = Vec::new();
+        for (n, store) in self.risk.stores().into_iter().enumerate() {
+            store
+                .drain_changes(&mut |k, v| log.push((n, k.to_vec(), v.unwrap().to_vec())))
+                .unwrap();
+        }
+        log
+    }
+}
+
+fn sort(out: &mut Out) -> Said {
+    let mut said = Said::default();
+    for event in out.drain() {
+        match event {
+            Event::Position(p) => said.positions.push(p),
+            Event::Equity(e) => said.equity.push(e),
+            Event::Verdict(v) => said.verdicts.push(v),
+            Event::Alert(a) => said.alerts.push(a),
+            other => panic!("{other:?}"),
+        }
+    }
+    said
+}
+
+fn deposit(account: &str, portfolio: &str, amount: &str, id: &str) -> AccountEvent {
+    AccountEvent {
+        event_id: id.into(),
+        portfolio: PortfolioId::new(portfolio),
+        account: AccountId::new(account),
+        kind: AccountEventKind::Deposit,
+        amount: amount.parse().unwrap(),
+        currency: "USD".into(),
+        event_time: Micros(5),
+        ingest_time: Micros(5),
+        source: "test".into(),
+    }
+}
+
+fn fill(account: &str, portfolio: &str, symbol: &str, quantity: &str, price: &str) -> Fill {
+    Fill {
+        kind: FillKind::Fill,
+        exec_id: ExecId::new("e"),
+        ref_exec_id: None,
+        order_id: OrderId::new("o"),
+        portfolio: PortfolioId::new(portfolio),
+        account: AccountId::new(account),
+        symbol: Symbol::new(symbol),
+        side: Side::Buy,
+        price: price.parse().unwrap(),
+        quantity: quantity.parse().unwrap(),
+        fee: Some("0".parse().unwrap()),
+        currency: "USD".into(),
+        event_time: Micros(6),
+        ingest_time: Micros(6),
+        source: "test".into(),
+    }
+}
+
+fn mark(symbol: &'static str, price: &str, event_time: Micros) -> Event<'static> {
+    let price: Price = price.parse().unwrap();
+    Event::Mark(Mark {
+        symbol: symbol.into(),
+        price,
+        bid_price: price,
+        ask_price: price,
+        quotes: 1,
+        event_time,
+        ingest_time: event_time,
+        source: "market".into(),
+    })
+}
+
+#[test]
+fn a_drawdown_beyond_the_limit_is_told_once_with_its_cause() {
+    let mut desk = Desk::new();
+    desk.deposit("a1", "one", "1000");
+    desk.mark("S", "10");
+    desk.buy("a1", "one", "S", "50", "10");
+    assert!(desk.mark("S", "11").alerts.is_empty(), "a profit");
+    // High is 1000 + 50; at 8.9 equity is 945, at 8.99 it is 949.5
+    assert!(desk.mark("S", "9").alerts.is_empty(), "exactly at the limit");
+    let said = desk.mark("S", "8.99");
+    assert_eq!(said.alerts.len(), 1);
+    assert_eq!(
+        said.alerts[0].message,
+        "one is 100.5 USD below its high, beyond its limit of 100 USD"
+    );
+    let verdict = &said.verdicts[0];
+    assert_eq!(verdict.outcome, Outcome::Breach);
+    assert_eq!(verdict.reason, "DRAWDOWN_BREACHED");
+    assert_eq!(verdict.distance.to_string(), "-0.5");
+    assert_eq!(verdict.config_hash, "hash");
+    assert_eq!((verdict.cause_topic.as_str(), verdict.cause_offset), ("market.marks", 5));
+    assert!(desk.mark("S", "5").alerts.is_empty(), "told already");
+    let said = desk.mark("S", "10");
+    assert_eq!(said.verdicts[0].reason, "DRAWDOWN_RECOVERED");
+    assert_eq!(desk.mark("S", "5").alerts.len(), 1, "a new breach is told anew");
+}
+
+#[test]
+fn the_limit_is_the_portfolios_own_and_spans_its_accounts() {
+    let mut desk = Desk::new();
+    desk.deposit("a1", "one", "1000");
+    desk.deposit("b", "two", "1000");
+    desk.mark("S", "10");
+    desk.buy("a1", "one", "S", "6", "10");
+    desk.buy("a2", "one", "S", "6", "10");
+    desk.buy("b", "two", "S", "50", "10");
+    let said = desk.mark("S", "1");
+    // 12 × 9 = 108 lost over both accounts of `one`; `two` may lose a million
+    let subjects: Vec<&str> = said.alerts.iter().map(|a| a.subject.as_str()).collect();
+    assert_eq!(subjects, ["one"]);
+}
+
+#[test]
+fn a_missing_price_makes_equity_missing_not_zero() {
+    let mut desk = Desk::new();
+    desk.deposit("a1", "one", "1000");
+    let said = desk.buy("a1", "one", "S", "50", "10");
+    assert_eq!(said.positions[0].unrealised, None);
+    assert_eq!(desk.equity_of("one"), None);
+    let equity = desk.commit().equity.pop().unwrap();
+    assert_eq!((equity.equity, equity.drawdown, equity.missing_prices), (None, None, 1));
+    desk.mark("S", "9");
+    assert_eq!(desk.equity_of("one").as_deref(), Some("950"));
+}
+
+#[test]
+fn deposits_and_withdrawals_are_no_profit_and_no_drawdown() {
+    let mut desk = Desk::new();
+    desk.deposit("a1", "one", "1000");
+    assert!(desk.deposit("a1", "one", "-900").alerts.is_empty());
+    desk.deposit("a1", "one", "5000");
+    let equity = desk.commit().equity.pop().unwrap();
+    assert_eq!(equity.equity.unwrap().to_string(), "5100");
+    assert_eq!(equity.drawdown.unwrap().to_string(), "0");
+}
+
+#[test]
+fn a_repeated_report_changes_nothing() {
+    let mut desk = Desk::new();
+    let event = deposit("a1", "one", "1000", "d");
+    desk.take(Event::Account(event.clone())).unwrap();
+    desk.take(Event::Account(event)).unwrap();
+    let buy = fill("a1", "one", "S", "1", "10");
+    assert_eq!(desk.take(Event::Fill(buy.clone())).unwrap().positions.len(), 1);
+    assert!(desk.take(Event::Fill(buy)).unwrap().positions.is_empty());
+    desk.mark("S", "11");
+    assert_eq!(desk.equity_of("one").as_deref(), Some("1001"));
+}
+
+#[test]
+fn equity_is_conflated_to_one_record_a_portfolio_and_commit() {
+    let mut desk = Desk::new();
+    desk.deposit("b", "two", "10");
+    desk.deposit("a1", "one", "10");
+    desk.deposit("a1", "one", "10");
+    let names: Vec<String> = desk.commit().equity.iter().map(|e| e.portfolio.to_string()).collect();
+    assert_eq!(names, ["one", "two"]);
+    assert!(desk.commit().equity.is_empty());
+}
+
+#[test]
+fn strangers_are_refused_by_name() {
+    let mut desk = Desk::new();
+    let mut reason = |event| desk.take(event).err().map(|r| (r.reason, r.message));
+    let (code, message) = reason(Event::Fill(fill("nobody", "one", "S", "1", "1"))).unwrap();
+    assert_eq!(code, Reason::UnknownAccount);
+    assert_eq!(message, "account nobody is unknown: add it under [[accounts]]");
+    let (code, _) = reason(Event::Fill(fill("a1", "two", "S", "1", "1"))).unwrap();
+    assert_eq!(code, Reason::WrongPortfolio);
+    let mut euro = deposit("a1", "one", "1", "d");
+    euro.currency = "EUR".into();
+    assert_eq!(reason(Event::Account(euro)).unwrap().0, Reason::WrongCurrency);
+    let mut ancient = fill("a1", "one", "S", "1", "1");
+    ancient.event_time = Micros(-5);
+    assert_eq!(reason(Event::Fill(ancient)).unwrap().0, Reason::BadTime);
+}
+
+#[test]
+fn restored_state_goes_on_as_if_nothing_had_happened() {
+    let script = |desk: &mut Desk| {
+        desk.deposit("a1", "one", "1000");
+        desk.deposit("b", "two", "500");
+        desk.mark("S", "10");
+        desk.buy("a1", "one", "S", "50", "10");
+        desk.buy("b", "two", "T", "5", "7");
+        desk.mark("S", "12");
+    };
+    let mut original = Desk::new();
+    script(&mut original);
+    let log = original.changelog();
+
+    let mut restored = Desk::new();
+    for (n, key, value) in &log {
+        restored.risk.stores()[*n].restore(key, Some(value)).unwrap();
+    }
+    restored.risk.restored().unwrap();
+    restored.offset = original.offset;
+    assert_eq!(restored.risk.derived.values, original.risk.derived.values);
+    assert_eq!(restored.risk.derived.holders, original.risk.derived.holders);
+
+    for desk in [&mut original, &mut restored] {
+        desk.commit();
+        desk.changelog();
+    }
+    for price in ["9", "9.9", "3"] {
+        let (a, b) = (original.mark("S", price), restored.mark("S", price));
+        assert_eq!(a.alerts, b.alerts);
+        assert_eq!(a.verdicts, b.verdicts);
+        assert_eq!(original.changelog(), restored.changelog());
+    }
+}
+
+#[test]
+fn a_late_mark_does_not_move_the_price_back() {
+    let mut desk = Desk::new();
+    desk.deposit("a1", "one", "1000");
+    desk.mark("S", "10");
+    desk.buy("a1", "one", "S", "10", "10");
+    desk.mark("S", "12");
+    desk.take(mark("S", "1", Micros(3))).unwrap();
+    assert_eq!(desk.equity_of("one").as_deref(), Some("1020"));
+}
