@@ -1,0 +1,266 @@
+//! One task, without any I/O: what it has read, what it will write, its state.
+
+use std::collections::BTreeMap;
+
+use tapeline_model::ids::output_id;
+use tapeline_model::reasons::Refusal;
+use tapeline_model::records::{DeadLetter, InputOffset, Progress};
+use tapeline_model::{Event, Micros, Origin};
+use tapeline_processors::{Out, Processor, StateError};
+use tapeline_schemas::codec::{self, EncodeError};
+use tapeline_schemas::topics::Topic;
+
+use crate::changelog::{self, Entry};
+
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    #[error(
+        "the changelog holds a key this release does not know ({len} bytes, store {store:?}): was it written by a newer one?"
+    )]
+    UnknownKey { store: String, len: usize },
+    #[error("the progress record cannot be read: {0}")]
+    Progress(codec::DecodeError),
+    #[error("the progress record names {0:?}, which is no topic of this release")]
+    UnknownTopic(String),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+}
+
+/// A record that was refused, as it was read.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused<'a> {
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+}
+
+/// One record of a transaction.
+#[derive(Debug)]
+pub enum Write<'a> {
+    Output {
+        topic: Topic,
+        key: &'a str,
+        value: &'a [u8],
+    },
+    /// To the changelog, in the task's own partition.
+    State {
+        key: &'a [u8],
+        value: Option<&'a [u8]>,
+    },
+}
+
+pub struct Task {
+    processor: Box<dyn Processor>,
+    out: Out,
+    /// The next offset of each input partition.
+    next: BTreeMap<(Topic, u32), u64>,
+    transactions: i64,
+    /// Records taken since the last commit.
+    taken: usize,
+}
+
+impl Task {
+    pub fn new(processor: Box<dyn Processor>) -> Self {
+        Self {
+            processor,
+            out: Out::default(),
+            next: BTreeMap::new(),
+            transactions: 0,
+            taken: 0,
+        }
+    }
+
+    /// Takes one record of the changelog.
+    pub fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), TaskError> {
+        match changelog::parse_key(key) {
+            Some(Entry::Progress) => self.restore_progress(value.unwrap_or_default()),
+            Some(Entry::State { store, key }) => {
+                for candidate in self.processor.stores() {
+                    if candidate.name().as_bytes() == store {
+                        return Ok(candidate.restore(key, value)?);
+                    }
+                }
+                Err(unknown_key(store, key.len()))
+            }
+            None => Err(unknown_key(&[], key.len())),
+        }
+    }
+
+    fn restore_progress(&mut self, value: &[u8]) -> Result<(), TaskError> {
+        let progress: Progress = codec::decode(value).map_err(TaskError::Progress)?;
+        self.transactions = progress.transactions;
+        self.next.clear();
+        for input in progress.inputs {
+            let Some(topic) = Topic::from_name(&input.topic) else {
+                return Err(TaskError::UnknownTopic(input.topic));
+            };
+            let place = (topic, input.partition as u32);
+            self.next.insert(place, input.next_offset as u64);
+        }
+        Ok(())
+    }
+
+    /// The changelog is read to its end.
+    pub fn restored(&mut self) -> Result<(), TaskError> {
+        Ok(self.processor.restored()?)
+    }
+
+    pub fn next_offset(&self, topic: Topic, partition: u32) -> Option<u64> {
+        self.next.get(&(topic, partition)).copied()
+    }
+
+    pub fn progress(&self) -> impl Iterator<Item = (Topic, u32, u64)> {
+        self.next
+            .iter()
+            .map(|((topic, partition), next)| (*topic, *partition, *next))
+    }
+
+    /// Takes one record; a refused one goes to the dead letters. Returns its
+    /// event time, or why it was refused.
+    pub fn take(
+        &mut self,
+        origin: Origin,
+        record: Refused<'_>,
+        now: Micros,
+    ) -> Result<Micros, Refusal> {
+        let next = self
+            .next
+            .entry((origin.topic, origin.partition))
+            .or_default();
+        *next = (origin.offset + 1).max(*next);
+        self.taken += 1;
+        let result = Event::decode(origin.topic, record.value).and_then(|event| {
+            self.processor.process(origin, &event, now, &mut self.out)?;
+            Ok(event.event_time())
+        });
+        if let Err(refusal) = &result {
+            let letter = dead_letter(self.processor.name(), origin, record, refusal, now);
+            self.out.emit(Event::DeadLetter(letter));
+        }
+        result
+    }
+
+    pub fn tick(&mut self, now: Micros) {
+        self.processor.tick(now, &mut self.out);
+    }
+
+    pub fn taken(&self) -> usize {
+        self.taken
+    }
+
+    pub fn is_urgent(&self) -> bool {
+        self.out.is_urgent()
+    }
+
+    /// There is something to commit.
+    pub fn is_dirty(&self) -> bool {
+        self.taken > 0 || !self.out.is_empty()
+    }
+
+    pub fn state_entries(&mut self) -> usize {
+        self.processor
+            .stores()
+            .iter()
+            .map(|store| store.len())
+            .sum()
+    }
+
+    /// Hands over everything the transaction holds: outputs, changed state, and
+    /// the progress last. Returns how many outputs there were.
+    pub fn seal<E: From<TaskError>>(
+        &mut self,
+        now: Micros,
+        mut write: impl FnMut(Write<'_>) -> Result<(), E>,
+    ) -> Result<usize, E> {
+        self.processor.before_commit(now, &mut self.out);
+        let outputs = self.out.len();
+        let mut value = Vec::with_capacity(256);
+        for mut event in self.out.drain() {
+            event.set_ingest_time(now);
+            event.encode(&mut value).map_err(TaskError::from)?;
+            write(Write::Output {
+                topic: event.topic(),
+                key: event.key(),
+                value: &value,
+            })?;
+        }
+        self.seal_state(&mut write)?;
+        self.transactions += 1;
+        codec::encode(&self.progress_record(), &mut value).map_err(TaskError::from)?;
+        write(Write::State {
+            key: changelog::PROGRESS,
+            value: Some(&value),
+        })?;
+        self.taken = 0;
+        Ok(outputs)
+    }
+
+    fn seal_state<E: From<TaskError>>(
+        &mut self,
+        write: &mut impl FnMut(Write<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut full_key = Vec::new();
+        let mut result = Ok(());
+        for store in self.processor.stores() {
+            let name = store.name();
+            let drained = store.drain_changes(&mut |key, value| {
+                if result.is_ok() {
+                    changelog::state_key(name, key, &mut full_key);
+                    result = write(Write::State {
+                        key: &full_key,
+                        value,
+                    });
+                }
+            });
+            drained.map_err(TaskError::from)?;
+        }
+        result
+    }
+
+    fn progress_record(&self) -> Progress {
+        let inputs = self.progress().map(|(topic, partition, next)| InputOffset {
+            topic: topic.name().to_owned(),
+            partition: partition as i32,
+            next_offset: next as i64,
+        });
+        Progress {
+            inputs: inputs.collect(),
+            transactions: self.transactions,
+        }
+    }
+}
+
+fn unknown_key(store: &[u8], len: usize) -> TaskError {
+    TaskError::UnknownKey {
+        store: String::from_utf8_lossy(store).into_owned(),
+        len,
+    }
+}
+
+fn dead_letter(
+    consumer: &str,
+    origin: Origin,
+    record: Refused<'_>,
+    refusal: &Refusal,
+    now: Micros,
+) -> DeadLetter {
+    let topic = origin.topic.name();
+    DeadLetter {
+        letter_id: output_id(topic, origin.partition, origin.offset, consumer, 0),
+        topic: topic.to_owned(),
+        partition: origin.partition as i32,
+        offset: origin.offset as i64,
+        key: record.key.map(<[u8]>::to_vec),
+        value: record.value.map(<[u8]>::to_vec),
+        reason: refusal.reason.code().to_owned(),
+        message: refusal.message.clone(),
+        event_time: now,
+        ingest_time: now,
+        source: consumer.to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[path = "task_tests.rs"]
+mod tests;
