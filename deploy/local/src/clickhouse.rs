@@ -1,0 +1,95 @@
+//! The engine's process, from the parent's side.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::child::{ChildProcess, ChildSpec};
+use crate::error::StackError;
+use crate::front::{ClickHouseOptions, FrontUser, write_options};
+use crate::kafka::wait_ready;
+
+const READY_LIMIT: Duration = Duration::from_mins(1);
+
+/// What the front bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreLimits {
+    /// Queries running at once; more wait for their turn.
+    pub max_queries: usize,
+    /// How long they wait before error 202.
+    pub max_wait: Duration,
+    /// The largest request body, unpacked.
+    pub max_body_mb: usize,
+}
+
+impl Default for StoreLimits {
+    fn default() -> Self {
+        Self {
+            max_queries: 16,
+            max_wait: Duration::from_secs(30),
+            max_body_mb: 256,
+        }
+    }
+}
+
+pub(crate) struct StoreOptions<'a> {
+    pub(crate) library: PathBuf,
+    pub(crate) binary: &'a Path,
+    /// `<data>/clickhouse`, `<data>/logs` and `<data>/run` are used.
+    pub(crate) data: &'a Path,
+    pub(crate) port: u16,
+    pub(crate) users: Vec<FrontUser>,
+    pub(crate) limits: StoreLimits,
+    pub(crate) grace: Duration,
+}
+
+/// Starts the engine behind its HTTP front and waits until it answers.
+pub(crate) fn start(options: StoreOptions<'_>) -> Result<ChildProcess, StackError> {
+    let run_dir = options.data.join("run");
+    let data = options.data.join("clickhouse");
+    std::fs::create_dir_all(&data).map_err(StackError::io("cannot create", &data))?;
+    let file = run_dir.join("clickhouse.json");
+    let child_options = ClickHouseOptions {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)),
+        data,
+        library: options.library,
+        users: options.users,
+        max_queries: options.limits.max_queries,
+        max_wait_ms: options.limits.max_wait.as_millis() as u64,
+        max_body_mb: options.limits.max_body_mb,
+    };
+    write_options(&file, &child_options).map_err(StackError::io("cannot write", &file))?;
+    let log = options.data.join("logs/clickhouse.log");
+    let mut child = ChildProcess::start(&ChildSpec {
+        name: "clickhouse",
+        binary: options.binary,
+        command: vec![
+            options.binary.into(),
+            "local".into(),
+            "clickhouse".into(),
+            "--options".into(),
+            file.into(),
+        ],
+        output: log.clone(),
+        log,
+        run_dir: &run_dir,
+        grace: options.grace,
+    })?;
+    wait_ready(&mut child, READY_LIMIT, || answers(options.port))?;
+    Ok(child)
+}
+
+/// Whether `/ping` answers `Ok.`
+fn answers(port: u16) -> bool {
+    let ask = || -> std::io::Result<bool> {
+        let address = (Ipv4Addr::LOCALHOST, port).into();
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_millis(500))?;
+        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        stream.write_all(b"GET /ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        let mut response = String::new();
+        stream.take(4096).read_to_string(&mut response)?;
+        Ok(response.starts_with("HTTP/1.1 200") && response.ends_with("Ok.\n"))
+    };
+    ask().unwrap_or(false)
+}

@@ -1,0 +1,291 @@
+//! Bodies: spooling, decoding what comes in, encoding what goes out.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use super::exception::Exception;
+
+/// Bodies up to this size stay in memory.
+const IN_MEMORY: usize = 4 * 1024 * 1024;
+
+/// A request body, in memory or in a file without a name.
+pub(super) struct Spool<'a> {
+    dir: &'a Path,
+    limit: usize,
+    length: usize,
+    memory: Vec<u8>,
+    file: Option<File>,
+}
+
+impl<'a> Spool<'a> {
+    pub(super) fn new(dir: &'a Path, limit: usize) -> Self {
+        Self {
+            dir,
+            limit,
+            length: 0,
+            memory: Vec::new(),
+            file: None,
+        }
+    }
+
+    pub(super) fn write(&mut self, data: &[u8]) -> Result<(), Exception> {
+        if self.length + data.len() > self.limit {
+            return Err(too_large(self.limit));
+        }
+        self.length += data.len();
+        if self.file.is_none() && self.memory.len() + data.len() > IN_MEMORY {
+            let mut file = tempfile::tempfile_in(self.dir).map_err(|error| spool_failed(&error))?;
+            file.write_all(&self.memory)
+                .map_err(|error| spool_failed(&error))?;
+            self.memory = Vec::new();
+            self.file = Some(file);
+        }
+        let Some(file) = &mut self.file else {
+            self.memory.extend_from_slice(data);
+            return Ok(());
+        };
+        file.write_all(data).map_err(|error| spool_failed(&error))
+    }
+
+    pub(super) fn finish(self) -> Result<Body, Exception> {
+        match self.file {
+            None => Ok(Body::Memory(self.memory)),
+            Some(mut file) => {
+                file.seek(SeekFrom::Start(0))
+                    .map_err(|error| spool_failed(&error))?;
+                Ok(Body::File(file, self.length))
+            }
+        }
+    }
+}
+
+/// A whole body.
+pub(super) enum Body {
+    Memory(Vec<u8>),
+    File(File, usize),
+}
+
+impl Body {
+    pub(super) fn into_bytes(self) -> Result<Vec<u8>, Exception> {
+        match self {
+            Self::Memory(bytes) => Ok(bytes),
+            Self::File(mut file, length) => {
+                let mut bytes = Vec::with_capacity(length);
+                file.read_to_end(&mut bytes)
+                    .map_err(|error| spool_failed(&error))?;
+                Ok(bytes)
+            }
+        }
+    }
+
+    /// A file the engine can open by its descriptor.
+    pub(super) fn into_file(self) -> Result<File, Exception> {
+        match self {
+            Self::File(file, _) => Ok(file),
+            Self::Memory(bytes) => memory_file(&bytes),
+        }
+    }
+}
+
+/// A file that exists in memory only, holding `bytes`.
+pub(super) fn memory_file(bytes: &[u8]) -> Result<File, Exception> {
+    let fd: OwnedFd = rustix::fs::memfd_create("insert", rustix::fs::MemfdFlags::CLOEXEC)
+        .map_err(|error| spool_failed(&error.into()))?;
+    let mut file = File::from(fd);
+    file.write_all(bytes)
+        .map_err(|error| spool_failed(&error))?;
+    Ok(file)
+}
+
+fn too_large(limit: usize) -> Exception {
+    Exception::new(
+        229,
+        "QUERY_IS_TOO_LARGE",
+        &format!(
+            "the request body is larger than {} MiB; send smaller batches",
+            limit / (1024 * 1024)
+        ),
+    )
+}
+
+fn spool_failed(error: &std::io::Error) -> Exception {
+    Exception::new(
+        75,
+        "CANNOT_WRITE_TO_FILE_DESCRIPTOR",
+        &format!("cannot keep the request body: {error}; is the disk full?"),
+    )
+}
+
+/// Undoes `Content-Encoding` and `decompress=1`.
+pub(super) fn decode(
+    body: Body,
+    encoding: &str,
+    frames: bool,
+    limit: usize,
+) -> Result<Body, Exception> {
+    let encoding = encoding.trim().to_ascii_lowercase();
+    let body = match encoding.as_str() {
+        "" | "identity" => body,
+        name => {
+            let mut plain = Vec::new();
+            undo(name, &body.into_bytes()?, limit, &mut plain)?;
+            Body::Memory(plain)
+        }
+    };
+    if !frames {
+        return Ok(body);
+    }
+    Ok(Body::Memory(super::frames::decompress(
+        &body.into_bytes()?,
+        limit,
+    )?))
+}
+
+fn undo(encoding: &str, data: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), Exception> {
+    match encoding {
+        "gzip" | "x-gzip" => read_all(flate2::read::MultiGzDecoder::new(data), limit, out),
+        "deflate" => read_all(flate2::read::ZlibDecoder::new(data), limit, out),
+        "lz4" => read_all(lz4_flex::frame::FrameDecoder::new(data), limit, out),
+        "zstd" => unzstd(data, limit, out),
+        other => Err(Exception::unsupported(&format!(
+            "Content-Encoding {other} is not supported; use gzip, deflate, lz4 or zstd"
+        ))),
+    }
+}
+
+/// Appends what a zstd stream holds, up to `limit` bytes in `out`.
+pub(super) fn unzstd(data: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), Exception> {
+    let mut rest = data;
+    while !rest.is_empty() {
+        let mut source = rest;
+        let decoder = ruzstd::decoding::StreamingDecoder::new(&mut source)
+            .map_err(|error| undecodable(&error.to_string()))?;
+        read_all(decoder, limit, out)?;
+        rest = source;
+    }
+    Ok(())
+}
+
+fn read_all(source: impl Read, limit: usize, out: &mut Vec<u8>) -> Result<(), Exception> {
+    let room = limit.saturating_sub(out.len()) as u64;
+    let read = source
+        .take(room + 1)
+        .read_to_end(out)
+        .map_err(|error| undecodable(&error.to_string()))?;
+    if read as u64 > room {
+        return Err(too_large(limit));
+    }
+    Ok(())
+}
+
+fn undecodable(reason: &str) -> Exception {
+    Exception::new(
+        271,
+        "CANNOT_DECOMPRESS",
+        &format!("Cannot decompress the request body: {reason}"),
+    )
+}
+
+/// The encodings a response can have, in the real server's order of preference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Lz4,
+    Gzip,
+    Deflate,
+}
+
+impl Encoding {
+    pub(super) fn choose(accepted: &str) -> Option<Self> {
+        let has = |name: &str| {
+            accepted
+                .split(',')
+                .filter_map(|item| item.split(';').next())
+                .any(|item| item.trim().eq_ignore_ascii_case(name))
+        };
+        [
+            (Self::Lz4, "lz4"),
+            (Self::Gzip, "gzip"),
+            (Self::Deflate, "deflate"),
+        ]
+        .into_iter()
+        .find_map(|(encoding, name)| has(name).then_some(encoding))
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Lz4 => "lz4",
+            Self::Gzip => "gzip",
+            Self::Deflate => "deflate",
+        }
+    }
+
+    pub(super) fn apply(self, data: &[u8]) -> Result<Vec<u8>, Exception> {
+        let level = flate2::Compression::fast();
+        let encoded = match self {
+            Self::Gzip => {
+                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
+                encoder.write_all(data).and_then(|()| encoder.finish())
+            }
+            Self::Deflate => {
+                let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), level);
+                encoder.write_all(data).and_then(|()| encoder.finish())
+            }
+            Self::Lz4 => {
+                let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
+                encoder
+                    .write_all(data)
+                    .and_then(|()| encoder.finish().map_err(std::io::Error::other))
+            }
+        };
+        encoded
+            .map_err(|error| Exception::internal(&format!("cannot compress the response: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_encoding_comes_back() {
+        let data = b"some text, some text, some text".repeat(100);
+        for encoding in [Encoding::Lz4, Encoding::Gzip, Encoding::Deflate] {
+            let packed = Body::Memory(encoding.apply(&data).unwrap());
+            let plain = decode(packed, encoding.name(), false, data.len()).unwrap();
+            assert_eq!(plain.into_bytes().unwrap(), data, "{}", encoding.name());
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_refused_before_it_is_unpacked() {
+        let packed = Encoding::Gzip.apply(&vec![0; 1 << 20]).unwrap();
+        let refused = decode(Body::Memory(packed), "gzip", false, 1000);
+        assert_eq!(refused.err().unwrap().code, 229);
+    }
+
+    #[test]
+    fn large_bodies_go_to_a_file_and_too_large_ones_nowhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut spool = Spool::new(dir.path(), 2 * IN_MEMORY);
+        spool.write(&vec![1; IN_MEMORY]).unwrap();
+        spool.write(b"tail").unwrap();
+        assert_eq!(spool.write(&vec![2; IN_MEMORY]).unwrap_err().code, 229);
+        let body = spool.finish().unwrap();
+        assert!(matches!(body, Body::File(_, length) if length == IN_MEMORY + 4));
+        assert_eq!(
+            std::fs::read_dir(dir.path()).unwrap().count(),
+            0,
+            "the file has no name"
+        );
+        assert!(body.into_bytes().unwrap().ends_with(b"tail"));
+    }
+
+    #[test]
+    fn the_preferred_encoding_wins() {
+        assert_eq!(Encoding::choose("gzip, deflate, lz4"), Some(Encoding::Lz4));
+        assert_eq!(Encoding::choose("br, GZIP;q=0.5"), Some(Encoding::Gzip));
+        assert_eq!(Encoding::choose("br"), None);
+    }
+}

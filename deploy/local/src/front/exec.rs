@@ -1,0 +1,376 @@
+//! Running one request on the engine: a fresh connection, its settings, one statement.
+
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::encoding::{Body, decode, memory_file};
+use super::exception::Exception;
+use super::insert::{Column, Insert, InsertHeader, rewrite};
+use super::policy::{FrontUser, READER_LIMITS, Role, check, check_reader_setting};
+use super::request::Request;
+use super::sql::{Statement, quote_name, quote_text};
+use super::{frames, kill, multipart};
+use crate::engine::{Answer, Connection, Counters, Engine};
+
+/// A result is held in memory until it is sent; a larger one is an error (LIMIT, or several
+/// queries, help). The URL can raise it.
+const MAX_RESULT_BYTES: u64 = 1024 * 1024 * 1024;
+/// A statement without data: as long as the real server takes by default, times sixteen.
+const MAX_SQL: usize = 4 * 1024 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) data: Bytes,
+    /// The format of the rows, if there are any.
+    pub(super) format: Option<String>,
+    pub(super) counters: Counters,
+}
+
+/// Shared with the connection's task, which may be dropped when its client leaves.
+#[derive(Debug, Default)]
+pub(super) struct Fate {
+    /// The client has gone: do not start.
+    pub(super) abandoned: AtomicBool,
+    /// A query that only reads is running: it may be killed.
+    pub(super) reading: AtomicBool,
+}
+
+pub(super) struct Limits {
+    pub(super) body: usize,
+}
+
+pub(super) fn execute(
+    engine: &Engine,
+    user: &FrontUser,
+    mut request: Request,
+    body: Body,
+    limits: &Limits,
+    fate: &Fate,
+) -> Result<Reply, Exception> {
+    let started = Instant::now();
+    let body = decode(
+        body,
+        &request.content_encoding,
+        request.decompress,
+        limits.body,
+    )?;
+    let body = match request.form.take() {
+        None => body,
+        Some(content_type) => {
+            request.add_form(multipart::fields(&content_type, &body.into_bytes()?)?)?;
+            Body::Memory(Vec::new())
+        }
+    };
+    let work = Work::plan(&request, body)?;
+    check(user, work.statement())?;
+    if fate.abandoned.load(Ordering::SeqCst) {
+        return Err(Exception::new(
+            394,
+            "QUERY_WAS_CANCELLED",
+            "the client has gone",
+        ));
+    }
+    fate.reading
+        .store(work.statement().answers(), Ordering::SeqCst);
+
+    let mut connection = engine
+        .connect()
+        .map_err(|error| Exception::internal(&error.to_string()))?;
+    prepare(&mut connection, user, &request, &work)?;
+    let default_format = request.default_format.as_deref().unwrap_or("TabSeparated");
+    let (answer, format) = work.run(&mut connection, default_format, !request.params.is_empty())?;
+    let data = if request.compress {
+        frames::compress(&answer.data).into()
+    } else {
+        answer.data
+    };
+    let mut counters = answer.counters;
+    counters.elapsed_seconds = started.elapsed().as_secs_f64();
+    Ok(Reply {
+        data,
+        format,
+        counters,
+    })
+}
+
+/// What a request asks for.
+enum Work {
+    Query(Statement, Vec<u8>),
+    Insert {
+        /// The head only, for the rights.
+        statement: Statement,
+        header: InsertHeader,
+        data: Body,
+    },
+}
+
+impl Work {
+    /// The query is the URL's `query`, a line break and the body.
+    fn plan(request: &Request, body: Body) -> Result<Self, Exception> {
+        let mut sql = request.query.clone().into_bytes();
+        if !sql.is_empty() {
+            sql.push(b'\n');
+            if let Insert::Data(header) = Insert::read(&sql)? {
+                return Self::insert_split(header, sql, body);
+            }
+        }
+        sql.extend_from_slice(&body.into_bytes()?);
+        match Insert::read(&sql)? {
+            Insert::Data(header) => Self::insert_split(header, sql, Body::Memory(Vec::new())),
+            Insert::Unfinished(_) | Insert::None => {
+                if sql.len() > MAX_SQL {
+                    return Err(Exception::syntax(
+                        "Max query size exceeded (4 MiB of SQL without data)",
+                    ));
+                }
+                let statement = Statement::read(&sql)?;
+                sql.truncate(statement.end);
+                Ok(Self::Query(statement, sql))
+            }
+        }
+    }
+
+    /// The data is what follows the head, and then the body.
+    fn insert_split(header: InsertHeader, sql: Vec<u8>, body: Body) -> Result<Self, Exception> {
+        let (head, first) = sql.split_at(header.data_at.min(sql.len()));
+        let statement = Statement::read(head)?;
+        let data = if first.is_empty() {
+            body
+        } else {
+            let mut data = first.to_vec();
+            data.extend_from_slice(&body.into_bytes()?);
+            Body::Memory(data)
+        };
+        Ok(Self::Insert {
+            statement,
+            header,
+            data,
+        })
+    }
+
+    fn statement(&self) -> &Statement {
+        match self {
+            Self::Query(statement, _) | Self::Insert { statement, .. } => statement,
+        }
+    }
+
+    fn run(
+        self,
+        connection: &mut Connection,
+        default_format: &str,
+        parameters: bool,
+    ) -> Result<(Answer, Option<String>), Exception> {
+        match self {
+            Self::Query(statement, sql) => {
+                let sql = if statement.keyword == "KILL" {
+                    kill::by_our_ids(&statement, &sql)
+                } else {
+                    sql
+                };
+                let answer = run_sql(connection, &sql, default_format)?;
+                let format = statement.answers().then(|| {
+                    statement
+                        .format
+                        .unwrap_or_else(|| default_format.to_owned())
+                });
+                Ok((answer, format))
+            }
+            Self::Insert { header, data, .. } => {
+                insert(connection, &header, data, default_format, parameters)
+                    .map(|answer| (answer, None))
+            }
+        }
+    }
+}
+
+fn run_sql(connection: &mut Connection, sql: &[u8], format: &str) -> Result<Answer, Exception> {
+    connection
+        .query(sql, format)
+        .map_err(|error| Exception::from_engine(&error))
+}
+
+fn insert(
+    connection: &mut Connection,
+    header: &InsertHeader,
+    data: Body,
+    default_format: &str,
+    parameters: bool,
+) -> Result<Answer, Exception> {
+    let format = header.format.as_deref().unwrap_or(default_format);
+    if format == "Values" {
+        let bytes = data.into_bytes()?;
+        // Query parameters in VALUES need the engine's own parser.
+        if parameters && bytes.contains(&b'{') {
+            return insert_inline(connection, header, &bytes);
+        }
+        return insert_file(connection, header, format, &memory_file(&bytes)?);
+    }
+    insert_file(connection, header, format, &data.into_file()?)
+}
+
+fn insert_file(
+    connection: &mut Connection,
+    header: &InsertHeader,
+    format: &str,
+    file: &std::fs::File,
+) -> Result<Answer, Exception> {
+    if file.metadata().is_ok_and(|found| found.len() == 0) {
+        // Self-describing formats cannot be empty, an INSERT can. The table must exist.
+        describe(connection, &header.table)?;
+        return Ok(Answer {
+            data: Bytes::new(),
+            counters: Counters::default(),
+        });
+    }
+    let table = describe(connection, &header.table)?;
+    let sql = rewrite(header, &table, format, file.as_raw_fd())?;
+    let mut answer = run_sql(connection, sql.as_bytes(), "Null")?;
+    // As the real server counts it: what an INSERT reads is what it was sent.
+    answer.counters.rows_read = answer.counters.rows_written;
+    answer.counters.bytes_read = answer.counters.bytes_written;
+    answer.data = Bytes::new();
+    Ok(answer)
+}
+
+fn insert_inline(
+    connection: &mut Connection,
+    header: &InsertHeader,
+    values: &[u8],
+) -> Result<Answer, Exception> {
+    let columns = header.columns.as_ref().map_or(String::new(), |names| {
+        let names: Vec<String> = names.iter().map(|name| quote_name(name)).collect();
+        format!(" ({})", names.join(", "))
+    });
+    let settings = header
+        .settings
+        .as_ref()
+        .map_or(String::new(), |text| format!(" SETTINGS {text}"));
+    let mut sql = format!("INSERT INTO {}{columns}{settings} VALUES ", header.table).into_bytes();
+    sql.extend_from_slice(values);
+    let statement = Statement::read(&sql)?;
+    run_sql(connection, &sql[..statement.end], "Null")
+}
+
+/// The columns of a table: name, type, kind of default, default.
+fn describe(connection: &mut Connection, table: &str) -> Result<Vec<Column>, Exception> {
+    let sql = format!("DESCRIBE TABLE {table} SETTINGS describe_compact_output = 0");
+    let answer = run_sql(connection, sql.as_bytes(), "JSONCompactEachRow")?;
+    serde_json::Deserializer::from_slice(&answer.data)
+        .into_iter::<Vec<String>>()
+        .map(|row| match row {
+            Ok(row) if row.len() >= 4 => Ok(Column {
+                name: row[0].clone(),
+                kind: row[1].clone(),
+                default_kind: row[2].clone(),
+                default: row[3].clone(),
+            }),
+            _ => Err(Exception::internal("DESCRIBE answered in an unknown shape")),
+        })
+        .collect()
+}
+
+/// Settings, parameters, the current database and, last, the rights.
+fn prepare(
+    connection: &mut Connection,
+    user: &FrontUser,
+    request: &Request,
+    work: &Work,
+) -> Result<(), Exception> {
+    if let Some(database) = &request.database {
+        run_sql(
+            connection,
+            format!("USE {}", quote_name(database)).as_bytes(),
+            "Null",
+        )?;
+    }
+    let mut settings: Vec<(String, String)> = vec![
+        // By this KILL QUERY finds it: the engine gives queries ids of its own.
+        ("log_comment".into(), request.query_id.clone()),
+        ("max_result_bytes".into(), MAX_RESULT_BYTES.to_string()),
+    ];
+    if matches!(work, Work::Insert { .. }) {
+        // Rows stay in their order and in the same blocks, and are deduplicated, as in an
+        // INSERT with data, although this one reads them with a SELECT.
+        for (name, value) in [
+            ("deduplicate_insert_select", "enable_even_for_bad_queries"),
+            ("parallelize_output_from_storages", "0"),
+            ("max_insert_threads", "1"),
+        ] {
+            settings.push((name.into(), value.into()));
+        }
+    }
+    if user.role == Role::Reader {
+        for (name, value) in READER_LIMITS {
+            settings.push((name.into(), value.to_string()));
+        }
+        for (name, value) in &request.settings {
+            check_reader_setting(name, value)?;
+        }
+    }
+    settings.extend(
+        request
+            .settings
+            .iter()
+            .filter(|(name, _)| name != "readonly")
+            .cloned(),
+    );
+    settings.extend(request.params.iter().cloned());
+    if let Some(level) = readonly_level(user, request) {
+        settings.push(("readonly".into(), level));
+    }
+    set(connection, &settings)
+}
+
+/// Readers always, GET at least weakly, and whoever asks for it.
+fn readonly_level(user: &FrontUser, request: &Request) -> Option<String> {
+    let asked = request
+        .settings
+        .iter()
+        .find(|(name, _)| name == "readonly")
+        .map(|(_, value)| value.clone());
+    match asked.as_deref() {
+        _ if user.role == Role::Reader => Some("1".into()),
+        None | Some("0") if request.read_only => Some("2".into()),
+        _ => asked,
+    }
+}
+
+fn set(connection: &mut Connection, settings: &[(String, String)]) -> Result<(), Exception> {
+    let list: Vec<String> = settings
+        .iter()
+        .map(|(name, value)| format!("{name} = {}", quote_text(value)))
+        .collect();
+    run_sql(
+        connection,
+        format!("SET {}", list.join(", ")).as_bytes(),
+        "Null",
+    )
+    .map(drop)
+}
+
+/// Version and time zone of the engine, for the headers.
+pub(super) fn identity(engine: &Engine) -> Result<(String, String), Exception> {
+    let mut connection = engine
+        .connect()
+        .map_err(|error| Exception::internal(&error.to_string()))?;
+    let answer = run_sql(
+        &mut connection,
+        b"SELECT version(), timezone()",
+        "TabSeparated",
+    )?;
+    let text = String::from_utf8_lossy(&answer.data);
+    let (version, zone) = text
+        .trim_end()
+        .split_once('\t')
+        .unwrap_or(("unknown", "UTC"));
+    Ok((version.to_owned(), zone.to_owned()))
+}
+
+/// Where large bodies wait.
+pub(super) fn spool_dir(data: &Path) -> std::path::PathBuf {
+    data.join("spool")
+}

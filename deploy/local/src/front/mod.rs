@@ -1,0 +1,23 @@
+//! ClickHouse's HTTP interface in front of the engine in this process.
+//!
+//! Deliberately absent: sessions (`session_id` is accepted and ignored, so temporary tables and
+//! SET end with their request), roles, external tables in forms, sending a result while it is
+//! computed (it is held in memory, up to 1 GiB), and `client_protocol_version` (Native blocks
+//! are always in the plain form that files have).
+
+mod encoding;
+mod exception;
+mod exec;
+mod formats;
+mod frames;
+mod insert;
+mod kill;
+mod multipart;
+mod policy;
+mod request;
+mod server;
+mod sql;
+
+pub use policy::{FrontUser, Role};
+pub(crate) use server::write_options;
+pub use server::{ClickHouseOptions, clickhouse_main};

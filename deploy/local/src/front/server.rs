@@ -1,0 +1,399 @@
+//! The server: routes, slots, responses, and the process around them.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body as HttpBody;
+use axum::extract::State;
+use axum::http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request as HttpRequest, StatusCode, header,
+};
+use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::encoding::{Body, Spool};
+use super::exception::Exception;
+use super::exec::{self, Fate, Limits, Reply};
+use super::formats::content_type;
+use super::kill;
+use super::policy::{FrontUser, authenticate};
+use super::request::{Request, credentials, random_id};
+use crate::engine::{Counters, Engine};
+use crate::supervise::complain;
+
+/// Requests being received or answered at once, queries waiting for a slot included.
+const MAX_REQUESTS: usize = 128;
+/// How long a client may keep silent in the middle of its request.
+const SILENCE_LIMIT: Duration = Duration::from_mins(5);
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(6);
+
+/// What the engine's process is started with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ClickHouseOptions {
+    pub listen: SocketAddr,
+    pub data: PathBuf,
+    pub library: PathBuf,
+    pub users: Vec<FrontUser>,
+    /// Queries running at once; more wait, then get error 202.
+    pub max_queries: usize,
+    pub max_wait_ms: u64,
+    pub max_body_mb: usize,
+}
+
+struct Front {
+    engine: Engine,
+    users: Vec<FrontUser>,
+    slots: Arc<Semaphore>,
+    requests: Arc<Semaphore>,
+    max_wait: Duration,
+    limits: Limits,
+    spool: PathBuf,
+    version: String,
+    timezone: String,
+}
+
+/// `--options FILE`: serves until SIGTERM. The file may hold passwords and is removed.
+pub fn clickhouse_main(args: &[OsString]) -> ExitCode {
+    let run = || -> Result<(), Box<dyn std::error::Error>> {
+        let [flag, path] = args else {
+            return Err("usage: --options FILE".into());
+        };
+        if flag != "--options" {
+            return Err("usage: --options FILE".into());
+        }
+        let text = std::fs::read(path)?;
+        std::fs::remove_file(path)?;
+        run_server(serde_json::from_slice(&text)?)
+    };
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain("clickhouse", &error),
+    }
+}
+
+fn run_server(options: ClickHouseOptions) -> Result<(), Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        // A thread a query, and some to cancel queries with.
+        .max_blocking_threads(options.max_queries + 8)
+        .enable_all()
+        .build()?;
+    let front = Arc::new(Front::open(&options)?);
+    let served = runtime.block_on(serve(front.clone(), options.listen));
+    // A query that does not end is left behind: the store survives a kill.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    if let Some(front) = Arc::into_inner(front) {
+        drop(front);
+    }
+    served.map_err(Into::into)
+}
+
+async fn serve(front: Arc<Front>, listen: SocketAddr) -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let listener = tokio::net::TcpListener::bind(listen).await?;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let mut graceful = stopped.clone();
+    let app = Router::new().fallback(answer).with_state(front);
+    let server = axum::serve(listener, app).with_graceful_shutdown(async move {
+        let _ = graceful.wait_for(|stop| *stop).await;
+    });
+    let mut server = std::pin::pin!(async move { server.await });
+    tokio::select! {
+        ended = &mut server => return ended,
+        _ = terminate.recv() => {}
+    }
+    let _ = stop.send(true);
+    let _ = tokio::time::timeout(SHUTDOWN_LIMIT, server).await;
+    Ok(())
+}
+
+impl Front {
+    fn open(options: &ClickHouseOptions) -> Result<Self, Box<dyn std::error::Error>> {
+        let spool = exec::spool_dir(&options.data);
+        std::fs::create_dir_all(&spool)?;
+        let engine = Engine::open(&options.library, &options.data)?;
+        let (version, timezone) = exec::identity(&engine).map_err(|error| error.body("unknown"))?;
+        Ok(Self {
+            engine,
+            users: options.users.clone(),
+            slots: Arc::new(Semaphore::new(options.max_queries)),
+            requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
+            max_wait: Duration::from_millis(options.max_wait_ms),
+            limits: Limits {
+                body: options.max_body_mb * 1024 * 1024,
+            },
+            spool,
+            version,
+            timezone,
+        })
+    }
+
+    async fn slot(&self, slots: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Exception> {
+        match tokio::time::timeout(self.max_wait, slots.clone().acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(Exception::new(
+                202,
+                "TOO_MANY_SIMULTANEOUS_QUERIES",
+                "Too many simultaneous queries; try again in a moment",
+            )),
+        }
+    }
+}
+
+/// Aborts the request's task when the connection it belongs to is gone.
+struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn answer(State(front): State<Arc<Front>>, request: HttpRequest<HttpBody>) -> Response {
+    // A task of its own, so that a panic is an answer (500) and not a dead connection.
+    let task = tokio::spawn(route(front, request));
+    let _abort = AbortOnDrop(task.abort_handle());
+    task.await
+        .unwrap_or_else(|_| (StatusCode::INTERNAL_SERVER_ERROR, "Internal error\n").into_response())
+}
+
+async fn route(front: Arc<Front>, request: HttpRequest<HttpBody>) -> Response {
+    let (parts, body) = request.into_parts();
+    match (&parts.method, parts.uri.path()) {
+        (&Method::OPTIONS, _) => StatusCode::NO_CONTENT.into_response(),
+        (&Method::GET | &Method::HEAD, "/ping" | "/replicas_status") => plain("Ok.\n"),
+        (&Method::GET | &Method::HEAD, "/") if parts.uri.query().unwrap_or_default().is_empty() => plain("Ok.\n"),
+        (&Method::GET | &Method::HEAD | &Method::POST, "/") => {
+            let mut query_id = random_id();
+            match query(&front, &parts, body, &mut query_id).await {
+                Ok(response) => response,
+                Err(error) => refuse(&front, &error, &query_id),
+            }
+        }
+        (_, path) => (
+            StatusCode::NOT_FOUND,
+            format!("There is no handle {path}\n\nUse / or /ping for health checks.\nOr /replicas_status for more sophisticated health checks.\nSend queries from your program with POST method or GET /?query=...\n"),
+        )
+            .into_response(),
+    }
+}
+
+fn plain(text: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, "text/html; charset=UTF-8")], text).into_response()
+}
+
+async fn query(
+    front: &Arc<Front>,
+    parts: &axum::http::request::Parts,
+    body: HttpBody,
+    query_id: &mut String,
+) -> Result<Response, Exception> {
+    let who = credentials(parts)?;
+    let user = authenticate(&front.users, &who.name, &who.password, who.anonymous)?.clone();
+    let request = Request::read(parts)?;
+    query_id.clone_from(&request.query_id);
+    let (compress, encoding) = (request.compress, request.response_encoding);
+
+    let _request = front.slot(&front.requests).await?;
+    let body = receive(front, body).await?;
+    let slot = front.slot(&front.slots).await?;
+    let reply = run(front, user, request, body, slot).await?;
+    respond(
+        front,
+        reply,
+        query_id,
+        if compress { None } else { encoding },
+    )
+}
+
+/// Runs on a thread that may block. The slot is given back when the query ends, whether or not
+/// anybody still waits for it.
+async fn run(
+    front: &Arc<Front>,
+    user: FrontUser,
+    request: Request,
+    body: Body,
+    slot: OwnedSemaphorePermit,
+) -> Result<Reply, Exception> {
+    let fate = Arc::new(Fate::default());
+    let mut watch = Abandonment {
+        front: front.clone(),
+        fate: fate.clone(),
+        query_id: request.query_id.clone(),
+        armed: true,
+    };
+    let engine = front.clone();
+    let result = tokio::task::spawn_blocking(move || {
+        let _slot = slot;
+        exec::execute(&engine.engine, &user, request, body, &engine.limits, &fate)
+    })
+    .await;
+    watch.armed = false;
+    result.unwrap_or_else(|_| Err(Exception::internal("the query's thread panicked")))
+}
+
+/// Cancels a reading query when its client goes away in the middle of it.
+struct Abandonment {
+    front: Arc<Front>,
+    fate: Arc<Fate>,
+    query_id: String,
+    armed: bool,
+}
+
+impl Drop for Abandonment {
+    fn drop(&mut self) {
+        if !self.armed {
+            return;
+        }
+        self.fate.abandoned.store(true, Ordering::SeqCst);
+        if self.fate.reading.load(Ordering::SeqCst) {
+            let (front, query_id) = (self.front.clone(), self.query_id.clone());
+            tokio::task::spawn_blocking(move || kill::kill(&front.engine, &query_id));
+        }
+    }
+}
+
+async fn receive(front: &Front, mut body: HttpBody) -> Result<Body, Exception> {
+    let mut spool = Spool::new(&front.spool, front.limits.body);
+    let silent = |_| {
+        Exception::new(
+            209,
+            "SOCKET_TIMEOUT",
+            "nothing of the request body came for 5 minutes",
+        )
+    };
+    while let Some(frame) = tokio::time::timeout(SILENCE_LIMIT, body.frame())
+        .await
+        .map_err(silent)?
+    {
+        let frame = frame.map_err(|error| {
+            Exception::new(
+                95,
+                "CANNOT_READ_FROM_SOCKET",
+                &format!("the request body broke off: {error}"),
+            )
+        })?;
+        if let Ok(data) = frame.into_data() {
+            spool.write(&data)?;
+        }
+    }
+    spool.finish()
+}
+
+fn respond(
+    front: &Front,
+    reply: Reply,
+    query_id: &str,
+    encoding: Option<super::encoding::Encoding>,
+) -> Result<Response, Exception> {
+    let mut headers = base_headers(query_id);
+    let format = reply.format.as_deref();
+    insert(
+        &mut headers,
+        header::CONTENT_TYPE,
+        content_type(format.unwrap_or("TabSeparated")),
+    );
+    if let Some(format) = format {
+        insert(
+            &mut headers,
+            HeaderName::from_static("x-clickhouse-format"),
+            format,
+        );
+    }
+    insert(
+        &mut headers,
+        HeaderName::from_static("x-clickhouse-timezone"),
+        &front.timezone,
+    );
+    insert(
+        &mut headers,
+        HeaderName::from_static("x-clickhouse-summary"),
+        &summary(&reply.counters, reply.data.len()),
+    );
+    let data = match encoding {
+        Some(encoding) if !reply.data.is_empty() => {
+            insert(&mut headers, header::CONTENT_ENCODING, encoding.name());
+            encoding.apply(&reply.data)?.into()
+        }
+        _ => reply.data,
+    };
+    Ok((StatusCode::OK, headers, HttpBody::from(data)).into_response())
+}
+
+fn refuse(front: &Front, error: &Exception, query_id: &str) -> Response {
+    let mut headers = base_headers(query_id);
+    insert(
+        &mut headers,
+        header::CONTENT_TYPE,
+        "text/plain; charset=UTF-8",
+    );
+    insert(
+        &mut headers,
+        HeaderName::from_static("x-clickhouse-exception-code"),
+        &error.code.to_string(),
+    );
+    if error.status() == StatusCode::UNAUTHORIZED {
+        insert(
+            &mut headers,
+            header::WWW_AUTHENTICATE,
+            "Basic realm=\"ClickHouse server HTTP API\"",
+        );
+    }
+    (error.status(), headers, error.body(&front.version)).into_response()
+}
+
+fn base_headers(query_id: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    insert(
+        &mut headers,
+        HeaderName::from_static("x-clickhouse-query-id"),
+        query_id,
+    );
+    insert(
+        &mut headers,
+        HeaderName::from_static("x-clickhouse-server-display-name"),
+        "tapeline",
+    );
+    headers
+}
+
+/// A value that cannot stand in a header is left out.
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// Numbers as strings, as the real server writes them.
+fn summary(counters: &Counters, result_bytes: usize) -> String {
+    format!(
+        "{{\"read_rows\":\"{}\",\"read_bytes\":\"{}\",\"written_rows\":\"{}\",\"written_bytes\":\"{}\",\"result_bytes\":\"{result_bytes}\",\"elapsed_ns\":\"{}\"}}",
+        counters.rows_read,
+        counters.bytes_read,
+        counters.rows_written,
+        counters.bytes_written,
+        (counters.elapsed_seconds * 1e9) as u64,
+    )
+}
+
+/// Writes the options for the child, readable by this user only.
+pub(crate) fn write_options(path: &Path, options: &ClickHouseOptions) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let _ = std::fs::remove_file(path);
+    let mut file = std::fs::OpenOptions::new()
+        .create_new(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(&serde_json::to_vec(options)?)
+}
