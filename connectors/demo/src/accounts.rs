@@ -147,7 +147,7 @@ impl Account {
     }
 }
 
-pub(crate) fn venue_accounts() -> Vec<VenueAccount> {
+pub fn venue_accounts() -> Vec<VenueAccount> {
     let of = |account: &Account| VenueAccount {
         account: account.account_id(),
         portfolio: account.portfolio_id(),

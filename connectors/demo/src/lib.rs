@@ -21,6 +21,7 @@ mod settings;
 mod simulation;
 mod units;
 
+pub use accounts::venue_accounts;
 pub use runner::DemoVenue;
 pub use settings::{DemoSettings, InvalidSettings, SettingFault};
 pub use simulation::{STEP, STEPS_PER_SECOND, Simulation};

@@ -107,7 +107,10 @@ fn mark_of(quote: &Quote<'_>, quotes: i64) -> StateMark {
 fn check(quote: &Quote<'_>) -> Result<(), Refusal> {
     for (side, size) in [("bid", quote.bid_size), ("ask", quote.ask_size)] {
         if size.is_negative() {
-            let message = format!("quote of {}: {side} size {size} is below zero", quote.symbol);
+            let message = format!(
+                "quote of {}: {side} size {size} is below zero",
+                quote.symbol
+            );
             return Err(Refusal::new(Reason::NegativeSize, message));
         }
     }
@@ -176,7 +179,10 @@ mod tests {
         take(&mut market, quote("B", "10", "10.02", 1)).unwrap();
         take(&mut market, quote("A", "5", "5.01", 2)).unwrap();
         take(&mut market, quote("B", "11", "11.04", 3)).unwrap();
-        assert_eq!(commit(&mut market), [row("B", "11.02", 2), row("A", "5.005", 1)]);
+        assert_eq!(
+            commit(&mut market),
+            [row("B", "11.02", 2), row("A", "5.005", 1)]
+        );
         assert_eq!(commit(&mut market), []);
     }
 

@@ -164,8 +164,7 @@ where
             self.slots.remove(&parsed);
             return Ok(());
         };
-        let value =
-            codec::decode(bytes).map_err(|source| StateError::Decode { store, source })?;
+        let value = codec::decode(bytes).map_err(|source| StateError::Decode { store, source })?;
         let slot = Slot {
             value: Some(value),
             changed: false,
@@ -251,7 +250,10 @@ mod tests {
     fn bytes_of_another_kind_are_refused_by_name() {
         let mut store = Portfolios::new("portfolios");
         let error = store.restore(&[0xff], Some(&[0])).unwrap_err();
-        assert_eq!(error.to_string(), "store portfolios: a key of 1 bytes cannot be read");
+        assert_eq!(
+            error.to_string(),
+            "store portfolios: a key of 1 bytes cannot be read"
+        );
         assert!(store.restore(b"a", Some(&[0, 0, 0, 0, 1])).is_err());
     }
 }

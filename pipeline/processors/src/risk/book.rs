@@ -95,7 +95,10 @@ impl Book {
             ));
         }
         if fill.currency != self.state.currency {
-            let detail = format!("{} in a book kept in {}", fill.currency, self.state.currency);
+            let detail = format!(
+                "{} in a book kept in {}",
+                fill.currency, self.state.currency
+            );
             return Err(refuse(fill, Reason::WrongCurrency, &detail));
         }
         match fill.kind {
@@ -160,7 +163,10 @@ impl Book {
     }
 
     fn find(&self, exec_id: &str) -> Option<&LedgerFill> {
-        self.state.fills.iter().find(|f| f.exec_id.as_str() == exec_id)
+        self.state
+            .fills
+            .iter()
+            .find(|f| f.exec_id.as_str() == exec_id)
     }
 }
 
@@ -197,7 +203,11 @@ fn after(lot: &Lot, fill: &LedgerFill) -> Result<Lot, MoneyError> {
     let mut opening = signed;
     if lot.quantity.signum() * signed.signum() < 0 {
         let closing = lot.quantity.abs().min(signed.abs());
-        let closed = if lot.quantity.is_negative() { closing.negated() } else { closing };
+        let closed = if lot.quantity.is_negative() {
+            closing.negated()
+        } else {
+            closing
+        };
         let brought = fill.price.notional(closed, Rounding::HalfEven)?;
         let released = lot.cost.share(closed, lot.quantity, Rounding::HalfEven)?;
         next.realised = next.realised.checked_add(brought)?.checked_sub(released)?;
@@ -205,7 +215,9 @@ fn after(lot: &Lot, fill: &LedgerFill) -> Result<Lot, MoneyError> {
         next.quantity = sum(next.quantity, closed.negated())?;
         opening = sum(signed, closed)?;
     }
-    next.cost = next.cost.checked_add(fill.price.notional(opening, Rounding::HalfEven)?)?;
+    next.cost = next
+        .cost
+        .checked_add(fill.price.notional(opening, Rounding::HalfEven)?)?;
     next.quantity = sum(next.quantity, opening)?;
     match fill.fee {
         Some(fee) => {

@@ -58,9 +58,15 @@ fn try_all(fills: &[Fill]) -> Result<Book, Refusal> {
 /// quantity, average price, realised, fees
 fn shown(fills: &[Fill]) -> String {
     let book = try_all(fills).unwrap();
-    let average = book.average_price().unwrap().map_or("-".into(), |p| p.to_string());
+    let average = book
+        .average_price()
+        .unwrap()
+        .map_or("-".into(), |p| p.to_string());
     let lot = book.lot();
-    format!("{} @ {average}, {} realised, {} fees", lot.quantity, lot.realised, lot.fees)
+    format!(
+        "{} @ {average}, {} realised, {} fees",
+        lot.quantity, lot.realised, lot.fees
+    )
 }
 
 #[test]
@@ -76,7 +82,10 @@ fn increases_average_and_reductions_keep_the_average() {
 #[test]
 fn an_exact_close_leaves_nothing_open() {
     // 100 × (9.5 − 10) = −50
-    assert_eq!(shown(&[buy("1", "100", "10"), sell("2", "100", "9.5")]), "0 @ -, -50 realised, 0 fees");
+    assert_eq!(
+        shown(&[buy("1", "100", "10"), sell("2", "100", "9.5")]),
+        "0 @ -, -50 realised, 0 fees"
+    );
 }
 
 #[test]
@@ -98,7 +107,11 @@ fn a_short_position_gains_when_the_price_falls() {
     // 60 × (20 − 19) = 60
     let at_19 = book.unrealised(Some("19".parse().unwrap())).unwrap();
     assert_eq!(at_19, Some("60".parse().unwrap()));
-    assert_eq!(book.unrealised(None).unwrap(), None, "a missing price is missing");
+    assert_eq!(
+        book.unrealised(None).unwrap(),
+        None,
+        "a missing price is missing"
+    );
 }
 
 #[test]
@@ -113,12 +126,19 @@ fn fees_rebates_and_unknown_fees() {
 #[test]
 fn negative_prices_are_prices() {
     // bought at −37.63, sold at −10: 2 × (−10 + 37.63) = 55.26
-    assert_eq!(shown(&[buy("1", "2", "-37.63"), sell("2", "2", "-10")]), "0 @ -, 55.26 realised, 0 fees");
+    assert_eq!(
+        shown(&[buy("1", "2", "-37.63"), sell("2", "2", "-10")]),
+        "0 @ -, 55.26 realised, 0 fees"
+    );
 }
 
 #[test]
 fn a_bust_rebuilds_the_position_as_if_the_fill_never_was() {
-    let fills = [buy("1", "100", "10"), sell("2", "150", "12"), bust("3", "1")];
+    let fills = [
+        buy("1", "100", "10"),
+        sell("2", "150", "12"),
+        bust("3", "1"),
+    ];
     assert_eq!(shown(&fills), "-150 @ 12, 0 realised, 0 fees");
     let again = [fills.to_vec(), vec![bust("3", "1")]].concat();
     assert_eq!(shown(&again), shown(&fills));
@@ -134,12 +154,19 @@ fn a_correction_replaces_the_fill_even_after_the_close() {
     // 100 × (12 − 11) = 100
     assert_eq!(shown(&fills), "0 @ -, 100 realised, 0 fees");
     let first_again = [fills.to_vec(), vec![buy("1", "100", "10")]].concat();
-    assert_eq!(shown(&first_again), shown(&fills), "the corrected report may be replayed");
+    assert_eq!(
+        shown(&first_again),
+        shown(&fills),
+        "the corrected report may be replayed"
+    );
 }
 
 #[test]
 fn the_same_report_counts_once_and_a_changed_one_is_refused() {
-    assert_eq!(shown(&[buy("1", "5", "10"), buy("1", "5", "10")]), "5 @ 10, 0 realised, 0 fees");
+    assert_eq!(
+        shown(&[buy("1", "5", "10"), buy("1", "5", "10")]),
+        "5 @ 10, 0 realised, 0 fees"
+    );
     let refusal = try_all(&[buy("1", "5", "10"), buy("1", "6", "10")]).unwrap_err();
     assert_eq!(refusal.reason, Reason::ConflictingFill);
 }
@@ -167,14 +194,22 @@ fn old_fills_settle_and_the_book_stays_bounded() {
         .collect();
     let book = try_all(&fills).unwrap();
     assert_eq!(book.state().fills.len(), OPEN_FILLS);
-    assert_eq!(book.lot().quantity.to_string(), (OPEN_FILLS + 10).to_string());
+    assert_eq!(
+        book.lot().quantity.to_string(),
+        (OPEN_FILLS + 10).to_string()
+    );
     assert_eq!(Book::try_from(book.state().clone()).unwrap(), book);
     fills.push(bust("late", "0"));
     assert_eq!(try_all(&fills).unwrap_err().reason, Reason::UnknownFill);
 }
 
 fn any_fill() -> impl Strategy<Value = (bool, i64, i64, i64)> {
-    (any::<bool>(), 1i64..100_000_000_000, -50_000_000_000i64..500_000_000_000, -1_000_000i64..1_000_000_000)
+    (
+        any::<bool>(),
+        1i64..100_000_000_000,
+        -50_000_000_000i64..500_000_000_000,
+        -1_000_000i64..1_000_000_000,
+    )
 }
 
 proptest! {

@@ -19,7 +19,8 @@ pub(super) fn crossed(drawdown: Money, limit: Money, breached: bool) -> Option<O
     if !breached && drawdown > limit {
         return Some(Outcome::Breach);
     }
-    let recovered = drawdown.raw().saturating_mul(100) <= limit.raw().saturating_mul(RECOVERED_PERCENT);
+    let recovered =
+        drawdown.raw().saturating_mul(100) <= limit.raw().saturating_mul(RECOVERED_PERCENT);
     (breached && recovered).then_some(Outcome::Pass)
 }
 
@@ -116,7 +117,10 @@ mod tests {
         let money = |text: &str| text.parse::<Money>().unwrap();
         let limit = money("100");
         assert_eq!(crossed(money("100"), limit, false), None);
-        assert_eq!(crossed(money("100.00000001"), limit, false), Some(Outcome::Breach));
+        assert_eq!(
+            crossed(money("100.00000001"), limit, false),
+            Some(Outcome::Breach)
+        );
         assert_eq!(crossed(money("500"), limit, true), None, "told once");
         assert_eq!(crossed(money("80.00000001"), limit, true), None, "not yet");
         assert_eq!(crossed(money("80"), limit, true), Some(Outcome::Pass));

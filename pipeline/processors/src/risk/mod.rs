@@ -104,14 +104,23 @@ impl Risk {
         let mark = self.marks.get(&fill.symbol).map(|m| m.price);
         let value = value_of(&book, mark);
         let overflow = |e: MoneyError| {
-            Refusal::new(Reason::AmountOverflow, format!("fill {}: {e}", fill.exec_id))
+            Refusal::new(
+                Reason::AmountOverflow,
+                format!("fill {}: {e}", fill.exec_id),
+            )
         };
         let average_price = book.average_price().map_err(overflow)?;
         self.derived
             .revalue(&fill.portfolio, &key, value, cause.event_time)
             .map_err(overflow)?;
         self.derived.hold(&key, !book.lot().quantity.is_zero());
-        out.emit(Event::Position(position(fill, &book, average_price, mark, cause)));
+        out.emit(Event::Position(position(
+            fill,
+            &book,
+            average_price,
+            mark,
+            cause,
+        )));
         self.books.put(key, book);
         self.judge(&fill.portfolio, cause, out);
         Ok(())
@@ -132,14 +141,17 @@ impl Risk {
         }
         let holders = self.derived.holders.get(mark.symbol.as_ref());
         for key in holders.cloned().unwrap_or_default() {
-            let (Some(book), Some(portfolio)) =
-                (self.books.get(&key), self.settings.accounts.get(&key.account))
-            else {
+            let (Some(book), Some(portfolio)) = (
+                self.books.get(&key),
+                self.settings.accounts.get(&key.account),
+            ) else {
                 continue;
             };
             let value = value_of(book, Some(mark.price));
             let portfolio = portfolio.clone();
-            let fits = self.derived.revalue(&portfolio, &key, value, cause.event_time);
+            let fits = self
+                .derived
+                .revalue(&portfolio, &key, value, cause.event_time);
             if fits.is_err() {
                 self.derived.lose_price(&portfolio, &key, cause.event_time);
             }
@@ -147,12 +159,21 @@ impl Risk {
         }
     }
 
-    fn account(&mut self, event: &AccountEvent, cause: Cause, out: &mut Out) -> Result<(), Refusal> {
+    fn account(
+        &mut self,
+        event: &AccountEvent,
+        cause: Cause,
+        out: &mut Out,
+    ) -> Result<(), Refusal> {
         self.check_account(&event.account, &event.portfolio, &event.currency)?;
         if event.kind == AccountEventKind::Balance {
             return Ok(());
         }
-        let mut state = self.portfolios.get(&event.portfolio).cloned().unwrap_or_default();
+        let mut state = self
+            .portfolios
+            .get(&event.portfolio)
+            .cloned()
+            .unwrap_or_default();
         if state.recent_events.contains(&event.event_id) {
             return Ok(());
         }
@@ -160,10 +181,19 @@ impl Risk {
             let message = format!("account event {}: {e}", event.event_id);
             Refusal::new(Reason::AmountOverflow, message)
         };
-        state.cash_flow = state.cash_flow.checked_add(event.amount).map_err(overflow)?;
+        state.cash_flow = state
+            .cash_flow
+            .checked_add(event.amount)
+            .map_err(overflow)?;
         // Money paid in or out is neither profit nor drawdown; a dividend or a fee is.
-        if matches!(event.kind, AccountEventKind::Deposit | AccountEventKind::Withdrawal) {
-            state.high_water = state.high_water.checked_add(event.amount).map_err(overflow)?;
+        if matches!(
+            event.kind,
+            AccountEventKind::Deposit | AccountEventKind::Withdrawal
+        ) {
+            state.high_water = state
+                .high_water
+                .checked_add(event.amount)
+                .map_err(overflow)?;
         }
         if state.recent_events.len() >= RECENT_EVENTS {
             state.recent_events.remove(0);
@@ -231,7 +261,10 @@ impl Risk {
         cause: Cause,
         out: &mut Out,
     ) {
-        let breached = state.breached.iter().any(|rule| rule == limits::MAX_DRAWDOWN);
+        let breached = state
+            .breached
+            .iter()
+            .any(|rule| rule == limits::MAX_DRAWDOWN);
         let Ok(drawdown) = state.high_water.checked_sub(equity) else {
             return;
         };

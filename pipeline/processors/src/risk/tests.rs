@@ -21,7 +21,12 @@ fn settings() -> RiskSettings {
     let account = |a: &str, p: &str| (AccountId::new(a), PortfolioId::new(p));
     RiskSettings {
         currency: "USD".into(),
-        accounts: [account("a1", "one"), account("a2", "one"), account("b", "two")].into(),
+        accounts: [
+            account("a1", "one"),
+            account("a2", "one"),
+            account("b", "two"),
+        ]
+        .into(),
         max_drawdown: Some("100".parse().unwrap()),
         max_drawdown_of: [(PortfolioId::new("two"), "1000000".parse().unwrap())].into(),
         config_hash: "hash".into(),
@@ -53,7 +58,14 @@ impl Desk {
         self.take(Event::Account(event)).unwrap()
     }
 
-    fn buy(&mut self, account: &str, portfolio: &str, symbol: &str, quantity: &str, price: &str) -> Said {
+    fn buy(
+        &mut self,
+        account: &str,
+        portfolio: &str,
+        symbol: &str,
+        quantity: &str,
+        price: &str,
+    ) -> Said {
         let mut fill = fill(account, portfolio, symbol, quantity, price);
         fill.exec_id = ExecId::new(format!("e{}", self.offset));
         self.take(Event::Fill(fill)).unwrap()
@@ -158,7 +170,10 @@ fn a_drawdown_beyond_the_limit_is_told_once_with_its_cause() {
     desk.buy("a1", "one", "S", "50", "10");
     assert!(desk.mark("S", "11").alerts.is_empty(), "a profit");
     // High is 1000 + 50; at 8.9 equity is 945, at 8.99 it is 949.5
-    assert!(desk.mark("S", "9").alerts.is_empty(), "exactly at the limit");
+    assert!(
+        desk.mark("S", "9").alerts.is_empty(),
+        "exactly at the limit"
+    );
     let said = desk.mark("S", "8.99");
     assert_eq!(said.alerts.len(), 1);
     assert_eq!(
@@ -170,11 +185,18 @@ fn a_drawdown_beyond_the_limit_is_told_once_with_its_cause() {
     assert_eq!(verdict.reason, "DRAWDOWN_BREACHED");
     assert_eq!(verdict.distance.to_string(), "-0.5");
     assert_eq!(verdict.config_hash, "hash");
-    assert_eq!((verdict.cause_topic.as_str(), verdict.cause_offset), ("market.marks", 5));
+    assert_eq!(
+        (verdict.cause_topic.as_str(), verdict.cause_offset),
+        ("market.marks", 5)
+    );
     assert!(desk.mark("S", "5").alerts.is_empty(), "told already");
     let said = desk.mark("S", "10");
     assert_eq!(said.verdicts[0].reason, "DRAWDOWN_RECOVERED");
-    assert_eq!(desk.mark("S", "5").alerts.len(), 1, "a new breach is told anew");
+    assert_eq!(
+        desk.mark("S", "5").alerts.len(),
+        1,
+        "a new breach is told anew"
+    );
 }
 
 #[test]
@@ -200,7 +222,10 @@ fn a_missing_price_makes_equity_missing_not_zero() {
     assert_eq!(said.positions[0].unrealised, None);
     assert_eq!(desk.equity_of("one"), None);
     let equity = desk.commit().equity.pop().unwrap();
-    assert_eq!((equity.equity, equity.drawdown, equity.missing_prices), (None, None, 1));
+    assert_eq!(
+        (equity.equity, equity.drawdown, equity.missing_prices),
+        (None, None, 1)
+    );
     desk.mark("S", "9");
     assert_eq!(desk.equity_of("one").as_deref(), Some("950"));
 }
@@ -223,7 +248,10 @@ fn a_repeated_report_changes_nothing() {
     desk.take(Event::Account(event.clone())).unwrap();
     desk.take(Event::Account(event)).unwrap();
     let buy = fill("a1", "one", "S", "1", "10");
-    assert_eq!(desk.take(Event::Fill(buy.clone())).unwrap().positions.len(), 1);
+    assert_eq!(
+        desk.take(Event::Fill(buy.clone())).unwrap().positions.len(),
+        1
+    );
     assert!(desk.take(Event::Fill(buy)).unwrap().positions.is_empty());
     desk.mark("S", "11");
     assert_eq!(desk.equity_of("one").as_deref(), Some("1001"));
@@ -235,7 +263,12 @@ fn equity_is_conflated_to_one_record_a_portfolio_and_commit() {
     desk.deposit("b", "two", "10");
     desk.deposit("a1", "one", "10");
     desk.deposit("a1", "one", "10");
-    let names: Vec<String> = desk.commit().equity.iter().map(|e| e.portfolio.to_string()).collect();
+    let names: Vec<String> = desk
+        .commit()
+        .equity
+        .iter()
+        .map(|e| e.portfolio.to_string())
+        .collect();
     assert_eq!(names, ["one", "two"]);
     assert!(desk.commit().equity.is_empty());
 }
@@ -246,12 +279,18 @@ fn strangers_are_refused_by_name() {
     let mut reason = |event| desk.take(event).err().map(|r| (r.reason, r.message));
     let (code, message) = reason(Event::Fill(fill("nobody", "one", "S", "1", "1"))).unwrap();
     assert_eq!(code, Reason::UnknownAccount);
-    assert_eq!(message, "account nobody is unknown: add it under [[accounts]]");
+    assert_eq!(
+        message,
+        "account nobody is unknown: add it under [[accounts]]"
+    );
     let (code, _) = reason(Event::Fill(fill("a1", "two", "S", "1", "1"))).unwrap();
     assert_eq!(code, Reason::WrongPortfolio);
     let mut euro = deposit("a1", "one", "1", "d");
     euro.currency = "EUR".into();
-    assert_eq!(reason(Event::Account(euro)).unwrap().0, Reason::WrongCurrency);
+    assert_eq!(
+        reason(Event::Account(euro)).unwrap().0,
+        Reason::WrongCurrency
+    );
     let mut ancient = fill("a1", "one", "S", "1", "1");
     ancient.event_time = Micros(-5);
     assert_eq!(reason(Event::Fill(ancient)).unwrap().0, Reason::BadTime);
@@ -273,7 +312,9 @@ fn restored_state_goes_on_as_if_nothing_had_happened() {
 
     let mut restored = Desk::new();
     for (n, key, value) in &log {
-        restored.risk.stores()[*n].restore(key, Some(value)).unwrap();
+        restored.risk.stores()[*n]
+            .restore(key, Some(value))
+            .unwrap();
     }
     restored.risk.restored().unwrap();
     restored.offset = original.offset;

@@ -1,0 +1,157 @@
+//! The store's client: every call bounded in time, every error explained.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use clickhouse::{Client, Compression, Row, RowOwned, RowRead};
+
+use crate::error::{Place, StoreError};
+use crate::settings::StoreSettings;
+
+/// While waiting for the server, how long before it is asked again.
+const RETRY: Duration = Duration::from_millis(100);
+/// A body is sent in pieces of this size, so that compressing one overlaps with sending another.
+const PIECE: usize = 1 << 20;
+
+/// Under these a range of rows is one block, and so one part a partition of its
+/// table, each known by the range's token: with more blocks, a retry after an
+/// insert that got half way would insert the first half twice.
+const ONE_BLOCK: &[(&str, &str)] = &[
+    ("max_block_size", "1000000"),
+    ("max_insert_block_size", "1000000"),
+    ("min_insert_block_size_rows", "1000000"),
+    ("min_insert_block_size_bytes", "0"),
+    ("max_insert_threads", "1"),
+    ("input_format_parallel_parsing", "0"),
+    // A range may span many days: refusing it would only refuse it for ever.
+    ("max_partitions_per_insert_block", "0"),
+    // On by default since 26.3; it would merge ranges and answer too early.
+    ("async_insert", "0"),
+    ("insert_deduplicate", "1"),
+];
+/// A range must stay below the smallest of the block sizes.
+pub(crate) const MOST_ROWS_A_BLOCK: usize = 1_000_000;
+
+/// A connection pool to one database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    client: Client,
+    settings: Arc<StoreSettings>,
+}
+
+impl Store {
+    /// Checks the settings; the server is not asked yet.
+    pub fn connect(settings: &StoreSettings) -> Result<Self, StoreError> {
+        if let Some((key, problem)) = settings.faults().into_iter().next() {
+            return Err(StoreError::Setting { key, problem });
+        }
+        let compression = if settings.compress { Compression::Lz4 } else { Compression::None };
+        let client = Client::default()
+            .with_url(&settings.url)
+            .with_user(&settings.user)
+            .with_password(settings.password.expose())
+            .with_compression(compression)
+            .with_product_info("tapeline", env!("CARGO_PKG_VERSION"));
+        Ok(Self {
+            client,
+            settings: Arc::new(settings.clone()),
+        })
+    }
+
+    pub fn database(&self) -> &str {
+        &self.settings.database
+    }
+
+    pub fn url(&self) -> &str {
+        &self.settings.url
+    }
+
+    /// Whether the server answers and knows the user; needs no database.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.bounded(self.client.query_raw("SELECT 1").execute()).await
+    }
+
+    /// Waits until the server answers. A wrong password is not waited for.
+    pub async fn wait_ready(&self, within: Duration) -> Result<(), StoreError> {
+        let started = Instant::now();
+        loop {
+            let left = within.saturating_sub(started.elapsed());
+            let asked = tokio::time::timeout(left.max(RETRY), self.ping()).await;
+            let error = match asked {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) => error,
+                Err(_) => self.place(within).timeout(),
+            };
+            if !error.retryable() || started.elapsed() >= within {
+                return Err(error);
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    /// Runs one statement in the database.
+    pub async fn execute(&self, sql: &str) -> Result<(), StoreError> {
+        self.bounded(self.at_home().query_raw(sql).execute()).await
+    }
+
+    /// Makes the database if it is missing.
+    pub(crate) async fn create_database(&self) -> Result<(), StoreError> {
+        let sql = format!("CREATE DATABASE IF NOT EXISTS {}", self.database());
+        self.bounded(self.client.query_raw(&sql).execute()).await
+    }
+
+    /// All rows of a query in the database; the caller bounds their number.
+    pub async fn rows<T: Row + RowOwned + RowRead>(&self, sql: &str) -> Result<Vec<T>, StoreError> {
+        self.bounded(self.at_home().query_raw(sql).fetch_all::<T>()).await
+    }
+
+    /// Inserts rows in the format `RowBinaryWithNamesAndTypes`: all of them or,
+    /// in a partition where rows with this token are already, none.
+    pub(crate) async fn insert(&self, sql: &str, token: &str, body: Bytes) -> Result<(), StoreError> {
+        let mut client = self.at_home().with_setting("insert_deduplication_token", token);
+        for (name, value) in ONE_BLOCK {
+            client.set_setting(*name, *value);
+        }
+        let mut insert = client.insert_formatted_with(sql);
+        let sending = async {
+            let mut rest = body;
+            while !rest.is_empty() {
+                insert.send(rest.split_to(rest.len().min(PIECE))).await?;
+            }
+            insert.end().await
+        };
+        let allowed = self.settings.insert_timeout;
+        match tokio::time::timeout(allowed, sending).await {
+            Ok(outcome) => outcome.map_err(|error| StoreError::of(&error, &self.place(allowed))),
+            Err(_) => Err(self.place(allowed).timeout()),
+        }
+    }
+
+    fn at_home(&self) -> Client {
+        self.client.clone().with_database(self.database())
+    }
+
+    async fn bounded<T>(&self, call: impl Future<Output = clickhouse::error::Result<T>>) -> Result<T, StoreError> {
+        let allowed = self.settings.request_timeout;
+        match tokio::time::timeout(allowed, call).await {
+            Ok(outcome) => outcome.map_err(|error| StoreError::of(&error, &self.place(allowed))),
+            Err(_) => Err(self.place(allowed).timeout()),
+        }
+    }
+
+    fn place(&self, allowed: Duration) -> Place<'_> {
+        Place {
+            url: &self.settings.url,
+            database: &self.settings.database,
+            user: &self.settings.user,
+            allowed,
+        }
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

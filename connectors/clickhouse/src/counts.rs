@@ -1,0 +1,28 @@
+//! How many rows each table holds.
+
+use std::collections::BTreeMap;
+
+use clickhouse::Row;
+use serde::Deserialize;
+use tapeline_schemas::topics::Topic;
+
+use crate::client::Store;
+use crate::error::StoreError;
+use crate::rows::table;
+
+#[derive(Row, Deserialize)]
+struct Count {
+    name: String,
+    rows: u64,
+}
+
+/// Rows by table; the store answers from its metadata, so this is cheap.
+pub async fn counts(store: &Store) -> Result<BTreeMap<&'static str, u64>, StoreError> {
+    let parts: Vec<String> = Topic::ALL
+        .iter()
+        .map(|topic| format!("SELECT '{0}' AS name, count() AS rows FROM {0}", table(*topic)))
+        .collect();
+    let found: Vec<Count> = store.rows(&parts.join(" UNION ALL ")).await?;
+    let rows_of = |name: &str| found.iter().find(|count| count.name == name).map_or(0, |count| count.rows);
+    Ok(Topic::ALL.iter().map(|topic| (table(*topic), rows_of(table(*topic)))).collect())
+}

@@ -1,0 +1,34 @@
+//! Everything that talks to ClickHouse, and the only crate that knows it.
+//!
+//! | Who | Uses |
+//! |---|---|
+//! | deploy steps | [`plan`], [`apply`] |
+//! | the sink role | [`Sink`]: every topic into its table, each record once |
+//! | `tapeline audit` | [`audit`], [`wait_caught_up`] |
+//! | `tapeline up` | [`counts`], [`SinkProgress`] |
+//!
+//! The sink and the audit read Kafka and block: they belong on threads of their
+//! own and are given a handle of the async runtime for the store's side.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod audit;
+mod client;
+mod counts;
+mod error;
+pub mod metric_names;
+mod migrate;
+mod row_writer;
+mod rows;
+mod settings;
+mod sink;
+#[cfg(test)]
+mod testing;
+
+pub use audit::{AuditError, AuditOptions, AuditReport, PartitionAudit, Tally, TopicAudit, audit, wait_caught_up};
+pub use client::Store;
+pub use counts::counts;
+pub use error::{Fault, StoreError};
+pub use migrate::{Drift, Plan, Step, apply, plan};
+pub use rows::table;
+pub use settings::{Password, StoreSettings};
+pub use sink::{Sink, SinkError, SinkProgress, SinkSettings};

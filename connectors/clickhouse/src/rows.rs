@@ -1,0 +1,266 @@
+//! Which table a topic has, and how each record becomes a row of it. This is
+//! the one place that knows both; a test compares it with the migrations.
+
+use std::sync::LazyLock;
+
+use tapeline_model::records::{
+    AccountEvent, Alert, AuthEvent, DeadLetter, Equity, Fill, Mark, Order, Position, Quote, Verdict,
+};
+use tapeline_model::reasons::Refusal;
+use tapeline_model::Event;
+use tapeline_schemas::topics::Topic;
+
+use crate::row_writer::{RowWriter, put_bytes};
+
+pub(crate) struct Column {
+    pub(crate) name: &'static str,
+    /// As ClickHouse itself writes the type.
+    pub(crate) kind: &'static str,
+}
+
+/// Defines the columns of a table and how a record fills them, in one order.
+macro_rules! tables {
+    ($($function:ident $columns:ident ($row:ident, $record:ident : $type:ty) {
+        $($name:literal $kind:literal = $write:expr;)*
+    })*) => {$(
+        const $columns: &[Column] = &[
+            $(Column { name: $name, kind: $kind },)*
+            Column { name: "event_time", kind: TIME },
+            Column { name: "ingest_time", kind: TIME },
+            Column { name: "source", kind: "LowCardinality(String)" },
+            Column { name: "_partition", kind: "UInt32" },
+            Column { name: "_offset", kind: "UInt64" },
+        ];
+
+        fn $function($row: &mut RowWriter<'_>, $record: &$type) -> Result<(), Refusal> {
+            $($write?;)*
+            $row.time("event_time", $record.event_time)?;
+            $row.time("ingest_time", $record.ingest_time)?;
+            $row.text(&$record.source)
+        }
+    )*};
+}
+
+const TIME: &str = "DateTime64(6, 'UTC')";
+
+tables! {
+    quote QUOTE (row, r: Quote<'_>) {
+        "symbol" "LowCardinality(String)" = row.text(&r.symbol);
+        "venue" "LowCardinality(String)" = row.text(&r.venue);
+        "seq" "UInt64" = row.u64("seq", r.seq);
+        "bid_price" "Decimal(18, 8)" = row.price(r.bid_price);
+        "ask_price" "Decimal(18, 8)" = row.price(r.ask_price);
+        "bid_size" "Decimal(18, 8)" = row.quantity(r.bid_size);
+        "ask_size" "Decimal(18, 8)" = row.quantity(r.ask_size);
+    }
+    mark MARK (row, r: Mark<'_>) {
+        "symbol" "LowCardinality(String)" = row.text(&r.symbol);
+        "price" "Decimal(18, 8)" = row.price(r.price);
+        "bid_price" "Decimal(18, 8)" = row.price(r.bid_price);
+        "ask_price" "Decimal(18, 8)" = row.price(r.ask_price);
+        "quotes" "UInt64" = row.u64("quotes", r.quotes);
+    }
+    fill FILL (row, r: Fill) {
+        "kind" "Enum8('FILL' = 1, 'BUST' = 2, 'CORRECTION' = 3)" = row.symbol(r.kind as u8);
+        "exec_id" "String" = row.text(r.exec_id.as_str());
+        "ref_exec_id" "Nullable(String)" = row.nullable(r.ref_exec_id.as_ref(), |row, id| row.text(id.as_str()));
+        "order_id" "String" = row.text(r.order_id.as_str());
+        "portfolio" "LowCardinality(String)" = row.text(r.portfolio.as_str());
+        "account" "LowCardinality(String)" = row.text(r.account.as_str());
+        "symbol" "LowCardinality(String)" = row.text(r.symbol.as_str());
+        "side" "Enum8('BUY' = 1, 'SELL' = 2)" = row.symbol(r.side as u8);
+        "price" "Decimal(18, 8)" = row.price(r.price);
+        "quantity" "Decimal(18, 8)" = row.quantity(r.quantity);
+        "fee" "Nullable(Decimal(18, 8))" = row.nullable(r.fee, RowWriter::price);
+        "currency" "LowCardinality(String)" = row.text(&r.currency);
+    }
+    order ORDER (row, r: Order) {
+        "order_id" "String" = row.text(r.order_id.as_str());
+        "portfolio" "LowCardinality(String)" = row.text(r.portfolio.as_str());
+        "account" "LowCardinality(String)" = row.text(r.account.as_str());
+        "symbol" "LowCardinality(String)" = row.text(r.symbol.as_str());
+        "side" "Enum8('BUY' = 1, 'SELL' = 2)" = row.symbol(r.side as u8);
+        "status" "Enum8('NEW' = 1, 'PARTIALLY_FILLED' = 2, 'FILLED' = 3, 'CANCELED' = 4, 'REJECTED' = 5)"
+            = row.symbol(r.status as u8);
+        "quantity" "Decimal(18, 8)" = row.quantity(r.quantity);
+        "filled_quantity" "Decimal(18, 8)" = row.quantity(r.filled_quantity);
+        "limit_price" "Nullable(Decimal(18, 8))" = row.nullable(r.limit_price, RowWriter::price);
+        "reason" "Nullable(String)" = row.nullable(r.reason.as_ref(), RowWriter::text);
+    }
+    account ACCOUNT (row, r: AccountEvent) {
+        "event_id" "String" = row.text(&r.event_id);
+        "portfolio" "LowCardinality(String)" = row.text(r.portfolio.as_str());
+        "account" "LowCardinality(String)" = row.text(r.account.as_str());
+        "kind" "Enum8('BALANCE' = 1, 'DEPOSIT' = 2, 'WITHDRAWAL' = 3, 'DIVIDEND' = 4, 'FEE' = 5)"
+            = row.symbol(r.kind as u8);
+        "amount" "Decimal(38, 8)" = row.money(r.amount);
+        "currency" "LowCardinality(String)" = row.text(&r.currency);
+    }
+    auth AUTH (row, r: AuthEvent) {
+        "event_id" "String" = row.text(&r.event_id);
+        "portfolio" "LowCardinality(String)" = row.text(r.portfolio.as_str());
+        "account" "LowCardinality(String)" = row.text(r.account.as_str());
+        "venue" "LowCardinality(String)" = row.text(&r.venue);
+        "kind" "Enum8('CHALLENGE' = 1, 'CODE_SEEN' = 2, 'LOGIN_SUCCEEDED' = 3, 'LOGIN_FAILED' = 4, 'EXPIRES_SOON' = 5, 'EXPIRED' = 6, 'SESSION_LOST' = 7, 'REFUSED' = 8, 'HEALTHY' = 9)"
+            = row.symbol(r.kind as u8);
+        "method" "LowCardinality(Nullable(String))" = row.nullable(r.method.as_ref(), RowWriter::text);
+        "attempt" "UInt32" = row.u32("attempt", r.attempt);
+        "category" "LowCardinality(Nullable(String))" = row.nullable(r.category.as_ref(), RowWriter::text);
+        "expires_at" "Nullable(DateTime64(6, 'UTC'))"
+            = row.nullable(r.expires_at, |row, time| row.time("expires_at", time));
+        "detail" "String" = row.text(&r.detail);
+    }
+    position POSITION (row, r: Position) {
+        "portfolio" "LowCardinality(String)" = row.text(r.portfolio.as_str());
+        "account" "LowCardinality(String)" = row.text(r.account.as_str());
+        "symbol" "LowCardinality(String)" = row.text(r.symbol.as_str());
+        "quantity" "Decimal(18, 8)" = row.quantity(r.quantity);
+        "average_price" "Nullable(Decimal(18, 8))" = row.nullable(r.average_price, RowWriter::price);
+        "realised" "Decimal(38, 8)" = row.money(r.realised);
+        "fees" "Decimal(38, 8)" = row.money(r.fees);
+        "unknown_fees" "UInt32" = row.u32("unknown_fees", r.unknown_fees);
+        "unrealised" "Nullable(Decimal(38, 8))" = row.nullable(r.unrealised, RowWriter::money);
+        "mark_price" "Nullable(Decimal(18, 8))" = row.nullable(r.mark_price, RowWriter::price);
+        "currency" "LowCardinality(String)" = row.text(&r.currency);
+        "cause_topic" "LowCardinality(String)" = row.text(&r.cause_topic);
+        "cause_partition" "UInt32" = row.u32("cause_partition", r.cause_partition);
+        "cause_offset" "UInt64" = row.u64("cause_offset", r.cause_offset);
+    }
+    equity EQUITY (row, r: Equity) {
+        "portfolio" "LowCardinality(String)" = row.text(r.portfolio.as_str());
+        "cash_flow" "Decimal(38, 8)" = row.money(r.cash_flow);
+        "realised" "Decimal(38, 8)" = row.money(r.realised);
+        "unrealised" "Nullable(Decimal(38, 8))" = row.nullable(r.unrealised, RowWriter::money);
+        "equity" "Nullable(Decimal(38, 8))" = row.nullable(r.equity, RowWriter::money);
+        "high_water" "Nullable(Decimal(38, 8))" = row.nullable(r.high_water, RowWriter::money);
+        "drawdown" "Nullable(Decimal(38, 8))" = row.nullable(r.drawdown, RowWriter::money);
+        "missing_prices" "UInt32" = row.u32("missing_prices", r.missing_prices);
+    }
+    verdict VERDICT (row, r: Verdict) {
+        "verdict_id" "UUID" = row.uuid(r.verdict_id.as_u64_pair());
+        "portfolio" "LowCardinality(String)" = row.text(r.portfolio.as_str());
+        "rule" "LowCardinality(String)" = row.text(&r.rule);
+        "mode" "LowCardinality(String)" = row.text(&r.mode);
+        "reason" "LowCardinality(String)" = row.text(&r.reason);
+        "outcome" "Enum8('PASS' = 1, 'BREACH' = 2)" = row.symbol(r.outcome as u8);
+        "value" "Decimal(38, 8)" = row.money(r.value);
+        "limit" "Decimal(38, 8)" = row.money(r.limit);
+        "distance" "Decimal(38, 8)" = row.money(r.distance);
+        "cause_topic" "LowCardinality(String)" = row.text(&r.cause_topic);
+        "cause_partition" "UInt32" = row.u32("cause_partition", r.cause_partition);
+        "cause_offset" "UInt64" = row.u64("cause_offset", r.cause_offset);
+        "config_hash" "String" = row.text(&r.config_hash);
+    }
+    alert ALERT (row, r: Alert) {
+        "alert_id" "UUID" = row.uuid(r.alert_id.as_u64_pair());
+        "key" "String" = row.text(&r.key);
+        "subject" "LowCardinality(String)" = row.text(&r.subject);
+        "rule" "LowCardinality(String)" = row.text(&r.rule);
+        "severity" "Enum8('INFO' = 1, 'WARNING' = 2, 'CRITICAL' = 3)" = row.symbol(r.severity as u8);
+        "message" "String" = row.text(&r.message);
+        "value" "Nullable(Decimal(38, 8))" = row.nullable(r.value, RowWriter::money);
+        "limit" "Nullable(Decimal(38, 8))" = row.nullable(r.limit, RowWriter::money);
+        "procedure" "LowCardinality(String)" = row.text(&r.procedure);
+        "cause_topic" "LowCardinality(String)" = row.text(&r.cause_topic);
+        "cause_partition" "UInt32" = row.u32("cause_partition", r.cause_partition);
+        "cause_offset" "UInt64" = row.u64("cause_offset", r.cause_offset);
+    }
+    dead_letter DEAD_LETTER (row, r: DeadLetter) {
+        "letter_id" "UUID" = row.uuid(r.letter_id.as_u64_pair());
+        "topic" "LowCardinality(String)" = row.text(&r.topic);
+        "partition" "UInt32" = row.u32("partition", r.partition);
+        "offset" "UInt64" = row.u64("offset", r.offset);
+        "key" "Nullable(String)" = row.nullable(r.key.as_deref(), RowWriter::bytes);
+        "value" "Nullable(String)" = row.nullable(r.value.as_deref(), RowWriter::bytes);
+        "reason" "LowCardinality(String)" = row.text(&r.reason);
+        "message" "String" = row.text(&r.message);
+    }
+}
+
+/// The table that holds a topic's records.
+pub fn table(topic: Topic) -> &'static str {
+    match topic {
+        Topic::MarketQuotes => "quotes",
+        Topic::MarketMarks => "marks",
+        Topic::BrokerFills => "fills",
+        Topic::BrokerOrders => "orders",
+        Topic::BrokerAccounts => "account_events",
+        Topic::AuthEvents => "auth_events",
+        Topic::RiskPositions => "positions",
+        Topic::RiskEquity => "equity",
+        Topic::RiskVerdicts => "verdicts",
+        Topic::Alerts => "alerts",
+        Topic::DeadLetters => "deadletters",
+    }
+}
+
+pub(crate) fn columns(topic: Topic) -> &'static [Column] {
+    match topic {
+        Topic::MarketQuotes => QUOTE,
+        Topic::MarketMarks => MARK,
+        Topic::BrokerFills => FILL,
+        Topic::BrokerOrders => ORDER,
+        Topic::BrokerAccounts => ACCOUNT,
+        Topic::AuthEvents => AUTH,
+        Topic::RiskPositions => POSITION,
+        Topic::RiskEquity => EQUITY,
+        Topic::RiskVerdicts => VERDICT,
+        Topic::Alerts => ALERT,
+        Topic::DeadLetters => DEAD_LETTER,
+    }
+}
+
+/// Appends the record as one row. On a refusal, what was appended is unusable.
+pub(crate) fn write(event: &Event<'_>, partition: u32, offset: u64, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    let mut row = RowWriter::new(out);
+    match event {
+        Event::Quote(record) => quote(&mut row, record),
+        Event::Mark(record) => mark(&mut row, record),
+        Event::Fill(record) => fill(&mut row, record),
+        Event::Order(record) => order(&mut row, record),
+        Event::Account(record) => account(&mut row, record),
+        Event::Auth(record) => auth(&mut row, record),
+        Event::Position(record) => position(&mut row, record),
+        Event::Equity(record) => equity(&mut row, record),
+        Event::Verdict(record) => verdict(&mut row, record),
+        Event::Alert(record) => alert(&mut row, record),
+        Event::DeadLetter(record) => dead_letter(&mut row, record),
+    }?;
+    row.origin(partition, offset);
+    Ok(())
+}
+
+/// What stands before the rows of an insert: the columns with their types, by
+/// which the server notices a table that is not as this release knows it.
+pub(crate) fn header(topic: Topic) -> &'static [u8] {
+    static HEADERS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| Topic::ALL.iter().map(|t| make_header(*t)).collect());
+    &HEADERS[topic as usize]
+}
+
+fn make_header(topic: Topic) -> Vec<u8> {
+    let columns = columns(topic);
+    // No table has 128 columns: the count is one byte of LEB128.
+    let mut header = vec![columns.len() as u8];
+    for column in columns {
+        put_bytes(&mut header, column.name.as_bytes());
+    }
+    for column in columns {
+        put_bytes(&mut header, column.kind.as_bytes());
+    }
+    header
+}
+
+pub(crate) fn insert_sql(topic: Topic) -> &'static str {
+    static STATEMENTS: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let statement = |topic: &Topic| {
+            let names: Vec<String> = columns(*topic).iter().map(|c| format!("`{}`", c.name)).collect();
+            format!("INSERT INTO {} ({}) FORMAT RowBinaryWithNamesAndTypes", table(*topic), names.join(", "))
+        };
+        Topic::ALL.iter().map(statement).collect()
+    });
+    &STATEMENTS[topic as usize]
+}
+
+#[cfg(test)]
+#[path = "rows_tests.rs"]
+mod tests;

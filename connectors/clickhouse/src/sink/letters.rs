@@ -1,0 +1,118 @@
+//! Dead letters of the sink: what could not become a row, with its bytes.
+
+use tapeline_kafka::{Message, RefusedRecord};
+use tapeline_model::ids::output_id;
+use tapeline_model::reasons::Refusal;
+use tapeline_model::records::DeadLetter;
+use tapeline_model::{Event, Micros};
+
+use super::batch::Refused;
+use super::range::LaneId;
+
+/// What letters of the sink name as their source, and as the rule in their id.
+pub(crate) const SOURCE: &str = "sink";
+
+/// Keeps of a refused record what a letter can hold.
+pub(crate) fn keep(message: &Message<'_>, refusal: Refusal) -> Refused {
+    keep_record(&RefusedRecord::from(message), refusal)
+}
+
+fn keep_record(record: &RefusedRecord<'_>, mut refusal: Refusal) -> Refused {
+    let value = record.value_to_keep();
+    if let Some(cut) = value.filter(tapeline_kafka::Cut::was_cut) {
+        refusal.message = format!(
+            "{} (only the first {} of {} bytes are kept here)",
+            refusal.message,
+            cut.kept.len(),
+            cut.original
+        );
+    }
+    Refused {
+        offset: u64::try_from(record.offset).unwrap_or_default(),
+        timestamp_ms: record.timestamp_ms,
+        key: record.key_to_keep().map(|cut| cut.kept.to_vec()),
+        value: value.map(|cut| cut.kept.to_vec()),
+        refusal,
+    }
+}
+
+/// The same record gives a letter with the same id whenever it is read.
+pub(crate) fn letter(lane: LaneId, refused: &Refused, now: Micros) -> Event<'static> {
+    let topic = lane.topic.name();
+    // Whatever clock its producer had, the letter itself must be storable.
+    let event_time = refused
+        .timestamp_ms
+        .and_then(|millis| millis.checked_mul(1000))
+        .map(Micros)
+        .filter(|time| time.is_storable())
+        .unwrap_or(now);
+    Event::DeadLetter(DeadLetter {
+        letter_id: output_id(topic, lane.partition, refused.offset, SOURCE, 0),
+        topic: topic.to_owned(),
+        partition: lane.partition as i32,
+        offset: refused.offset as i64,
+        key: refused.key.clone(),
+        value: refused.value.clone(),
+        reason: refused.refusal.reason.code().to_owned(),
+        message: refused.refusal.message.clone(),
+        event_time,
+        ingest_time: now,
+        source: SOURCE.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use tapeline_model::reasons::Reason;
+    use tapeline_schemas::topics::Topic;
+
+    use super::*;
+    use crate::rows;
+
+    const LANE: LaneId = LaneId { topic: Topic::BrokerFills, partition: 2 };
+    const NOW: Micros = Micros(1_795_251_600_000_000);
+
+    fn refused(value: &[u8], timestamp_ms: Option<i64>) -> Refused {
+        let record = RefusedRecord {
+            topic: "p.broker.fills",
+            partition: 2,
+            offset: 17,
+            timestamp_ms,
+            key: Some(b"k"),
+            value: Some(value),
+        };
+        keep_record(&record, Refusal::new(Reason::Corrupt, "bad"))
+    }
+
+    #[test]
+    fn a_letter_keeps_the_bytes_and_its_id_whenever_it_is_written() {
+        let refused = refused(b"\x00\xff\n", Some(5));
+        let (first, second) = (letter(LANE, &refused, NOW), letter(LANE, &refused, Micros(9)));
+        let (Event::DeadLetter(first), Event::DeadLetter(second)) = (first, second) else {
+            panic!("letters expected");
+        };
+        assert_eq!(first.letter_id, second.letter_id);
+        assert_eq!(first.value.as_deref(), Some(&b"\x00\xff\n"[..]));
+        assert_eq!((first.topic.as_str(), first.partition, first.offset), ("broker.fills", 2, 17));
+        assert_eq!((first.reason.as_str(), first.source.as_str()), ("CORRUPT", "sink"));
+        assert_eq!(first.event_time, Micros(5000));
+    }
+
+    #[test]
+    fn a_letter_can_always_be_stored_so_it_never_causes_another() {
+        for timestamp in [None, Some(-1), Some(i64::MAX), Some(i64::MIN), Some(5)] {
+            let event = letter(LANE, &refused(b"x", timestamp), NOW);
+            let mut wire = Vec::new();
+            event.encode(&mut wire).unwrap();
+            let read = Event::decode(Topic::DeadLetters, Some(&wire)).unwrap();
+            assert!(rows::write(&read, 0, 0, &mut Vec::new()).is_ok(), "{timestamp:?}");
+        }
+    }
+
+    #[test]
+    fn a_huge_value_is_cut_and_the_letter_says_so() {
+        let refused = refused(&vec![7; 2_000_000], None);
+        assert!(refused.value.unwrap().len() < 1_000_000);
+        assert!(refused.refusal.message.contains("of 2000000 bytes"), "{}", refused.refusal.message);
+    }
+}

@@ -1,0 +1,388 @@
+//! The sink's thread: reads, commits, and hands ranges to the inserting tasks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant, SystemTime};
+
+use metrics::{counter, gauge};
+use tapeline_kafka::{Committed, GroupBatch, GroupReader, KafkaError, Message, Names, Position, Publisher};
+use tapeline_model::reasons::Refusal;
+use tapeline_model::{Event, Micros};
+use tapeline_schemas::topics::Topic;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
+
+use super::assembler::{Assembler, Entry, Limits, Work};
+use super::batch::Refused;
+use super::insert::{Inserter, Outcome};
+use super::range::{LaneId, Note};
+use super::{ROLE, Sink, SinkError, SinkSettings, letters};
+use crate::metric_names as names;
+use crate::rows;
+
+/// Messages taken at a time.
+const FETCH: usize = 10_000;
+/// How long a fetch waits: also how soon a finished insert is noticed.
+const WAIT: Duration = Duration::from_millis(10);
+/// Ranges that are done are committed at least this often.
+const SETTLE_EVERY: Duration = Duration::from_millis(250);
+/// After Kafka refused a commit or a letter for a passing reason.
+const KAFKA_PAUSE: Duration = Duration::from_millis(200);
+
+pub(super) struct Worker {
+    reader: GroupReader,
+    publisher: Publisher,
+    assembler: Assembler,
+    inserter: Inserter,
+    outcomes: Receiver<Outcome>,
+    runtime: Handle,
+    settings: SinkSettings,
+    names: Names,
+    flush_within: Duration,
+    clock: Instant,
+    /// Begun ranges whose letters are not out yet.
+    waiting: Vec<Work>,
+    /// Tasks of the lanes, to be stopped with them.
+    tasks: BTreeMap<LaneId, AbortHandle>,
+    /// Lanes that are not read on; empty while there is room.
+    paused: BTreeSet<LaneId>,
+    last_commit: Duration,
+    /// No commit and no letter before this.
+    kafka_pause: Duration,
+}
+
+impl Worker {
+    pub(super) fn start(sink: Sink) -> Result<Self, SinkError> {
+        let Sink { kafka, store, settings, runtime, progress } = sink;
+        let names = kafka.names();
+        let topics: Vec<String> = Topic::ALL.iter().map(|topic| names.topic(*topic).to_owned()).collect();
+        let (sender, outcomes) = channel();
+        let inserter = Inserter {
+            store,
+            names: names.clone(),
+            permits: Arc::new(Semaphore::new(settings.parallel_inserts)),
+            progress,
+            outcomes: sender,
+        };
+        let limits = Limits {
+            rows: settings.batch_rows,
+            bytes: settings.batch_bytes,
+            age: settings.batch_age,
+            total_bytes: settings.buffer_bytes,
+        };
+        Ok(Self {
+            reader: GroupReader::join(&kafka, &names.group(ROLE), &topics)?,
+            publisher: Publisher::new(&kafka, ROLE)?,
+            assembler: Assembler::new(limits),
+            inserter,
+            outcomes,
+            runtime,
+            settings,
+            names,
+            flush_within: kafka.request_timeout,
+            clock: Instant::now(),
+            waiting: Vec::new(),
+            tasks: BTreeMap::new(),
+            paused: BTreeSet::new(),
+            last_commit: Duration::ZERO,
+            kafka_pause: Duration::ZERO,
+        })
+    }
+
+    pub(super) fn run(mut self, stop: impl Fn() -> bool) -> Result<(), SinkError> {
+        while !stop() {
+            self.turn(false)?;
+        }
+        let deadline = self.now() + self.settings.stop_within;
+        while !self.assembler.is_drained() && self.now() < deadline {
+            self.turn(true)?;
+        }
+        self.commit(&self.assembler.settled())?;
+        Ok(())
+    }
+
+    fn turn(&mut self, stopping: bool) -> Result<(), SinkError> {
+        self.read(stopping)?;
+        self.collect()?;
+        self.publish_letters()?;
+        self.advance(stopping)?;
+        self.apply_back_pressure()
+    }
+
+    fn read(&mut self, stopping: bool) -> Result<(), SinkError> {
+        let batch = match self.reader.fetch(FETCH, WAIT) {
+            Ok(batch) => batch,
+            Err(error) => return self.bear(error),
+        };
+        self.change_lanes(&batch)?;
+        if stopping {
+            // Not buffered, not committed: read again at the next start.
+            return Ok(());
+        }
+        let now = self.now();
+        let mut found: Option<(usize, Topic)> = None;
+        for message in batch.messages() {
+            let index = message.topic.index;
+            let topic = found.filter(|(known, _)| *known == index).map(|(_, topic)| topic);
+            let Some(topic) = topic.or_else(|| self.names.resolve(message.topic.name)) else { continue };
+            found = Some((index, topic));
+            self.take(topic, &message, now);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, topic: Topic, message: &Message<'_>, now: Duration) {
+        let (Ok(partition), Ok(offset)) = (u32::try_from(message.partition), u64::try_from(message.offset)) else {
+            return;
+        };
+        let lane = LaneId { topic, partition };
+        let progress = &self.inserter.progress;
+        self.assembler.push(lane, offset, now, |out| {
+            let event = Event::decode(topic, message.value);
+            let written = event.and_then(|event| rows::write(&event, partition, offset, out));
+            written.map_err(|refusal| {
+                progress.add_refused();
+                refuse(topic, message, refusal)
+            })
+        });
+    }
+
+    fn change_lanes(&mut self, batch: &GroupBatch) -> Result<(), SinkError> {
+        if !batch.lost.is_empty() {
+            if !batch.torn {
+                // Still ours: whoever takes over need not do this again.
+                self.commit(&self.assembler.settled())?;
+            }
+            for (topic, partition) in &batch.lost {
+                let Some(lane) = self.lane(topic, *partition) else { continue };
+                self.assembler.lose(lane);
+                self.paused.remove(&lane);
+                self.waiting.retain(|work| work.lane != lane);
+                if let Some(task) = self.tasks.remove(&lane) {
+                    task.abort();
+                }
+            }
+        }
+        let mut gained: BTreeMap<Topic, Vec<(u32, u64)>> = BTreeMap::new();
+        for committed in &batch.gained {
+            let Some(lane) = self.lane(&committed.topic, committed.partition) else { continue };
+            let epoch = self.gain(lane, committed);
+            gained.entry(lane.topic).or_default().push((lane.partition, epoch));
+        }
+        for (topic, lanes) in gained {
+            self.runtime.spawn(self.inserter.clone().check(topic, lanes));
+        }
+        Ok(())
+    }
+
+    fn gain(&mut self, lane: LaneId, committed: &Committed) -> u64 {
+        let start = committed.offset.and_then(|offset| u64::try_from(offset).ok());
+        let note = start.map_or(Note::Nothing, |start| Note::read(start, &committed.metadata));
+        let replay = match note {
+            Note::Begun { end } => Some(end),
+            Note::Nothing => None,
+            Note::Foreign => {
+                tracing::warn!(
+                    topic = committed.topic, partition = committed.partition, note = committed.metadata,
+                    "the committed note was not written by a sink; rows the store holds are looked for instead"
+                );
+                None
+            }
+        };
+        self.assembler.gain(lane, start, replay)
+    }
+
+    fn collect(&mut self) -> Result<(), SinkError> {
+        while let Ok(outcome) = self.outcomes.try_recv() {
+            match outcome {
+                Outcome::Checked { lane, epoch, reaches } => self.assembler.checked(lane, epoch, reaches),
+                Outcome::Inserted { lane, epoch } => self.assembler.finished(lane, epoch),
+                Outcome::Failed(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins what is due, with one commit for all of it.
+    fn advance(&mut self, flush: bool) -> Result<(), SinkError> {
+        let now = self.now();
+        if now < self.kafka_pause {
+            return Ok(());
+        }
+        let mut entries = self.assembler.due(now, flush);
+        if entries.is_empty() && now.saturating_sub(self.last_commit) >= SETTLE_EVERY {
+            entries = self.assembler.settled();
+        }
+        if self.commit(&entries)? {
+            let works = self.assembler.begin(&entries);
+            self.waiting.extend(works);
+            self.publish_letters()?;
+        }
+        Ok(())
+    }
+
+    /// True if it was committed; a passing failure is waited for.
+    fn commit(&mut self, entries: &[Entry]) -> Result<bool, SinkError> {
+        if entries.is_empty() {
+            return Ok(false);
+        }
+        let offsets: Vec<(Position, String)> = entries.iter().map(|entry| self.position(entry)).collect();
+        self.last_commit = self.now();
+        match self.reader.commit(&offsets) {
+            Ok(()) => Ok(true),
+            // Lost partitions are announced by the next fetch.
+            Err(error @ KafkaError::Commit { .. }) => self.postpone(&error),
+            Err(error) if error.retryable() => self.postpone(&error),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn postpone(&mut self, error: &KafkaError) -> Result<bool, SinkError> {
+        tracing::warn!(%error, "offsets were not committed; nothing is inserted before they are");
+        self.kafka_pause = self.now() + KAFKA_PAUSE;
+        Ok(false)
+    }
+
+    fn position(&self, entry: &Entry) -> (Position, String) {
+        let topic = self.names.topic(entry.lane.topic);
+        let position = Position::new(topic, entry.lane.partition as i32, entry.offset as i64);
+        let range = entry.end.map(|end| super::range::Range { start: entry.offset, end });
+        (position, range.map_or_else(String::new, super::range::Range::note))
+    }
+
+    /// A range's letters are with Kafka before the range is in the store, so
+    /// that no crash leaves a record without a trace. A crash in between
+    /// publishes them again, with the same ids.
+    fn publish_letters(&mut self) -> Result<(), SinkError> {
+        if self.waiting.is_empty() || self.now() < self.kafka_pause {
+            return Ok(());
+        }
+        if let Err(error) = self.try_letters()? {
+            tracing::warn!(%error, "dead letters were not published; their ranges wait for them");
+            self.kafka_pause = self.now() + KAFKA_PAUSE;
+            return Ok(());
+        }
+        for work in std::mem::take(&mut self.waiting) {
+            let lane = work.lane;
+            let task = self.runtime.spawn(self.inserter.clone().insert(work));
+            self.tasks.insert(lane, task.abort_handle());
+        }
+        Ok(())
+    }
+
+    fn try_letters(&self) -> Result<Result<(), KafkaError>, SinkError> {
+        let refused = self.waiting.iter().flat_map(|work| work.sealed.refused.iter().map(|one| (work.lane, one)));
+        let topic = self.names.topic(Topic::DeadLetters);
+        let mut value = Vec::new();
+        let mut any = false;
+        let outcome = (|| {
+            for (lane, refused) in refused {
+                any = true;
+                let letter = letters::letter(lane, refused, wall_clock());
+                if let Err(error) = letter.encode(&mut value) {
+                    return Ok(Err(SinkError::Letter { reason: error.to_string() }));
+                }
+                self.publisher.publish(topic, letter.key().as_bytes(), &value, &[], None)?;
+            }
+            if any { self.publisher.flush(self.flush_within).map(Ok) } else { Ok(Ok(())) }
+        })();
+        match outcome {
+            Ok(encoded) => encoded.map(Ok),
+            Err(error) if error.retryable() => Ok(Err(error)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn apply_back_pressure(&mut self) -> Result<(), SinkError> {
+        gauge!(names::SINK_BUFFERED_BYTES).set(self.assembler.bytes() as f64);
+        if !self.paused.is_empty() && self.assembler.has_room() {
+            let lanes = std::mem::take(&mut self.paused);
+            self.reader.resume(&self.full_names(lanes))?;
+            self.show_paused();
+        } else if !self.paused.is_empty() || self.assembler.is_full() {
+            // Again and again: lanes that came since, or whose replay is read, too.
+            let mut lanes = self.assembler.pausable();
+            lanes.retain(|lane| self.paused.insert(*lane));
+            if !lanes.is_empty() {
+                self.reader.pause(&self.full_names(lanes))?;
+                self.show_paused();
+            }
+        }
+        Ok(())
+    }
+
+    fn show_paused(&self) {
+        let paused = !self.paused.is_empty();
+        self.inserter.progress.set_paused(paused);
+        gauge!(names::SINK_PAUSED).set(if paused { 1.0 } else { 0.0 });
+    }
+
+    /// Goes on after errors of reading that pass, and over what retention removed.
+    fn bear(&mut self, error: KafkaError) -> Result<(), SinkError> {
+        if let KafkaError::OffsetGone { topic, partition, offset, held: Some((low, _)) } = &error
+            && offset < low
+        {
+            tracing::error!(
+                topic, partition, from = offset, to = low,
+                "retention removed records before they were in the store; going on behind the gap"
+            );
+            counter!(names::SINK_GAP, "topic" => topic.clone()).increment((low - offset) as u64);
+            if let (Some(lane), Ok(next)) = (self.lane(topic, *partition), u64::try_from(*low)) {
+                self.assembler.skipped(lane, next);
+            }
+            self.reader.seek(&Position::new(topic.clone(), *partition, *low))?;
+            return Ok(());
+        }
+        if !error.retryable() {
+            return Err(error.into());
+        }
+        tracing::warn!(%error, "reading failed; trying again");
+        std::thread::sleep(WAIT);
+        Ok(())
+    }
+
+    fn lane(&self, topic: &str, partition: i32) -> Option<LaneId> {
+        let topic = self.names.resolve(topic)?;
+        Some(LaneId { topic, partition: u32::try_from(partition).ok()? })
+    }
+
+    fn full_names(&self, lanes: impl IntoIterator<Item = LaneId>) -> Vec<(String, i32)> {
+        let name = |lane: LaneId| (self.names.topic(lane.topic).to_owned(), lane.partition as i32);
+        lanes.into_iter().map(name).collect()
+    }
+
+    fn now(&self) -> Duration {
+        self.clock.elapsed()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        for task in self.tasks.values() {
+            task.abort();
+        }
+    }
+}
+
+/// What to keep of a record without a row. None for a dead letter that cannot
+/// be read: a letter about it would be read by the same sink, and it stays in
+/// its topic anyway.
+fn refuse(topic: Topic, message: &Message<'_>, refusal: Refusal) -> Option<Refused> {
+    counter!(names::SINK_REFUSED, "topic" => topic.name(), "reason" => refusal.reason.code()).increment(1);
+    if topic == Topic::DeadLetters {
+        counter!(names::SINK_UNREADABLE_LETTERS).increment(1);
+        tracing::error!(
+            partition = message.partition, offset = message.offset, reason = refusal.reason.code(),
+            error = refusal.message, "a dead letter cannot be read and is left out of the store"
+        );
+        return None;
+    }
+    Some(letters::keep(message, refusal))
+}
+
+fn wall_clock() -> Micros {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Micros(i64::try_from(since.as_micros()).unwrap_or(Micros::MAX.0))
+}

@@ -1,0 +1,181 @@
+//! What librdkafka tells its owner: log lines, statistics, errors, deliveries.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use metrics::counter;
+use rdkafka::config::RDKafkaLogLevel as Level;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError as Native, RDKafkaErrorCode as Code};
+use rdkafka::producer::{DeliveryResult, ProducerContext};
+use rdkafka::statistics::Statistics;
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientContext, Message as _, TopicPartitionList};
+
+use crate::member::Offer;
+use crate::{metric_names, stats};
+
+/// A broker that is down raises an error at every attempt: say it this often.
+const REPEAT_ERRORS_EVERY: Duration = Duration::from_secs(10);
+
+/// Records that the cluster did not take, since somebody last asked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Undelivered {
+    pub(crate) count: u64,
+    pub(crate) first: Option<(String, Code)>,
+}
+
+pub(crate) struct Context {
+    client: String,
+    /// A membership answers the group itself, until it closes.
+    holds_offers: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    undelivered: Undelivered,
+    /// What a membership was offered and has not yet answered.
+    offers: Vec<Offer>,
+    last_error: String,
+    said_at: Option<Instant>,
+}
+
+impl Context {
+    pub(crate) fn new(client: impl Into<String>) -> Self {
+        Self { client: client.into(), holds_offers: AtomicBool::new(false), state: Mutex::default() }
+    }
+
+    pub(crate) fn holding_offers(client: impl Into<String>) -> Self {
+        Self { holds_offers: AtomicBool::new(true), ..Self::new(client) }
+    }
+
+    pub(crate) fn stop_holding_offers(&self) {
+        self.holds_offers.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn client(&self) -> &str {
+        &self.client
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn take_undelivered(&self) -> Undelivered {
+        std::mem::take(&mut self.state().undelivered)
+    }
+
+    pub(crate) fn has_undelivered(&self) -> bool {
+        self.state().undelivered.count > 0
+    }
+
+    pub(crate) fn take_offers(&self) -> Vec<Offer> {
+        std::mem::take(&mut self.state().offers)
+    }
+
+    /// The newest error of the connection, for messages.
+    pub(crate) fn last_error(&self) -> String {
+        self.state().last_error.clone()
+    }
+
+    pub(crate) fn not_delivered(&self, topic: &str, code: Code) {
+        counter!(metric_names::DELIVERY_FAILURES, "client" => self.client.clone()).increment(1);
+        let mut state = self.state();
+        state.undelivered.count += 1;
+        state.undelivered.first.get_or_insert_with(|| (topic.to_owned(), code));
+    }
+
+    pub(crate) fn log_line(&self, level: Level, facility: &str, text: &str) {
+        let client = self.client.as_str();
+        match level {
+            Level::Emerg | Level::Alert | Level::Critical | Level::Error => {
+                // The same trouble mostly arrives as an error event, which is bounded.
+                text.clone_into(&mut self.state().last_error);
+                tracing::debug!(target: "librdkafka", client, facility, "{text}");
+            }
+            Level::Warning => tracing::warn!(target: "librdkafka", client, facility, "{text}"),
+            Level::Notice | Level::Info => tracing::info!(target: "librdkafka", client, facility, "{text}"),
+            Level::Debug => tracing::debug!(target: "librdkafka", client, facility, "{text}"),
+        }
+    }
+
+    pub(crate) fn client_error(&self, code: &str, reason: &str) {
+        counter!(metric_names::CLIENT_ERRORS, "client" => self.client.clone()).increment(1);
+        let mut state = self.state();
+        reason.clone_into(&mut state.last_error);
+        let due = state.said_at.is_none_or(|at| at.elapsed() >= REPEAT_ERRORS_EVERY);
+        if due {
+            state.said_at = Some(Instant::now());
+            tracing::warn!(target: "librdkafka", client = self.client.as_str(), code, "{reason}");
+        }
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: Level, facility: &str, text: &str) {
+        self.log_line(level, facility, text);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        stats::record(&statistics);
+    }
+
+    fn error(&self, error: Native, reason: &str) {
+        // The end of a partition is news for readers, not an error.
+        if !matches!(error.rdkafka_error_code(), Some(Code::PartitionEOF)) {
+            self.client_error(&error.to_string(), reason);
+        }
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, message)) = result {
+            self.not_delivered(message.topic(), error.rdkafka_error_code().unwrap_or(Code::Unknown));
+        }
+    }
+}
+
+impl ConsumerContext for Context {
+    /// Records the offer and does not answer: the membership answers once its
+    /// owner had the time to commit.
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        event: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
+        let is_offer = event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if !self.holds_offers.load(Ordering::Acquire) {
+            if let Err(error) = decline(consumer, partitions, is_offer) {
+                tracing::debug!(client = self.client(), %error, "partitions were not given back");
+            }
+            return;
+        }
+        let offer = if is_offer {
+            Offer::Assign(partitions.clone())
+        } else {
+            Offer::Revoke { partitions: partitions.clone(), torn: consumer.assignment_lost() }
+        };
+        self.state().offers.push(offer);
+    }
+}
+
+/// The answer of a client that is closing: takes nothing and gives all back.
+fn decline(
+    consumer: &BaseConsumer<Context>,
+    partitions: &TopicPartitionList,
+    is_offer: bool,
+) -> Result<(), Native> {
+    match consumer.rebalance_protocol() {
+        RebalanceProtocol::Cooperative if is_offer => {
+            consumer.incremental_assign(&TopicPartitionList::new())
+        }
+        RebalanceProtocol::Cooperative => consumer.incremental_unassign(partitions),
+        _ => consumer.unassign(),
+    }
+}

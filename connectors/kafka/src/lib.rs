@@ -1,0 +1,48 @@
+//! Everything that talks to Kafka, and the only crate that knows rdkafka.
+//!
+//! | Who | Uses |
+//! |---|---|
+//! | a task of the runtime | [`TaskProducer`] (one transaction after the other) and [`BatchReader`] (manual assignment) |
+//! | a sink | [`GroupReader`] (a group member that commits offsets with metadata) |
+//! | who must know which partitions are its own | [`Membership`] |
+//! | a connector | [`Publisher`] (idempotent), [`tail`] (where it stopped) |
+//! | deploy steps and audits | [`Admin`], [`read_to_end`] |
+//!
+//! All calls block, for a bounded time: they belong on dedicated threads,
+//! never on an async worker. Values are opaque bytes here; the codec lives in
+//! `tapeline-schemas`.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod admin;
+mod batch;
+mod context;
+mod error;
+mod group;
+mod letters;
+mod member;
+pub mod metric_names;
+mod names;
+mod partitioner;
+mod plan;
+mod publisher;
+mod reader;
+mod sender;
+mod settings;
+mod stats;
+mod task;
+#[cfg(test)]
+mod testing;
+
+pub use admin::Admin;
+pub use batch::{Batch, Message, TopicRef};
+pub use error::{Fault, KafkaError};
+pub use group::{Committed, GroupBatch, GroupReader};
+pub use letters::{Cut, MAX_LETTER_BYTES, REPLAYED_FROM, RefusedRecord, cut};
+pub use member::{Membership, Ownership, Partition};
+pub use names::Names;
+pub use partitioner::partition_of;
+pub use plan::TopicChange;
+pub use publisher::Publisher;
+pub use reader::{BatchReader, OwnedMessage, Position, read_to_end, tail};
+pub use settings::KafkaSettings;
+pub use task::{TaskProducer, TxError};

@@ -1,0 +1,230 @@
+//! Membership of a consumer group: which partitions are ours, until when.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::error::KafkaError as Native;
+use rdkafka::types::RDKafkaErrorCode as Code;
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::context::Context;
+use crate::error::{KafkaError, is_denied};
+use crate::reader::{Position, list_of};
+use crate::settings::KafkaSettings;
+
+/// A partition of a topic.
+pub type Partition = (String, i32);
+
+/// What the group offers and waits to have answered.
+#[derive(Clone, Debug)]
+pub(crate) enum Offer {
+    Assign(TopicPartitionList),
+    Revoke { partitions: TopicPartitionList, torn: bool },
+}
+
+/// What changed since the last poll.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ownership {
+    pub gained: Vec<Partition>,
+    /// Still ours until the next poll, so that work can be committed first;
+    /// unless `torn`.
+    pub lost: Vec<Partition>,
+    /// The lost partitions belong to somebody else already: drop their work.
+    pub torn: bool,
+}
+
+impl Ownership {
+    pub fn is_empty(&self) -> bool {
+        self.gained.is_empty() && self.lost.is_empty()
+    }
+}
+
+/// A member of a group that owns partitions without reading them: the lease by
+/// which a task is taken, and the side of a sink that commits. Must be polled
+/// every few seconds; leaves the group when dropped.
+pub struct Membership {
+    consumer: BaseConsumer<Context>,
+    group: String,
+    settings: KafkaSettings,
+    /// Announced as lost by the last poll; given away by the next one.
+    parting: Option<TopicPartitionList>,
+}
+
+impl Membership {
+    pub fn join(settings: &KafkaSettings, group: &str, topics: &[String]) -> Result<Self, KafkaError> {
+        let tuned = [
+            ("session.timeout.ms", "10000"),
+            // A heartbeat is how a member learns that it should hand over.
+            ("heartbeat.interval.ms", "500"),
+            ("queued.min.messages", "1"),
+            ("queued.max.messages.kbytes", "1024"),
+        ];
+        let timeout = settings.request_timeout_ms();
+        let fixed = [
+            ("group.id", group),
+            // Partitions that stay are not interrupted.
+            ("partition.assignment.strategy", "cooperative-sticky"),
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            ("auto.offset.reset", "latest"),
+            ("socket.timeout.ms", timeout.as_str()),
+        ];
+        let config = settings.client("member", &tuned, &fixed);
+        let consumer: BaseConsumer<Context> = config
+            .create_with_context(Context::holding_offers(group))
+            .map_err(|error| KafkaError::creation(&error))?;
+        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+        consumer.subscribe(&names).map_err(|error| KafkaError::Client { reason: error.to_string() })?;
+        Ok(Self { consumer, group: group.to_owned(), settings: settings.clone(), parting: None })
+    }
+
+    /// Gives away what the last poll announced as lost, then waits up to `wait`
+    /// for the next change.
+    pub fn poll(&mut self, wait: Duration) -> Result<Ownership, KafkaError> {
+        self.part()?;
+        let started = Instant::now();
+        loop {
+            let event = self.consumer.poll(wait.saturating_sub(started.elapsed()));
+            // Nothing is read here: only an error matters.
+            let error = event.and_then(Result::err);
+            let change = self.answer()?;
+            error.map_or(Ok(()), |error| self.complain(&error))?;
+            if !change.is_empty() || started.elapsed() >= wait {
+                return Ok(change);
+            }
+        }
+    }
+
+    /// Offsets and notes last committed for these partitions by this group.
+    pub fn committed(&self, partitions: &[Partition]) -> Result<Vec<(Position, String)>, KafkaError> {
+        let found = self
+            .consumer
+            .committed_offsets(list_of(partitions), self.settings.request_timeout)
+            .map_err(|error| self.failed("asking for committed offsets", &error))?;
+        let elements = found.elements();
+        for element in &elements {
+            element.error().map_err(|error| self.failed("asking for committed offsets", &error))?;
+        }
+        let known = elements.iter().filter_map(|element| match element.offset() {
+            Offset::Offset(offset) => {
+                let position = Position::new(element.topic(), element.partition(), offset);
+                Some((position, element.metadata().to_owned()))
+            }
+            _ => None,
+        });
+        Ok(known.collect())
+    }
+
+    /// Commits offsets, each with a note, and waits for the answer. Refused if
+    /// another member owns the partitions.
+    pub fn commit(&self, offsets: &[(Position, String)]) -> Result<(), KafkaError> {
+        let mut list = TopicPartitionList::with_capacity(offsets.len());
+        for (position, note) in offsets {
+            let mut element = list.add_partition(&position.topic, position.partition);
+            element
+                .set_offset(Offset::Offset(position.offset))
+                .map_err(|error| self.failed("committing offsets", &error))?;
+            element.set_metadata(note);
+        }
+        self.consumer.commit(&list, CommitMode::Sync).map_err(|error| self.refused(&error))
+    }
+
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
+    fn part(&mut self) -> Result<(), KafkaError> {
+        let Some(partitions) = self.parting.take() else {
+            return Ok(());
+        };
+        self.consumer
+            .incremental_unassign(&partitions)
+            .map_err(|error| self.failed("giving partitions away", &error))
+    }
+
+    /// Accepts what was offered; a loss is only announced, and answered later.
+    fn answer(&mut self) -> Result<Ownership, KafkaError> {
+        let mut change = Ownership::default();
+        for offer in self.consumer.client().context().take_offers() {
+            match offer {
+                Offer::Assign(partitions) => {
+                    self.accept(partitions.clone())?;
+                    change.gained.extend(names_of(&partitions));
+                }
+                Offer::Revoke { partitions, torn } => {
+                    change.lost.extend(names_of(&partitions));
+                    change.torn |= torn;
+                    self.parting = Some(partitions);
+                }
+            }
+        }
+        Ok(change)
+    }
+
+    fn accept(&self, mut partitions: TopicPartitionList) -> Result<(), KafkaError> {
+        // Owned, not read: an explicit offset spares a lookup, and pausing a fetch.
+        let answer = partitions
+            .set_all_offsets(Offset::End)
+            .and_then(|()| self.consumer.incremental_assign(&partitions))
+            .and_then(|()| self.consumer.pause(&partitions));
+        answer.map_err(|error| self.failed("taking partitions", &error))
+    }
+
+    /// Tells trouble that stays from trouble that passes by itself.
+    fn complain(&self, error: &Native) -> Result<(), KafkaError> {
+        match error.rdkafka_error_code() {
+            Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => {
+                Err(KafkaError::TopicMissing { topic: format!("of group {}", self.group) })
+            }
+            Some(code) if is_denied(code) => {
+                let action = format!("joining group {}", self.group);
+                Err(KafkaError::Denied { action, reason: code.to_string() })
+            }
+            _ if matches!(error, Native::MessageConsumptionFatal(_)) => {
+                Err(KafkaError::Dead { reason: error.to_string() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn failed(&self, what: &str, error: &Native) -> KafkaError {
+        let reason = self.consumer.client().context().last_error();
+        KafkaError::request(&self.settings, &format!("{what} of group {}", self.group), error, &reason)
+    }
+
+    fn refused(&self, error: &Native) -> KafkaError {
+        let lost = matches!(
+            error.rdkafka_error_code(),
+            Some(
+                Code::UnknownMemberId
+                    | Code::IllegalGeneration
+                    | Code::RebalanceInProgress
+                    | Code::FencedInstanceId
+                    | Code::AssignmentLost
+            )
+        );
+        KafkaError::Commit { group: self.group.clone(), reason: error.to_string(), lost }
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        // From here on the client answers by itself, or closing would wait for us.
+        self.consumer.client().context().stop_holding_offers();
+        if let Err(error) = self.part().and_then(|()| self.release_unanswered()) {
+            tracing::debug!(group = self.group, %error, "left the group with partitions unreleased");
+        }
+    }
+}
+
+impl Membership {
+    fn release_unanswered(&mut self) -> Result<(), KafkaError> {
+        self.answer()?;
+        self.part()
+    }
+}
+
+fn names_of(partitions: &TopicPartitionList) -> Vec<Partition> {
+    let elements = partitions.elements().into_iter();
+    elements.map(|element| (element.topic().to_owned(), element.partition())).collect()
+}

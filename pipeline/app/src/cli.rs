@@ -1,0 +1,279 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::Span;
+
+const EXAMPLES: &str = "\
+Examples:
+  tapeline up --demo                     everything on this machine, with a made-up market
+  tapeline up --demo --for 60s --json    the same for a minute, then one JSON object
+  tapeline init > tapeline.toml          a configuration to start from
+  tapeline check                         everything that is wrong with it
+  tapeline alerts tail                   alerts as they come
+  tapeline audit                         proof that the store holds every record once
+
+Exit codes: 0 fine, 1 the thing checked is not so, 2 wrong usage or configuration,
+3 an outside system failed.";
+
+/// Stream processing for people who trade through broker APIs.
+#[derive(Debug, Parser)]
+#[command(name = "tapeline", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// The configuration; otherwise tapeline.toml of this folder, if there is one
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run everything on this machine: Kafka, ClickHouse and all roles
+    Up(Up),
+    /// Stop an `up` that was left running
+    Down(DataFolder),
+    /// Run one role against a Kafka and a ClickHouse that are there already
+    Run(Run),
+    /// Print a commented configuration, or its JSON Schema
+    Init(Init),
+    /// Find everything that is wrong with the configuration
+    Check(Check),
+    /// What this machine has and lacks for `up`
+    Doctor,
+    /// The topics: what must change, and change it
+    #[command(subcommand)]
+    Topics(PlanApply),
+    /// The store's tables: what must change, change it, what was changed
+    #[command(subcommand)]
+    Store(Store),
+    /// The record schemas
+    #[command(subcommand)]
+    Schemas(Schemas),
+    /// Prove that the store holds every record once
+    Audit(Audit),
+    /// Records that were refused
+    #[command(subcommand)]
+    Deadletters(DeadLetters),
+    /// Alerts
+    #[command(subcommand)]
+    Alerts(Alerts),
+    /// Ask a running role for its health
+    Health(Health),
+    /// Shell completions
+    Completions { shell: clap_complete::Shell },
+    /// The manual page, in roff
+    #[command(hide = true)]
+    Man,
+    /// Parts of the embedded stack
+    #[command(subcommand, hide = true)]
+    Local(Local),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Local {
+    /// Fetch what `up` needs into the cache folder
+    Fetch,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tapeline up --demo
+  tapeline up --demo --for 60s --json
+  tapeline up --fresh --data /tmp/try --kafka-port 0 --clickhouse-port 0 --registry-port 0")]
+pub(crate) struct Up {
+    /// Add a made-up market, broker and logins
+    #[arg(long)]
+    pub demo: bool,
+    /// Stop after this long, with a report
+    #[arg(long = "for", value_name = "TIME")]
+    pub duration: Option<Span>,
+    /// The report as one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Begin with empty topics and tables
+    #[arg(long)]
+    pub fresh: bool,
+    /// Where data lives [default: .tapeline]
+    #[arg(long, value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+    /// Port of Kafka on loopback; 0 takes a free one [default: 9092]
+    #[arg(long, value_name = "PORT")]
+    pub kafka_port: Option<u16>,
+    /// Port of ClickHouse's HTTP interface on loopback [default: 8123]
+    #[arg(long, value_name = "PORT")]
+    pub clickhouse_port: Option<u16>,
+    /// Port of the schema registry on loopback [default: 8081]
+    #[arg(long, value_name = "PORT")]
+    pub registry_port: Option<u16>,
+    /// Address of metrics and health [default: 127.0.0.1:9464]
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DataFolder {
+    /// The data folder of the `up` to stop [default: .tapeline]
+    #[arg(long, value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Venues in, records out
+    Connectors,
+    /// Marks, positions, limits
+    Processors,
+    /// Topics into the store
+    Sinks,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// May be given several times
+    #[arg(long, value_enum, required = true)]
+    pub role: Vec<Role>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The JSON Schema of the configuration instead, for editors
+    #[arg(long)]
+    pub json_schema: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Also ask Kafka and ClickHouse whether they are as they should be
+    #[arg(long)]
+    pub online: bool,
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlanApply {
+    /// Print what must change; exit code 1 if anything
+    Plan {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change it
+    Apply {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Store {
+    /// Print what must change; exit code 1 if anything
+    Plan {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change it
+    Apply,
+    /// What was changed, and when
+    Status {
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Schemas {
+    /// Every version with its id and fingerprint
+    List {
+        #[arg(long)]
+        json: bool,
+    },
+    /// One schema, by record name or id
+    Show { which: String },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    /// Only this topic, like market.quotes
+    #[arg(long)]
+    pub topic: Option<String>,
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLetters {
+    /// The newest ones
+    List {
+        /// Only from this topic
+        #[arg(long)]
+        topic: Option<String>,
+        /// Only with this reason, like NEGATIVE_SIZE
+        #[arg(long)]
+        reason: Option<String>,
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+        #[arg(long)]
+        json: bool,
+    },
+    /// One, with its bytes
+    Show { id: String },
+    /// Send the bytes to their topic again, after what was wrong is mended
+    Replay {
+        /// Ids as `list` shows them
+        #[arg(required_unless_present_any = ["reason", "topic"])]
+        ids: Vec<String>,
+        /// All with this reason
+        #[arg(long)]
+        reason: Option<String>,
+        /// All from this topic
+        #[arg(long)]
+        topic: Option<String>,
+        /// Do it; without this, only say what would be sent
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Alerts {
+    /// Print alerts as they come
+    Tail {
+        /// Begin with the oldest one there is
+        #[arg(long)]
+        all: bool,
+        /// End after this many
+        #[arg(long)]
+        count: Option<usize>,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Health {
+    /// Only whether it is alive, not whether it is ready
+    #[arg(long)]
+    pub live: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_hold_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn lengths_of_time_are_checked() {
+        let parse = |time: &str| Cli::try_parse_from(["tapeline", "up", "--for", time]);
+        assert!(parse("60s").is_ok());
+        assert!(parse("soon").is_err());
+    }
+}

@@ -1,0 +1,255 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tapeline_kafka::{
+    KafkaError, KafkaSettings, MAX_LETTER_BYTES, Publisher, REPLAYED_FROM, RefusedRecord,
+    read_to_end,
+};
+use tapeline_model::Event;
+use tapeline_model::records::DeadLetter;
+use tapeline_schemas::topics::Topic;
+
+use super::quiet_logs;
+use crate::cli::DeadLetters;
+use crate::config::Config;
+use crate::console;
+use crate::failure::Failure;
+
+const READ_WITHIN: Duration = Duration::from_secs(120);
+/// The newest this many are looked at.
+const MOST: usize = 100_000;
+
+pub(super) fn run(config: &Config, action: &DeadLetters) -> Result<(), Failure> {
+    quiet_logs(config);
+    let kafka = config.kafka_settings()?;
+    match action {
+        DeadLetters::List {
+            topic,
+            reason,
+            limit,
+            json,
+        } => {
+            let mut letters = read(
+                &kafka,
+                &Wanted {
+                    topic: topic.as_deref(),
+                    reason: reason.as_deref(),
+                    ids: &[],
+                },
+            )?;
+            let skip = letters.len().saturating_sub(*limit);
+            letters.drain(..skip);
+            list(&letters, *json)
+        }
+        DeadLetters::Show { id } => {
+            let ids = [id.clone()];
+            let letters = read(
+                &kafka,
+                &Wanted {
+                    ids: &ids,
+                    ..Wanted::default()
+                },
+            )?;
+            match letters.last() {
+                Some(letter) => {
+                    show(letter);
+                    Ok(())
+                }
+                None => Err(Failure::NotSo(format!("no dead letter has the id {id}"))),
+            }
+        }
+        DeadLetters::Replay {
+            ids,
+            reason,
+            topic,
+            yes,
+        } => {
+            let wanted = Wanted {
+                topic: topic.as_deref(),
+                reason: reason.as_deref(),
+                ids,
+            };
+            replay(&kafka, read(&kafka, &wanted)?, *yes)
+        }
+    }
+}
+
+#[derive(Default)]
+struct Wanted<'a> {
+    topic: Option<&'a str>,
+    reason: Option<&'a str>,
+    ids: &'a [String],
+}
+
+impl Wanted<'_> {
+    fn fits(&self, letter: &DeadLetter) -> bool {
+        let id = letter.letter_id.to_string();
+        self.topic.is_none_or(|topic| topic == letter.topic)
+            && self.reason.is_none_or(|reason| reason == letter.reason)
+            && (self.ids.is_empty()
+                || self
+                    .ids
+                    .iter()
+                    .any(|wanted| id.starts_with(wanted.as_str())))
+    }
+}
+
+/// Oldest first, each once, however often it was written.
+fn read(kafka: &KafkaSettings, wanted: &Wanted<'_>) -> Result<Vec<DeadLetter>, Failure> {
+    let names = kafka.names();
+    let topic = names.topic(Topic::DeadLetters);
+    let mut letters: Vec<DeadLetter> = Vec::new();
+    for partition in 0..kafka.partitions(Topic::DeadLetters.spec().group) as i32 {
+        read_to_end(kafka, topic, partition, None, READ_WITHIN, |message| {
+            if let Ok(Event::DeadLetter(letter)) = Event::decode(Topic::DeadLetters, message.value)
+                && wanted.fits(&letter)
+                && letters.len() < MOST
+            {
+                letters.push(letter);
+            }
+            Ok::<(), KafkaError>(())
+        })?;
+    }
+    letters.sort_by_key(|letter| (letter.event_time, letter.letter_id));
+    letters.dedup_by_key(|letter| letter.letter_id);
+    Ok(letters)
+}
+
+fn list(letters: &[DeadLetter], json: bool) -> Result<(), Failure> {
+    if json {
+        let all: Vec<_> = letters.iter().map(as_json).collect();
+        return console::json(&all);
+    }
+    let rows: Vec<Vec<String>> = letters
+        .iter()
+        .map(|letter| {
+            vec![
+                letter.letter_id.to_string().chars().take(13).collect(),
+                letter.event_time.to_string().chars().take(19).collect(),
+                format!("{}/{}/{}", letter.topic, letter.partition, letter.offset),
+                letter.source.clone(),
+                letter.reason.clone(),
+                letter.message.clone(),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        console::line("no dead letters");
+    } else {
+        console::table(&["ID", "TIME", "FROM", "BY", "REASON", "MESSAGE"], &rows);
+    }
+    Ok(())
+}
+
+fn as_json(letter: &DeadLetter) -> serde_json::Value {
+    serde_json::json!({
+        "letter_id": letter.letter_id.to_string(),
+        "topic": letter.topic,
+        "partition": letter.partition,
+        "offset": letter.offset,
+        "key": letter.key.as_deref().map(String::from_utf8_lossy),
+        "value_hex": letter.value.as_deref().map(hex),
+        "reason": letter.reason,
+        "message": letter.message,
+        "source": letter.source,
+        "time": letter.event_time.to_string(),
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn show(letter: &DeadLetter) {
+    console::line(format!("id       {}", letter.letter_id));
+    console::line(format!(
+        "from     {} partition {} offset {}",
+        letter.topic, letter.partition, letter.offset
+    ));
+    console::line(format!(
+        "refused  {} by {}",
+        letter.event_time, letter.source
+    ));
+    console::line(format!("reason   {}: {}", letter.reason, letter.message));
+    if let Some(key) = &letter.key {
+        console::line(format!(
+            "key      {}",
+            String::from_utf8_lossy(key).escape_debug()
+        ));
+    }
+    let value = letter.value.as_deref().unwrap_or_default();
+    console::line(format!("value    {} bytes", value.len()));
+    for (row, chunk) in value.chunks(16).take(64).enumerate() {
+        let text: String = chunk
+            .iter()
+            .map(|b| {
+                if b.is_ascii_graphic() || *b == b' ' {
+                    char::from(*b)
+                } else {
+                    '.'
+                }
+            })
+            .collect();
+        console::line(format!("  {:06x}  {:32}  {text}", row * 16, hex(chunk)));
+    }
+}
+
+fn replay(kafka: &KafkaSettings, mut letters: Vec<DeadLetter>, yes: bool) -> Result<(), Failure> {
+    // A record that two consumers refused is sent once.
+    let mut seen = BTreeSet::new();
+    letters.retain(|l| seen.insert((l.topic.clone(), l.partition, l.offset)));
+    if letters.is_empty() {
+        return Err(Failure::NotSo("no dead letter fits".to_owned()));
+    }
+    if !yes {
+        for letter in &letters {
+            console::line(format!(
+                "would send {} to {}",
+                letter.letter_id, letter.topic
+            ));
+        }
+        console::line(format!("{} records; add --yes to send them", letters.len()));
+        return Ok(());
+    }
+    let publisher = Publisher::new(kafka, "deadletters")?;
+    let names = kafka.names();
+    for letter in &letters {
+        let Some(topic) = Topic::from_name(&letter.topic) else {
+            return Err(Failure::NotSo(format!(
+                "{} is no topic of this release",
+                letter.topic
+            )));
+        };
+        if was_cut(letter) {
+            let message = format!(
+                "{} holds only the first part of its record",
+                letter.letter_id
+            );
+            return Err(Failure::NotSo(message));
+        }
+        let record = RefusedRecord {
+            topic: &letter.topic,
+            partition: letter.partition,
+            offset: letter.offset,
+            timestamp_ms: None,
+            key: letter.key.as_deref(),
+            value: letter.value.as_deref(),
+        };
+        let origin = record.replayed_from();
+        let headers = [(REPLAYED_FROM, origin.as_bytes())];
+        publisher.replay(names.topic(topic), record.key, record.value, &headers)?;
+    }
+    publisher.flush(READ_WITHIN)?;
+    console::line(format!("{} records sent again", letters.len()));
+    Ok(())
+}
+
+/// Letters of very large records hold only what fits.
+fn was_cut(letter: &DeadLetter) -> bool {
+    let len = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+    len(&letter.key) + len(&letter.value) >= MAX_LETTER_BYTES
+}

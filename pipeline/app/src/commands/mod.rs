@@ -1,0 +1,63 @@
+//! A file a command.
+
+pub(crate) mod alerts;
+mod audit;
+mod check;
+mod deadletters;
+mod down;
+mod health;
+mod init;
+mod machine;
+mod run;
+mod schemas;
+mod store;
+mod topics;
+mod up;
+
+use crate::cli::{Cli, Command};
+use crate::config::{Config, Source, load};
+use crate::failure::Failure;
+
+pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
+    let source = Source::from(cli.config);
+    let config = || load(&source);
+    match cli.command {
+        Command::Up(arguments) => up::run(&source, arguments),
+        Command::Down(arguments) => down::run(&config()?, arguments),
+        Command::Run(arguments) => run::run(config()?, &arguments),
+        Command::Init(arguments) => init::run(&arguments),
+        Command::Check(arguments) => check::run(&source, &arguments),
+        Command::Doctor => machine::doctor(&config()?),
+        Command::Topics(action) => topics::run(&config()?, &action),
+        Command::Store(action) => store::run(&config()?, &action),
+        Command::Schemas(action) => schemas::run(&action),
+        Command::Audit(arguments) => audit::run(&config()?, &arguments),
+        Command::Deadletters(action) => deadletters::run(&config()?, &action),
+        Command::Alerts(action) => alerts::run(&config()?, &action),
+        Command::Health(arguments) => health::run(&config()?, &arguments),
+        Command::Completions { shell } => {
+            init::completions(shell);
+            Ok(())
+        }
+        Command::Man => init::manual(),
+        Command::Local(action) => machine::local(&action),
+    }
+}
+
+/// For commands that ask the store a few questions and end.
+pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::outside)?
+        .block_on(future)
+}
+
+/// Logs of commands that only print a result would be in its way.
+pub(crate) fn quiet_logs(config: &Config) {
+    let mut telemetry = config.telemetry.clone();
+    if telemetry.log == "info" {
+        "warn".clone_into(&mut telemetry.log);
+    }
+    crate::telemetry::init_logs(&telemetry);
+}

@@ -1,0 +1,393 @@
+//! Everything on this machine: the embedded stack, the deploy steps, all roles.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tapeline_clickhouse::Store;
+use tapeline_kafka::Admin;
+use tapeline_local::{Ports, PublishedSchema, Stack, StackOptions};
+use tapeline_schemas::registry;
+use tapeline_schemas::topics::Topic;
+
+use super::audit;
+use super::down::PidFile;
+use super::run::Signals;
+use crate::cli::Up;
+use crate::config::{Config, Source, load};
+use crate::console;
+use crate::failure::Failure;
+use crate::roles::{self, AlertWatch, Parts, Start};
+use crate::telemetry::{self, Health};
+
+/// A stack whose roles are not ready by then has something wrong with it.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// The demo's settings, beside the data they made.
+const DEMO_FILE: &str = "demo.json";
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Report {
+    topics: BTreeMap<&'static str, u64>,
+    tables: BTreeMap<&'static str, u64>,
+    alerts: u64,
+    audit: Counts,
+    started_ms: u64,
+    first_alert_ms: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Counts {
+    lost: u64,
+    duplicated: u64,
+}
+
+pub(super) fn run(source: &Source, arguments: Up) -> Result<(), Failure> {
+    let began = Instant::now();
+    let config = configure(load(source)?, &arguments);
+    super::quiet_logs(&config);
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::outside)?;
+    let mut line = Line {
+        config,
+        arguments,
+        began,
+        runtime: runtime.handle().clone(),
+    };
+    runtime.block_on(line.run())
+}
+
+fn configure(mut config: Config, arguments: &Up) -> Config {
+    let local = &mut config.local;
+    if let Some(data) = &arguments.data {
+        local.data.clone_from(data);
+    }
+    local.kafka_port = arguments.kafka_port.unwrap_or(local.kafka_port);
+    local.clickhouse_port = arguments.clickhouse_port.unwrap_or(local.clickhouse_port);
+    local.registry_port = arguments.registry_port.unwrap_or(local.registry_port);
+    if let Some(listen) = &arguments.metrics {
+        config.telemetry.listen.clone_from(listen);
+    }
+    if arguments.demo || config.demo.enabled {
+        config.with_demo()
+    } else {
+        config
+    }
+}
+
+/// The whole line, from venue to store.
+struct Line {
+    config: Config,
+    arguments: Up,
+    began: Instant,
+    runtime: tokio::runtime::Handle,
+}
+
+/// The line while it runs.
+struct Running {
+    connectors: Parts,
+    processors: Parts,
+    sinks: Parts,
+    alerts: Arc<AlertWatch>,
+}
+
+impl Line {
+    async fn run(&mut self) -> Result<(), Failure> {
+        let mut signals = Signals::new()?;
+        let mut stack = tokio::select! {
+            stack = self.start_stack() => stack?,
+            () = signals.wanted() => return Ok(()),
+        };
+        let pid = PidFile::in_folder(&self.config.local.data);
+        pid.write()?;
+        let outcome = self.run_on(&mut stack, &mut signals).await;
+        console::say("stopping");
+        stack.stop().await;
+        outcome
+    }
+
+    async fn start_stack(&mut self) -> Result<Stack, Failure> {
+        let local = &self.config.local;
+        let mut options = StackOptions::new(&local.data)?;
+        options.fresh = self.arguments.fresh;
+        options.heap_mb = local.kafka_heap_mb;
+        options.min_free_mb = local.min_free_mb;
+        options.ports = Ports {
+            kafka: local.kafka_port,
+            clickhouse: local.clickhouse_port,
+            registry: local.registry_port,
+            ..Ports::default()
+        };
+        options.schemas = published(&self.config.kafka.topic_prefix);
+        console::say("starting Kafka and ClickHouse");
+        let stack = Stack::start(options).await?;
+        self.config.kafka.bootstrap = stack.bootstrap();
+        self.config.clickhouse.url = stack.clickhouse_url();
+        if self.config.demo.enabled {
+            remember_demo(&self.config, self.arguments.fresh)?;
+        }
+        Ok(stack)
+    }
+
+    async fn run_on(&self, stack: &mut Stack, signals: &mut Signals) -> Result<(), Failure> {
+        let health = Health::default();
+        let metrics = telemetry::serve(&self.config.telemetry.listen, health.clone()).await?;
+        self.deploy().await?;
+        let mut running = self.start_roles(&health).await?;
+        self.wait_ready(&health, &mut running, signals).await?;
+        let started = self.began.elapsed();
+        self.say_where(stack, metrics, started);
+        let outcome = self.watch(stack, &mut running, signals).await;
+        let report = self.finish(running, started).await;
+        outcome?;
+        match report? {
+            Some(report) if self.arguments.json => console::json(&report),
+            Some(report) => {
+                show(&report);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The same steps that `topics apply` and `store apply` take.
+    async fn deploy(&self) -> Result<(), Failure> {
+        let kafka = self.config.kafka_settings()?;
+        let topics = tokio::task::spawn_blocking(move || {
+            let admin = Admin::new(&kafka)?;
+            admin.wait_ready(READY_WITHIN)?;
+            admin.apply(&admin.plan()?)
+        });
+        let store = Store::connect(&self.config.store_settings()?)?;
+        store.wait_ready(READY_WITHIN).await?;
+        tapeline_clickhouse::apply(&store).await?;
+        Ok(topics.await.map_err(Failure::outside)??)
+    }
+
+    async fn start_roles(&self, health: &Health) -> Result<Running, Failure> {
+        let start = Start {
+            config: &self.config,
+            runtime: &self.runtime,
+            health,
+        };
+        let show = !self.arguments.json;
+        let (mut sinks, alerts) = roles::watch_alerts(&start, self.began, show)?;
+        sinks.join(roles::start_sinks(&start)?);
+        Ok(Running {
+            sinks,
+            alerts,
+            processors: roles::start_processors(&start)?,
+            connectors: roles::start_connectors(&start)?,
+        })
+    }
+
+    async fn wait_ready(
+        &self,
+        health: &Health,
+        running: &mut Running,
+        signals: &mut Signals,
+    ) -> Result<(), Failure> {
+        let deadline = Instant::now() + READY_WITHIN;
+        loop {
+            running.check()?;
+            let waiting = health.waiting_for();
+            if waiting.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                let names = waiting.join(", ");
+                return Err(Failure::Outside(format!(
+                    "not ready after {READY_WITHIN:?}: {names}"
+                )));
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = signals.wanted() => return Ok(()),
+            }
+        }
+    }
+
+    fn say_where(&self, stack: &Stack, metrics: std::net::SocketAddr, started: Duration) {
+        let database = &self.config.clickhouse.database;
+        console::say(format!(
+            "started in {:.1} s\n\
+             \x20 Kafka             {}\n\
+             \x20 ClickHouse        {}/?database={database}  (user `reader` to look, `default` for all)\n\
+             \x20 schema registry   {}\n\
+             \x20 metrics, health   http://{metrics}/metrics  http://{metrics}/health/ready\n\
+             \x20 data              {}",
+            started.as_secs_f64(),
+            stack.bootstrap(),
+            stack.clickhouse_url(),
+            stack.registry_url(),
+            self.config.local.data.display(),
+        ));
+        if self.arguments.duration.is_none() {
+            console::say("Ctrl-C stops everything; alerts appear below");
+        }
+    }
+
+    /// Until the time is up, a signal comes, or something fails.
+    async fn watch(
+        &self,
+        stack: &mut Stack,
+        running: &mut Running,
+        signals: &mut Signals,
+    ) -> Result<(), Failure> {
+        let end = self.arguments.duration.map(|span| Instant::now() + span.0);
+        loop {
+            running.check()?;
+            stack.check_children()?;
+            if end.is_some_and(|end| Instant::now() >= end) {
+                return Ok(());
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY * 5) => {}
+                () = signals.wanted() => return Ok(()),
+            }
+        }
+    }
+
+    /// Stops the line from its source to its end, so that what was read is
+    /// written; then counts and proves it.
+    async fn finish(&self, running: Running, started: Duration) -> Result<Option<Report>, Failure> {
+        let Running {
+            connectors,
+            processors,
+            sinks,
+            alerts,
+        } = running;
+        stop(connectors).await?;
+        stop(processors).await?;
+        let wanted = self.arguments.json || self.arguments.duration.is_some();
+        let report = if wanted {
+            self.report(&alerts, started).await.map(Some)
+        } else {
+            Ok(None)
+        };
+        stop(sinks).await?;
+        report
+    }
+
+    async fn report(&self, alerts: &AlertWatch, started: Duration) -> Result<Report, Failure> {
+        let audited = audit::once_caught_up(&self.config, &self.runtime, None).await?;
+        let store = Store::connect(&self.config.store_settings()?)?;
+        Ok(Report {
+            topics: audited
+                .topics
+                .iter()
+                .map(|t| (t.topic, t.kafka_records))
+                .collect(),
+            tables: tapeline_clickhouse::counts(&store).await?,
+            alerts: alerts.count(),
+            audit: Counts {
+                lost: audited.lost,
+                duplicated: audited.duplicated,
+            },
+            started_ms: started.as_millis() as u64,
+            first_alert_ms: alerts.first().map(|first| first.as_millis() as u64),
+        })
+    }
+}
+
+impl Running {
+    fn check(&mut self) -> Result<(), Failure> {
+        self.connectors.check()?;
+        self.processors.check()?;
+        self.sinks.check()
+    }
+}
+
+async fn stop(parts: Parts) -> Result<(), Failure> {
+    tokio::task::spawn_blocking(move || parts.stop())
+        .await
+        .map_err(Failure::outside)?
+}
+
+fn show(report: &Report) {
+    for (topic, records) in &report.topics {
+        console::line(format!("{topic:20} {records:>10} records"));
+    }
+    for (table, rows) in &report.tables {
+        console::line(format!("{table:20} {rows:>10} rows"));
+    }
+    let Counts { lost, duplicated } = report.audit;
+    console::line(format!(
+        "{} alerts; audit: {lost} lost, {duplicated} duplicated",
+        report.alerts
+    ));
+}
+
+/// What the registry of the embedded stack serves: each topic's record.
+fn published(prefix: &str) -> Vec<PublishedSchema> {
+    let of = |topic: &Topic| {
+        let subject = format!("{prefix}{topic}-value");
+        let versions = registry()
+            .all()
+            .iter()
+            .filter(|v| v.record == topic.spec().record);
+        versions
+            .map(|v| PublishedSchema {
+                id: v.id,
+                subject: subject.clone(),
+                version: v.version,
+                schema: v.json.to_owned(),
+            })
+            .collect::<Vec<_>>()
+    };
+    Topic::ALL.iter().flat_map(of).collect()
+}
+
+/// The demo goes on where it stopped, which only makes sense with the settings
+/// it was started with.
+fn remember_demo(config: &Config, fresh: bool) -> Result<(), Failure> {
+    let path = config.local.data.join(DEMO_FILE);
+    let now = serde_json::to_string(&config.demo.settings).map_err(Failure::outside)?;
+    if !fresh
+        && let Ok(before) = std::fs::read_to_string(&path)
+        && before != now
+    {
+        return Err(Failure::Usage(format!(
+            "the data in {} were made by a demo with other settings ({before}); \
+             set demo.settings back, or begin anew with --fresh",
+            config.local.data.display()
+        )));
+    }
+    write_file(&path, &now)
+}
+
+fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text)
+        .map_err(|error| Failure::Outside(format!("cannot write {}: {error}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_registry_serves_every_topic() {
+        let schemas = published("t.");
+        assert_eq!(schemas.len(), Topic::ALL.len());
+        assert!(
+            schemas
+                .iter()
+                .any(|s| s.subject == "t.alerts-value" && s.id == 10)
+        );
+    }
+
+    #[test]
+    fn a_demo_with_other_settings_is_refused_until_fresh() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.local.data = folder.path().to_owned();
+        remember_demo(&config, false).unwrap();
+        remember_demo(&config, false).unwrap();
+        config.demo.settings.seed += 1;
+        let failure = remember_demo(&config, false).unwrap_err();
+        assert!(failure.to_string().contains("--fresh"), "{failure}");
+        remember_demo(&config, true).unwrap();
+    }
+}

@@ -1,0 +1,210 @@
+//! What can be wrong with a configuration: all of it at once, each with its
+//! place and what to write instead.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use tapeline_model::money::Money;
+
+use super::{Config, secrets};
+use crate::registry;
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub key: String,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}
+
+impl Fault {
+    pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.message)
+    }
+}
+
+/// A configuration that cannot be used, and every reason.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration {place} has {} fault{}:\n{}", faults.len(), if faults.len() == 1 { "" } else { "s" }, list(faults))]
+pub(crate) struct ConfigError {
+    pub place: String,
+    pub faults: Vec<Fault>,
+}
+
+fn list(faults: &[Fault]) -> String {
+    let lines: Vec<String> = faults.iter().map(|fault| format!("  {fault}")).collect();
+    lines.join("\n")
+}
+
+/// Everything that types cannot say. Pure: looks nothing up.
+pub(super) fn validate(config: &Config) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (key, message) in config.kafka_settings_unresolved().faults() {
+        faults.push(Fault::new(format!("kafka.{key}"), message));
+    }
+    for (key, message) in config.sink_settings().faults() {
+        faults.push(Fault::new(format!("sink.{key}"), message));
+    }
+    clickhouse(config, &mut faults);
+    processors(config, &mut faults);
+    risk(config, &mut faults);
+    accounts(config, &mut faults);
+    if let Err(invalid) = config.demo.settings.validate() {
+        for fault in invalid.0 {
+            let message = format!("{} {}", fault.value, fault.remedy);
+            faults.push(Fault::new(format!("demo.settings.{}", fault.key), message));
+        }
+    }
+    local(config, &mut faults);
+    telemetry(config, &mut faults);
+    faults
+}
+
+fn clickhouse(config: &Config, faults: &mut Vec<Fault>) {
+    let store = &config.clickhouse;
+    let mut fault = |key: &str, message: &str| {
+        faults.push(Fault::new(format!("clickhouse.{key}"), message));
+    };
+    if !store.url.starts_with("http://") && !store.url.starts_with("https://") {
+        fault(
+            "url",
+            "must begin with http:// or https://, like http://127.0.0.1:8123",
+        );
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if store.database.is_empty() || !store.database.chars().all(plain) {
+        fault("database", "must be a name of letters, digits and `_`");
+    }
+    if store.user.is_empty() {
+        fault("user", "must not be empty; the usual value is `default`");
+    }
+    if let Some(wrong) = secrets::fault_of_reference(&store.password) {
+        fault("password", &wrong);
+    }
+}
+
+fn processors(config: &Config, faults: &mut Vec<Fault>) {
+    let known = registry::processor_names();
+    for name in &config.processors.run {
+        if !known.contains(name) {
+            let message = format!("`{name}` is no processor; there are {}", known.join(", "));
+            faults.push(Fault::new("processors.run", message));
+        }
+    }
+    if config.processors.commit_records == 0 {
+        faults.push(Fault::new(
+            "processors.commit_records",
+            "must be at least 1",
+        ));
+    }
+    let interval = config.processors.commit_interval.0;
+    if interval.is_zero() || interval > config.kafka.transaction_timeout.0 / 2 {
+        let message = "must be above zero and at most half of kafka.transaction_timeout";
+        faults.push(Fault::new("processors.commit_interval", message));
+    }
+    if config.processors.urgent_gap.0 > interval {
+        let message = "must not be above processors.commit_interval";
+        faults.push(Fault::new("processors.urgent_gap", message));
+    }
+}
+
+fn risk(config: &Config, faults: &mut Vec<Fault>) {
+    let currency = &config.risk.currency;
+    if currency.len() != 3 || !currency.chars().all(|c| c.is_ascii_uppercase()) {
+        let message = format!("`{currency}` is no currency code like `USD`");
+        faults.push(Fault::new("risk.currency", message));
+    }
+    let general = config
+        .risk
+        .max_drawdown
+        .iter()
+        .map(|text| (String::from("risk.max_drawdown"), text));
+    let own = config.risk.max_drawdown_of.iter();
+    let own = own.map(|(id, text)| (format!("risk.max_drawdown_of.{id}"), text));
+    for (key, text) in general.chain(own) {
+        let positive = text.parse::<Money>().is_ok_and(|m| m > Money::ZERO);
+        if !positive {
+            let message =
+                format!("`{text}` must be an amount above zero, like \"5000\" or \"2500.50\"");
+            faults.push(Fault::new(key, message));
+        }
+    }
+    for id in config.risk.max_drawdown_of.keys() {
+        let known = config.accounts.iter().any(|a| a.portfolio() == id);
+        if !known && !config.demo.enabled {
+            let message = format!("no account under [[accounts]] belongs to portfolio `{id}`");
+            faults.push(Fault::new(format!("risk.max_drawdown_of.{id}"), message));
+        }
+    }
+}
+
+fn accounts(config: &Config, faults: &mut Vec<Fault>) {
+    for (index, account) in config.accounts.iter().enumerate() {
+        let key = |field: &str| format!("accounts[{index}].{field}");
+        if account.id.is_empty() || account.id.contains('\0') {
+            faults.push(Fault::new(
+                key("id"),
+                "must be the broker's name of the account",
+            ));
+        }
+        if account.portfolio().is_empty() {
+            faults.push(Fault::new(
+                key("portfolio"),
+                "must be a name; leave it out for the account's own",
+            ));
+        }
+        if config.accounts[..index]
+            .iter()
+            .any(|other| other.id == account.id)
+        {
+            let message = format!(
+                "`{}` is listed twice; an account is in one portfolio",
+                account.id
+            );
+            faults.push(Fault::new(key("id"), message));
+        }
+    }
+}
+
+fn local(config: &Config, faults: &mut Vec<Fault>) {
+    let local = &config.local;
+    let ports = [
+        ("kafka_port", local.kafka_port),
+        ("clickhouse_port", local.clickhouse_port),
+        ("registry_port", local.registry_port),
+    ];
+    for (index, (key, port)) in ports.iter().enumerate() {
+        if let Some((other, _)) = ports[..index].iter().find(|(_, p)| *port != 0 && p == port) {
+            let message =
+                format!("{port} is also local.{other}; every part needs a port of its own");
+            faults.push(Fault::new(format!("local.{key}"), message));
+        }
+    }
+    if !(128..=16_384).contains(&local.kafka_heap_mb) {
+        faults.push(Fault::new(
+            "local.kafka_heap_mb",
+            "must be from 128 to 16384",
+        ));
+    }
+}
+
+fn telemetry(config: &Config, faults: &mut Vec<Fault>) {
+    let telemetry = &config.telemetry;
+    if telemetry.listen.parse::<SocketAddr>().is_err() {
+        let message = format!("`{}` is no address like 127.0.0.1:9464", telemetry.listen);
+        faults.push(Fault::new("telemetry.listen", message));
+    }
+    if let Err(error) = telemetry.log.parse::<tracing_subscriber::filter::Targets>() {
+        let message = format!("`{}` is no filter like `info`: {error}", telemetry.log);
+        faults.push(Fault::new("telemetry.log", message));
+    }
+}

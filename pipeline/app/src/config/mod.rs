@@ -1,0 +1,365 @@
+//! The configuration: one TOML file, overridden by `TAPELINE__SECTION__KEY`.
+//! Every default stands here.
+
+mod faults;
+mod load;
+mod secrets;
+mod span;
+mod template;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tapeline_clickhouse::{Password, SinkSettings, StoreSettings};
+use tapeline_demo::DemoSettings;
+use tapeline_kafka::KafkaSettings;
+use tapeline_model::ids::{AccountId, PortfolioId};
+use tapeline_processors::risk::RiskSettings;
+use tapeline_runtime::CommitPolicy;
+
+pub(crate) use faults::{ConfigError, Fault};
+pub(crate) use load::{Source, json_schema, load};
+pub(crate) use span::Span;
+pub(crate) use template::template;
+
+/// Everything Tapeline can be told. Unknown keys are refused.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    pub kafka: Kafka,
+    pub clickhouse: ClickHouse,
+    pub processors: Processors,
+    pub risk: Risk,
+    /// Every broker account, and the portfolio it shares limits with.
+    pub accounts: Vec<Account>,
+    pub sink: Sink,
+    pub demo: Demo,
+    pub local: Local,
+    pub telemetry: Telemetry,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Kafka {
+    /// `host:port`, several separated by commas.
+    pub bootstrap: String,
+    /// Before the name of every topic, group and transactional id.
+    pub topic_prefix: String,
+    pub app_id: String,
+    /// Partitions of the topics keyed by symbol; fixed once the topics exist.
+    pub market_partitions: u32,
+    /// Partitions of the topics keyed by portfolio; fixed once the topics exist.
+    pub portfolio_partitions: u32,
+    pub replication: u16,
+    /// After this long without its owner, the broker aborts a transaction.
+    pub transaction_timeout: Span,
+    /// The longest that one call waits for the cluster.
+    pub request_timeout: Span,
+    /// Further librdkafka properties, such as "security.protocol"; values may be secret:// references.
+    pub properties: BTreeMap<String, String>,
+}
+
+impl Default for Kafka {
+    fn default() -> Self {
+        let defaults = KafkaSettings::default();
+        Self {
+            bootstrap: defaults.bootstrap,
+            topic_prefix: defaults.topic_prefix,
+            app_id: defaults.app_id,
+            market_partitions: defaults.market_partitions,
+            portfolio_partitions: defaults.portfolio_partitions,
+            replication: defaults.replication,
+            transaction_timeout: Span(defaults.transaction_timeout),
+            request_timeout: Span(defaults.request_timeout),
+            properties: defaults.properties,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ClickHouse {
+    /// The HTTP interface.
+    pub url: String,
+    pub database: String,
+    pub user: String,
+    /// A reference: secret://env/NAME or secret://file/PATH; empty for none.
+    pub password: String,
+}
+
+impl Default for ClickHouse {
+    fn default() -> Self {
+        Self {
+            url: "http://127.0.0.1:8123".to_owned(),
+            database: "tapeline".to_owned(),
+            user: "default".to_owned(),
+            password: String::new(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Processors {
+    /// Which run in the role `processors`.
+    pub run: Vec<String>,
+    /// Everything that is not urgent is committed at least this often.
+    pub commit_interval: Span,
+    /// Urgent records (alerts, verdicts) are committed at once, but this far apart.
+    pub urgent_gap: Span,
+    /// Or after this many records.
+    pub commit_records: usize,
+}
+
+impl Default for Processors {
+    fn default() -> Self {
+        let policy = CommitPolicy::default();
+        Self {
+            run: crate::registry::processor_names(),
+            commit_interval: Span(policy.interval),
+            urgent_gap: Span(policy.urgent_gap),
+            commit_records: policy.max_records,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Risk {
+    /// The currency every amount is kept in.
+    pub currency: String,
+    /// How far a portfolio's marked equity may fall below its high, as a decimal in quotes; leave out for no limit.
+    pub max_drawdown: Option<String>,
+    /// The same for single portfolios.
+    pub max_drawdown_of: BTreeMap<String, String>,
+}
+
+impl Default for Risk {
+    fn default() -> Self {
+        Self {
+            currency: "USD".to_owned(),
+            max_drawdown: Some("5000".to_owned()),
+            max_drawdown_of: BTreeMap::new(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Account {
+    pub id: String,
+    /// Accounts of one portfolio share limits; by default one of the account's own name.
+    #[serde(default)]
+    pub portfolio: Option<String>,
+}
+
+impl Account {
+    pub fn portfolio(&self) -> &str {
+        self.portfolio.as_deref().unwrap_or(&self.id)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Sink {
+    /// Rows go into the store when so many wait of one partition ...
+    pub batch_rows: usize,
+    /// ... or so many bytes ...
+    pub batch_bytes: usize,
+    /// ... or when the first of them waits for so long.
+    pub batch_age: Span,
+    /// Reading pauses when so many bytes wait for the store.
+    pub buffer_bytes: usize,
+    /// Inserts at the same time.
+    pub parallel_inserts: usize,
+}
+
+impl Default for Sink {
+    fn default() -> Self {
+        let defaults = SinkSettings::default();
+        Self {
+            batch_rows: defaults.batch_rows,
+            batch_bytes: defaults.batch_bytes,
+            batch_age: Span(defaults.batch_age),
+            buffer_bytes: defaults.buffer_bytes,
+            parallel_inserts: defaults.parallel_inserts,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Demo {
+    /// A made-up market, broker and logins.
+    pub enabled: bool,
+    pub settings: DemoSettings,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Local {
+    /// Where `tapeline up` keeps its data.
+    pub data: PathBuf,
+    /// Ports on loopback; 0 takes a free one.
+    pub kafka_port: u16,
+    pub clickhouse_port: u16,
+    pub registry_port: u16,
+    pub kafka_heap_mb: u32,
+    /// `up` does not start with less free space than this.
+    pub min_free_mb: u64,
+}
+
+impl Default for Local {
+    fn default() -> Self {
+        let ports = tapeline_local::Ports::default();
+        Self {
+            data: PathBuf::from(".tapeline"),
+            kafka_port: ports.kafka,
+            clickhouse_port: ports.clickhouse,
+            registry_port: ports.registry,
+            kafka_heap_mb: 512,
+            min_free_mb: 512,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Telemetry {
+    /// Where /metrics and /health are served.
+    pub listen: String,
+    /// error, warn, info, debug, trace, or a filter like "info,tapeline_kafka=debug".
+    pub log: String,
+    pub log_format: LogFormat,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:9464".to_owned(),
+            log: "info".to_owned(),
+            log_format: LogFormat::Text,
+        }
+    }
+}
+
+impl Config {
+    pub fn kafka_settings(&self) -> Result<KafkaSettings, Fault> {
+        let kafka = &self.kafka;
+        let mut properties = BTreeMap::new();
+        for (name, value) in &kafka.properties {
+            let key = format!("kafka.properties.\"{name}\"");
+            properties.insert(name.clone(), secrets::resolve_if_reference(&key, value)?);
+        }
+        Ok(KafkaSettings {
+            properties,
+            ..self.kafka_settings_unresolved()
+        })
+    }
+
+    /// Without looking any secret up: for validation.
+    fn kafka_settings_unresolved(&self) -> KafkaSettings {
+        let kafka = &self.kafka;
+        KafkaSettings {
+            bootstrap: kafka.bootstrap.clone(),
+            topic_prefix: kafka.topic_prefix.clone(),
+            app_id: kafka.app_id.clone(),
+            market_partitions: kafka.market_partitions,
+            portfolio_partitions: kafka.portfolio_partitions,
+            replication: kafka.replication,
+            transaction_timeout: kafka.transaction_timeout.0,
+            request_timeout: kafka.request_timeout.0,
+            properties: kafka.properties.clone(),
+        }
+    }
+
+    pub fn store_settings(&self) -> Result<StoreSettings, Fault> {
+        let store = &self.clickhouse;
+        let password = secrets::resolve_reference("clickhouse.password", &store.password)?;
+        Ok(StoreSettings {
+            url: store.url.clone(),
+            database: store.database.clone(),
+            user: store.user.clone(),
+            password: Password::new(password),
+            ..StoreSettings::default()
+        })
+    }
+
+    pub fn commit_policy(&self) -> CommitPolicy {
+        CommitPolicy {
+            interval: self.processors.commit_interval.0,
+            max_records: self.processors.commit_records,
+            urgent_gap: self.processors.urgent_gap.0,
+        }
+    }
+
+    pub fn sink_settings(&self) -> SinkSettings {
+        SinkSettings {
+            batch_rows: self.sink.batch_rows,
+            batch_bytes: self.sink.batch_bytes,
+            batch_age: self.sink.batch_age.0,
+            buffer_bytes: self.sink.buffer_bytes,
+            parallel_inserts: self.sink.parallel_inserts,
+            ..SinkSettings::default()
+        }
+    }
+
+    /// What the risk processor is told. Only for a configuration without faults.
+    pub fn risk_settings(&self) -> RiskSettings {
+        let amount = |text: &String| text.parse().ok();
+        let of = self.risk.max_drawdown_of.iter();
+        RiskSettings {
+            currency: self.risk.currency.clone(),
+            accounts: self
+                .accounts
+                .iter()
+                .map(|a| (AccountId::new(&*a.id), PortfolioId::new(a.portfolio())))
+                .collect(),
+            max_drawdown: self.risk.max_drawdown.as_ref().and_then(amount),
+            max_drawdown_of: of
+                .filter_map(|(id, text)| Some((PortfolioId::new(id), amount(text)?)))
+                .collect(),
+            config_hash: self.risk_hash(),
+        }
+    }
+
+    /// Of everything a verdict depends on.
+    fn risk_hash(&self) -> String {
+        use std::fmt::Write;
+        let decides = serde_json::json!({ "risk": self.risk, "accounts": self.accounts });
+        let digest = Sha256::digest(decides.to_string().as_bytes());
+        digest.iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+
+    /// The demo brings its own accounts.
+    pub fn with_demo(mut self) -> Self {
+        self.demo.enabled = true;
+        for account in tapeline_demo::venue_accounts() {
+            let id = account.account.to_string();
+            if !self.accounts.iter().any(|known| known.id == id) {
+                self.accounts.push(Account {
+                    id,
+                    portfolio: Some(account.portfolio.to_string()),
+                });
+            }
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests;

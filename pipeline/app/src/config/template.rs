@@ -1,0 +1,7 @@
+//! The configuration that `tapeline init` writes: every key with its default.
+
+const TEMPLATE: &str = include_str!("template.toml");
+
+pub(crate) fn template() -> &'static str {
+    TEMPLATE
+}

@@ -1,0 +1,135 @@
+use super::load::{parse, parse_text};
+use super::*;
+
+fn faults(text: &str) -> Vec<String> {
+    let error = parse_text(text).expect_err("has faults");
+    error.faults.iter().map(ToString::to_string).collect()
+}
+
+fn with_environment(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let owned = variables
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    parse("test.toml", text, owned)
+}
+
+#[test]
+fn nothing_written_is_the_defaults() {
+    assert_eq!(parse_text("").unwrap(), Config::default());
+}
+
+#[test]
+fn the_template_says_the_defaults() {
+    assert_eq!(parse_text(template()).unwrap(), Config::default());
+    // Uncommented, every line of it is a key that exists, with its default.
+    let uncommented: String = template()
+        .lines()
+        .filter_map(|line| line.strip_prefix("# "))
+        .filter(|line| {
+            line.contains(" = ")
+                && !line.contains("secret://env/KAFKA")
+                && !line.starts_with("set ")
+        })
+        .filter(|line| {
+            !["\"security", "growth", "id =", "portfolio ="]
+                .iter()
+                .any(|p| line.starts_with(p))
+        })
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let keys = uncommented.lines().count();
+    let mut section = String::new();
+    let mut whole = String::new();
+    for line in template().lines() {
+        let bare = line.strip_prefix("# ").unwrap_or(line);
+        if line.starts_with('[') {
+            section = line.to_owned();
+            whole.push_str(&format!("{section}\n"));
+        } else if line.starts_with("# ") && uncommented.contains(&format!("{bare}\n")) {
+            whole.push_str(&format!("{bare}\n"));
+        }
+    }
+    assert!(keys > 25, "the template lost its keys: {keys}\n{section}");
+    assert_eq!(parse_text(&whole).unwrap(), Config::default());
+}
+
+#[test]
+fn every_fault_is_told_at_once_with_its_place_and_a_remedy() {
+    let found = faults(
+        "[kafka]\nbootstrap = 'nowhere'\nmarket_partitions = 'four'\nspeed = 9\n\
+         [risk]\ncurrency = 'dollars'\nmax_drawdown = '-5'\n\
+         [clickhouse]\npassword = 'hunter2'\n\
+         [[accounts]]\nid = 'a'\n[[accounts]]\nid = 'a'\n\
+         [local]\nkafka_port = 8123\n",
+    );
+    let has = |start: &str, part: &str| {
+        assert!(
+            found
+                .iter()
+                .any(|f| f.starts_with(start) && f.contains(part)),
+            "{start} {part} is not in {found:#?}"
+        );
+    };
+    has("kafka.bootstrap:", "host:port");
+    has("kafka.market_partitions:", "\"four\" does not fit");
+    has("kafka.speed:", "unknown field `speed`");
+    has("risk.currency:", "`dollars`");
+    has("risk.max_drawdown:", "above zero");
+    has("clickhouse.password:", "secret://env/NAME");
+    has("accounts[1].id:", "listed twice");
+    has("local.clickhouse_port:", "also local.kafka_port");
+    assert_eq!(found.len(), 8, "{found:#?}");
+    assert!(!found.concat().contains("hunter2"));
+}
+
+#[test]
+fn an_unknown_section_and_a_broken_file_are_told() {
+    assert!(faults("[kafak]\nbootstrap = 'x:1'\n")[0].starts_with("kafak: unknown field `kafak`"));
+    let found = faults("[kafka\n");
+    assert!(found[0].contains("line 1"), "{found:?}");
+}
+
+#[test]
+fn the_environment_overrides_the_file() {
+    let config = with_environment(
+        "[kafka]\nbootstrap = 'a:1'\n",
+        &[
+            ("TAPELINE__KAFKA__BOOTSTRAP", "b:2"),
+            ("TAPELINE__KAFKA__TOPIC_PREFIX", "7"),
+            ("TAPELINE__LOCAL__KAFKA_PORT", "19092"),
+            ("TAPELINE__DEMO__ENABLED", "true"),
+            ("TAPELINE__PROCESSORS__RUN", "['market']"),
+            ("TAPELINE__RISK__MAX_DRAWDOWN", "250.5"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.kafka.bootstrap, "b:2");
+    assert_eq!(config.kafka.topic_prefix, "7", "text stays text");
+    assert_eq!(config.local.kafka_port, 19092);
+    assert!(config.demo.enabled);
+    assert_eq!(config.processors.run, ["market"]);
+    assert_eq!(config.risk.max_drawdown.as_deref(), Some("250.5"));
+    let error = with_environment("", &[("TAPELINE__KAFKA__SPEED", "9")]).unwrap_err();
+    assert!(error.to_string().contains("kafka.speed"), "{error}");
+}
+
+#[test]
+fn the_demo_brings_accounts_that_are_not_there_yet() {
+    let config = parse_text("[[accounts]]\nid = 'alpha-1'\nportfolio = 'mine'\n")
+        .unwrap()
+        .with_demo();
+    let mine = config.accounts.iter().find(|a| a.id == "alpha-1").unwrap();
+    assert_eq!(mine.portfolio(), "mine");
+    assert!(config.accounts.len() > 1 && config.demo.enabled);
+    assert_eq!(config.risk_settings().accounts.len(), config.accounts.len());
+}
+
+#[test]
+fn the_hash_in_verdicts_changes_with_what_decides_them() {
+    let hash = |text: &str| parse_text(text).unwrap().risk_settings().config_hash;
+    let plain = hash("");
+    assert_eq!(plain.len(), 64);
+    assert_eq!(hash("[telemetry]\nlog = 'debug'\n"), plain);
+    assert_ne!(hash("[risk]\nmax_drawdown = '1'\n"), plain);
+    assert_ne!(hash("[[accounts]]\nid = 'a'\n"), plain);
+}

@@ -1,0 +1,40 @@
+//! The `tapeline` binary.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod cli;
+mod commands;
+mod config;
+mod console;
+mod failure;
+mod registry;
+mod roles;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    // Children of the embedded stack are this program again; they need no configuration.
+    if arguments.get(1).is_some_and(|word| word == "local")
+        && let Some(code) = tapeline_local::local_main(&arguments[2..])
+    {
+        return code;
+    }
+    let cli = match cli::Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { 2 } else { 0 };
+            let _printed = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    match commands::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            console::complain(&failure);
+            ExitCode::from(failure.code())
+        }
+    }
+}

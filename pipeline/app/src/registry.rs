@@ -1,0 +1,95 @@
+//! Every component there is. A new one is one line here.
+
+use tapeline_demo::DemoVenue;
+use tapeline_processors::Processor;
+use tapeline_processors::market::{self, Market};
+use tapeline_processors::risk::{self, Risk};
+use tapeline_venue::Venue;
+
+use crate::config::Config;
+use crate::failure::Failure;
+
+pub(crate) type MakeProcessor = Box<dyn Fn() -> Box<dyn Processor> + Send + Sync>;
+
+struct ProcessorEntry {
+    name: &'static str,
+    make: fn(&Config) -> MakeProcessor,
+}
+
+const PROCESSORS: &[ProcessorEntry] = &[
+    ProcessorEntry {
+        name: market::NAME,
+        make: |_| Box::new(|| Box::new(Market::default())),
+    },
+    ProcessorEntry {
+        name: risk::NAME,
+        make: |config| {
+            let settings = config.risk_settings();
+            Box::new(move || Box::new(Risk::new(settings.clone())))
+        },
+    },
+];
+
+pub(crate) fn processor_names() -> Vec<String> {
+    PROCESSORS
+        .iter()
+        .map(|entry| entry.name.to_owned())
+        .collect()
+}
+
+/// How to make each processor the configuration wants to run.
+pub(crate) fn processors(config: &Config) -> Vec<(&'static str, MakeProcessor)> {
+    PROCESSORS
+        .iter()
+        .filter(|entry| config.processors.run.iter().any(|name| name == entry.name))
+        .map(|entry| (entry.name, (entry.make)(config)))
+        .collect()
+}
+
+/// How to make a venue; anew after each failure.
+pub(crate) type MakeVenue = Box<dyn Fn() -> Result<Box<dyn Venue>, Failure> + Send + Sync>;
+
+/// Every venue the configuration enables.
+pub(crate) fn venues(config: &Config) -> Vec<MakeVenue> {
+    let mut venues: Vec<MakeVenue> = Vec::new();
+    if config.demo.enabled {
+        let settings = config.demo.settings.clone();
+        venues.push(Box::new(move || {
+            let venue = DemoVenue::new(&settings).map_err(|e| Failure::Usage(e.to_string()))?;
+            Ok(Box::new(venue))
+        }));
+    }
+    venues
+}
+
+#[cfg(test)]
+mod tests {
+    use tapeline_schemas::topics::manifest;
+
+    use super::*;
+
+    #[test]
+    fn every_processor_has_its_name_and_a_changelog_in_the_manifest() {
+        let config = Config::default();
+        let names: Vec<&str> = processors(&config).iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, processor_names());
+        for (name, make) in processors(&config) {
+            assert_eq!(make().name(), name);
+        }
+        let changelogs: Vec<&str> = manifest()
+            .changelogs
+            .iter()
+            .map(|c| c.processor.as_str())
+            .collect();
+        assert_eq!(names, changelogs);
+    }
+
+    #[test]
+    fn what_is_not_enabled_is_not_made() {
+        let mut config = Config::default();
+        config.processors.run = vec!["risk".to_owned()];
+        assert_eq!(processors(&config).len(), 1);
+        assert!(venues(&config).is_empty());
+        assert_eq!(venues(&config.with_demo()).len(), 1);
+    }
+}

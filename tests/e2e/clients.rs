@@ -1,0 +1,140 @@
+//! Programs of others read what the line writes: nothing of ours is in between.
+
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use tapeline_tests::{query, scratch};
+
+use crate::demo::{address, up};
+
+const STARTED: Duration = Duration::from_secs(90);
+
+fn run(program: &str, arguments: &[&str]) -> Output {
+    Command::new(program)
+        .args(arguments)
+        .output()
+        .unwrap_or_else(|error| panic!("{program}: {error}; `./dev test` brings what this needs"))
+}
+
+#[track_caller]
+fn said(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}\n{errors}");
+    text
+}
+
+/// The interpreter that `./dev test` fits out.
+fn python() -> String {
+    std::env::var("TAPELINE_TEST_PYTHON")
+        .expect("TAPELINE_TEST_PYTHON is not set: run this through `./dev test`")
+}
+
+fn script(name: &str) -> String {
+    format!("{}/clients/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn python_kcat_and_curl_read_the_same_records() {
+    let folder = scratch();
+    let mut line = up(folder.path(), &[]).start();
+    let kafka = line.until("Kafka's address", STARTED, |r| address(r, "Kafka"));
+    let store = line.until("the store's address", STARTED, |r| address(r, "ClickHouse"));
+    let registry = line.until("the registry's address", STARTED, |r| {
+        address(r, "schema registry")
+    });
+    line.until("an alert", STARTED, |r| {
+        r.stdout().contains("CRITICAL").then_some(())
+    });
+
+    let ours = query(
+        &store,
+        "tapeline",
+        "SELECT message FROM alerts ORDER BY event_time LIMIT 1",
+    );
+    let first = |text: &str| {
+        text.lines()
+            .find(|l| l.contains("below its high"))
+            .map(str::to_owned)
+    };
+    let ours = if ours.is_empty() {
+        line.until("the alert in the store", STARTED, |_| {
+            let text = query(
+                &store,
+                "tapeline",
+                "SELECT message FROM alerts ORDER BY event_time LIMIT 1",
+            );
+            (!text.is_empty()).then_some(text)
+        })
+    } else {
+        ours
+    };
+
+    // confluent-kafka and fastavro
+    let text = said(&run(
+        &python(),
+        &[&script("alerts.py"), &kafka, &registry, "1"],
+    ));
+    assert!(
+        text.starts_with("CRITICAL | momentum | ") && text.contains(&ours),
+        "{text} / {ours}"
+    );
+
+    // kcat with the registry
+    let arguments = [
+        "-b",
+        &kafka,
+        "-t",
+        "alerts",
+        "-C",
+        "-o",
+        "beginning",
+        "-e",
+        "-c",
+        "1",
+        "-q",
+        "-s",
+        "value=avro",
+        "-r",
+        &registry,
+        "-X",
+        "isolation.level=read_committed",
+    ];
+    let text = said(&run("kcat", &arguments));
+    assert!(
+        first(&text).is_some_and(|l| l.contains(&ours)),
+        "{text} / {ours}"
+    );
+
+    // curl
+    let url = format!("{store}/?user=reader&database=tapeline");
+    let text = said(&run(
+        "curl",
+        &[
+            "-sS",
+            &url,
+            "--data-binary",
+            "SELECT message FROM alerts ORDER BY event_time LIMIT 1",
+        ],
+    ));
+    assert_eq!(text.trim(), ours);
+
+    // clickhouse-connect
+    let (host, port) = store.trim_start_matches("http://").split_once(':').unwrap();
+    let text = said(&run(&python(), &[&script("store.py"), host, port]));
+    assert!(
+        text.contains("momentum | ") && text.starts_with("portfolio | worth"),
+        "{text}"
+    );
+
+    // A reader only reads.
+    let text = said(&run(
+        "curl",
+        &["-sS", &url, "--data-binary", "DROP TABLE alerts"],
+    ));
+    assert!(
+        text.contains("READONLY") || text.contains("readonly"),
+        "{text}"
+    );
+    line.stop();
+}

@@ -1,0 +1,126 @@
+//! Processes that are killed in the middle: every record still counts once.
+
+use tapeline_model::records::Mark;
+use tapeline_model::{Event, Micros};
+use tapeline_schemas::topics::Topic;
+use tapeline_tests::Namespace;
+
+use crate::records::{fill, quote};
+
+const CONFIGURATION: &str =
+    "[[accounts]]\nid = 'a1'\nportfolio = 'one'\n[sink]\nbatch_age = '50ms'\n";
+
+#[test]
+fn killed_processors_and_sinks_count_every_record_once() {
+    let namespace = Namespace::new("killed", CONFIGURATION);
+    const ROUNDS: usize = 4;
+    const FILLS: usize = 50;
+    for round in 0..ROUNDS {
+        let running = namespace.roles(&["processors", "sinks"]);
+        for n in 0..FILLS {
+            let number = round * FILLS + n;
+            namespace.publish(&fill("a1", &format!("e{number}"), "1", "10"));
+            namespace.publish(&Event::Quote(quote(
+                &format!("S{}", number % 7),
+                "10",
+                "11",
+            )));
+        }
+        // Killed while it works: something was committed, not all need be.
+        namespace.read_at_least(Topic::RiskPositions, round * FILLS + 1);
+        running.kill_nine();
+    }
+    let running = namespace.roles(&["processors", "sinks"]);
+    let total = ROUNDS * FILLS;
+    let positions = namespace.read_at_least(Topic::RiskPositions, total);
+    assert_eq!(
+        positions.len(),
+        total,
+        "one position a fill, committed once"
+    );
+    let last = positions.iter().max_by_key(|m| m.offset).unwrap();
+    let Event::Position(last) = Event::decode(Topic::RiskPositions, last.value.as_deref()).unwrap()
+    else {
+        panic!("no position");
+    };
+    // Bought 1 at 10 for a fee of 0.5, each time.
+    assert_eq!(last.quantity.to_string(), total.to_string());
+    assert_eq!(last.fees.to_string(), (total / 2).to_string());
+
+    let counted = format!("{total}\t{total}");
+    namespace.query_until("SELECT count(), uniqExact(exec_id) FROM fills", &counted);
+    namespace.query_until(
+        "SELECT count(), uniqExact(_partition, _offset) FROM positions",
+        &counted,
+    );
+    let audit = namespace.program(["audit", "--json"]).run().ok().json();
+    assert_eq!(
+        (&audit["lost"], &audit["duplicated"]),
+        (&0.into(), &0.into()),
+        "{audit}"
+    );
+    running.stop().ok();
+
+    // Every quote stands behind exactly one count of its symbol's marks.
+    let mut quotes = std::collections::BTreeMap::new();
+    for message in namespace.read(Topic::MarketMarks) {
+        let Event::Mark(Mark {
+            symbol,
+            quotes: count,
+            ..
+        }) = Event::decode(Topic::MarketMarks, message.value.as_deref()).unwrap()
+        else {
+            panic!("no mark");
+        };
+        quotes.insert(symbol.into_owned(), count);
+    }
+    assert_eq!(quotes.values().sum::<i64>(), total as i64, "{quotes:?}");
+}
+
+#[test]
+fn a_second_process_takes_over_what_the_first_one_leaves() {
+    let namespace = Namespace::new("takeover", CONFIGURATION);
+    let first = namespace.roles(&["processors"]);
+    namespace.publish(&fill("a1", "e1", "1", "10"));
+    namespace.read_at_least(Topic::RiskPositions, 1);
+    let second = namespace.roles(&["processors"]);
+    first.stop().ok();
+    namespace.publish(&fill("a1", "e2", "1", "10"));
+    let positions = namespace.read_at_least(Topic::RiskPositions, 2);
+    assert_eq!(positions.len(), 2);
+    let quantities: Vec<String> = positions
+        .iter()
+        .map(
+            |m| match Event::decode(Topic::RiskPositions, m.value.as_deref()).unwrap() {
+                Event::Position(position) => position.quantity.to_string(),
+                other => panic!("{other:?}"),
+            },
+        )
+        .collect();
+    assert_eq!(quantities, ["1", "2"]);
+    second.stop().ok();
+    let _epoch = Micros(0);
+}
+
+#[test]
+fn the_audit_finds_a_lost_and_a_doubled_row() {
+    let namespace = Namespace::new("audit", CONFIGURATION);
+    let running = namespace.roles(&["sinks"]);
+    for n in 0..5 {
+        namespace.publish(&fill("a1", &format!("e{n}"), "1", "10"));
+    }
+    namespace.query_until("SELECT count() FROM fills", "5");
+    running.stop().ok();
+    namespace.program(["audit"]).run().ok();
+
+    namespace.query("INSERT INTO fills SELECT * FROM fills WHERE exec_id = 'e3' SETTINGS insert_deduplicate = 0");
+    namespace.query("ALTER TABLE fills DELETE WHERE exec_id = 'e1' SETTINGS mutations_sync = 2");
+    let finished = namespace.program(["audit", "--json"]).run();
+    assert_eq!(finished.code(), 1, "{finished:?}");
+    let audit = finished.json();
+    assert_eq!(
+        (&audit["lost"], &audit["duplicated"]),
+        (&1.into(), &1.into()),
+        "{audit}"
+    );
+}

@@ -1,0 +1,9 @@
+//! The whole line on a real Kafka and the real ClickHouse engine.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod clients;
+mod demo;
+mod exactly_once;
+mod operator;
+mod records;
+mod start;

@@ -1,0 +1,270 @@
+//! The rules of the house that no linter knows.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which crates of the workspace a crate may use: dependencies point one way.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("schemas", &[]),
+    ("pipeline/model", &["schemas"]),
+    ("pipeline/processors", &["model", "schemas"]),
+    (
+        "pipeline/runtime",
+        &["processors", "model", "schemas", "kafka"],
+    ),
+    ("connectors/kafka", &["model", "schemas"]),
+    ("connectors/clickhouse", &["kafka", "model", "schemas"]),
+    ("connectors/venue", &["model", "schemas"]),
+    ("connectors/demo", &["venue", "model", "schemas"]),
+    ("deploy/local", &[]),
+];
+
+/// Protocols that one crate alone knows.
+const KNOWN_ONCE: &[(&str, &str)] = &[
+    ("rdkafka", "connectors/kafka"),
+    ("clickhouse", "connectors/clickhouse"),
+    ("libloading", "deploy/local"),
+];
+
+/// The only files that may hold `unsafe`.
+const UNSAFE: &[&str] = &[
+    "connectors/kafka/src/batch.rs",
+    "deploy/local/src/engine/ffi.rs",
+];
+
+/// A longer file is told, and one twice as long is refused.
+const LONG: usize = 500;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
+}
+
+fn files(extension: &str) -> Vec<(String, String)> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if path.is_dir() {
+                if !name.starts_with('.') && name != "target" {
+                    walk(&path, found);
+                }
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    let root = root();
+    let mut found = Vec::new();
+    walk(&root, &mut found);
+    found.sort();
+    found
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|e| e == extension))
+        .map(|path| {
+            let name = path.strip_prefix(&root).unwrap().display().to_string();
+            let text = fs::read_to_string(&path).unwrap();
+            (name, text)
+        })
+        .collect()
+}
+
+/// The lines of a file with comments taken out.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .map(|(number, line)| (number + 1, line.split("//").next().unwrap_or_default()))
+}
+
+fn manifest(folder: &str) -> toml::Table {
+    fs::read_to_string(root().join(folder).join("Cargo.toml"))
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+fn dependencies(folder: &str) -> Vec<String> {
+    let manifest = manifest(folder);
+    let table = manifest.get("dependencies").and_then(|d| d.as_table());
+    table
+        .map(|t| t.keys().cloned().collect())
+        .unwrap_or_default()
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    for (folder, allowed) in MAY_USE {
+        for dependency in dependencies(folder) {
+            let Some(name) = dependency.strip_prefix("tapeline-") else {
+                continue;
+            };
+            assert!(
+                allowed.contains(&name),
+                "{folder} must not use {dependency}; it may use {allowed:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_crate_is_placed() {
+    let workspace = manifest("");
+    let members = workspace["workspace"]["members"].as_array().unwrap();
+    for member in members.iter().map(|m| m.as_str().unwrap()) {
+        let placed = MAY_USE.iter().any(|(folder, _)| *folder == member);
+        let top = ["pipeline/app", "tests"].contains(&member);
+        assert!(placed || top, "{member} has no line in MAY_USE");
+        assert!(
+            manifest(member).get("lints").is_some(),
+            "{member} does not take the workspace's lints"
+        );
+    }
+}
+
+#[test]
+fn the_top_level_is_what_the_design_says() {
+    let known = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "pipeline",
+        "schemas",
+        "connectors",
+        "deploy",
+        "tests",
+        "docker-compose.yml",
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        "dev",
+        "target",
+        "rust-toolchain.toml",
+        "clippy.toml",
+        "deny.toml",
+        "rustfmt.toml",
+        "tapeline.toml",
+    ];
+    for entry in fs::read_dir(root()).unwrap() {
+        let name = entry.unwrap().file_name().to_string_lossy().into_owned();
+        assert!(
+            name.starts_with('.') || known.contains(&name.as_str()),
+            "{name} is not of the layout"
+        );
+    }
+}
+
+#[test]
+fn each_protocol_is_known_in_one_crate() {
+    for (library, home) in KNOWN_ONCE {
+        for (folder, _) in MAY_USE
+            .iter()
+            .chain(&[("pipeline/app", &[] as &[&str]), ("tests", &[])])
+        {
+            let uses = dependencies(folder).iter().any(|d| d == library);
+            assert!(
+                !uses || folder == home,
+                "{folder} uses {library}, which only {home} may know"
+            );
+        }
+    }
+}
+
+#[test]
+fn processors_see_no_clock_no_chance_and_no_io() {
+    let forbidden = [
+        "SystemTime",
+        "Instant",
+        "std::fs",
+        "std::net",
+        "std::thread",
+        "rand::",
+        "async ",
+    ];
+    for (name, text) in files("rs") {
+        let pure = ["pipeline/processors/", "pipeline/model/", "schemas/"]
+            .iter()
+            .any(|p| name.starts_with(p));
+        for (number, line) in code(&text).filter(|_| pure) {
+            for word in forbidden {
+                assert!(
+                    !line.contains(word),
+                    "{name}:{number} uses {word}: it belongs at the edge"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn no_test_is_ignored_and_none_sleeps() {
+    let ignore = ["#[", "ignore"].concat();
+    let sleep = ["thread::", "sleep"].concat();
+    for (name, text) in files("rs") {
+        let mut in_test =
+            name.contains("tests/") || name.contains("_tests") || name.contains("/tests.");
+        for (number, line) in code(&text) {
+            in_test |= line.contains("#[cfg(test)]");
+            assert!(
+                !line.contains(&ignore),
+                "{name}:{number} is ignored: mend it or remove it"
+            );
+            let sleeps = in_test && line.contains(&sleep);
+            assert!(
+                !sleeps,
+                "{name}:{number} sleeps: wait for a condition instead"
+            );
+        }
+    }
+}
+
+#[test]
+fn unsafe_stands_in_two_files_only() {
+    let word = ["unsafe", " "].concat();
+    for (name, text) in files("rs") {
+        let allowed = UNSAFE.contains(&name.as_str());
+        for (number, line) in code(&text) {
+            assert!(
+                allowed || !line.contains(&word),
+                "{name}:{number} is unsafe"
+            );
+        }
+    }
+}
+
+#[test]
+fn files_stay_short() {
+    let mut long = BTreeMap::new();
+    for (name, text) in files("rs") {
+        let lines = text.lines().count();
+        assert!(
+            lines <= 2 * LONG,
+            "{name} has {lines} lines: split it by responsibility"
+        );
+        if lines > LONG {
+            long.insert(name, lines);
+        }
+    }
+    if !long.is_empty() {
+        // Only seen with --nocapture or when another assertion fails.
+        eprintln!("longer than {LONG} lines: {long:?}");
+    }
+}
+
+#[test]
+fn nothing_names_a_machine() {
+    let home = ["/ro", "ot/"].concat();
+    let work = ["/wo", "rk/"].concat();
+    for extension in ["rs", "toml", "md", "sql", "avsc", "yml", "yaml"] {
+        for (name, text) in files(extension) {
+            assert!(
+                !text.contains(&home) && !text.contains(&work),
+                "{name} names a folder of one machine"
+            );
+        }
+    }
+}
