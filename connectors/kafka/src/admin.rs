@@ -33,14 +33,22 @@ pub struct Admin {
 impl Admin {
     pub fn new(settings: &KafkaSettings) -> Result<Self, KafkaError> {
         let timeout = settings.request_timeout_ms();
-        let fixed = [("statistics.interval.ms", "0"), ("socket.timeout.ms", timeout.as_str())];
+        let fixed = [
+            ("statistics.interval.ms", "0"),
+            ("socket.timeout.ms", timeout.as_str()),
+        ];
         let client: AdminClient<Context> = settings
             .client("admin", &[], &fixed)
             .create_with_context(Context::new("admin"))
             .map_err(|error| KafkaError::creation(&error))?;
-        let events = EventQueue::of_producer(client.inner())
-            .ok_or_else(|| KafkaError::Client { reason: "it has no queue".to_owned() })?;
-        Ok(Self { events, client, settings: settings.clone() })
+        let events = EventQueue::of_producer(client.inner()).ok_or_else(|| KafkaError::Client {
+            reason: "it has no queue".to_owned(),
+        })?;
+        Ok(Self {
+            events,
+            client,
+            settings: settings.clone(),
+        })
     }
 
     /// Whether the cluster answers; the error says where nothing does.
@@ -58,8 +66,14 @@ impl Admin {
                 Ok(_) => return Ok(()),
                 Err(error) if !error.retryable() => return Err(error),
                 Err(_) if started.elapsed() < within => thread::sleep(RETRY.min(left)),
-                Err(KafkaError::Unreachable { bootstrap, reason, .. }) => {
-                    return Err(KafkaError::Unreachable { bootstrap, waited: within, reason });
+                Err(KafkaError::Unreachable {
+                    bootstrap, reason, ..
+                }) => {
+                    return Err(KafkaError::Unreachable {
+                        bootstrap,
+                        waited: within,
+                        reason,
+                    });
                 }
                 Err(error) => return Err(error),
             }
@@ -74,10 +88,20 @@ impl Admin {
         let existing: Vec<&str> = names.filter(|name| counts.contains_key(*name)).collect();
         let mut found = BTreeMap::new();
         for resource in self.describe(&existing)? {
-            let OwnedResourceSpecifier::Topic(topic) = &resource.specifier else { continue };
+            let OwnedResourceSpecifier::Topic(topic) = &resource.specifier else {
+                continue;
+            };
             let entries = resource.entries.iter();
-            let settings = entries.filter_map(|e| Some((e.name.clone(), e.value.clone()?))).collect();
-            found.insert(topic.clone(), Found { partitions: counts[topic], settings });
+            let settings = entries
+                .filter_map(|e| Some((e.name.clone(), e.value.clone()?)))
+                .collect();
+            found.insert(
+                topic.clone(),
+                Found {
+                    partitions: counts[topic],
+                    settings,
+                },
+            );
         }
         Ok(plan::changes(&self.settings, wanted, &found))
     }
@@ -86,9 +110,20 @@ impl Admin {
     /// refuses all of them before anything is done.
     pub fn apply(&self, changes: &[TopicChange]) -> Result<(), KafkaError> {
         for change in changes {
-            if let TopicChange::Conflict { topic, found, wanted, key } = change {
+            if let TopicChange::Conflict {
+                topic,
+                found,
+                wanted,
+                key,
+            } = change
+            {
                 let (found, wanted, key) = (*found, *wanted, *key);
-                return Err(KafkaError::PartitionCount { topic: topic.clone(), found, wanted, key });
+                return Err(KafkaError::PartitionCount {
+                    topic: topic.clone(),
+                    found,
+                    wanted,
+                    key,
+                });
             }
         }
         self.create(changes)?;
@@ -101,9 +136,16 @@ impl Admin {
         let timeout = self.settings.request_timeout;
         let count = self.partition_count(topic)?;
         let of_partition = |partition: i32| {
-            let marks = self.client.inner().fetch_watermarks(topic, partition, timeout);
-            let (low, high) = marks
-                .map_err(|error| self.failed(&format!("asking for the range of {topic}[{partition}]"), &error))?;
+            let marks = self
+                .client
+                .inner()
+                .fetch_watermarks(topic, partition, timeout);
+            let (low, high) = marks.map_err(|error| {
+                self.failed(
+                    &format!("asking for the range of {topic}[{partition}]"),
+                    &error,
+                )
+            })?;
             Ok((partition, low, high))
         };
         (0..count as i32).map(of_partition).collect()
@@ -112,14 +154,25 @@ impl Admin {
     pub fn partition_count(&self, topic: &str) -> Result<u32, KafkaError> {
         let counts = self.metadata(Some(topic), self.settings.request_timeout)?;
         let count = counts.get(topic).copied().filter(|count| *count > 0);
-        count.ok_or_else(|| KafkaError::TopicMissing { topic: topic.to_owned() })
+        count.ok_or_else(|| KafkaError::TopicMissing {
+            topic: topic.to_owned(),
+        })
     }
 
-    fn metadata(&self, topic: Option<&str>, timeout: Duration) -> Result<HashMap<String, u32>, KafkaError> {
+    fn metadata(
+        &self,
+        topic: Option<&str>,
+        timeout: Duration,
+    ) -> Result<HashMap<String, u32>, KafkaError> {
         let answer = self.client.inner().fetch_metadata(topic, timeout);
         let metadata = answer.map_err(|error| self.failed("asking for the topics", &error))?;
-        let topics = metadata.topics().iter().filter(|topic| topic.error().is_none());
-        Ok(topics.map(|topic| (topic.name().to_owned(), topic.partitions().len() as u32)).collect())
+        let topics = metadata
+            .topics()
+            .iter()
+            .filter(|topic| topic.error().is_none());
+        Ok(topics
+            .map(|topic| (topic.name().to_owned(), topic.partitions().len() as u32))
+            .collect())
     }
 
     fn describe(&self, topics: &[&str]) -> Result<Vec<ConfigResource>, KafkaError> {
@@ -127,11 +180,16 @@ impl Admin {
             return Ok(Vec::new());
         }
         let what = "asking for the settings of topics";
-        let resources: Vec<ResourceSpecifier<'_>> =
-            topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
+        let resources: Vec<ResourceSpecifier<'_>> = topics
+            .iter()
+            .map(|topic| ResourceSpecifier::Topic(topic))
+            .collect();
         let answer = block_on(self.client.describe_configs(&resources, &self.options()));
-        let each = answer.map_err(|error| self.failed(what, &error))?.into_iter();
-        each.map(|one| one.map_err(|code| KafkaError::coded(what, code))).collect()
+        let each = answer
+            .map_err(|error| self.failed(what, &error))?
+            .into_iter();
+        each.map(|one| one.map_err(|code| KafkaError::coded(what, code)))
+            .collect()
     }
 
     fn create(&self, changes: &[TopicChange]) -> Result<(), KafkaError> {
@@ -154,7 +212,9 @@ impl Admin {
                         retryable: false,
                     });
                 }
-                Err((topic, code)) => return Err(KafkaError::coded(&format!("creating topic {topic}"), code)),
+                Err((topic, code)) => {
+                    return Err(KafkaError::coded(&format!("creating topic {topic}"), code));
+                }
             }
         }
         Ok(())
@@ -163,14 +223,19 @@ impl Admin {
     fn set_configs(&self, changes: &[TopicChange]) -> Result<(), KafkaError> {
         let mut wanted: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
         for change in changes {
-            if let TopicChange::SetConfig { topic, setting, to, .. } = change {
+            if let TopicChange::SetConfig {
+                topic, setting, to, ..
+            } = change
+            {
                 wanted.entry(topic).or_default().insert(setting, to);
             }
         }
         let topics: Vec<&str> = wanted.keys().copied().collect();
         let current = self.describe(&topics)?;
-        let altered: Vec<AlterConfig<'_>> =
-            current.iter().filter_map(|resource| altered(resource, &wanted)).collect();
+        let altered: Vec<AlterConfig<'_>> = current
+            .iter()
+            .filter_map(|resource| altered(resource, &wanted))
+            .collect();
         if altered.is_empty() {
             return Ok(());
         }
@@ -188,7 +253,10 @@ impl Admin {
             while self.partition_count(topic).is_err() {
                 if started.elapsed() >= self.settings.request_timeout {
                     let what = format!("waiting for the new topic {topic}");
-                    return Err(KafkaError::Timeout { what, waited: started.elapsed() });
+                    return Err(KafkaError::Timeout {
+                        what,
+                        waited: started.elapsed(),
+                    });
                 }
                 thread::sleep(RETRY / 4);
             }
@@ -210,12 +278,22 @@ impl Admin {
 }
 
 fn new_topic(change: &TopicChange) -> Option<NewTopic<'_>> {
-    let TopicChange::Create { topic, partitions, replication, settings } = change else {
+    let TopicChange::Create {
+        topic,
+        partitions,
+        replication,
+        settings,
+    } = change
+    else {
         return None;
     };
     let replication = TopicReplication::Fixed(i32::from(*replication));
     let new = NewTopic::new(topic, i32::try_from(*partitions).ok()?, replication);
-    Some(settings.iter().fold(new, |new, (key, value)| new.set(key, value)))
+    Some(
+        settings
+            .iter()
+            .fold(new, |new, (key, value)| new.set(key, value)),
+    )
 }
 
 /// Altering replaces all settings of a topic, so the ones somebody made stay in.
@@ -226,11 +304,20 @@ fn altered<'a>(
     let OwnedResourceSpecifier::Topic(topic) = &resource.specifier else {
         return None;
     };
-    let own = resource.entries.iter().filter(|entry| entry.source == ConfigSource::DynamicTopic);
+    let own = resource
+        .entries
+        .iter()
+        .filter(|entry| entry.source == ConfigSource::DynamicTopic);
     let kept = own.filter_map(|entry| Some((entry.name.as_str(), entry.value.as_deref()?)));
-    let set = wanted.get(topic.as_str())?.iter().map(|(key, value)| (*key, *value));
+    let set = wanted
+        .get(topic.as_str())?
+        .iter()
+        .map(|(key, value)| (*key, *value));
     let start = AlterConfig::new(ResourceSpecifier::Topic(topic));
-    Some(kept.chain(set).fold(start, |config, (key, value)| config.set(key, value)))
+    Some(
+        kept.chain(set)
+            .fold(start, |config, (key, value)| config.set(key, value)),
+    )
 }
 
 struct Unpark(Thread);
@@ -266,7 +353,12 @@ mod tests {
         let admin = Admin::new(&cluster.settings).unwrap();
         admin.wait_ready(Duration::from_secs(20)).unwrap();
         assert_eq!(admin.partition_count("t").unwrap(), 2);
-        let total: i64 = admin.watermarks("t").unwrap().iter().map(|(_, low, high)| high - low).sum();
+        let total: i64 = admin
+            .watermarks("t")
+            .unwrap()
+            .iter()
+            .map(|(_, low, high)| high - low)
+            .sum();
         assert_eq!(total, 3);
     }
 
@@ -275,11 +367,18 @@ mod tests {
         let settings = nobody_listens();
         let admin = Admin::new(&settings).unwrap();
         let started = Instant::now();
-        for outcome in [admin.ping(), admin.wait_ready(Duration::from_secs(1)), admin.plan().map(drop)] {
+        for outcome in [
+            admin.ping(),
+            admin.wait_ready(Duration::from_secs(1)),
+            admin.plan().map(drop),
+        ] {
             let error = outcome.unwrap_err();
             assert!(matches!(error, KafkaError::Unreachable { .. }), "{error:?}");
             let text = error.to_string();
-            assert!(text.contains(&settings.bootstrap) && text.contains("[kafka] bootstrap"), "{text}");
+            assert!(
+                text.contains(&settings.bootstrap) && text.contains("[kafka] bootstrap"),
+                "{text}"
+            );
         }
         assert!(started.elapsed() < Duration::from_secs(20));
     }
@@ -287,9 +386,23 @@ mod tests {
     #[test]
     fn a_conflict_refuses_the_whole_plan() {
         let admin = Admin::new(&nobody_listens()).unwrap();
-        let conflict =
-            TopicChange::Conflict { topic: "t".to_owned(), found: 3, wanted: 4, key: "[kafka] market_partitions" };
+        let conflict = TopicChange::Conflict {
+            topic: "t".to_owned(),
+            found: 3,
+            wanted: 4,
+            key: "[kafka] market_partitions",
+        };
         let error = admin.apply(&[conflict]).unwrap_err();
-        assert!(matches!(error, KafkaError::PartitionCount { found: 3, wanted: 4, .. }), "{error:?}");
+        assert!(
+            matches!(
+                error,
+                KafkaError::PartitionCount {
+                    found: 3,
+                    wanted: 4,
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
     }
 }

@@ -101,11 +101,8 @@ impl Drop for EventQueue {
 
 /// SAFETY: `event` must be a live delivery report.
 unsafe fn serve_deliveries(event: *mut sys::rd_kafka_event_t, context: &Context) {
-    loop {
-        // SAFETY: the messages belong to the event and live as long as it.
-        let Some(message) = (unsafe { sys::rd_kafka_event_message_next(event).as_ref() }) else {
-            break;
-        };
+    // SAFETY: the messages belong to the event and live as long as it.
+    while let Some(message) = unsafe { sys::rd_kafka_event_message_next(event).as_ref() } {
         if message.err != RespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
             // SAFETY: a delivery report names its topic.
             let topic = unsafe { text(sys::rd_kafka_topic_name(message.rkt)) };
@@ -178,10 +175,15 @@ impl BatchQueue {
     pub(crate) fn new(consumer: BaseConsumer<Context>) -> Option<Self> {
         let client = consumer.client();
         // SAFETY: the client is alive; the result is a new reference or null.
-        let messages = NonNull::new(unsafe { sys::rd_kafka_queue_get_consumer(client.native_ptr()) });
+        let messages =
+            NonNull::new(unsafe { sys::rd_kafka_queue_get_consumer(client.native_ptr()) });
         let events = EventQueue::of_consumer(client);
         match (messages, events) {
-            (Some(messages), Some(events)) => Some(Self { messages, events, consumer }),
+            (Some(messages), Some(events)) => Some(Self {
+                messages,
+                events,
+                consumer,
+            }),
             (Some(messages), None) => {
                 // SAFETY: gives back the reference just taken.
                 unsafe { sys::rd_kafka_queue_destroy(messages.as_ptr()) };
@@ -201,18 +203,31 @@ impl BatchQueue {
 
     /// Waits up to `wait` for the first message and takes what is there with it,
     /// at most `max`. The queue itself would wait for a full batch.
-    pub(crate) fn read(self: &Arc<Self>, topics: &Arc<[String]>, max: usize, wait: Duration) -> Batch {
+    pub(crate) fn read(
+        self: &Arc<Self>,
+        topics: &Arc<[String]>,
+        max: usize,
+        wait: Duration,
+    ) -> Batch {
         let mut messages: Vec<NativeMessage> = Vec::with_capacity(max.max(1));
         self.take(&mut messages, 0, max);
         if messages.is_empty() {
             self.take(&mut messages, millis(wait), 1);
             self.take(&mut messages, 0, max.saturating_sub(1));
         }
-        Batch { messages, topics: Arc::clone(topics), _queue: Arc::clone(self) }
+        Batch {
+            messages,
+            topics: Arc::clone(topics),
+            _queue: Arc::clone(self),
+        }
     }
 
     pub(crate) fn nothing(self: &Arc<Self>, topics: &Arc<[String]>) -> Batch {
-        Batch { messages: Vec::new(), topics: Arc::clone(topics), _queue: Arc::clone(self) }
+        Batch {
+            messages: Vec::new(),
+            topics: Arc::clone(topics),
+            _queue: Arc::clone(self),
+        }
     }
 
     /// Appends up to `count` messages, which must fit into the capacity.
@@ -226,7 +241,8 @@ impl BatchQueue {
         // written, are not null, and are ours to destroy.
         unsafe {
             let into = room.as_mut_ptr().cast::<*mut sys::rd_kafka_message_t>();
-            let taken = sys::rd_kafka_consume_batch_queue(self.messages.as_ptr(), wait_ms, into, count);
+            let taken =
+                sys::rd_kafka_consume_batch_queue(self.messages.as_ptr(), wait_ms, into, count);
             let taken = usize::try_from(taken).unwrap_or(0);
             messages.set_len(messages.len() + taken);
         }
@@ -334,7 +350,9 @@ impl Batch {
 
     fn natives(&self) -> impl Iterator<Item = &sys::rd_kafka_message_t> {
         // SAFETY: not null, and alive until `self` is dropped.
-        self.messages.iter().map(|message| unsafe { message.as_ref() })
+        self.messages
+            .iter()
+            .map(|message| unsafe { message.as_ref() })
     }
 }
 
@@ -368,11 +386,20 @@ impl<'a> Message<'a> {
             let (mut name, mut value, mut size) = (null(), null(), 0);
             // SAFETY: name and value live as long as the message.
             let header = unsafe {
-                let error = sys::rd_kafka_header_get_all(headers, index, &raw mut name, &raw mut value, &raw mut size);
+                let error = sys::rd_kafka_header_get_all(
+                    headers,
+                    index,
+                    &raw mut name,
+                    &raw mut value,
+                    &raw mut size,
+                );
                 if error != RespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
                     break;
                 }
-                (CStr::from_ptr(name).to_str(), bytes(value.cast(), size).unwrap_or_default())
+                (
+                    CStr::from_ptr(name).to_str(),
+                    bytes(value.cast(), size).unwrap_or_default(),
+                )
             };
             if let (Ok(name), value) = header {
                 found.push((name, value));
@@ -412,13 +439,19 @@ impl<'a> TopicFinder<'a> {
     }
 
     fn look_up(&self, handle: *mut sys::rd_kafka_topic_t) -> TopicRef<'a> {
-        const NO_TOPIC: TopicRef<'static> = TopicRef { index: usize::MAX, name: "" };
+        const NO_TOPIC: TopicRef<'static> = TopicRef {
+            index: usize::MAX,
+            name: "",
+        };
         if handle.is_null() {
             return NO_TOPIC;
         }
         // SAFETY: the message keeps its topic alive.
         let name = unsafe { text(sys::rd_kafka_topic_name(handle)) };
         let index = self.topics.iter().position(|topic| *topic == name);
-        index.map_or(NO_TOPIC, |index| TopicRef { index, name: &self.topics[index] })
+        index.map_or(NO_TOPIC, |index| TopicRef {
+            index,
+            name: &self.topics[index],
+        })
     }
 }

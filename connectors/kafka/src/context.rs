@@ -19,6 +19,9 @@ use crate::{metric_names, stats};
 /// A broker that is down raises an error at every attempt: say it this often.
 const REPEAT_ERRORS_EVERY: Duration = Duration::from_secs(10);
 
+/// An older error of the connection does not explain a timeout.
+const ERRORS_EXPLAIN_FOR: Duration = Duration::from_mins(1);
+
 /// Records that the cluster did not take, since somebody last asked.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Undelivered {
@@ -38,17 +41,24 @@ struct State {
     undelivered: Undelivered,
     /// What a membership was offered and has not yet answered.
     offers: Vec<Offer>,
-    last_error: String,
+    last_error: Option<(String, Instant)>,
     said_at: Option<Instant>,
 }
 
 impl Context {
     pub(crate) fn new(client: impl Into<String>) -> Self {
-        Self { client: client.into(), holds_offers: AtomicBool::new(false), state: Mutex::default() }
+        Self {
+            client: client.into(),
+            holds_offers: AtomicBool::new(false),
+            state: Mutex::default(),
+        }
     }
 
     pub(crate) fn holding_offers(client: impl Into<String>) -> Self {
-        Self { holds_offers: AtomicBool::new(true), ..Self::new(client) }
+        Self {
+            holds_offers: AtomicBool::new(true),
+            ..Self::new(client)
+        }
     }
 
     pub(crate) fn stop_holding_offers(&self) {
@@ -75,16 +85,24 @@ impl Context {
         std::mem::take(&mut self.state().offers)
     }
 
-    /// The newest error of the connection, for messages.
+    /// The newest error of the connection, to explain why nothing is answered;
+    /// empty if there was none lately.
     pub(crate) fn last_error(&self) -> String {
-        self.state().last_error.clone()
+        let state = self.state();
+        let recent = state.last_error.as_ref();
+        recent
+            .filter(|(_, at)| at.elapsed() < ERRORS_EXPLAIN_FOR)
+            .map_or_else(String::new, |(text, _)| text.clone())
     }
 
     pub(crate) fn not_delivered(&self, topic: &str, code: Code) {
         counter!(metric_names::DELIVERY_FAILURES, "client" => self.client.clone()).increment(1);
         let mut state = self.state();
         state.undelivered.count += 1;
-        state.undelivered.first.get_or_insert_with(|| (topic.to_owned(), code));
+        state
+            .undelivered
+            .first
+            .get_or_insert_with(|| (topic.to_owned(), code));
     }
 
     pub(crate) fn log_line(&self, level: Level, facility: &str, text: &str) {
@@ -92,11 +110,13 @@ impl Context {
         match level {
             Level::Emerg | Level::Alert | Level::Critical | Level::Error => {
                 // The same trouble mostly arrives as an error event, which is bounded.
-                text.clone_into(&mut self.state().last_error);
+                self.state().last_error = Some((text.to_owned(), Instant::now()));
                 tracing::debug!(target: "librdkafka", client, facility, "{text}");
             }
             Level::Warning => tracing::warn!(target: "librdkafka", client, facility, "{text}"),
-            Level::Notice | Level::Info => tracing::info!(target: "librdkafka", client, facility, "{text}"),
+            Level::Notice | Level::Info => {
+                tracing::info!(target: "librdkafka", client, facility, "{text}");
+            }
             Level::Debug => tracing::debug!(target: "librdkafka", client, facility, "{text}"),
         }
     }
@@ -104,8 +124,10 @@ impl Context {
     pub(crate) fn client_error(&self, code: &str, reason: &str) {
         counter!(metric_names::CLIENT_ERRORS, "client" => self.client.clone()).increment(1);
         let mut state = self.state();
-        reason.clone_into(&mut state.last_error);
-        let due = state.said_at.is_none_or(|at| at.elapsed() >= REPEAT_ERRORS_EVERY);
+        state.last_error = Some((reason.to_owned(), Instant::now()));
+        let due = state
+            .said_at
+            .is_none_or(|at| at.elapsed() >= REPEAT_ERRORS_EVERY);
         if due {
             state.said_at = Some(Instant::now());
             tracing::warn!(target: "librdkafka", client = self.client.as_str(), code, "{reason}");
@@ -135,7 +157,10 @@ impl ProducerContext for Context {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         if let Err((error, message)) = result {
-            self.not_delivered(message.topic(), error.rdkafka_error_code().unwrap_or(Code::Unknown));
+            self.not_delivered(
+                message.topic(),
+                error.rdkafka_error_code().unwrap_or(Code::Unknown),
+            );
         }
     }
 }
@@ -159,7 +184,10 @@ impl ConsumerContext for Context {
         let offer = if is_offer {
             Offer::Assign(partitions.clone())
         } else {
-            Offer::Revoke { partitions: partitions.clone(), torn: consumer.assignment_lost() }
+            Offer::Revoke {
+                partitions: partitions.clone(),
+                torn: consumer.assignment_lost(),
+            }
         };
         self.state().offers.push(offer);
     }

@@ -25,7 +25,11 @@ pub enum KafkaError {
          start the broker, or check [kafka] bootstrap",
         detail(.reason)
     )]
-    Unreachable { bootstrap: String, waited: Duration, reason: String },
+    Unreachable {
+        bootstrap: String,
+        waited: Duration,
+        reason: String,
+    },
     #[error("Kafka refuses the setting {property}: {reason}; correct it under [kafka.properties]")]
     Setting { property: String, reason: String },
     #[error("the Kafka client could not be created: {reason}; check [kafka]")]
@@ -38,39 +42,80 @@ pub enum KafkaError {
         "topic {topic} has {found} partitions and must have {wanted}: adding partitions would move \
          keys; set {key} to {found}, or make the topic anew under another [kafka] topic_prefix"
     )]
-    PartitionCount { topic: String, found: u32, wanted: u32, key: &'static str },
+    PartitionCount {
+        topic: String,
+        found: u32,
+        wanted: u32,
+        key: &'static str,
+    },
     #[error(
         "offset {offset} of {topic}[{partition}] does not exist{}; restore the topic, or accept \
          the gap by resuming at an offset it holds",
-        gap(*.offset, .held)
+        gap(*.offset, *.held)
     )]
-    OffsetGone { topic: String, partition: i32, offset: i64, held: Option<(i64, i64)> },
+    OffsetGone {
+        topic: String,
+        partition: i32,
+        offset: i64,
+        held: Option<(i64, i64)>,
+    },
     #[error("the cluster denies {action}: {reason}; grant the right to this client's user")]
     Denied { action: String, reason: String },
     #[error("reading {topic}[{partition}] at offset {offset} failed: {reason}")]
-    Read { topic: String, partition: i32, offset: i64, reason: String, retryable: bool },
-    #[error("{what} took longer than {waited:.1?}; the cluster is slow or partly down: try again, or raise [kafka] request_timeout")]
+    Read {
+        topic: String,
+        partition: i32,
+        offset: i64,
+        reason: String,
+        retryable: bool,
+    },
+    #[error(
+        "{what} took longer than {waited:.1?}; the cluster is slow or partly down: try again, or raise [kafka] request_timeout"
+    )]
     Timeout { what: String, waited: Duration },
-    #[error("the queue towards {topic} stayed full for {waited:.1?}: the cluster does not keep up; publish more slowly and check the brokers")]
+    #[error(
+        "the queue towards {topic} stayed full for {waited:.1?}: the cluster does not keep up; publish more slowly and check the brokers"
+    )]
     QueueFull { topic: String, waited: Duration },
-    #[error("a record of {bytes} bytes is too large for {topic}; split it, or raise message.max.bytes and the topic's max.message.bytes")]
+    #[error(
+        "a record of {bytes} bytes is too large for {topic}; split it, or raise message.max.bytes and the topic's max.message.bytes"
+    )]
     TooLarge { topic: String, bytes: usize },
-    #[error("{failed} records were not taken by the cluster, the first for {topic}: {reason}; publish again from the last record that the topic holds")]
-    Delivery { topic: String, failed: u64, reason: String, retryable: bool },
+    #[error(
+        "{failed} records were not taken by the cluster, the first for {topic}: {reason}; publish again from the last record that the topic holds"
+    )]
+    Delivery {
+        topic: String,
+        failed: u64,
+        reason: String,
+        retryable: bool,
+    },
     #[error("committing offsets of group {group} failed: {reason}{}", lost_hint(*.lost))]
-    Commit { group: String, reason: String, lost: bool },
+    Commit {
+        group: String,
+        reason: String,
+        lost: bool,
+    },
     #[error("{what} failed: {reason}")]
-    Admin { what: String, reason: String, retryable: bool },
+    Admin {
+        what: String,
+        reason: String,
+        retryable: bool,
+    },
     #[error("the Kafka client stopped for good: {reason}; make a new one")]
     Dead { reason: String },
 }
 
 fn detail(reason: &str) -> String {
-    if reason.is_empty() { String::new() } else { format!(" ({reason})") }
+    if reason.is_empty() {
+        String::new()
+    } else {
+        format!(" ({reason})")
+    }
 }
 
-fn gap(offset: i64, held: &Option<(i64, i64)>) -> String {
-    match *held {
+fn gap(offset: i64, held: Option<(i64, i64)>) -> String {
+    match held {
         Some((low, high)) if offset < low => format!(
             " any more: the topic holds {low} to {high}, and {} offsets were removed before they were read",
             low - offset
@@ -83,7 +128,11 @@ fn gap(offset: i64, held: &Option<(i64, i64)>) -> String {
 }
 
 fn lost_hint(lost: bool) -> &'static str {
-    if lost { "; another member owns the partitions now, so drop what was read" } else { "" }
+    if lost {
+        "; another member owns the partitions now, so drop what was read"
+    } else {
+        ""
+    }
 }
 
 impl KafkaError {
@@ -128,14 +177,25 @@ impl KafkaError {
                 property: property.clone(),
                 reason: "unknown property or wrong value".to_owned(),
             },
-            other => Self::Client { reason: other.to_string() },
+            other => Self::Client {
+                reason: other.to_string(),
+            },
         }
     }
 
     /// An error of a metadata, watermark or admin request.
-    pub(crate) fn request(settings: &KafkaSettings, what: &str, error: &Native, reason: &str) -> Self {
+    pub(crate) fn request(
+        settings: &KafkaSettings,
+        what: &str,
+        error: &Native,
+        reason: &str,
+    ) -> Self {
         let Some(code) = error.rdkafka_error_code() else {
-            return Self::Admin { what: what.to_owned(), reason: error.to_string(), retryable: false };
+            return Self::Admin {
+                what: what.to_owned(),
+                reason: error.to_string(),
+                retryable: false,
+            };
         };
         match code {
             Code::BrokerTransportFailure | Code::AllBrokersDown | Code::Resolve => {
@@ -148,7 +208,10 @@ impl KafkaError {
                 Self::unreachable(settings, reason)
             }
             Code::OperationTimedOut | Code::RequestTimedOut | Code::TimedOutQueue => {
-                Self::Timeout { what: what.to_owned(), waited: settings.request_timeout }
+                Self::Timeout {
+                    what: what.to_owned(),
+                    waited: settings.request_timeout,
+                }
             }
             code => Self::coded(what, code),
         }
@@ -156,9 +219,16 @@ impl KafkaError {
 
     pub(crate) fn coded(what: &str, code: Code) -> Self {
         if is_denied(code) {
-            return Self::Denied { action: what.to_owned(), reason: code.to_string() };
+            return Self::Denied {
+                action: what.to_owned(),
+                reason: code.to_string(),
+            };
         }
-        Self::Admin { what: what.to_owned(), reason: code.to_string(), retryable: is_transient(code) }
+        Self::Admin {
+            what: what.to_owned(),
+            reason: code.to_string(),
+            retryable: is_transient(code),
+        }
     }
 
     pub(crate) fn unreachable(settings: &KafkaSettings, reason: &str) -> Self {
@@ -213,7 +283,12 @@ mod tests {
         let settings = KafkaSettings::default();
         let error = KafkaError::unreachable(&settings, "connection refused");
         let text = error.to_string();
-        for part in ["127.0.0.1:9092", "10.0s", "connection refused", "[kafka] bootstrap"] {
+        for part in [
+            "127.0.0.1:9092",
+            "10.0s",
+            "connection refused",
+            "[kafka] bootstrap",
+        ] {
             assert!(text.contains(part), "{text}");
         }
         assert!(error.retryable());
@@ -223,9 +298,15 @@ mod tests {
     #[test]
     fn a_refused_property_is_named_without_its_value() {
         let config = settings_config("no.such.property", "hunter2");
-        let error = config.create::<rdkafka::producer::BaseProducer>().err().unwrap();
+        let error = config
+            .create::<rdkafka::producer::BaseProducer>()
+            .err()
+            .unwrap();
         let text = KafkaError::creation(&error).to_string();
-        assert!(text.contains("no.such.property") && !text.contains("hunter2"), "{text}");
+        assert!(
+            text.contains("no.such.property") && !text.contains("hunter2"),
+            "{text}"
+        );
     }
 
     fn settings_config(property: &str, value: &str) -> rdkafka::ClientConfig {

@@ -52,7 +52,11 @@ pub struct GroupReader {
 }
 
 impl GroupReader {
-    pub fn join(settings: &KafkaSettings, group: &str, topics: &[String]) -> Result<Self, KafkaError> {
+    pub fn join(
+        settings: &KafkaSettings,
+        group: &str,
+        topics: &[String],
+    ) -> Result<Self, KafkaError> {
         Ok(Self {
             member: Membership::join(settings, group, topics)?,
             reader: BatchReader::without_ends(settings, group)?,
@@ -69,7 +73,12 @@ impl GroupReader {
             let left = wait.saturating_sub(started.elapsed());
             let batch = self.reader.fetch(max, SLICE.min(left))?;
             if !batch.is_empty() || left.is_zero() {
-                return Ok(GroupBatch { gained: Vec::new(), lost: Vec::new(), torn: false, batch });
+                return Ok(GroupBatch {
+                    gained: Vec::new(),
+                    lost: Vec::new(),
+                    torn: false,
+                    batch,
+                });
             }
         }
     }
@@ -82,16 +91,27 @@ impl GroupReader {
         if !change.lost.is_empty() {
             self.reader.remove(&change.lost)?;
         }
-        let gained = if change.gained.is_empty() { Vec::new() } else { self.begin(&change.gained)? };
+        let gained = if change.gained.is_empty() {
+            Vec::new()
+        } else {
+            self.begin(&change.gained)?
+        };
         let batch = self.reader.nothing();
-        Ok(Some(GroupBatch { gained, lost: change.lost, torn: change.torn, batch }))
+        Ok(Some(GroupBatch {
+            gained,
+            lost: change.lost,
+            torn: change.torn,
+            batch,
+        }))
     }
 
     /// Reads gained partitions from where the group left them.
     fn begin(&mut self, gained: &[Partition]) -> Result<Vec<Committed>, KafkaError> {
         let found = self.member.committed(gained)?;
         let committed = gained.iter().map(|(topic, partition)| {
-            let known = found.iter().find(|(at, _)| at.topic == *topic && at.partition == *partition);
+            let known = found
+                .iter()
+                .find(|(at, _)| at.topic == *topic && at.partition == *partition);
             Committed {
                 topic: topic.clone(),
                 partition: *partition,
@@ -100,15 +120,22 @@ impl GroupReader {
             }
         });
         let committed: Vec<Committed> = committed.collect();
-        let starts = committed
-            .iter()
-            .map(|at| Position::new(&at.topic, at.partition, at.offset.unwrap_or(Position::BEGINNING)));
+        let starts = committed.iter().map(|at| {
+            Position::new(
+                &at.topic,
+                at.partition,
+                at.offset.unwrap_or(Position::BEGINNING),
+            )
+        });
         self.reader.add(&starts.collect::<Vec<_>>())?;
         Ok(committed)
     }
 
     /// Offsets and notes last committed by the group, where there are any.
-    pub fn committed(&self, partitions: &[Partition]) -> Result<Vec<(Position, String)>, KafkaError> {
+    pub fn committed(
+        &self,
+        partitions: &[Partition],
+    ) -> Result<Vec<(Position, String)>, KafkaError> {
         self.member.committed(partitions)
     }
 
@@ -125,7 +152,8 @@ impl GroupReader {
 
     /// Reads a partition from another offset on.
     pub fn seek(&mut self, position: &Position) -> Result<(), KafkaError> {
-        self.reader.remove(&[(position.topic.clone(), position.partition)])?;
+        self.reader
+            .remove(&[(position.topic.clone(), position.partition)])?;
         self.reader.add(std::slice::from_ref(position))
     }
 
@@ -166,7 +194,11 @@ mod tests {
         let mut seen = Vec::new();
         until(|| {
             let batch = reader.fetch(100, WAIT).unwrap();
-            seen.extend(batch.messages().map(|message| (message.partition, message.offset)));
+            seen.extend(
+                batch
+                    .messages()
+                    .map(|message| (message.partition, message.offset)),
+            );
             (seen.len() >= count).then_some(())
         });
         seen
@@ -179,8 +211,13 @@ mod tests {
         let mut first = join(&cluster);
         let start = gained(&mut first);
         assert_eq!((start[0].offset, start[0].metadata.as_str()), (None, ""));
-        assert_eq!(read(&mut first, 5), [(0, 0), (0, 1), (0, 2), (0, 3), (0, 4)]);
-        first.commit(&[(Position::new("t", 0, 3), "end=5".to_owned())]).unwrap();
+        assert_eq!(
+            read(&mut first, 5),
+            [(0, 0), (0, 1), (0, 2), (0, 3), (0, 4)]
+        );
+        first
+            .commit(&[(Position::new("t", 0, 3), "end=5".to_owned())])
+            .unwrap();
         drop(first);
 
         let mut second = join(&cluster);
@@ -226,7 +263,9 @@ mod tests {
             owned = owned + change.gained.len() - change.lost.len();
             // What is announced as lost can still be committed.
             for (topic, partition) in change.lost {
-                first.commit(&[(Position::new(topic, partition, 1), "handed over".to_owned())]).unwrap();
+                first
+                    .commit(&[(Position::new(topic, partition, 1), "handed over".to_owned())])
+                    .unwrap();
             }
             let change = second.fetch(10, WAIT).unwrap();
             for at in &change.gained {

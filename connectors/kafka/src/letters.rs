@@ -42,7 +42,10 @@ impl Cut<'_> {
 
 /// Keeps at most `limit` bytes from the start.
 pub fn cut(bytes: &[u8], limit: usize) -> Cut<'_> {
-    Cut { kept: &bytes[..bytes.len().min(limit)], original: bytes.len() }
+    Cut {
+        kept: &bytes[..bytes.len().min(limit)],
+        original: bytes.len(),
+    }
 }
 
 impl<'a> RefusedRecord<'a> {
@@ -64,7 +67,9 @@ impl<'a> RefusedRecord<'a> {
 
     /// The topic's name without the deployment's prefix, where it is one of ours.
     pub fn short_topic(&self, names: &Names) -> &'a str {
-        self.topic.strip_prefix(names.prefix()).unwrap_or(self.topic)
+        self.topic
+            .strip_prefix(names.prefix())
+            .unwrap_or(self.topic)
     }
 }
 
@@ -109,7 +114,10 @@ mod tests {
     fn key_and_value_together_never_exceed_the_limit() {
         let large = vec![7u8; 2_000_000];
         let refused = record(&large, &large);
-        let (key, value) = (refused.key_to_keep().unwrap(), refused.value_to_keep().unwrap());
+        let (key, value) = (
+            refused.key_to_keep().unwrap(),
+            refused.value_to_keep().unwrap(),
+        );
         assert_eq!(key.kept.len() + value.kept.len(), MAX_LETTER_BYTES);
         assert!(key.was_cut() && value.was_cut());
         assert_eq!(value.original, 2_000_000);

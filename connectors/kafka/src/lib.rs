@@ -29,6 +29,7 @@ mod reader;
 mod sender;
 mod settings;
 mod stats;
+mod tail;
 mod task;
 #[cfg(test)]
 mod testing;
@@ -43,6 +44,7 @@ pub use names::Names;
 pub use partitioner::partition_of;
 pub use plan::TopicChange;
 pub use publisher::Publisher;
-pub use reader::{BatchReader, OwnedMessage, Position, read_to_end, tail};
+pub use reader::{BatchReader, Position};
 pub use settings::KafkaSettings;
+pub use tail::{OwnedMessage, read_to_end, tail};
 pub use task::{TaskProducer, TxError};

@@ -19,7 +19,10 @@ pub type Partition = (String, i32);
 #[derive(Clone, Debug)]
 pub(crate) enum Offer {
     Assign(TopicPartitionList),
-    Revoke { partitions: TopicPartitionList, torn: bool },
+    Revoke {
+        partitions: TopicPartitionList,
+        torn: bool,
+    },
 }
 
 /// What changed since the last poll.
@@ -51,7 +54,11 @@ pub struct Membership {
 }
 
 impl Membership {
-    pub fn join(settings: &KafkaSettings, group: &str, topics: &[String]) -> Result<Self, KafkaError> {
+    pub fn join(
+        settings: &KafkaSettings,
+        group: &str,
+        topics: &[String],
+    ) -> Result<Self, KafkaError> {
         let tuned = [
             ("session.timeout.ms", "10000"),
             // A heartbeat is how a member learns that it should hand over.
@@ -74,8 +81,17 @@ impl Membership {
             .create_with_context(Context::holding_offers(group))
             .map_err(|error| KafkaError::creation(&error))?;
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
-        consumer.subscribe(&names).map_err(|error| KafkaError::Client { reason: error.to_string() })?;
-        Ok(Self { consumer, group: group.to_owned(), settings: settings.clone(), parting: None })
+        consumer
+            .subscribe(&names)
+            .map_err(|error| KafkaError::Client {
+                reason: error.to_string(),
+            })?;
+        Ok(Self {
+            consumer,
+            group: group.to_owned(),
+            settings: settings.clone(),
+            parting: None,
+        })
     }
 
     /// Gives away what the last poll announced as lost, then waits up to `wait`
@@ -96,22 +112,29 @@ impl Membership {
     }
 
     /// Offsets and notes last committed for these partitions by this group.
-    pub fn committed(&self, partitions: &[Partition]) -> Result<Vec<(Position, String)>, KafkaError> {
+    pub fn committed(
+        &self,
+        partitions: &[Partition],
+    ) -> Result<Vec<(Position, String)>, KafkaError> {
         let found = self
             .consumer
             .committed_offsets(list_of(partitions), self.settings.request_timeout)
             .map_err(|error| self.failed("asking for committed offsets", &error))?;
         let elements = found.elements();
         for element in &elements {
-            element.error().map_err(|error| self.failed("asking for committed offsets", &error))?;
+            element
+                .error()
+                .map_err(|error| self.failed("asking for committed offsets", &error))?;
         }
-        let known = elements.iter().filter_map(|element| match element.offset() {
-            Offset::Offset(offset) => {
-                let position = Position::new(element.topic(), element.partition(), offset);
-                Some((position, element.metadata().to_owned()))
-            }
-            _ => None,
-        });
+        let known = elements
+            .iter()
+            .filter_map(|element| match element.offset() {
+                Offset::Offset(offset) => {
+                    let position = Position::new(element.topic(), element.partition(), offset);
+                    Some((position, element.metadata().to_owned()))
+                }
+                _ => None,
+            });
         Ok(known.collect())
     }
 
@@ -126,7 +149,9 @@ impl Membership {
                 .map_err(|error| self.failed("committing offsets", &error))?;
             element.set_metadata(note);
         }
-        self.consumer.commit(&list, CommitMode::Sync).map_err(|error| self.refused(&error))
+        self.consumer
+            .commit(&list, CommitMode::Sync)
+            .map_err(|error| self.refused(&error))
     }
 
     pub fn group(&self) -> &str {
@@ -174,22 +199,32 @@ impl Membership {
     fn complain(&self, error: &Native) -> Result<(), KafkaError> {
         match error.rdkafka_error_code() {
             Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => {
-                Err(KafkaError::TopicMissing { topic: format!("of group {}", self.group) })
+                Err(KafkaError::TopicMissing {
+                    topic: format!("of group {}", self.group),
+                })
             }
             Some(code) if is_denied(code) => {
                 let action = format!("joining group {}", self.group);
-                Err(KafkaError::Denied { action, reason: code.to_string() })
+                Err(KafkaError::Denied {
+                    action,
+                    reason: code.to_string(),
+                })
             }
-            _ if matches!(error, Native::MessageConsumptionFatal(_)) => {
-                Err(KafkaError::Dead { reason: error.to_string() })
-            }
+            _ if matches!(error, Native::MessageConsumptionFatal(_)) => Err(KafkaError::Dead {
+                reason: error.to_string(),
+            }),
             _ => Ok(()),
         }
     }
 
     fn failed(&self, what: &str, error: &Native) -> KafkaError {
         let reason = self.consumer.client().context().last_error();
-        KafkaError::request(&self.settings, &format!("{what} of group {}", self.group), error, &reason)
+        KafkaError::request(
+            &self.settings,
+            &format!("{what} of group {}", self.group),
+            error,
+            &reason,
+        )
     }
 
     fn refused(&self, error: &Native) -> KafkaError {
@@ -203,7 +238,11 @@ impl Membership {
                     | Code::AssignmentLost
             )
         );
-        KafkaError::Commit { group: self.group.clone(), reason: error.to_string(), lost }
+        KafkaError::Commit {
+            group: self.group.clone(),
+            reason: error.to_string(),
+            lost,
+        }
     }
 }
 
@@ -226,5 +265,7 @@ impl Membership {
 
 fn names_of(partitions: &TopicPartitionList) -> Vec<Partition> {
     let elements = partitions.elements().into_iter();
-    elements.map(|element| (element.topic().to_owned(), element.partition())).collect()
+    elements
+        .map(|element| (element.topic().to_owned(), element.partition()))
+        .collect()
 }

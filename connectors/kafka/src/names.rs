@@ -59,7 +59,11 @@ impl Names {
 
     /// The id that fences every other producer of the same task.
     pub fn transactional_id(&self, processor: &str, partition: u32) -> String {
-        format!("{}{}-{processor}-{partition}", self.prefix(), self.inner.app)
+        format!(
+            "{}{}-{processor}-{partition}",
+            self.prefix(),
+            self.inner.app
+        )
     }
 }
 

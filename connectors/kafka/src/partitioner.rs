@@ -43,11 +43,19 @@ mod tests {
             (b"foobar", -790_332_482),
             (b"a-little-bit-long-string", -985_981_536),
             (b"a-little-bit-longer-string", -1_486_304_829),
-            (b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971),
+            (
+                b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8",
+                -58_897_971,
+            ),
             (b"abc", 479_470_107),
         ];
         for (key, hash) in cases {
-            assert_eq!(murmur2(key) as i32, hash, "{}", String::from_utf8_lossy(key));
+            assert_eq!(
+                murmur2(key) as i32,
+                hash,
+                "{}",
+                String::from_utf8_lossy(key)
+            );
         }
     }
 
@@ -55,6 +63,10 @@ mod tests {
     fn every_key_has_a_partition() {
         assert_eq!(partition_of(b"abc", 4), 479_470_107 % 4);
         assert_eq!(partition_of(b"", 1), 0);
-        assert_eq!(partition_of(b"x", 0), 0, "no partitions is no reason to divide by zero");
+        assert_eq!(
+            partition_of(b"x", 0),
+            0,
+            "no partitions is no reason to divide by zero"
+        );
     }
 }

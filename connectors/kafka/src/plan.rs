@@ -10,29 +10,73 @@ use crate::settings::KafkaSettings;
 /// A step from the topics there are to the topics there should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TopicChange {
-    Create { topic: String, partitions: u32, replication: u16, settings: Vec<(String, String)> },
-    SetConfig { topic: String, setting: String, from: Option<String>, to: String },
+    Create {
+        topic: String,
+        partitions: u32,
+        replication: u16,
+        settings: Vec<(String, String)>,
+    },
+    SetConfig {
+        topic: String,
+        setting: String,
+        from: Option<String>,
+        to: String,
+    },
     /// Nothing repairs this without moving keys: a person must decide.
-    Conflict { topic: String, found: u32, wanted: u32, key: &'static str },
+    Conflict {
+        topic: String,
+        found: u32,
+        wanted: u32,
+        key: &'static str,
+    },
 }
 
 impl fmt::Display for TopicChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Create { topic, partitions, replication, settings } => {
-                write!(f, "create {topic}: {partitions} partitions, replication {replication}")?;
-                settings.iter().try_for_each(|(key, value)| write!(f, ", {key}={value}"))
+            Self::Create {
+                topic,
+                partitions,
+                replication,
+                settings,
+            } => {
+                write!(
+                    f,
+                    "create {topic}: {partitions} partitions, replication {replication}"
+                )?;
+                settings
+                    .iter()
+                    .try_for_each(|(key, value)| write!(f, ", {key}={value}"))
             }
-            Self::SetConfig { topic, setting, from: Some(from), to } => {
+            Self::SetConfig {
+                topic,
+                setting,
+                from: Some(from),
+                to,
+            } => {
                 write!(f, "set {setting} of {topic} from {from} to {to}")
             }
-            Self::SetConfig { topic, setting, from: None, to } => {
+            Self::SetConfig {
+                topic,
+                setting,
+                from: None,
+                to,
+            } => {
                 write!(f, "set {setting} of {topic} to {to}")
             }
-            Self::Conflict { topic, found, wanted, key } => {
+            Self::Conflict {
+                topic,
+                found,
+                wanted,
+                key,
+            } => {
                 let (topic, key) = (topic.clone(), *key);
-                let conflict =
-                    crate::KafkaError::PartitionCount { topic, found: *found, wanted: *wanted, key };
+                let conflict = crate::KafkaError::PartitionCount {
+                    topic,
+                    found: *found,
+                    wanted: *wanted,
+                    key,
+                };
                 write!(f, "{conflict}")
             }
         }
@@ -58,7 +102,12 @@ pub(crate) fn wanted(settings: &KafkaSettings) -> Vec<Wanted> {
     let names = settings.names();
     let topics = Topic::ALL.iter().map(|topic| {
         let spec = topic.spec();
-        wanted_topic(settings, names.topic(*topic), spec.group, kept(spec.retention))
+        wanted_topic(
+            settings,
+            names.topic(*topic),
+            spec.group,
+            kept(spec.retention),
+        )
     });
     let changelogs = manifest().changelogs.iter().map(|changelog| {
         let name = names.changelog(&changelog.processor);
@@ -75,7 +124,9 @@ fn wanted_topic(
 ) -> Wanted {
     // With three replicas one may be down and no acknowledged record is lost.
     let in_sync = if settings.replication >= 3 { 2 } else { 1 };
-    let all = own.into_iter().chain([("min.insync.replicas", in_sync.to_string())]);
+    let all = own
+        .into_iter()
+        .chain([("min.insync.replicas", in_sync.to_string())]);
     Wanted {
         topic: topic.to_owned(),
         partitions: settings.partitions(group),
@@ -92,7 +143,10 @@ fn kept(retention: Retention) -> Vec<(&'static str, String)> {
         Retention::Forever => -1,
         Retention::Days(days) => i64::from(days) * 24 * 60 * 60 * 1000,
     };
-    vec![("cleanup.policy", "delete".to_owned()), ("retention.ms", millis.to_string())]
+    vec![
+        ("cleanup.policy", "delete".to_owned()),
+        ("retention.ms", millis.to_string()),
+    ]
 }
 
 /// Settings that keep a restore short: compaction never touches the newest
@@ -137,7 +191,12 @@ pub(crate) fn changes(
         for (setting, to) in want.settings {
             let from = is.settings.get(&setting).cloned();
             if from.as_deref() != Some(to.as_str()) {
-                changes.push(TopicChange::SetConfig { topic: want.topic.clone(), setting, from, to });
+                changes.push(TopicChange::SetConfig {
+                    topic: want.topic.clone(),
+                    setting,
+                    from,
+                    to,
+                });
             }
         }
     }
@@ -160,8 +219,10 @@ mod tests {
     /// The cluster after everything was created as wanted.
     fn applied(settings: &KafkaSettings) -> BTreeMap<String, Found> {
         let as_wanted = |want: Wanted| {
-            let found =
-                Found { partitions: want.partitions, settings: want.settings.into_iter().collect() };
+            let found = Found {
+                partitions: want.partitions,
+                settings: want.settings.into_iter().collect(),
+            };
             (want.topic, found)
         };
         wanted(settings).into_iter().map(as_wanted).collect()
@@ -188,7 +249,10 @@ mod tests {
     #[test]
     fn a_cluster_as_wanted_needs_nothing() {
         let settings = settings();
-        assert_eq!(changes(&settings, wanted(&settings), &applied(&settings)), []);
+        assert_eq!(
+            changes(&settings, wanted(&settings), &applied(&settings)),
+            []
+        );
     }
 
     #[test]
@@ -197,21 +261,33 @@ mod tests {
         let mut cluster = applied(&settings);
         let alerts = cluster.get_mut("t.alerts").unwrap();
         alerts.partitions = 7;
-        alerts.settings.insert("retention.ms".to_owned(), "5".to_owned());
+        alerts
+            .settings
+            .insert("retention.ms".to_owned(), "5".to_owned());
         let plan = changes(&settings, wanted(&settings), &cluster);
         assert_eq!(plan.len(), 2);
         let conflict = plan[0].to_string();
-        assert!(conflict.contains("t.alerts has 7 partitions and must have 2"), "{conflict}");
+        assert!(
+            conflict.contains("t.alerts has 7 partitions and must have 2"),
+            "{conflict}"
+        );
         assert!(conflict.contains("portfolio_partitions to 7"), "{conflict}");
-        assert_eq!(plan[1].to_string(), "set retention.ms of t.alerts from 5 to 7776000000");
+        assert_eq!(
+            plan[1].to_string(),
+            "set retention.ms of t.alerts from 5 to 7776000000"
+        );
     }
 
     #[test]
     fn three_replicas_need_two_in_sync() {
-        let settings = KafkaSettings { replication: 3, ..settings() };
-        let all_in_sync = wanted(&settings)
-            .iter()
-            .all(|want| want.settings.contains(&("min.insync.replicas".to_owned(), "2".to_owned())));
+        let settings = KafkaSettings {
+            replication: 3,
+            ..settings()
+        };
+        let all_in_sync = wanted(&settings).iter().all(|want| {
+            want.settings
+                .contains(&("min.insync.replicas".to_owned(), "2".to_owned()))
+        });
         assert!(all_in_sync);
     }
 }

@@ -22,14 +22,21 @@ pub struct Publisher {
 impl Publisher {
     /// `name` tells publishers of one process apart in metrics.
     pub fn new(settings: &KafkaSettings, name: &str) -> Result<Self, KafkaError> {
-        let tuned = [TUNED, &[("linger.ms", "5"), ("message.timeout.ms", "120000")]].concat();
+        let tuned = [
+            TUNED,
+            &[("linger.ms", "5"), ("message.timeout.ms", "120000")],
+        ]
+        .concat();
         let fixed = [
             ("enable.idempotence", "true"),
             ("acks", "all"),
             ("partitioner", "murmur2_random"),
         ];
         let config = settings.client(name, &tuned, &fixed);
-        Ok(Self { sender: Sender::new(&config, name)?, settings: settings.clone() })
+        Ok(Self {
+            sender: Sender::new(&config, name)?,
+            settings: settings.clone(),
+        })
     }
 
     /// Queues a record. Waits while the queue is full, at most the request
@@ -42,8 +49,14 @@ impl Publisher {
         headers: &[(&str, &[u8])],
         timestamp_ms: Option<i64>,
     ) -> Result<(), KafkaError> {
-        let outgoing =
-            Outgoing { topic, partition: None, key: Some(key), value: Some(value), headers, timestamp_ms };
+        let outgoing = Outgoing {
+            topic,
+            partition: None,
+            key: Some(key),
+            value: Some(value),
+            headers,
+            timestamp_ms,
+        };
         self.queue(&outgoing)
     }
 
@@ -55,7 +68,14 @@ impl Publisher {
         value: Option<&[u8]>,
         headers: &[(&str, &[u8])],
     ) -> Result<(), KafkaError> {
-        self.queue(&Outgoing { topic, partition: None, key, value, headers, timestamp_ms: None })
+        self.queue(&Outgoing {
+            topic,
+            partition: None,
+            key,
+            value,
+            headers,
+            timestamp_ms: None,
+        })
     }
 
     fn queue(&self, outgoing: &Outgoing<'_>) -> Result<(), KafkaError> {
@@ -66,12 +86,20 @@ impl Publisher {
             Ok(()) => Ok(()),
             Err(Refusal::Full) => Err(KafkaError::QueueFull { topic, waited }),
             Err(Refusal::Failed(error)) => Err(match error.rdkafka_error_code() {
-                Some(Code::MessageSizeTooLarge) => {
-                    KafkaError::TooLarge { topic, bytes: outgoing.value.map_or(0, <[u8]>::len) }
+                Some(Code::MessageSizeTooLarge) => KafkaError::TooLarge {
+                    topic,
+                    bytes: outgoing.value.map_or(0, <[u8]>::len),
+                },
+                Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => {
+                    KafkaError::TopicMissing { topic }
                 }
-                Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => KafkaError::TopicMissing { topic },
                 Some(Code::Fatal) => self.dead(),
-                _ => KafkaError::request(&self.settings, &format!("publishing to {topic}"), &error, ""),
+                _ => KafkaError::request(
+                    &self.settings,
+                    &format!("publishing to {topic}"),
+                    &error,
+                    "",
+                ),
             }),
         }
     }
@@ -79,7 +107,11 @@ impl Publisher {
     /// Serves deliveries; a connector without records calls it now and then.
     pub fn poll(&self) -> Result<(), KafkaError> {
         self.sender.serve();
-        if self.sender.context().has_undelivered() { self.failed() } else { Ok(()) }
+        if self.sender.context().has_undelivered() {
+            self.failed()
+        } else {
+            Ok(())
+        }
     }
 
     /// Waits until everything queued was delivered.
@@ -91,12 +123,24 @@ impl Publisher {
             Ok(false) => {
                 let reason = self.sender.context().last_error();
                 if reason.is_empty() {
-                    return Err(KafkaError::Timeout { what: "delivering records".to_owned(), waited: within });
+                    return Err(KafkaError::Timeout {
+                        what: "delivering records".to_owned(),
+                        waited: within,
+                    });
                 }
                 let bootstrap = self.settings.bootstrap.clone();
-                Err(KafkaError::Unreachable { bootstrap, waited: within, reason })
+                Err(KafkaError::Unreachable {
+                    bootstrap,
+                    waited: within,
+                    reason,
+                })
             }
-            Err(error) => Err(KafkaError::request(&self.settings, "delivering records", &error, "")),
+            Err(error) => Err(KafkaError::request(
+                &self.settings,
+                "delivering records",
+                &error,
+                "",
+            )),
         }
     }
 
@@ -114,18 +158,28 @@ impl Publisher {
             return Err(self.dead());
         }
         if is_denied(code) {
-            return Err(KafkaError::Denied { action: format!("writing to {topic}"), reason: code.to_string() });
+            return Err(KafkaError::Denied {
+                action: format!("writing to {topic}"),
+                reason: code.to_string(),
+            });
         }
         if matches!(code, Code::UnknownTopic | Code::UnknownTopicOrPartition) {
             return Err(KafkaError::TopicMissing { topic });
         }
         let retryable = is_transient(code);
-        Err(KafkaError::Delivery { topic, failed: undelivered.count, reason: code.to_string(), retryable })
+        Err(KafkaError::Delivery {
+            topic,
+            failed: undelivered.count,
+            reason: code.to_string(),
+            retryable,
+        })
     }
 
     fn dead(&self) -> KafkaError {
         let fatal = self.sender.producer().client().fatal_error();
-        KafkaError::Dead { reason: fatal.map_or_else(String::new, |(_, reason)| reason) }
+        KafkaError::Dead {
+            reason: fatal.map_or_else(String::new, |(_, reason)| reason),
+        }
     }
 }
 
@@ -134,7 +188,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::reader::tail;
+    use crate::tail::tail;
     use crate::testing::{Cluster, nobody_listens};
 
     #[test]
@@ -146,10 +200,12 @@ mod tests {
         assert!(publisher.waiting() > 0);
         publisher.flush(Duration::from_secs(20)).unwrap();
         assert_eq!(publisher.waiting(), 0);
-        // murmur2("AAPL") as every Java client computes it.
-        let partition = (murmur2(b"AAPL") & 0x7fff_ffff) % 4;
+        let partition = crate::partition_of(b"AAPL", 4);
         let found = tail(&cluster.settings, "t", partition as i32, 10).unwrap();
-        let values: Vec<Vec<u8>> = found.into_iter().filter_map(|message| message.value).collect();
+        let values: Vec<Vec<u8>> = found
+            .into_iter()
+            .filter_map(|message| message.value)
+            .collect();
         assert_eq!(values, [b"1", b"2"]);
     }
 
@@ -159,8 +215,11 @@ mod tests {
         let publisher = Publisher::new(&cluster.settings, "p").unwrap();
         publisher.publish("t", b"k", b"warm", &[], None).unwrap();
         publisher.flush(Duration::from_secs(20)).unwrap();
-        let refused = [rdkafka::types::RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED];
-        cluster.mock.request_errors(rdkafka::types::RDKafkaApiKey::Produce, &refused);
+        let refused =
+            [rdkafka::types::RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED];
+        cluster
+            .mock
+            .request_errors(rdkafka::types::RDKafkaApiKey::Produce, &refused);
         publisher.publish("t", b"k", b"refused", &[], None).unwrap();
         let error = publisher.flush(Duration::from_secs(20)).unwrap_err();
         assert!(error.to_string().contains('t'), "{error}");
@@ -184,29 +243,16 @@ mod tests {
     #[test]
     fn a_full_queue_is_back_pressure_with_an_end() {
         let mut settings = nobody_listens();
-        settings.properties.insert("queue.buffering.max.messages".to_owned(), "10".to_owned());
+        settings
+            .properties
+            .insert("queue.buffering.max.messages".to_owned(), "10".to_owned());
         let publisher = Publisher::new(&settings, "p").unwrap();
         let started = Instant::now();
         let outcome = (0..11).try_for_each(|_| publisher.publish("t", b"k", b"v", &[], None));
-        assert!(matches!(outcome, Err(KafkaError::QueueFull { .. })), "{outcome:?}");
+        assert!(
+            matches!(outcome, Err(KafkaError::QueueFull { .. })),
+            "{outcome:?}"
+        );
         assert!(started.elapsed() < Duration::from_secs(10));
-    }
-
-    fn murmur2(data: &[u8]) -> u32 {
-        const M: u32 = 0x5bd1_e995;
-        let mut hash = 0x9747_b28c ^ data.len() as u32;
-        let mut chunks = data.chunks_exact(4);
-        for chunk in &mut chunks {
-            let mut k = u32::from_le_bytes(chunk.try_into().unwrap()).wrapping_mul(M);
-            k = (k ^ (k >> 24)).wrapping_mul(M);
-            hash = hash.wrapping_mul(M) ^ k;
-        }
-        let rest = chunks.remainder();
-        if !rest.is_empty() {
-            let tail = rest.iter().enumerate().fold(0, |sum, (at, byte)| sum | u32::from(*byte) << (8 * at));
-            hash = (hash ^ tail).wrapping_mul(M);
-        }
-        hash = (hash ^ (hash >> 13)).wrapping_mul(M);
-        hash ^ (hash >> 15)
     }
 }

@@ -53,8 +53,10 @@ impl Sender {
         let producer: BaseProducer<Context> = config
             .create_with_context(Context::new(client))
             .map_err(|error| KafkaError::creation(&error))?;
-        let events = EventQueue::of_producer(producer.client())
-            .ok_or_else(|| KafkaError::Client { reason: "it has no queue".to_owned() })?;
+        let events =
+            EventQueue::of_producer(producer.client()).ok_or_else(|| KafkaError::Client {
+                reason: "it has no queue".to_owned(),
+            })?;
         Ok(Self { events, producer })
     }
 
@@ -137,9 +139,15 @@ fn record<'a>(outgoing: &Outgoing<'a>) -> BaseRecord<'a, [u8], [u8]> {
     record.timestamp = outgoing.timestamp_ms;
     if !outgoing.headers.is_empty() {
         let start = OwnedHeaders::new_with_capacity(outgoing.headers.len());
-        let all = outgoing.headers.iter().fold(start, |headers, (key, value)| {
-            headers.insert(Header { key, value: Some(*value) })
-        });
+        let all = outgoing
+            .headers
+            .iter()
+            .fold(start, |headers, (key, value)| {
+                headers.insert(Header {
+                    key,
+                    value: Some(*value),
+                })
+            });
         record.headers = Some(all);
     }
     record

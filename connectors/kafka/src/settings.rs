@@ -55,7 +55,7 @@ impl Default for KafkaSettings {
             market_partitions: 4,
             portfolio_partitions: 4,
             replication: 1,
-            transaction_timeout: Duration::from_secs(60),
+            transaction_timeout: Duration::from_mins(1),
             request_timeout: Duration::from_secs(10),
             properties: BTreeMap::new(),
         }
@@ -79,12 +79,25 @@ impl KafkaSettings {
     pub fn faults(&self) -> Vec<(String, String)> {
         let mut faults = Vec::new();
         let mut fault = |key: &str, text: &str| faults.push((key.to_owned(), text.to_owned()));
-        if self.bootstrap.split(',').any(|address| !is_address(address)) {
-            fault("bootstrap", "must be `host:port`, several separated by commas");
+        if self
+            .bootstrap
+            .split(',')
+            .any(|address| !is_address(address))
+        {
+            fault(
+                "bootstrap",
+                "must be `host:port`, several separated by commas",
+            );
         }
-        for (key, name) in [("topic_prefix", &self.topic_prefix), ("app_id", &self.app_id)] {
+        for (key, name) in [
+            ("topic_prefix", &self.topic_prefix),
+            ("app_id", &self.app_id),
+        ] {
             if name.len() > 100 || !name.chars().all(is_name_char) {
-                fault(key, "may hold at most 100 letters, digits, `.`, `_` and `-`");
+                fault(
+                    key,
+                    "may hold at most 100 letters, digits, `.`, `_` and `-`",
+                );
             }
         }
         if self.app_id.is_empty() {
@@ -99,15 +112,25 @@ impl KafkaSettings {
             }
         }
         if !(1..=9).contains(&self.replication) {
-            fault("replication", "must be from 1 to 9, and at most the number of brokers");
+            fault(
+                "replication",
+                "must be from 1 to 9, and at most the number of brokers",
+            );
         }
-        if !(Duration::from_secs(1)..=Duration::from_secs(900)).contains(&self.transaction_timeout) {
-            fault("transaction_timeout", "must be from 1 s to 15 minutes, the broker's usual maximum");
+        if !(Duration::from_secs(1)..=Duration::from_mins(15)).contains(&self.transaction_timeout) {
+            fault(
+                "transaction_timeout",
+                "must be from 1 s to 15 minutes, the broker's usual maximum",
+            );
         }
-        if !(Duration::from_millis(100)..=Duration::from_secs(300)).contains(&self.request_timeout) {
+        if !(Duration::from_millis(100)..=Duration::from_mins(5)).contains(&self.request_timeout) {
             fault("request_timeout", "must be from 100 ms to 5 minutes");
         }
-        for property in self.properties.keys().filter(|p| OURS.contains(&p.as_str())) {
+        for property in self
+            .properties
+            .keys()
+            .filter(|p| OURS.contains(&p.as_str()))
+        {
             fault(
                 &format!("properties.\"{property}\""),
                 "is set by the pipeline itself, because exactly-once rests on it; remove it",
@@ -118,7 +141,12 @@ impl KafkaSettings {
 
     /// What all clients share. `tuned` are defaults that the user's own
     /// properties override; `fixed` always win.
-    pub(crate) fn client(&self, role: &str, tuned: &[(&str, &str)], fixed: &[(&str, &str)]) -> ClientConfig {
+    pub(crate) fn client(
+        &self,
+        role: &str,
+        tuned: &[(&str, &str)],
+        fixed: &[(&str, &str)],
+    ) -> ClientConfig {
         let mut config = ClientConfig::new();
         let shared = [
             ("statistics.interval.ms", "5000"),
@@ -133,11 +161,18 @@ impl KafkaSettings {
         for (key, value) in shared.iter().chain(tuned) {
             config.set(*key, *value);
         }
-        for (key, value) in self.properties.iter().filter(|(p, _)| !OURS.contains(&p.as_str())) {
+        for (key, value) in self
+            .properties
+            .iter()
+            .filter(|(p, _)| !OURS.contains(&p.as_str()))
+        {
             config.set(key, value);
         }
         config.set("bootstrap.servers", &self.bootstrap);
-        config.set("client.id", format!("{}{}-{role}", self.topic_prefix, self.app_id));
+        config.set(
+            "client.id",
+            format!("{}{}-{role}", self.topic_prefix, self.app_id),
+        );
         for (key, value) in fixed {
             config.set(*key, *value);
         }
@@ -161,9 +196,10 @@ fn is_name_char(c: char) -> bool {
 
 /// Only these extra properties are shown; any other may hold a secret.
 fn is_harmless(property: &str) -> bool {
-    matches!(property, "security.protocol" | "sasl.mechanism" | "sasl.mechanisms" | "debug")
-        || property.ends_with(".ms")
-        || property.ends_with(".bytes")
+    matches!(
+        property,
+        "security.protocol" | "sasl.mechanism" | "sasl.mechanisms" | "debug"
+    ) || matches!(property.rsplit_once('.'), Some((_, "ms" | "bytes")))
 }
 
 impl fmt::Debug for KafkaSettings {
@@ -207,7 +243,15 @@ mod tests {
         };
         let faults = settings.faults();
         let keys: Vec<&str> = faults.iter().map(|(key, _)| key.as_str()).collect();
-        assert_eq!(keys, ["bootstrap", "topic_prefix", "market_partitions", "properties.\"acks\""]);
+        assert_eq!(
+            keys,
+            [
+                "bootstrap",
+                "topic_prefix",
+                "market_partitions",
+                "properties.\"acks\""
+            ]
+        );
     }
 
     #[test]
@@ -221,7 +265,10 @@ mod tests {
             ..KafkaSettings::default()
         };
         let shown = format!("{settings:?}");
-        assert!(!shown.contains("hunter2") && shown.contains("***"), "{shown}");
+        assert!(
+            !shown.contains("hunter2") && shown.contains("***"),
+            "{shown}"
+        );
         let config = settings.client("test", &[("linger.ms", "1")], &[("acks", "all")]);
         assert_eq!(config.get("acks"), Some("all"));
         assert_eq!(config.get("linger.ms"), Some("7"));

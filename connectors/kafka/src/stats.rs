@@ -8,11 +8,14 @@ use crate::metric_names as names;
 pub(crate) fn record(stats: &Statistics) {
     let client = stats.client_id.as_str();
     if stats.client_type == "producer" {
-        gauge!(names::PRODUCE_QUEUE_RECORDS, "client" => client.to_owned()).set(stats.msg_cnt as f64);
-        gauge!(names::PRODUCE_QUEUE_BYTES, "client" => client.to_owned()).set(stats.msg_size as f64);
+        gauge!(names::PRODUCE_QUEUE_RECORDS, "client" => client.to_owned())
+            .set(stats.msg_cnt as f64);
+        gauge!(names::PRODUCE_QUEUE_BYTES, "client" => client.to_owned())
+            .set(stats.msg_size as f64);
     }
     if let Some(group) = &stats.cgrp {
-        counter!(names::REBALANCES, "client" => client.to_owned()).absolute(to_u64(group.rebalance_cnt));
+        counter!(names::REBALANCES, "client" => client.to_owned())
+            .absolute(to_u64(group.rebalance_cnt));
     }
     // Bootstrap entries and logical brokers have negative ids and repeat real ones.
     for broker in stats.brokers.values().filter(|b| b.nodeid >= 0) {
@@ -20,7 +23,11 @@ pub(crate) fn record(stats: &Statistics) {
     }
     if stats.client_type == "consumer" {
         for topic in stats.topics.values() {
-            for partition in topic.partitions.values().filter(|p| p.desired && p.partition >= 0) {
+            for partition in topic
+                .partitions
+                .values()
+                .filter(|p| p.desired && p.partition >= 0)
+            {
                 record_partition(client, &topic.topic, partition);
             }
         }
@@ -28,7 +35,10 @@ pub(crate) fn record(stats: &Statistics) {
 }
 
 fn record_broker(client: &str, broker: &Broker) {
-    let labels = [("client", client.to_owned()), ("broker", broker.nodeid.to_string())];
+    let labels = [
+        ("client", client.to_owned()),
+        ("broker", broker.nodeid.to_string()),
+    ];
     if let Some(rtt) = &broker.rtt {
         gauge!(names::BROKER_RTT_SECONDS, &labels).set(rtt.p99 as f64 / 1e6);
     }

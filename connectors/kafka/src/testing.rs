@@ -34,7 +34,9 @@ impl Cluster {
     pub(crate) fn fill(&self, topic: &str, count: usize) {
         let publisher = Publisher::new(&self.settings, "fill").unwrap();
         for n in 0..count {
-            publisher.publish(topic, b"key", n.to_string().as_bytes(), &[], None).unwrap();
+            publisher
+                .publish(topic, b"key", n.to_string().as_bytes(), &[], None)
+                .unwrap();
         }
         publisher.flush(Duration::from_secs(20)).unwrap();
     }
@@ -43,7 +45,11 @@ impl Cluster {
 /// Settings for an address at which nothing listens.
 pub(crate) fn nobody_listens() -> KafkaSettings {
     // Bound and dropped: the port is free, and connecting to it is refused.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     KafkaSettings {
         bootstrap: format!("127.0.0.1:{port}"),
         request_timeout: Duration::from_millis(700),
