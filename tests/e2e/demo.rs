@@ -8,21 +8,12 @@ const STARTED: Duration = Duration::from_secs(90);
 
 /// `up --demo` on free ports, with data in this folder.
 pub(crate) fn up(data: &std::path::Path, more: &[&str]) -> Program {
-    let data = data.to_str().unwrap();
-    let ports = [
-        "--kafka-port",
-        "0",
-        "--clickhouse-port",
-        "0",
-        "--registry-port",
-        "0",
-        "--metrics",
-        "127.0.0.1:0",
-    ];
-    let arguments = ["up", "--demo", "--data", data]
-        .iter()
-        .chain(&ports)
-        .chain(more);
+    let mut arguments = vec!["up", "--demo", "--data", data.to_str().unwrap()];
+    for port in ["--kafka-port", "--clickhouse-port", "--registry-port"] {
+        arguments.extend([port, "0"]);
+    }
+    arguments.extend(["--metrics", "127.0.0.1:0"]);
+    arguments.extend(more);
     Program::new(arguments).folder(std::path::Path::new("/"))
 }
 

@@ -1,20 +1,20 @@
 //! Processes that are killed in the middle: every record still counts once.
 
+use tapeline_model::Event;
 use tapeline_model::records::Mark;
-use tapeline_model::{Event, Micros};
 use tapeline_schemas::topics::Topic;
 use tapeline_tests::Namespace;
 
 use crate::records::{fill, quote};
 
+const ROUNDS: usize = 4;
+const FILLS: usize = 50;
 const CONFIGURATION: &str =
     "[[accounts]]\nid = 'a1'\nportfolio = 'one'\n[sink]\nbatch_age = '50ms'\n";
 
 #[test]
 fn killed_processors_and_sinks_count_every_record_once() {
     let namespace = Namespace::new("killed", CONFIGURATION);
-    const ROUNDS: usize = 4;
-    const FILLS: usize = 50;
     for round in 0..ROUNDS {
         let running = namespace.roles(&["processors", "sinks"]);
         for n in 0..FILLS {
@@ -99,7 +99,6 @@ fn a_second_process_takes_over_what_the_first_one_leaves() {
         .collect();
     assert_eq!(quantities, ["1", "2"]);
     second.stop().ok();
-    let _epoch = Micros(0);
 }
 
 #[test]

@@ -116,7 +116,8 @@ fn too_little_room_is_told_before_anything_starts() {
 #[test]
 fn two_runs_do_not_share_a_data_folder() {
     let folder = scratch();
-    let lock = std::fs::File::create(folder.path().join("lock")).unwrap();
+    std::fs::create_dir(folder.path().join("run")).unwrap();
+    let lock = std::fs::File::create(folder.path().join("run").join("stack.lock")).unwrap();
     lock.lock().unwrap();
     let data = folder.path().to_str().unwrap();
     let arguments = [
@@ -176,7 +177,7 @@ fn wrong_words_are_exit_code_two() {
     Program::new(["upp"]).run().failed(2, &["upp"]);
     Program::new(["up", "--for", "soon"])
         .run()
-        .failed(2, &["soon", "60"]);
+        .failed(2, &["soon", "5s"]);
     Program::new(["run", "--role", "king"])
         .run()
         .failed(2, &["king", "processors"]);

@@ -155,3 +155,64 @@ impl std::fmt::Debug for Store {
         f.debug_struct("Store").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Password;
+    use crate::testing::{FakeStore, Reply};
+
+    #[tokio::test]
+    async fn a_wrong_password_is_told_at_once_and_shown_nowhere() {
+        let fake = FakeStore::start().await;
+        fake.reply("SELECT 1", [Reply::Code(516)]);
+        let store = fake.store();
+        let error = store.wait_ready(Duration::from_secs(60)).await.unwrap_err();
+        let shown = format!("{error} {error:?} {store:?}");
+        assert!(shown.contains("[clickhouse] user and password"), "{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert_eq!(fake.requests("SELECT 1").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_comes_up_is_waited_for() {
+        let fake = FakeStore::start().await;
+        fake.reply("SELECT 1", [Reply::Vanish, Reply::Code(202)]);
+        fake.store().wait_ready(Duration::from_secs(60)).await.unwrap();
+        assert_eq!(fake.requests("SELECT 1").len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_is_named_within_the_bound() {
+        // Bound and dropped: nobody listens there.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let settings = StoreSettings {
+            url: format!("http://127.0.0.1:{port}"),
+            password: Password::new("hunter2"),
+            ..StoreSettings::default()
+        };
+        let started = Instant::now();
+        let store = Store::connect(&settings).unwrap();
+        let error = store.wait_ready(Duration::from_millis(300)).await.unwrap_err();
+        assert!(started.elapsed() < Duration::from_secs(10));
+        let shown = error.to_string();
+        assert!(shown.contains(&settings.url) && shown.contains("[clickhouse] url"), "{shown}");
+        assert!(matches!(error, StoreError::Unreachable { .. }), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_query_has_an_end() {
+        let fake = FakeStore::start().await;
+        fake.reply("SELECT sleep", [Reply::Hang]);
+        let settings = StoreSettings { request_timeout: Duration::from_millis(200), ..fake.settings() };
+        let error = Store::connect(&settings).unwrap().execute("SELECT sleep(3)").await.unwrap_err();
+        assert!(matches!(error, StoreError::Timeout { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn bad_settings_are_refused_before_anything_is_asked() {
+        let settings = StoreSettings { url: "localhost".to_owned(), ..StoreSettings::default() };
+        let shown = Store::connect(&settings).unwrap_err().to_string();
+        assert!(shown.starts_with("[clickhouse] url must be like"), "{shown}");
+    }
+}

@@ -135,7 +135,7 @@ impl Line {
         let health = Health::default();
         let metrics = telemetry::serve(&self.config.telemetry.listen, health.clone()).await?;
         self.deploy().await?;
-        let mut running = self.start_roles(&health).await?;
+        let mut running = self.start_roles(&health)?;
         self.wait_ready(&health, &mut running, signals).await?;
         let started = self.began.elapsed();
         self.say_where(stack, metrics, started);
@@ -166,7 +166,7 @@ impl Line {
         Ok(topics.await.map_err(Failure::outside)??)
     }
 
-    async fn start_roles(&self, health: &Health) -> Result<Running, Failure> {
+    fn start_roles(&self, health: &Health) -> Result<Running, Failure> {
         let start = Start {
             config: &self.config,
             runtime: &self.runtime,
