@@ -1,33 +1,17 @@
-"""Prints alerts as they come: read from Kafka, decoded by the schema registry.
+"""Prints alerts as they come: read from Kafka, decoded with the schema registry.
 
 usage: alerts.py BOOTSTRAP REGISTRY COUNT
 """
 
-import io
-import json
-import struct
 import sys
-import urllib.request
 
-import fastavro
 from confluent_kafka import Consumer
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer  # decodes with fastavro
+from confluent_kafka.serialization import MessageField, SerializationContext
 
 bootstrap, registry, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
-schemas = {}
-
-
-def schema(number):
-    if number not in schemas:
-        with urllib.request.urlopen(f"{registry}/schemas/ids/{number}") as answer:
-            schemas[number] = fastavro.parse_schema(json.loads(json.load(answer)["schema"]))
-    return schemas[number]
-
-
-def decode(value):
-    _magic, number = struct.unpack(">bI", value[:5])
-    return fastavro.schemaless_reader(io.BytesIO(value[5:]), schema(number))
-
-
+decode = AvroDeserializer(SchemaRegistryClient({"url": registry}))
 consumer = Consumer(
     {
         "bootstrap.servers": bootstrap,
@@ -43,7 +27,7 @@ while count > 0:
         sys.exit("no alert within a minute")
     if message.error():
         sys.exit(str(message.error()))
-    alert = decode(message.value())
+    alert = decode(message.value(), SerializationContext("alerts", MessageField.VALUE))
     print(alert["severity"], alert["subject"], alert["value"], alert["message"], sep=" | ", flush=True)
     count -= 1
 consumer.close()

@@ -1,6 +1,10 @@
 //! What the end-to-end tests share: the program as a user runs it, one real
 //! stack for all scenarios, and a namespace of topics and tables for each.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::return_self_not_must_use
+)]
 
 mod http;
 mod namespace;
@@ -22,6 +26,6 @@ pub fn eventually<T>(what: &str, within: Duration, mut ask: impl FnMut() -> Opti
             return answer;
         }
         assert!(Instant::now() < deadline, "not within {within:?}: {what}");
-        std::thread::park_timeout(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -50,7 +50,6 @@ impl Finished {
     }
 
     #[track_caller]
-    #[must_use]
     pub fn ok(self) -> Self {
         assert_eq!(self.code(), 0, "{}\n{}", self.stdout, self.stderr);
         self
@@ -82,19 +81,16 @@ impl Program {
         Self(command)
     }
 
-    #[must_use]
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.0.env(name, value);
         self
     }
 
-    #[must_use]
     pub fn without_env(mut self, name: &str) -> Self {
         self.0.env_remove(name);
         self
     }
 
-    #[must_use]
     pub fn folder(mut self, folder: &Path) -> Self {
         self.0.current_dir(folder);
         self
@@ -187,7 +183,7 @@ impl Running {
                 self.stdout(),
                 self.stderr()
             );
-            std::thread::park_timeout(Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 

@@ -46,7 +46,11 @@ impl Store {
         if let Some((key, problem)) = settings.faults().into_iter().next() {
             return Err(StoreError::Setting { key, problem });
         }
-        let compression = if settings.compress { Compression::Lz4 } else { Compression::None };
+        let compression = if settings.compress {
+            Compression::Lz4
+        } else {
+            Compression::None
+        };
         let client = Client::default()
             .with_url(&settings.url)
             .with_user(&settings.user)
@@ -69,7 +73,8 @@ impl Store {
 
     /// Whether the server answers and knows the user; needs no database.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.bounded(self.client.query_raw("SELECT 1").execute()).await
+        self.bounded(self.client.query_raw("SELECT 1").execute())
+            .await
     }
 
     /// Waits until the server answers. A wrong password is not waited for.
@@ -103,13 +108,21 @@ impl Store {
 
     /// All rows of a query in the database; the caller bounds their number.
     pub async fn rows<T: Row + RowOwned + RowRead>(&self, sql: &str) -> Result<Vec<T>, StoreError> {
-        self.bounded(self.at_home().query_raw(sql).fetch_all::<T>()).await
+        self.bounded(self.at_home().query_raw(sql).fetch_all::<T>())
+            .await
     }
 
     /// Inserts rows in the format `RowBinaryWithNamesAndTypes`: all of them or,
     /// in a partition where rows with this token are already, none.
-    pub(crate) async fn insert(&self, sql: &str, token: &str, body: Bytes) -> Result<(), StoreError> {
-        let mut client = self.at_home().with_setting("insert_deduplication_token", token);
+    pub(crate) async fn insert(
+        &self,
+        sql: &str,
+        token: &str,
+        body: Bytes,
+    ) -> Result<(), StoreError> {
+        let mut client = self
+            .at_home()
+            .with_setting("insert_deduplication_token", token);
         for (name, value) in ONE_BLOCK {
             client.set_setting(*name, *value);
         }
@@ -132,7 +145,10 @@ impl Store {
         self.client.clone().with_database(self.database())
     }
 
-    async fn bounded<T>(&self, call: impl Future<Output = clickhouse::error::Result<T>>) -> Result<T, StoreError> {
+    async fn bounded<T>(
+        &self,
+        call: impl Future<Output = clickhouse::error::Result<T>>,
+    ) -> Result<T, StoreError> {
         let allowed = self.settings.request_timeout;
         match tokio::time::timeout(allowed, call).await {
             Ok(outcome) => outcome.map_err(|error| StoreError::of(&error, &self.place(allowed))),
@@ -152,7 +168,9 @@ impl Store {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Store")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -178,14 +196,21 @@ mod tests {
     async fn a_server_that_comes_up_is_waited_for() {
         let fake = FakeStore::start().await;
         fake.reply("SELECT 1", [Reply::Vanish, Reply::Code(202)]);
-        fake.store().wait_ready(Duration::from_secs(60)).await.unwrap();
+        fake.store()
+            .wait_ready(Duration::from_secs(60))
+            .await
+            .unwrap();
         assert_eq!(fake.requests("SELECT 1").len(), 3);
     }
 
     #[tokio::test]
     async fn a_server_that_is_not_there_is_named_within_the_bound() {
         // Bound and dropped: nobody listens there.
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let settings = StoreSettings {
             url: format!("http://127.0.0.1:{port}"),
             password: Password::new("hunter2"),
@@ -193,10 +218,16 @@ mod tests {
         };
         let started = Instant::now();
         let store = Store::connect(&settings).unwrap();
-        let error = store.wait_ready(Duration::from_millis(300)).await.unwrap_err();
+        let error = store
+            .wait_ready(Duration::from_millis(300))
+            .await
+            .unwrap_err();
         assert!(started.elapsed() < Duration::from_secs(10));
         let shown = error.to_string();
-        assert!(shown.contains(&settings.url) && shown.contains("[clickhouse] url"), "{shown}");
+        assert!(
+            shown.contains(&settings.url) && shown.contains("[clickhouse] url"),
+            "{shown}"
+        );
         assert!(matches!(error, StoreError::Unreachable { .. }), "{error:?}");
     }
 
@@ -204,15 +235,28 @@ mod tests {
     async fn a_query_has_an_end() {
         let fake = FakeStore::start().await;
         fake.reply("SELECT sleep", [Reply::Hang]);
-        let settings = StoreSettings { request_timeout: Duration::from_millis(200), ..fake.settings() };
-        let error = Store::connect(&settings).unwrap().execute("SELECT sleep(3)").await.unwrap_err();
+        let settings = StoreSettings {
+            request_timeout: Duration::from_millis(200),
+            ..fake.settings()
+        };
+        let error = Store::connect(&settings)
+            .unwrap()
+            .execute("SELECT sleep(3)")
+            .await
+            .unwrap_err();
         assert!(matches!(error, StoreError::Timeout { .. }), "{error:?}");
     }
 
     #[test]
     fn bad_settings_are_refused_before_anything_is_asked() {
-        let settings = StoreSettings { url: "localhost".to_owned(), ..StoreSettings::default() };
+        let settings = StoreSettings {
+            url: "localhost".to_owned(),
+            ..StoreSettings::default()
+        };
         let shown = Store::connect(&settings).unwrap_err().to_string();
-        assert!(shown.starts_with("[clickhouse] url must be like"), "{shown}");
+        assert!(
+            shown.starts_with("[clickhouse] url must be like"),
+            "{shown}"
+        );
     }
 }

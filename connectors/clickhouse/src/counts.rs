@@ -20,9 +20,22 @@ struct Count {
 pub async fn counts(store: &Store) -> Result<BTreeMap<&'static str, u64>, StoreError> {
     let parts: Vec<String> = Topic::ALL
         .iter()
-        .map(|topic| format!("SELECT '{0}' AS name, count() AS rows FROM {0}", table(*topic)))
+        .map(|topic| {
+            format!(
+                "SELECT '{0}' AS name, count() AS rows FROM {0}",
+                table(*topic)
+            )
+        })
         .collect();
     let found: Vec<Count> = store.rows(&parts.join(" UNION ALL ")).await?;
-    let rows_of = |name: &str| found.iter().find(|count| count.name == name).map_or(0, |count| count.rows);
-    Ok(Topic::ALL.iter().map(|topic| (table(*topic), rows_of(table(*topic)))).collect())
+    let rows_of = |name: &str| {
+        found
+            .iter()
+            .find(|count| count.name == name)
+            .map_or(0, |count| count.rows)
+    };
+    Ok(Topic::ALL
+        .iter()
+        .map(|topic| (table(*topic), rows_of(table(*topic))))
+        .collect())
 }

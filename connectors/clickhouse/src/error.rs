@@ -10,7 +10,9 @@ const LONGEST_REASON: usize = 500;
 
 #[derive(Clone, Debug, Error)]
 pub enum StoreError {
-    #[error("no ClickHouse server answered at {url} ({reason}); start it, or check [clickhouse] url")]
+    #[error(
+        "no ClickHouse server answered at {url} ({reason}); start it, or check [clickhouse] url"
+    )]
     Unreachable { url: String, reason: String },
     #[error(
         "ClickHouse at {url} gave no answer within {waited:.1?}; look at its load, \
@@ -22,26 +24,48 @@ pub enum StoreError {
          check [clickhouse] user and password"
     )]
     Login { user: String, code: u32 },
-    #[error("ClickHouse denies user `{user}` this: {reason}; grant the right, or name another [clickhouse] user")]
+    #[error(
+        "ClickHouse denies user `{user}` this: {reason}; grant the right, or name another [clickhouse] user"
+    )]
     Denied { user: String, reason: String },
     #[error("database `{database}` does not exist; create it with `tapeline store apply`")]
     NoDatabase { database: String },
-    #[error("a table is missing in database `{database}` ({reason}); create it with `tapeline store apply`")]
+    #[error(
+        "a table is missing in database `{database}` ({reason}); create it with `tapeline store apply`"
+    )]
     NoTable { database: String, reason: String },
     #[error(
         "the tables of database `{database}` are not what this release writes ({reason}); \
          compare them with `tapeline store status`, bring them up with `tapeline store apply`"
     )]
     Drift { database: String, reason: String },
-    #[error("the disk of ClickHouse at {url} is full (code {code}: {reason}); free space, it then goes on by itself")]
-    DiskFull { url: String, code: u32, reason: String },
+    #[error(
+        "the disk of ClickHouse at {url} is full (code {code}: {reason}); free space, it then goes on by itself"
+    )]
+    DiskFull {
+        url: String,
+        code: u32,
+        reason: String,
+    },
     #[error("ClickHouse at {url} cannot take more at the moment (code {code}: {reason})")]
-    Busy { url: String, code: u32, reason: String },
+    Busy {
+        url: String,
+        code: u32,
+        reason: String,
+    },
     #[error("ClickHouse at {url} refused a statement (code {code}: {reason})")]
-    Rejected { url: String, code: u32, reason: String },
-    #[error("what answered at {url} is not ClickHouse or stands in front of it: {reason}; check [clickhouse] url")]
+    Rejected {
+        url: String,
+        code: u32,
+        reason: String,
+    },
+    #[error(
+        "what answered at {url} is not ClickHouse or stands in front of it: {reason}; check [clickhouse] url"
+    )]
     Stranger { url: String, reason: String },
-    #[error("the answer of ClickHouse at {url} was not understood: {reason}; is its version supported?")]
+    #[error(
+        "the answer of ClickHouse at {url} was not understood: {reason}; is its version supported?"
+    )]
     Answer { url: String, reason: String },
     #[error("[clickhouse] {key} {problem}")]
     Setting { key: String, problem: String },
@@ -153,8 +177,34 @@ impl Place<'_> {
 fn passes_by_itself(code: u32) -> bool {
     matches!(
         code,
-        159 | 160 | 173 | 198 | 201 | 202 | 203 | 209 | 210 | 236 | 241 | 242 | 252 | 285 | 286
-            | 305 | 319 | 364 | 394 | 415 | 416 | 425 | 439 | 473 | 574 | 636 | 700 | 735 | 999
+        159 | 160
+            | 173
+            | 198
+            | 201
+            | 202
+            | 203
+            | 209
+            | 210
+            | 236
+            | 241
+            | 242
+            | 252
+            | 285
+            | 286
+            | 305
+            | 319
+            | 364
+            | 394
+            | 415
+            | 416
+            | 425
+            | 439
+            | 473
+            | 574
+            | 636
+            | 700
+            | 735
+            | 999
     )
 }
 
@@ -200,22 +250,81 @@ mod tests {
     #[test]
     fn each_code_becomes_what_the_user_can_do_about_it() {
         for (text, part, retryable, fault) in [
-            ("Code: 516. DB::Exception: writer: Authentication failed", "[clickhouse] user and password", false, Fault::User),
-            ("Code: 497. DB::Exception: Not enough privileges", "grant the right", false, Fault::User),
-            ("Code: 81. DB::Exception: Database trading does not exist", "`tapeline store apply`", false, Fault::User),
-            ("Code: 60. DB::Exception: Unknown table quotes", "`tapeline store apply`", false, Fault::User),
-            ("Code: 117. DB::Exception: Type of 'b' must be Decimal(18, 8)", "`tapeline store status`", false, Fault::User),
-            ("Code: 243. DB::Exception: Cannot reserve 1 MiB", "free space", true, Fault::External),
-            ("Code: 75. DB::Exception: write: No space left on device", "free space", true, Fault::External),
-            ("Code: 252. DB::Exception: Too many parts (3001)", "cannot take more", true, Fault::External),
-            ("Code: 202. DB::Exception: Too many simultaneous queries", "cannot take more", true, Fault::External),
-            ("Code: 62. DB::Exception: Syntax error", "code 62", false, Fault::Internal),
-            ("502 Bad Gateway", "is not ClickHouse", true, Fault::External),
+            (
+                "Code: 516. DB::Exception: writer: Authentication failed",
+                "[clickhouse] user and password",
+                false,
+                Fault::User,
+            ),
+            (
+                "Code: 497. DB::Exception: Not enough privileges",
+                "grant the right",
+                false,
+                Fault::User,
+            ),
+            (
+                "Code: 81. DB::Exception: Database trading does not exist",
+                "`tapeline store apply`",
+                false,
+                Fault::User,
+            ),
+            (
+                "Code: 60. DB::Exception: Unknown table quotes",
+                "`tapeline store apply`",
+                false,
+                Fault::User,
+            ),
+            (
+                "Code: 117. DB::Exception: Type of 'b' must be Decimal(18, 8)",
+                "`tapeline store status`",
+                false,
+                Fault::User,
+            ),
+            (
+                "Code: 243. DB::Exception: Cannot reserve 1 MiB",
+                "free space",
+                true,
+                Fault::External,
+            ),
+            (
+                "Code: 75. DB::Exception: write: No space left on device",
+                "free space",
+                true,
+                Fault::External,
+            ),
+            (
+                "Code: 252. DB::Exception: Too many parts (3001)",
+                "cannot take more",
+                true,
+                Fault::External,
+            ),
+            (
+                "Code: 202. DB::Exception: Too many simultaneous queries",
+                "cannot take more",
+                true,
+                Fault::External,
+            ),
+            (
+                "Code: 62. DB::Exception: Syntax error",
+                "code 62",
+                false,
+                Fault::Internal,
+            ),
+            (
+                "502 Bad Gateway",
+                "is not ClickHouse",
+                true,
+                Fault::External,
+            ),
         ] {
             let error = read(text);
             let shown = error.to_string();
             assert!(shown.contains(part), "{shown}");
-            assert_eq!((error.retryable(), error.fault()), (retryable, fault), "{text}");
+            assert_eq!(
+                (error.retryable(), error.fault()),
+                (retryable, fault),
+                "{text}"
+            );
         }
     }
 
@@ -228,7 +337,10 @@ mod tests {
     #[test]
     fn a_code_is_read_only_where_one_stands() {
         assert_eq!(exception_code("Code: 7"), Some(7));
-        assert_eq!(exception_code("x\nCode: 394. DB::Exception: killed"), Some(394));
+        assert_eq!(
+            exception_code("x\nCode: 394. DB::Exception: killed"),
+            Some(394)
+        );
         assert_eq!(exception_code("Code: "), None);
         assert_eq!(exception_code("nginx"), None);
     }

@@ -24,7 +24,9 @@ mod sink;
 #[cfg(test)]
 mod testing;
 
-pub use audit::{AuditError, AuditOptions, AuditReport, PartitionAudit, Tally, TopicAudit, audit, wait_caught_up};
+pub use audit::{
+    AuditError, AuditOptions, AuditReport, PartitionAudit, Tally, TopicAudit, audit, wait_caught_up,
+};
 pub use client::Store;
 pub use counts::counts;
 pub use error::{Fault, StoreError};

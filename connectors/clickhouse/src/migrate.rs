@@ -67,9 +67,11 @@ async fn apply_these(store: &Store, release: &[Migration]) -> Result<Vec<Step>, 
     store.execute(TABLE).await?;
     let plan = compare(release, &applied(store).await?);
     refuse_drift(&plan.drifted)?;
-    let pending = release
-        .iter()
-        .filter(|migration| plan.pending.iter().any(|step| step.version == migration.version));
+    let pending = release.iter().filter(|migration| {
+        plan.pending
+            .iter()
+            .any(|step| step.version == migration.version)
+    });
     for migration in pending {
         apply_one(store, migration).await?;
     }
@@ -79,12 +81,15 @@ async fn apply_these(store: &Store, release: &[Migration]) -> Result<Vec<Step>, 
 /// A crash in here is harmless: statements are written to be run again.
 async fn apply_one(store: &Store, migration: &Migration) -> Result<(), StoreError> {
     for (index, statement) in migration.statements().enumerate() {
-        store.execute(&statement).await.map_err(|error| StoreError::Migration {
-            version: migration.version,
-            name: migration.name.to_owned(),
-            statement: index + 1,
-            source: Box::new(error),
-        })?;
+        store
+            .execute(&statement)
+            .await
+            .map_err(|error| StoreError::Migration {
+                version: migration.version,
+                name: migration.name.to_owned(),
+                statement: index + 1,
+                source: Box::new(error),
+            })?;
     }
     // Names and checksums are ours: letters, digits and `_` only.
     let record = format!(
@@ -94,12 +99,17 @@ async fn apply_one(store: &Store, migration: &Migration) -> Result<(), StoreErro
         migration.checksum()
     );
     store.execute(&record).await?;
-    tracing::info!(version = migration.version, name = migration.name, "migration applied");
+    tracing::info!(
+        version = migration.version,
+        name = migration.name,
+        "migration applied"
+    );
     Ok(())
 }
 
 async fn applied(store: &Store) -> Result<Vec<AppliedRow>, StoreError> {
-    let sql = "SELECT version, name, checksum FROM _migrations ORDER BY version, applied_at LIMIT 10000";
+    let sql =
+        "SELECT version, name, checksum FROM _migrations ORDER BY version, applied_at LIMIT 10000";
     match store.rows(sql).await {
         Err(StoreError::NoDatabase { .. } | StoreError::NoTable { .. }) => Ok(Vec::new()),
         other => other,
@@ -114,7 +124,10 @@ fn compare(release: &[Migration], applied: &[AppliedRow]) -> Plan {
     }
     let mut plan = Plan::default();
     for migration in release {
-        let step = Step { version: migration.version, name: migration.name.to_owned() };
+        let step = Step {
+            version: migration.version,
+            name: migration.name.to_owned(),
+        };
         match found.remove(&migration.version) {
             None => plan.pending.push(step),
             Some(row) if row.checksum == migration.checksum() => plan.applied.push(step),
@@ -147,7 +160,12 @@ fn refuse_drift(drifted: &[Drift]) -> Result<(), StoreError> {
     };
     let listed: Vec<String> = drifted
         .iter()
-        .map(|drift| format!("migration {} ({}) {}", drift.version, drift.name, drift.problem))
+        .map(|drift| {
+            format!(
+                "migration {} ({}) {}",
+                drift.version, drift.name, drift.problem
+            )
+        })
         .collect();
     let remedy = if first.problem.contains("unknown") {
         "run the release that applied it or a newer one, or name another [clickhouse] database"
@@ -155,7 +173,10 @@ fn refuse_drift(drifted: &[Drift]) -> Result<(), StoreError> {
         "restore the migration as it was released and add a new one for the change, \
          or name another [clickhouse] database"
     };
-    Err(StoreError::Migrations { problem: listed.join("; "), remedy: remedy.to_owned() })
+    Err(StoreError::Migrations {
+        problem: listed.join("; "),
+        remedy: remedy.to_owned(),
+    })
 }
 
 #[cfg(test)]

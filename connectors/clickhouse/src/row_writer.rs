@@ -11,6 +11,10 @@ pub(crate) struct RowWriter<'a> {
 
 type Written = Result<(), Refusal>;
 
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "every column is written with `?`, also one that holds any value"
+)]
 impl<'a> RowWriter<'a> {
     pub(crate) fn new(out: &'a mut Vec<u8>) -> Self {
         Self { out }
@@ -72,7 +76,11 @@ impl<'a> RowWriter<'a> {
         self.put(&low.to_le_bytes())
     }
 
-    pub(crate) fn nullable<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T) -> Written) -> Written {
+    pub(crate) fn nullable<T>(
+        &mut self,
+        value: Option<T>,
+        write: impl FnOnce(&mut Self, T) -> Written,
+    ) -> Written {
         self.put(&[u8::from(value.is_none())])?;
         value.map_or(Ok(()), |value| write(self, value))
     }
@@ -119,17 +127,32 @@ mod tests {
         assert_eq!(written(|row| row.text("AB")), [2, b'A', b'B']);
         let long = written(|row| row.bytes(&[7; 300]));
         assert_eq!(long[..3], [0xac, 0x02, 7]);
-        assert_eq!(written(|row| row.price("-0.00000001".parse().unwrap())), [0xff; 8]);
+        assert_eq!(
+            written(|row| row.price("-0.00000001".parse().unwrap())),
+            [0xff; 8]
+        );
         assert_eq!(written(|row| row.money(Money::ZERO)), [0; 16]);
-        assert_eq!(written(|row| row.time("event_time", Micros(258))), [2, 1, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(
+            written(|row| row.time("event_time", Micros(258))),
+            [2, 1, 0, 0, 0, 0, 0, 0]
+        );
         assert_eq!(written(|row| row.symbol(0)), [1]);
-        assert_eq!(written(|row| row.uuid((1, 2)))[..9], [1, 0, 0, 0, 0, 0, 0, 0, 2]);
+        assert_eq!(
+            written(|row| row.uuid((1, 2)))[..9],
+            [1, 0, 0, 0, 0, 0, 0, 0, 2]
+        );
     }
 
     #[test]
     fn null_is_a_one_and_a_value_follows_a_zero() {
-        assert_eq!(written(|row| row.nullable(None::<&str>, |row, text| row.text(text))), [1]);
-        assert_eq!(written(|row| row.nullable(Some("A"), |row, text| row.text(text))), [0, 1, b'A']);
+        assert_eq!(
+            written(|row| row.nullable(None::<&str>, RowWriter::text)),
+            [1]
+        );
+        assert_eq!(
+            written(|row| row.nullable(Some("A"), RowWriter::text)),
+            [0, 1, b'A']
+        );
     }
 
     #[test]
@@ -139,10 +162,19 @@ mod tests {
         for bad in [Micros(-1), Micros(Micros::MAX.0 + 1), Micros(i64::MIN)] {
             let refusal = row.time("event_time", bad).unwrap_err();
             assert_eq!(refusal.reason, Reason::BadTime);
-            assert!(refusal.message.contains("event_time"), "{}", refusal.message);
+            assert!(
+                refusal.message.contains("event_time"),
+                "{}",
+                refusal.message
+            );
         }
         assert!(row.time("event_time", Micros::MAX).is_ok());
-        assert!(row.u64("seq", -1).unwrap_err().message.contains("seq is -1"));
+        assert!(
+            row.u64("seq", -1)
+                .unwrap_err()
+                .message
+                .contains("seq is -1")
+        );
         assert!(row.u32("attempt", -1).is_err());
     }
 }

@@ -3,11 +3,11 @@
 
 use std::sync::LazyLock;
 
+use tapeline_model::Event;
+use tapeline_model::reasons::Refusal;
 use tapeline_model::records::{
     AccountEvent, Alert, AuthEvent, DeadLetter, Equity, Fill, Mark, Order, Position, Quote, Verdict,
 };
-use tapeline_model::reasons::Refusal;
-use tapeline_model::Event;
 use tapeline_schemas::topics::Topic;
 
 use crate::row_writer::{RowWriter, put_bytes};
@@ -211,7 +211,12 @@ pub(crate) fn columns(topic: Topic) -> &'static [Column] {
 }
 
 /// Appends the record as one row. On a refusal, what was appended is unusable.
-pub(crate) fn write(event: &Event<'_>, partition: u32, offset: u64, out: &mut Vec<u8>) -> Result<(), Refusal> {
+pub(crate) fn write(
+    event: &Event<'_>,
+    partition: u32,
+    offset: u64,
+    out: &mut Vec<u8>,
+) -> Result<(), Refusal> {
     let mut row = RowWriter::new(out);
     match event {
         Event::Quote(record) => quote(&mut row, record),
@@ -233,7 +238,8 @@ pub(crate) fn write(event: &Event<'_>, partition: u32, offset: u64, out: &mut Ve
 /// What stands before the rows of an insert: the columns with their types, by
 /// which the server notices a table that is not as this release knows it.
 pub(crate) fn header(topic: Topic) -> &'static [u8] {
-    static HEADERS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| Topic::ALL.iter().map(|t| make_header(*t)).collect());
+    static HEADERS: LazyLock<Vec<Vec<u8>>> =
+        LazyLock::new(|| Topic::ALL.iter().map(|t| make_header(*t)).collect());
     &HEADERS[topic as usize]
 }
 
@@ -253,8 +259,15 @@ fn make_header(topic: Topic) -> Vec<u8> {
 pub(crate) fn insert_sql(topic: Topic) -> &'static str {
     static STATEMENTS: LazyLock<Vec<String>> = LazyLock::new(|| {
         let statement = |topic: &Topic| {
-            let names: Vec<String> = columns(*topic).iter().map(|c| format!("`{}`", c.name)).collect();
-            format!("INSERT INTO {} ({}) FORMAT RowBinaryWithNamesAndTypes", table(*topic), names.join(", "))
+            let names: Vec<String> = columns(*topic)
+                .iter()
+                .map(|c| format!("`{}`", c.name))
+                .collect();
+            format!(
+                "INSERT INTO {} ({}) FORMAT RowBinaryWithNamesAndTypes",
+                table(*topic),
+                names.join(", ")
+            )
         };
         Topic::ALL.iter().map(statement).collect()
     });

@@ -4,7 +4,9 @@ use tapeline_model::Micros;
 use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol, output_id};
 use tapeline_model::money::Money;
 use tapeline_model::reasons::Reason;
-use tapeline_model::records::{AccountEventKind, AuthEventKind, FillKind, OrderStatus, Outcome, Severity, Side};
+use tapeline_model::records::{
+    AccountEventKind, AuthEventKind, FillKind, OrderStatus, Outcome, Severity, Side,
+};
 use tapeline_schemas::migrations::MIGRATIONS;
 
 use super::*;
@@ -37,7 +39,11 @@ fn a_quote(event_time: Micros, seq: i64) -> Event<'static> {
 /// One of each, with the optional fields set or not.
 fn events(set: bool) -> Vec<Event<'static>> {
     let price = "2.25".parse().unwrap();
-    let (portfolio, account, symbol) = (PortfolioId::new("p"), AccountId::new("a"), Symbol::new("AAPL"));
+    let (portfolio, account, symbol) = (
+        PortfolioId::new("p"),
+        AccountId::new("a"),
+        Symbol::new("AAPL"),
+    );
     vec![
         a_quote(NOW, 7),
         Event::Mark(Mark {
@@ -193,17 +199,26 @@ fn events(set: bool) -> Vec<Event<'static>> {
 
 /// The bytes that a value of this type takes at the start of `row`.
 fn width(kind: &str, row: &[u8]) -> usize {
-    let inner = |prefix: &str| kind.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(')'));
+    let inner = |prefix: &str| {
+        kind.strip_prefix(prefix)
+            .and_then(|rest| rest.strip_suffix(')'))
+    };
     if let Some(kind) = inner("LowCardinality(") {
         return width(kind, row);
     }
     if let Some(kind) = inner("Nullable(") {
-        return if row[0] == 1 { 1 } else { 1 + width(kind, &row[1..]) };
+        return if row[0] == 1 {
+            1
+        } else {
+            1 + width(kind, &row[1..])
+        };
     }
     match kind {
         "String" => {
             let digits = row.iter().position(|byte| byte & 0x80 == 0).unwrap() + 1;
-            let length: usize = (0..digits).map(|i| usize::from(row[i] & 0x7f) << (7 * i)).sum();
+            let length: usize = (0..digits)
+                .map(|i| usize::from(row[i] & 0x7f) << (7 * i))
+                .sum();
             digits + length
         }
         "Decimal(18, 8)" | "UInt64" | "DateTime64(6, 'UTC')" => 8,
@@ -223,7 +238,12 @@ fn a_row_has_exactly_the_columns_of_its_table() {
         for column in columns(event.topic()) {
             rest = &rest[width(column.kind, rest)..];
         }
-        assert!(rest.is_empty(), "{}: {} bytes left over", event.topic(), rest.len());
+        assert!(
+            rest.is_empty(),
+            "{}: {} bytes left over",
+            event.topic(),
+            rest.len()
+        );
         let origin = [&3u32.to_le_bytes()[..], &99u64.to_le_bytes()].concat();
         assert!(row.ends_with(&origin));
     }
@@ -243,12 +263,22 @@ fn canonical(kind: &str) -> String {
 /// Name and type of each column, from the migrations' own text.
 fn migrated(table: &str) -> Vec<(String, String)> {
     let start = format!("CREATE TABLE IF NOT EXISTS {table}\n");
-    let statement = MIGRATIONS.iter().flat_map(|m| m.statements()).find(|s| s.starts_with(&start)).unwrap();
-    let lines = statement.lines().map(str::trim).filter(|line| line.starts_with('`'));
+    let statement = MIGRATIONS
+        .iter()
+        .flat_map(tapeline_schemas::migrations::Migration::statements)
+        .find(|s| s.starts_with(&start))
+        .unwrap();
+    let lines = statement
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with('`'));
     let columns = lines.map(|line| {
         let (name, rest) = line[1..].split_once('`').unwrap();
         let rest = rest.trim().trim_end_matches(',');
-        let end = rest.find(" CODEC(").or(rest.find(" DEFAULT ")).unwrap_or(rest.len());
+        let end = rest
+            .find(" CODEC(")
+            .or(rest.find(" DEFAULT "))
+            .unwrap_or(rest.len());
         (name.to_owned(), canonical(&rest[..end]))
     });
     columns.collect()
@@ -257,8 +287,10 @@ fn migrated(table: &str) -> Vec<(String, String)> {
 #[test]
 fn the_columns_are_those_of_the_migrations() {
     for topic in Topic::ALL {
-        let ours: Vec<(String, String)> =
-            columns(*topic).iter().map(|c| (c.name.to_owned(), c.kind.to_owned())).collect();
+        let ours: Vec<(String, String)> = columns(*topic)
+            .iter()
+            .map(|c| (c.name.to_owned(), c.kind.to_owned()))
+            .collect();
         let mut theirs = migrated(table(*topic));
         theirs.retain(|(name, _)| name != "_inserted");
         assert_eq!(ours, theirs, "{topic}");
@@ -268,17 +300,57 @@ fn the_columns_are_those_of_the_migrations() {
 #[test]
 fn enums_count_as_their_columns_do() {
     let check = |topic: Topic, column: &str, names: Vec<&str>| {
-        let kind = columns(topic).iter().find(|c| c.name == column).unwrap().kind;
-        let listed: Vec<String> = names.iter().enumerate().map(|(i, name)| format!("'{name}' = {}", i + 1)).collect();
-        assert_eq!(kind, format!("Enum8({})", listed.join(", ")), "{topic} {column}");
+        let kind = columns(topic)
+            .iter()
+            .find(|c| c.name == column)
+            .unwrap()
+            .kind;
+        let listed: Vec<String> = names
+            .iter()
+            .enumerate()
+            .map(|(i, name)| format!("'{name}' = {}", i + 1))
+            .collect();
+        assert_eq!(
+            kind,
+            format!("Enum8({})", listed.join(", ")),
+            "{topic} {column}"
+        );
     };
-    check(Topic::BrokerFills, "kind", FillKind::ALL.iter().map(|v| v.as_str()).collect());
-    check(Topic::BrokerFills, "side", Side::ALL.iter().map(|v| v.as_str()).collect());
-    check(Topic::BrokerOrders, "status", OrderStatus::ALL.iter().map(|v| v.as_str()).collect());
-    check(Topic::BrokerAccounts, "kind", AccountEventKind::ALL.iter().map(|v| v.as_str()).collect());
-    check(Topic::AuthEvents, "kind", AuthEventKind::ALL.iter().map(|v| v.as_str()).collect());
-    check(Topic::RiskVerdicts, "outcome", Outcome::ALL.iter().map(|v| v.as_str()).collect());
-    check(Topic::Alerts, "severity", Severity::ALL.iter().map(|v| v.as_str()).collect());
+    check(
+        Topic::BrokerFills,
+        "kind",
+        FillKind::ALL.iter().map(|v| v.as_str()).collect(),
+    );
+    check(
+        Topic::BrokerFills,
+        "side",
+        Side::ALL.iter().map(|v| v.as_str()).collect(),
+    );
+    check(
+        Topic::BrokerOrders,
+        "status",
+        OrderStatus::ALL.iter().map(|v| v.as_str()).collect(),
+    );
+    check(
+        Topic::BrokerAccounts,
+        "kind",
+        AccountEventKind::ALL.iter().map(|v| v.as_str()).collect(),
+    );
+    check(
+        Topic::AuthEvents,
+        "kind",
+        AuthEventKind::ALL.iter().map(|v| v.as_str()).collect(),
+    );
+    check(
+        Topic::RiskVerdicts,
+        "outcome",
+        Outcome::ALL.iter().map(|v| v.as_str()).collect(),
+    );
+    check(
+        Topic::Alerts,
+        "severity",
+        Severity::ALL.iter().map(|v| v.as_str()).collect(),
+    );
 }
 
 #[test]
@@ -292,8 +364,14 @@ fn what_the_table_cannot_hold_is_refused() {
 #[test]
 fn an_insert_names_its_columns_and_types() {
     let sql = insert_sql(Topic::RiskVerdicts);
-    assert!(sql.starts_with("INSERT INTO verdicts (`verdict_id`, `portfolio`"), "{sql}");
-    assert!(sql.ends_with("`_offset`) FORMAT RowBinaryWithNamesAndTypes"), "{sql}");
+    assert!(
+        sql.starts_with("INSERT INTO verdicts (`verdict_id`, `portfolio`"),
+        "{sql}"
+    );
+    assert!(
+        sql.ends_with("`_offset`) FORMAT RowBinaryWithNamesAndTypes"),
+        "{sql}"
+    );
     let header = header(Topic::MarketMarks);
     assert_eq!(header[..8], *b"\x0a\x06symbol");
     assert!(header.ends_with(b"\x06UInt32\x06UInt64"));

@@ -61,10 +61,16 @@ impl StoreSettings {
             fault("url", problem);
         }
         if !is_plain_name(&self.database) {
-            fault("database", "must be 1 to 64 letters, digits and `_`, and not begin with a digit");
+            fault(
+                "database",
+                "must be 1 to 64 letters, digits and `_`, and not begin with a digit",
+            );
         }
         if self.user.is_empty() {
-            fault("user", "must not be empty; ClickHouse's own default is `default`");
+            fault(
+                "user",
+                "must not be empty; ClickHouse's own default is `default`",
+            );
         }
         let allowed = Duration::from_millis(100)..=Duration::from_secs(3600);
         for (key, timeout) in [
@@ -91,7 +97,8 @@ fn check_url(url: &str) -> Result<(), &'static str> {
     }
     let address = rest.strip_suffix('/').unwrap_or(rest);
     let (host, port) = address.rsplit_once(':').unwrap_or((address, "8123"));
-    let is_host_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '[' | ']' | ':');
+    let is_host_char =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '[' | ']' | ':');
     let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
     if host.is_empty() || !host.chars().all(is_host_char) || !is_port {
         return Err("must be like `http://127.0.0.1:8123`, with nothing behind the port");
@@ -134,10 +141,23 @@ mod tests {
 
     #[test]
     fn urls_are_an_address_and_nothing_else() {
-        for good in ["http://ch", "http://ch:8123/", "http://[::1]:8123", "http://10.0.0.1:80"] {
+        for good in [
+            "http://ch",
+            "http://ch:8123/",
+            "http://[::1]:8123",
+            "http://10.0.0.1:80",
+        ] {
             assert_eq!(check_url(good), Ok(()), "{good}");
         }
-        for bad in ["ch:8123", "https://ch", "http://", "http://ch:0", "http://ch:x", "http://ch:1/?a=b", "http://c h:1"] {
+        for bad in [
+            "ch:8123",
+            "https://ch",
+            "http://",
+            "http://ch:0",
+            "http://ch:x",
+            "http://ch:1/?a=b",
+            "http://c h:1",
+        ] {
             assert!(check_url(bad).is_err(), "{bad}");
         }
     }

@@ -14,7 +14,12 @@ use crate::client::Store;
 use crate::row_writer::put_bytes;
 use crate::settings::{Password, StoreSettings};
 
-pub(crate) fn dead_letter(topic: &str, partition: i32, offset: i64, source: &str) -> Event<'static> {
+pub(crate) fn dead_letter(
+    topic: &str,
+    partition: i32,
+    offset: i64,
+    source: &str,
+) -> Event<'static> {
     Event::DeadLetter(DeadLetter {
         letter_id: output_id(topic, 0, 0, source, 0),
         topic: topic.to_owned(),
@@ -73,7 +78,10 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn setting(&self, name: &str) -> Option<&str> {
-        self.settings.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.settings
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -109,12 +117,21 @@ impl FakeStore {
 
     /// The next statements with this in them are answered so, in this order.
     pub(crate) fn reply(&self, part: &'static str, replies: impl IntoIterator<Item = Reply>) {
-        self.state.lock().unwrap().script.push((part, replies.into_iter().collect()));
+        self.state
+            .lock()
+            .unwrap()
+            .script
+            .push((part, replies.into_iter().collect()));
     }
 
     pub(crate) fn requests(&self, part: &str) -> Vec<Request> {
         let state = self.state.lock().unwrap();
-        state.requests.iter().filter(|request| request.sql.contains(part)).cloned().collect()
+        state
+            .requests
+            .iter()
+            .filter(|request| request.sql.contains(part))
+            .cloned()
+            .collect()
     }
 
     pub(crate) fn settings(&self) -> StoreSettings {
@@ -136,8 +153,11 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
     while let Some(request) = read_request(&mut stream).await {
         let reply = {
             let mut state = state.lock().unwrap();
-            let matching = state.script.iter_mut().filter(|(part, _)| request.sql.contains(part));
-            let reply = matching.filter_map(|(_, replies)| replies.pop_front()).next();
+            let mut matching = state
+                .script
+                .iter_mut()
+                .filter(|(part, _)| request.sql.contains(part));
+            let reply = matching.find_map(|(_, replies)| replies.pop_front());
             state.requests.push(request);
             reply.unwrap_or_else(Reply::done)
         };
@@ -145,13 +165,21 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
             Reply::Rows(body) => ("200 OK", body),
             Reply::Code(code) => (
                 "500 Internal Server Error",
-                format!("Code: {code}. DB::Exception: scripted. (SCRIPTED) (version 26.5)\n").into_bytes(),
+                format!("Code: {code}. DB::Exception: scripted. (SCRIPTED) (version 26.5)\n")
+                    .into_bytes(),
             ),
             Reply::Vanish => return,
             Reply::Hang => return std::future::pending().await,
         };
-        let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", body.len());
-        if stream.write_all(&[head.as_bytes(), &body].concat()).await.is_err() {
+        let head = format!(
+            "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        if stream
+            .write_all(&[head.as_bytes(), &body].concat())
+            .await
+            .is_err()
+        {
             return;
         }
     }
@@ -165,7 +193,10 @@ async fn read_request(stream: &mut TcpStream) -> Option<Request> {
     let head = String::from_utf8(head).unwrap();
     let header = |name: &str| {
         let lines = head.lines().filter_map(|line| line.split_once(": "));
-        lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned()).next()
+        lines
+            .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.to_owned())
+            .next()
     };
     let body = match header("content-length") {
         Some(length) => read_exactly(stream, length.parse().unwrap()).await?,
@@ -174,10 +205,20 @@ async fn read_request(stream: &mut TcpStream) -> Option<Request> {
     let target = head.split(' ').nth(1)?;
     let query = target.split_once('?').map_or("", |(_, query)| query);
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    let mut settings: Vec<(String, String)> = pairs.map(|(key, value)| (decode(key), decode(value))).collect();
+    let mut settings: Vec<(String, String)> = pairs
+        .map(|(key, value)| (decode(key), decode(value)))
+        .collect();
     Some(match settings.iter().position(|(key, _)| key == "query") {
-        Some(at) => Request { sql: settings.remove(at).1, settings, data: body },
-        None => Request { sql: String::from_utf8(body).unwrap(), settings, data: Vec::new() },
+        Some(at) => Request {
+            sql: settings.remove(at).1,
+            settings,
+            data: body,
+        },
+        None => Request {
+            sql: String::from_utf8(body).unwrap(),
+            settings,
+            data: Vec::new(),
+        },
     })
 }
 

@@ -211,7 +211,7 @@ impl ProcessorService {
                 continue;
             };
             while !running.thread.is_finished() && Instant::now() < deadline {
-                std::thread::park_timeout(Duration::from_millis(1));
+                std::thread::sleep(Duration::from_millis(1));
             }
             if running.thread.is_finished() {
                 let _ended = running.thread.join();
@@ -287,7 +287,7 @@ fn attempt(order: &Order, make: &MakeProcessor) -> Result<(), String> {
 fn stopped_within(order: &Order, wait: Duration) -> bool {
     let until = Instant::now() + wait;
     while Instant::now() < until && !order.stop.load(Ordering::Relaxed) {
-        std::thread::park_timeout(Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(20));
     }
     order.stop.load(Ordering::Relaxed)
 }

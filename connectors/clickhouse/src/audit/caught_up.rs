@@ -63,24 +63,41 @@ pub(super) fn wait_for(
             return Ok(());
         };
         if started.elapsed() >= within {
-            let Last { topic, partition, offset } = *first;
+            let Last {
+                topic,
+                partition,
+                offset,
+            } = *first;
             let topic = topic.name().to_owned();
-            return Err(AuditError::Behind { topic, partition, offset, waited: within });
+            return Err(AuditError::Behind {
+                topic,
+                partition,
+                offset,
+                waited: within,
+            });
         }
         std::thread::sleep(AGAIN);
     }
 }
 
 fn last_record(kafka: &KafkaSettings, extent: Extent) -> Result<Option<Last>, AuditError> {
-    let Extent { topic, partition, .. } = extent;
+    let Extent {
+        topic, partition, ..
+    } = extent;
     let newest = tail(kafka, kafka.names().topic(topic), partition as i32, 1)?;
-    let Some(record) = newest.first() else { return Ok(None) };
+    let Some(record) = newest.first() else {
+        return Ok(None);
+    };
     // The sink leaves an unreadable letter out: nothing of it will ever be there.
     if topic == Topic::DeadLetters && !has_row(record.value.as_deref()) {
         return Ok(None);
     }
     let offset = u64::try_from(record.offset).unwrap_or_default();
-    Ok(Some(Last { topic, partition, offset }))
+    Ok(Some(Last {
+        topic,
+        partition,
+        offset,
+    }))
 }
 
 fn has_row(letter: Option<&[u8]>) -> bool {
@@ -91,7 +108,11 @@ fn has_row(letter: Option<&[u8]>) -> bool {
 async fn still_missing(store: &Store, wanted: Vec<Last>) -> Result<Vec<Last>, StoreError> {
     let mut missing = Vec::new();
     for topic in Topic::ALL {
-        let wanted: Vec<Last> = wanted.iter().copied().filter(|last| last.topic == *topic).collect();
+        let wanted: Vec<Last> = wanted
+            .iter()
+            .copied()
+            .filter(|last| last.topic == *topic)
+            .collect();
         if wanted.is_empty() {
             continue;
         }
@@ -105,7 +126,11 @@ async fn still_missing(store: &Store, wanted: Vec<Last>) -> Result<Vec<Last>, St
             ),
         )
         .await?;
-        let is_there = |last: &Last| rows.iter().chain(&letters).any(|at| at.partition == last.partition && at.reaches >= last.offset);
+        let is_there = |last: &Last| {
+            rows.iter()
+                .chain(&letters)
+                .any(|at| at.partition == last.partition && at.reaches >= last.offset)
+        };
         missing.extend(wanted.into_iter().filter(|last| !is_there(last)));
     }
     Ok(missing)

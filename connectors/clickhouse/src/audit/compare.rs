@@ -112,7 +112,11 @@ mod tests {
     fn examples_are_few_however_much_is_lost() {
         let mut tally = Tally::default();
         let records: Vec<u64> = (0..1000).collect();
-        tally.add_window(&Window { records: &records, rows: &[], letters: &[] });
+        tally.add_window(&Window {
+            records: &records,
+            rows: &[],
+            letters: &[],
+        });
         assert_eq!((tally.lost, tally.lost_offsets.len()), (1000, EXAMPLES));
     }
 

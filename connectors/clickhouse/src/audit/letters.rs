@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tapeline_kafka::{KafkaSettings, Message, BatchReader};
+use tapeline_kafka::{BatchReader, KafkaSettings, Message};
 use tapeline_model::Event;
 use tapeline_schemas::topics::Topic;
 
@@ -18,31 +18,50 @@ pub(super) struct Letters {
 
 impl Letters {
     /// Reads the dead-letter topic to its end.
-    pub(super) fn read(kafka: &KafkaSettings, options: &AuditOptions, most: usize) -> Result<Self, AuditError> {
+    pub(super) fn read(
+        kafka: &KafkaSettings,
+        options: &AuditOptions,
+        most: usize,
+    ) -> Result<Self, AuditError> {
         let mut letters = Self::default();
         let mut count = 0;
         let mut reader = BatchReader::new(kafka, &kafka.names().group("audit"))?;
         for extent in extents(kafka, &[Topic::DeadLetters])? {
             let topic = kafka.names().topic(Topic::DeadLetters).to_owned();
             let partition = extent.partition as i32;
-            reader.read_to_end(&topic, partition, None, options.partition_within, |message| {
-                count += usize::from(letters.add(extent.partition, message));
-                if count > most { Err(AuditError::TooManyLetters) } else { Ok(()) }
-            })?;
+            reader.read_to_end(
+                &topic,
+                partition,
+                None,
+                options.partition_within,
+                |message| {
+                    count += usize::from(letters.add(extent.partition, message));
+                    if count > most {
+                        Err(AuditError::TooManyLetters)
+                    } else {
+                        Ok(())
+                    }
+                },
+            )?;
         }
         letters.sort();
         Ok(letters)
     }
 
     pub(super) fn of(&self, topic: Topic, partition: u32) -> &[u64] {
-        self.offsets.get(&(topic, partition)).map_or(&[], Vec::as_slice)
+        self.offsets
+            .get(&(topic, partition))
+            .map_or(&[], Vec::as_slice)
     }
 
     fn add(&mut self, partition: u32, message: &Message<'_>) -> bool {
         let offset = u64::try_from(message.offset).unwrap_or_default();
         let about = about(partition, offset, message.value);
         if let Some((topic, partition, offset)) = about {
-            self.offsets.entry((topic, partition)).or_default().push(offset);
+            self.offsets
+                .entry((topic, partition))
+                .or_default()
+                .push(offset);
         }
         about.is_some()
     }
@@ -65,12 +84,18 @@ fn about(partition: u32, offset: u64, value: Option<&[u8]>) -> Option<(Topic, u3
     if rows::write(&event, partition, offset, &mut Vec::new()).is_err() {
         return itself;
     }
-    let Event::DeadLetter(letter) = event else { return None };
+    let Event::DeadLetter(letter) = event else {
+        return None;
+    };
     if letter.source != LETTER_SOURCE {
         return None;
     }
     let topic = Topic::from_name(&letter.topic)?;
-    Some((topic, u32::try_from(letter.partition).ok()?, u64::try_from(letter.offset).ok()?))
+    Some((
+        topic,
+        u32::try_from(letter.partition).ok()?,
+        u64::try_from(letter.offset).ok()?,
+    ))
 }
 
 #[cfg(test)]
@@ -100,7 +125,10 @@ mod tests {
             assert_eq!(about(3, 5, value), Some((Topic::DeadLetters, 3, 5)));
         }
         let unstorable = encoded(&dead_letter("broker.fills", -1, 17, "sink"));
-        assert_eq!(about(3, 5, Some(&unstorable)), Some((Topic::DeadLetters, 3, 5)));
+        assert_eq!(
+            about(3, 5, Some(&unstorable)),
+            Some((Topic::DeadLetters, 3, 5))
+        );
     }
 
     #[test]

@@ -41,7 +41,11 @@ pub struct AuditOptions {
 
 impl Default for AuditOptions {
     fn default() -> Self {
-        Self { only: None, wait: Some(Duration::from_secs(60)), partition_within: Duration::from_secs(1800) }
+        Self {
+            only: None,
+            wait: Some(Duration::from_secs(60)),
+            partition_within: Duration::from_secs(1800),
+        }
     }
 }
 
@@ -94,8 +98,15 @@ pub enum AuditError {
         "the sink has not reached offset {offset} of {topic}[{partition}] within {waited:.1?}; \
          is it running (`tapeline run --role sinks`), and does the store take rows?"
     )]
-    Behind { topic: String, partition: u32, offset: u64, waited: Duration },
-    #[error("the sink wrote more than {MOST_LETTERS} dead letters; audit single topics, and look at why so much is refused")]
+    Behind {
+        topic: String,
+        partition: u32,
+        offset: u64,
+        waited: Duration,
+    },
+    #[error(
+        "the sink wrote more than {MOST_LETTERS} dead letters; audit single topics, and look at why so much is refused"
+    )]
     TooManyLetters,
 }
 
@@ -136,7 +147,9 @@ pub fn audit(
     runtime: &Handle,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<AuditReport, AuditError> {
-    let topics = options.only.map_or_else(|| Topic::ALL.to_vec(), |only| vec![only]);
+    let topics = options
+        .only
+        .map_or_else(|| Topic::ALL.to_vec(), |only| vec![only]);
     let extents = extents(kafka, &topics)?;
     if let Some(within) = options.wait {
         caught_up::wait_for(kafka, store, &extents, within, runtime)?;
@@ -155,7 +168,8 @@ pub fn audit(
     for topic in topics {
         let mut audited = TopicAudit::new(topic);
         for extent in extents.iter().filter(|extent| extent.topic == topic) {
-            let mut advance = |offset: u64| progress(done + offset.saturating_sub(extent.low), total);
+            let mut advance =
+                |offset: u64| progress(done + offset.saturating_sub(extent.low), total);
             audited.add(auditor.partition(*extent, &letters, &mut advance)?);
             done += extent.end - extent.low;
         }
@@ -172,7 +186,12 @@ fn extents(kafka: &KafkaSettings, topics: &[Topic]) -> Result<Vec<Extent>, Kafka
         for (partition, low, end) in admin.watermarks(names.topic(*topic))? {
             let unsigned = |offset: i64| u64::try_from(offset).unwrap_or_default();
             let partition = u32::try_from(partition).unwrap_or_default();
-            extents.push(Extent { topic: *topic, partition, low: unsigned(low), end: unsigned(end) });
+            extents.push(Extent {
+                topic: *topic,
+                partition,
+                low: unsigned(low),
+                end: unsigned(end),
+            });
         }
     }
     Ok(extents)
@@ -207,7 +226,11 @@ impl Auditor<'_> {
         let (store, runtime) = (self.store, self.runtime);
         let mut compare = |from: u64, to: u64, records: &mut Vec<u64>| -> Result<(), AuditError> {
             let rows = runtime.block_on(rows_between(store, extent, from, to))?;
-            tally.add_window(&Window { records, rows: &rows, letters });
+            tally.add_window(&Window {
+                records,
+                rows: &rows,
+                letters,
+            });
             records.clear();
             advance(to);
             Ok(())
@@ -215,25 +238,41 @@ impl Auditor<'_> {
         if extent.low < extent.end {
             let (topic, partition) = (names.topic(extent.topic), extent.partition as i32);
             let start = Some(extent.low as i64);
-            self.reader.read_to_end(topic, partition, start, self.options.partition_within, |message| {
-                let offset = u64::try_from(message.offset).unwrap_or_default();
-                if offset >= extent.end {
-                    return Ok(());
-                }
-                records.push(offset);
-                if records.len() == WINDOW {
-                    compare(from, offset + 1, &mut records)?;
-                    from = offset + 1;
-                }
-                Ok::<(), AuditError>(())
-            })?;
+            self.reader.read_to_end(
+                topic,
+                partition,
+                start,
+                self.options.partition_within,
+                |message| {
+                    let offset = u64::try_from(message.offset).unwrap_or_default();
+                    if offset >= extent.end {
+                        return Ok(());
+                    }
+                    records.push(offset);
+                    if records.len() == WINDOW {
+                        compare(from, offset + 1, &mut records)?;
+                        from = offset + 1;
+                    }
+                    Ok::<(), AuditError>(())
+                },
+            )?;
         }
         compare(from, extent.end, &mut records)?;
-        Ok(PartitionAudit { partition: extent.partition, from: extent.low, to: extent.end, tally })
+        Ok(PartitionAudit {
+            partition: extent.partition,
+            from: extent.low,
+            to: extent.end,
+            tally,
+        })
     }
 }
 
-async fn rows_between(store: &Store, extent: Extent, from: u64, to: u64) -> Result<Vec<(u64, u64)>, StoreError> {
+async fn rows_between(
+    store: &Store,
+    extent: Extent,
+    from: u64,
+    to: u64,
+) -> Result<Vec<(u64, u64)>, StoreError> {
     if from >= to {
         return Ok(Vec::new());
     }
@@ -244,7 +283,10 @@ async fn rows_between(store: &Store, extent: Extent, from: u64, to: u64) -> Resu
         extent.partition
     );
     let rows = store.rows::<Copies>(&sql).await?;
-    Ok(rows.into_iter().map(|row| (row.offset, row.copies)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.offset, row.copies))
+        .collect())
 }
 
 impl AuditReport {
@@ -272,7 +314,15 @@ impl TopicAudit {
     }
 
     fn add(&mut self, partition: PartitionAudit) {
-        let Tally { kafka_records, store_rows, dead_lettered, lost, duplicated, extra, .. } = partition.tally;
+        let Tally {
+            kafka_records,
+            store_rows,
+            dead_lettered,
+            lost,
+            duplicated,
+            extra,
+            ..
+        } = partition.tally;
         self.kafka_records += kafka_records;
         self.store_rows += store_rows;
         self.dead_lettered += dead_lettered;

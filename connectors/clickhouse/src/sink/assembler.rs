@@ -29,8 +29,10 @@ struct Lane {
     next: Option<u64>,
     /// The end of the range that a former owner had begun.
     replay: Option<u64>,
-    /// Known once the store was asked: the largest offset it holds.
-    reaches: Option<Option<u64>>,
+    /// The store was asked how far it is.
+    checked: bool,
+    /// The largest offset it then held.
+    reaches: Option<u64>,
     open: Batch,
     sealed: VecDeque<Sealed>,
     /// Begun and not yet in the store, with its size.
@@ -50,7 +52,10 @@ impl Lane {
 
     fn seal(&mut self) {
         let Some(span) = self.open.span() else { return };
-        let range = Range { start: self.next.unwrap_or(span.start), end: span.end };
+        let range = Range {
+            start: self.next.unwrap_or(span.start),
+            end: span.end,
+        };
         self.close(range, false);
     }
 
@@ -68,7 +73,10 @@ impl Lane {
     }
 
     fn is_empty(&self) -> bool {
-        self.open.is_empty() && self.sealed.is_empty() && self.begun.is_none() && self.replay.is_none()
+        self.open.is_empty()
+            && self.sealed.is_empty()
+            && self.begun.is_none()
+            && self.replay.is_none()
     }
 
     fn settle_gone(&mut self) {
@@ -79,11 +87,14 @@ impl Lane {
     }
 
     fn may_begin(&self) -> bool {
-        self.begun.is_none() && self.reaches.is_some()
+        self.begun.is_none() && self.checked
     }
 
     fn is_older(&self, now: Duration, age: Duration) -> bool {
-        let old = self.open.since().is_some_and(|since| now.saturating_sub(since) >= age);
+        let old = self
+            .open
+            .since()
+            .is_some_and(|since| now.saturating_sub(since) >= age);
         !self.sealed.is_empty() || (old && self.replay.is_none())
     }
 }
@@ -117,7 +128,12 @@ pub(crate) struct Assembler {
 
 impl Assembler {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, lanes: BTreeMap::new(), epochs: 0, bytes: 0 }
+        Self {
+            limits,
+            lanes: BTreeMap::new(),
+            epochs: 0,
+            bytes: 0,
+        }
     }
 
     /// A partition is ours from `committed` on; `replay` is the end of the range
@@ -129,6 +145,7 @@ impl Assembler {
             epoch: self.epochs,
             next: committed,
             replay,
+            checked: false,
             reaches: None,
             open: Batch::default(),
             sealed: VecDeque::new(),
@@ -150,7 +167,8 @@ impl Assembler {
     /// The store was asked for its largest offset: ranges may begin.
     pub(crate) fn checked(&mut self, id: LaneId, epoch: u64, reaches: Option<u64>) {
         if let Some(lane) = self.owned(id, epoch) {
-            lane.reaches = Some(reaches);
+            lane.checked = true;
+            lane.reaches = reaches;
         }
     }
 
@@ -164,7 +182,9 @@ impl Assembler {
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), Option<Refused>>,
     ) {
         let limits = self.limits;
-        let Some(lane) = self.lanes.get_mut(&id) else { return };
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return;
+        };
         if lane.next.is_some_and(|next| offset < next) {
             return;
         }
@@ -172,17 +192,19 @@ impl Assembler {
             lane.seal_replay(end);
         }
         self.bytes += lane.open.push(id.topic, offset, now, write);
+        let is_full = lane.open.rows() >= limits.rows || lane.open.bytes() >= limits.bytes;
         match lane.replay {
             Some(end) if end == offset => lane.seal_replay(end),
-            Some(_) => {}
-            None if lane.open.rows() >= limits.rows || lane.open.bytes() >= limits.bytes => lane.seal(),
-            None => {}
+            None if is_full => lane.seal(),
+            _ => {}
         }
     }
 
     /// Retention removed what was not read yet: the log goes on at `next`.
     pub(crate) fn skipped(&mut self, id: LaneId, next: u64) {
-        let Some(lane) = self.lanes.get_mut(&id) else { return };
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return;
+        };
         if let Some(end) = lane.replay.filter(|end| next > *end) {
             lane.seal_replay(end);
         }
@@ -194,7 +216,11 @@ impl Assembler {
     /// that are done; nothing if none is due. Asking again gives the same, until
     /// [`begin`](Self::begin) says that it was committed.
     pub(crate) fn due(&mut self, now: Duration, flush: bool) -> Vec<Entry> {
-        let age = if flush { Duration::ZERO } else { self.limits.age };
+        let age = if flush {
+            Duration::ZERO
+        } else {
+            self.limits.age
+        };
         let is_due = |lane: &Lane, age| lane.may_begin() && lane.is_older(now, age);
         if !self.lanes.values().any(|lane| is_due(lane, age)) {
             return Vec::new();
@@ -207,20 +233,34 @@ impl Assembler {
         }
         let begin = |(id, lane): (&LaneId, &Lane)| {
             let range = lane.sealed.front().filter(|_| lane.may_begin())?.range;
-            Some(Entry { lane: *id, offset: range.start, end: Some(range.end) })
+            Some(Entry {
+                lane: *id,
+                offset: range.start,
+                end: Some(range.end),
+            })
         };
         let mut entries: Vec<Entry> = self.lanes.iter().filter_map(begin).collect();
         let begun: Vec<LaneId> = entries.iter().map(|entry| entry.lane).collect();
-        entries.extend(self.settled().into_iter().filter(|entry| !begun.contains(&entry.lane)));
+        entries.extend(
+            self.settled()
+                .into_iter()
+                .filter(|entry| !begun.contains(&entry.lane)),
+        );
         entries
     }
 
     /// What to commit for ranges that are done.
     pub(crate) fn settled(&self) -> Vec<Entry> {
         let settle = |(id, lane): (&LaneId, &Lane)| {
-            let offset = lane.settled.filter(|_| lane.begun.is_none() && lane.settled != lane.committed)?;
+            let offset = lane
+                .settled
+                .filter(|_| lane.begun.is_none() && lane.settled != lane.committed)?;
             // A range that was begun before us and is not yet inserted stays noted.
-            lane.replay.is_none().then_some(Entry { lane: *id, offset, end: None })
+            lane.replay.is_none().then_some(Entry {
+                lane: *id,
+                offset,
+                end: None,
+            })
         };
         self.lanes.iter().filter_map(settle).collect()
     }
@@ -229,23 +269,38 @@ impl Assembler {
     pub(crate) fn begin(&mut self, entries: &[Entry]) -> Vec<Work> {
         let mut works = Vec::new();
         for entry in entries {
-            let Some(lane) = self.lanes.get_mut(&entry.lane) else { continue };
+            let Some(lane) = self.lanes.get_mut(&entry.lane) else {
+                continue;
+            };
             lane.committed = Some(entry.offset);
             if entry.end.is_none() {
                 continue;
             }
-            let Some(sealed) = lane.sealed.pop_front() else { continue };
+            let Some(sealed) = lane.sealed.pop_front() else {
+                continue;
+            };
             lane.begun = Some((sealed.range, sealed.bytes));
-            let careful = lane.reaches.flatten().is_some_and(|reaches| sealed.range.start <= reaches);
-            works.push(Work { lane: entry.lane, epoch: lane.epoch, sealed, careful });
+            let careful = lane
+                .reaches
+                .is_some_and(|reaches| sealed.range.start <= reaches);
+            works.push(Work {
+                lane: entry.lane,
+                epoch: lane.epoch,
+                sealed,
+                careful,
+            });
         }
         works
     }
 
     /// The begun range is in the store.
     pub(crate) fn finished(&mut self, id: LaneId, epoch: u64) {
-        let Some(lane) = self.owned(id, epoch) else { return };
-        let Some((range, bytes)) = lane.begun.take() else { return };
+        let Some(lane) = self.owned(id, epoch) else {
+            return;
+        };
+        let Some((range, bytes)) = lane.begun.take() else {
+            return;
+        };
         lane.settled = Some(range.end + 1);
         lane.settle_gone();
         self.bytes -= bytes;
@@ -278,7 +333,9 @@ impl Assembler {
     /// left to the next owner.
     pub(crate) fn is_drained(&self) -> bool {
         let drained = |lane: &Lane| {
-            lane.sealed.is_empty() && lane.begun.is_none() && (lane.open.is_empty() || lane.replay.is_some())
+            lane.sealed.is_empty()
+                && lane.begun.is_none()
+                && (lane.open.is_empty() || lane.replay.is_some())
         };
         self.lanes.values().all(drained)
     }
@@ -287,3 +344,7 @@ impl Assembler {
 #[cfg(test)]
 #[path = "assembler_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "assembler_simulation.rs"]
+mod simulation;

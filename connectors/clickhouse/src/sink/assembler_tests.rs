@@ -1,25 +1,28 @@
-use std::collections::HashMap;
-
-use proptest::prelude::*;
 use tapeline_model::reasons::{Reason, Refusal};
 use tapeline_schemas::topics::Topic;
 
 use super::*;
 
-const LANE: LaneId = LaneId { topic: Topic::MarketQuotes, partition: 1 };
-const OTHER: LaneId = LaneId { topic: Topic::Alerts, partition: 0 };
-const LIMITS: Limits = Limits {
+pub(super) const LANE: LaneId = LaneId {
+    topic: Topic::MarketQuotes,
+    partition: 1,
+};
+const OTHER: LaneId = LaneId {
+    topic: Topic::Alerts,
+    partition: 0,
+};
+pub(super) const LIMITS: Limits = Limits {
     rows: 5,
     bytes: 1 << 20,
     age: Duration::from_millis(100),
     total_bytes: 1 << 20,
 };
 
-fn at(millis: u64) -> Duration {
+pub(super) fn at(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-fn push(assembler: &mut Assembler, lane: LaneId, offset: u64, now: Duration) {
+pub(super) fn push(assembler: &mut Assembler, lane: LaneId, offset: u64, now: Duration) {
     assembler.push(lane, offset, now, |out| {
         out.push(offset as u8);
         Ok(())
@@ -98,7 +101,10 @@ fn what_is_done_is_settled_and_then_nothing_is_left() {
     assert!(assembler.bytes() > 0);
     let due = assembler.due(at(0), true);
     assembler.begin(&due);
-    assert!(assembler.bytes() > 0, "until it is in the store, it takes memory");
+    assert!(
+        assembler.bytes() > 0,
+        "until it is in the store, it takes memory"
+    );
     assembler.finished(LANE, epoch);
     assert_eq!(assembler.bytes(), 0);
     let settled = assembler.settled();
@@ -113,9 +119,16 @@ fn a_begun_range_is_replayed_exactly_and_first() {
     let (mut assembler, epoch) = ready(Some(10), Some(13));
     for offset in [10, 12] {
         push(&mut assembler, LANE, offset, at(0));
-        assert_eq!(assembler.due(at(5000), true), [], "neither its age nor a stop cuts a replay");
+        assert_eq!(
+            assembler.due(at(5000), true),
+            [],
+            "neither its age nor a stop cuts a replay"
+        );
     }
-    assert!(assembler.pausable().is_empty(), "a paused replay would never end");
+    assert!(
+        assembler.pausable().is_empty(),
+        "a paused replay would never end"
+    );
     push(&mut assembler, LANE, 13, at(0));
     push(&mut assembler, LANE, 14, at(0));
     let due = assembler.due(at(0), false);
@@ -125,6 +138,19 @@ fn a_begun_range_is_replayed_exactly_and_first() {
     assert_eq!(works[0].sealed.offsets(), [10, 12, 13]);
     assembler.finished(LANE, epoch);
     assert_eq!(assembler.due(at(1000), false), [entry(LANE, 14, Some(14))]);
+}
+
+#[test]
+fn what_is_in_a_range_already_is_not_taken_again() {
+    let (mut assembler, epoch) = ready(Some(10), None);
+    for offset in [9, 10, 11] {
+        push(&mut assembler, LANE, offset, at(0));
+    }
+    let due = assembler.due(at(0), true);
+    assert_eq!(assembler.begin(&due)[0].sealed.offsets(), [10, 11]);
+    assembler.finished(LANE, epoch);
+    push(&mut assembler, LANE, 11, at(0));
+    assert_eq!(assembler.due(at(0), true), []);
 }
 
 #[test]
@@ -156,7 +182,11 @@ fn a_lost_lane_leaves_nothing_and_its_late_answers_mean_nothing() {
     assembler.checked(LANE, old, None);
     assembler.finished(LANE, old);
     push(&mut assembler, LANE, 0, at(0));
-    assert_eq!(assembler.due(at(0), true), [], "only the new owner's check counts");
+    assert_eq!(
+        assembler.due(at(0), true),
+        [],
+        "only the new owner's check counts"
+    );
     assembler.checked(LANE, new, None);
     assert_eq!(assembler.due(at(0), true), [entry(LANE, 0, Some(0))]);
 }
@@ -194,12 +224,19 @@ fn refused_records_go_with_their_range_and_unreadable_letters_vanish() {
     let due = assembler.due(at(0), true);
     let works = assembler.begin(&due);
     assert_eq!(due, [entry(LANE, 0, Some(1))]);
-    assert_eq!((works[0].sealed.rows(), works[0].sealed.refused.len()), (0, 1));
+    assert_eq!(
+        (works[0].sealed.rows(), works[0].sealed.refused.len()),
+        (0, 1)
+    );
 }
 
 #[test]
 fn memory_is_bounded_by_pausing() {
-    let mut assembler = Assembler::new(Limits { total_bytes: 2000, rows: 1000, ..LIMITS });
+    let mut assembler = Assembler::new(Limits {
+        total_bytes: 2000,
+        rows: 1000,
+        ..LIMITS
+    });
     let epoch = assembler.gain(LANE, Some(0), None);
     assembler.checked(LANE, epoch, None);
     let mut offset = 0;
@@ -207,211 +244,15 @@ fn memory_is_bounded_by_pausing() {
         push(&mut assembler, LANE, offset, at(0));
         offset += 1;
     }
-    assert!((2000..2100).contains(&assembler.bytes()), "{}", assembler.bytes());
+    assert!(
+        (2000..2100).contains(&assembler.bytes()),
+        "{}",
+        assembler.bytes()
+    );
     assert!(!assembler.has_room());
     assert_eq!(assembler.pausable(), [LANE]);
     let due = assembler.due(at(0), true);
     assembler.begin(&due);
     assembler.finished(LANE, epoch);
     assert!(assembler.has_room());
-}
-
-/// What may happen besides crashes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Chaos {
-    /// Other lanes push every token out of the store's memory.
-    TokensForgotten,
-    /// Inserts of dead owners arrive late.
-    Zombies,
-    /// The group's commits expire, so all is read again.
-    CommitsForgotten,
-}
-
-/// The outside world of one lane: its log, the group's commit, the store.
-struct World {
-    log: Vec<u64>,
-    committed: (Option<u64>, String),
-    rows: Vec<u64>,
-    tokens: Vec<String>,
-    /// The range that each offset was inserted with.
-    ranges: HashMap<u64, Range>,
-    chaos: Chaos,
-    /// An insert of a dead owner that has not arrived yet.
-    late: Option<Work>,
-}
-
-impl World {
-    fn insert(&mut self, work: &Work) {
-        let range = work.sealed.range;
-        for offset in work.sealed.offsets() {
-            let known = *self.ranges.entry(offset).or_insert(range);
-            let same = known == range || self.chaos == Chaos::CommitsForgotten;
-            assert!(same, "offset {offset} is in {known:?} and {range:?}");
-        }
-        let mut new = work.sealed.offsets();
-        if work.careful {
-            new.retain(|offset| !self.rows.contains(offset));
-        }
-        let token = range.token("t", 1);
-        if self.tokens.contains(&token) || new.is_empty() {
-            return;
-        }
-        self.rows.extend(new);
-        self.tokens.push(token);
-    }
-}
-
-/// The sink's thread, with a crash possible after every step.
-struct Owner {
-    assembler: Assembler,
-    epoch: u64,
-    read: usize,
-    now: Duration,
-    work: Option<Work>,
-}
-
-impl Owner {
-    fn start(world: &World) -> Self {
-        let (offset, note) = &world.committed;
-        let note = super::super::range::Note::read(offset.unwrap_or(0), note);
-        let replay = match note {
-            super::super::range::Note::Begun { end } => Some(end),
-            _ => None,
-        };
-        let mut assembler = Assembler::new(LIMITS);
-        let epoch = assembler.gain(LANE, *offset, replay);
-        assembler.checked(LANE, epoch, world.rows.iter().max().copied());
-        let from = offset.unwrap_or(0);
-        let read = world.log.iter().position(|at| *at >= from).unwrap_or(world.log.len());
-        Self { assembler, epoch, read, now: at(0), work: None }
-    }
-
-    fn read(&mut self, world: &World, count: usize) {
-        for offset in world.log.iter().skip(self.read).take(count) {
-            push(&mut self.assembler, LANE, *offset, self.now);
-            self.read += 1;
-        }
-    }
-
-    fn commit(&mut self, world: &mut World, flush: bool) {
-        let mut entries = self.assembler.due(self.now, flush);
-        if entries.is_empty() {
-            entries = self.assembler.settled();
-        }
-        for entry in &entries {
-            let note = entry.end.map_or_else(String::new, |end| Range { start: entry.offset, end }.note());
-            world.committed = (Some(entry.offset), note);
-        }
-        self.work = self.assembler.begin(&entries).pop().or(self.work.take());
-    }
-
-    fn finish(&mut self) {
-        if self.work.take().is_some() {
-            self.assembler.finished(LANE, self.epoch);
-        }
-    }
-}
-
-fn gaps_to_log(gaps: &[u64]) -> Vec<u64> {
-    let mut next = 0;
-    gaps.iter()
-        .map(|gap| {
-            next += gap + 1;
-            next - 1
-        })
-        .collect()
-}
-
-fn run(gaps: &[u64], steps: &[(u8, u8)], chaos: Chaos) -> World {
-    let mut world = World {
-        log: gaps_to_log(gaps),
-        committed: (None, String::new()),
-        rows: Vec::new(),
-        tokens: Vec::new(),
-        ranges: HashMap::new(),
-        chaos,
-        late: None,
-    };
-    let mut owner = Owner::start(&world);
-    for (step, amount) in steps {
-        match step % 7 {
-            0 => owner.read(&world, usize::from(*amount % 12)),
-            1 => owner.now += at(u64::from(*amount)),
-            2 => owner.commit(&mut world, false),
-            // An insert whose answer is lost and which is sent again.
-            3 => {
-                if let Some(work) = &owner.work {
-                    world.insert(work);
-                }
-            }
-            4 => {
-                if let Some(work) = &owner.work {
-                    world.insert(work);
-                }
-                owner.finish();
-            }
-            5 => {
-                match chaos {
-                    Chaos::TokensForgotten => world.tokens.clear(),
-                    Chaos::Zombies => world.late = owner.work.take().or(world.late.take()),
-                    Chaos::CommitsForgotten if *amount > 200 => world.committed = (None, String::new()),
-                    Chaos::CommitsForgotten => {}
-                }
-                owner = Owner::start(&world);
-            }
-            _ => {
-                if let Some(late) = world.late.take() {
-                    world.insert(&late);
-                }
-            }
-        }
-    }
-    if let Some(late) = world.late.take() {
-        world.insert(&late);
-    }
-    owner.read(&world, usize::MAX);
-    for _ in 0..world.log.len() * 2 + 4 {
-        owner.commit(&mut world, true);
-        if let Some(work) = &owner.work {
-            world.insert(work);
-        }
-        owner.finish();
-    }
-    assert!(owner.assembler.is_drained());
-    world
-}
-
-fn assert_once(mut world: World) {
-    world.rows.sort_unstable();
-    assert_eq!(world.rows, world.log);
-    let end = world.log.last().map(|last| last + 1);
-    assert_eq!(world.committed, (end, String::new()));
-}
-
-type Steps = Vec<(u8, u8)>;
-
-fn histories() -> impl Strategy<Value = (Vec<u64>, Steps)> {
-    let gaps = proptest::collection::vec(0..3u64, 0..60);
-    (gaps, proptest::collection::vec(any::<(u8, u8)>(), 0..150))
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
-
-    /// Whatever crashes where: each record is in the store once, and never in
-    /// two ranges; even if the store remembers no token of before the crash.
-    #[test]
-    fn every_record_once_through_crashes((gaps, steps) in histories()) {
-        assert_once(run(&gaps, &steps, Chaos::TokensForgotten));
-    }
-
-    #[test]
-    fn every_record_once_through_zombies((gaps, steps) in histories()) {
-        assert_once(run(&gaps, &steps, Chaos::Zombies));
-    }
-
-    #[test]
-    fn every_record_once_though_the_group_forgets((gaps, steps) in histories()) {
-        assert_once(run(&gaps, &steps, Chaos::CommitsForgotten));
-    }
 }

@@ -59,7 +59,10 @@ impl Batch {
         }
         let row = self.body.len();
         match write(&mut self.body) {
-            Ok(()) => self.marks.push(Mark { offset, end: self.body.len() }),
+            Ok(()) => self.marks.push(Mark {
+                offset,
+                end: self.body.len(),
+            }),
             Err(refused) => {
                 self.body.truncate(row);
                 self.refused_bytes += refused.as_ref().map_or(0, Refused::bytes);
@@ -68,7 +71,15 @@ impl Batch {
         }
         match &mut self.span {
             Some((range, _)) => range.end = offset,
-            None => self.span = Some((Range { start: offset, end: offset }, now)),
+            None => {
+                self.span = Some((
+                    Range {
+                        start: offset,
+                        end: offset,
+                    },
+                    now,
+                ));
+            }
         }
         self.bytes() - before
     }

@@ -28,8 +28,15 @@ const TOKEN_TRUSTED: Duration = Duration::from_secs(60);
 /// What a task reports to the sink's thread.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    Checked { lane: LaneId, epoch: u64, reaches: Option<u64> },
-    Inserted { lane: LaneId, epoch: u64 },
+    Checked {
+        lane: LaneId,
+        epoch: u64,
+        reaches: Option<u64>,
+    },
+    Inserted {
+        lane: LaneId,
+        epoch: u64,
+    },
     /// Waiting does not help.
     Failed(StoreError),
 }
@@ -58,7 +65,10 @@ struct Held {
 impl Inserter {
     /// Asks the store how far it is with these partitions of one topic.
     pub(crate) async fn check(self, topic: Topic, lanes: Vec<(u32, u64)>) {
-        let partitions: Vec<String> = lanes.iter().map(|(partition, _)| partition.to_string()).collect();
+        let partitions: Vec<String> = lanes
+            .iter()
+            .map(|(partition, _)| partition.to_string())
+            .collect();
         let sql = format!(
             "SELECT _partition AS partition, max(_offset) AS reaches FROM {} WHERE _partition IN ({}) GROUP BY _partition",
             table(topic),
@@ -74,8 +84,15 @@ impl Inserter {
         };
         self.recovered(topic);
         for (partition, epoch) in lanes {
-            let reaches = found.iter().find(|row| row.partition == partition).map(|row| row.reaches);
-            self.report(Outcome::Checked { lane: LaneId { topic, partition }, epoch, reaches });
+            let reaches = found
+                .iter()
+                .find(|row| row.partition == partition)
+                .map(|row| row.reaches);
+            self.report(Outcome::Checked {
+                lane: LaneId { topic, partition },
+                epoch,
+                reaches,
+            });
         }
     }
 
@@ -111,7 +128,8 @@ impl Inserter {
             (work.sealed.body(), work.sealed.rows())
         };
         if careful {
-            counter!(names::SINK_ROWS_HELD, "table" => table(topic)).increment((work.sealed.rows() - rows) as u64);
+            counter!(names::SINK_ROWS_HELD, "table" => table(topic))
+                .increment((work.sealed.rows() - rows) as u64);
         }
         if rows == 0 {
             return Ok(0);
@@ -119,7 +137,8 @@ impl Inserter {
         let token = work.sealed.range.token(self.names.topic(topic), partition);
         let started = Instant::now();
         self.store.insert(insert_sql(topic), &token, body).await?;
-        histogram!(names::SINK_INSERT_SECONDS, "table" => table(topic)).record(started.elapsed().as_secs_f64());
+        histogram!(names::SINK_INSERT_SECONDS, "table" => table(topic))
+            .record(started.elapsed().as_secs_f64());
         Ok(rows)
     }
 

@@ -8,12 +8,20 @@ use crate::rows;
 use crate::testing::{FakeStore, Reply};
 
 const TOPIC: Topic = Topic::MarketQuotes;
-const LANE: LaneId = LaneId { topic: TOPIC, partition: 2 };
+const LANE: LaneId = LaneId {
+    topic: TOPIC,
+    partition: 2,
+};
 const INSERT: &str = "INSERT INTO quotes";
 
 /// Rows of offsets 10, 11 and 12, each a byte that is its offset.
 fn work(careful: bool) -> Work {
-    let limits = Limits { rows: 3, bytes: 1 << 20, age: Duration::ZERO, total_bytes: 1 << 20 };
+    let limits = Limits {
+        rows: 3,
+        bytes: 1 << 20,
+        age: Duration::ZERO,
+        total_bytes: 1 << 20,
+    };
     let mut assembler = Assembler::new(limits);
     let epoch = assembler.gain(LANE, Some(10), None);
     assembler.checked(LANE, epoch, careful.then_some(10));
@@ -29,7 +37,10 @@ fn work(careful: bool) -> Work {
 
 fn inserter(store: Store) -> (Inserter, Receiver<Outcome>) {
     let (outcomes, received) = channel();
-    let kafka = KafkaSettings { topic_prefix: "t1.".to_owned(), ..KafkaSettings::default() };
+    let kafka = KafkaSettings {
+        topic_prefix: "t1.".to_owned(),
+        ..KafkaSettings::default()
+    };
     let inserter = Inserter {
         store,
         names: kafka.names(),
@@ -48,20 +59,33 @@ async fn run(fake: &FakeStore, work: Work) -> (Outcome, SinkProgress) {
 }
 
 fn rows_of(request: &crate::testing::Request) -> Vec<u8> {
-    request.data.strip_prefix(rows::header(TOPIC)).unwrap().to_vec()
+    request
+        .data
+        .strip_prefix(rows::header(TOPIC))
+        .unwrap()
+        .to_vec()
 }
 
 fn held(offsets: &[u64]) -> Reply {
     let rows: Vec<[u8; 8]> = offsets.iter().map(|offset| offset.to_le_bytes()).collect();
-    Reply::table(&[("offset", "UInt64")], &rows.iter().map(<[u8; 8]>::as_slice).collect::<Vec<_>>())
+    Reply::table(
+        &[("offset", "UInt64")],
+        &rows.iter().map(<[u8; 8]>::as_slice).collect::<Vec<_>>(),
+    )
 }
 
 #[tokio::test]
 async fn an_insert_carries_its_token_and_what_keeps_it_one_block() {
     let fake = FakeStore::start().await;
     let (outcome, progress) = run(&fake, work(false)).await;
-    assert!(matches!(outcome, Outcome::Inserted { lane: LANE, .. }), "{outcome:?}");
-    assert_eq!((progress.rows(TOPIC), progress.ranges(), progress.retries()), (3, 1, 0));
+    assert!(
+        matches!(outcome, Outcome::Inserted { lane: LANE, .. }),
+        "{outcome:?}"
+    );
+    assert_eq!(
+        (progress.rows(TOPIC), progress.ranges(), progress.retries()),
+        (3, 1, 0)
+    );
     let requests = fake.requests(INSERT);
     assert_eq!(requests.len(), 1);
     let request = &requests[0];
@@ -85,11 +109,17 @@ async fn an_answer_that_is_lost_after_the_insert_is_asked_for_again_with_the_sam
     fake.reply(INSERT, [Reply::Vanish, Reply::Vanish]);
     let (outcome, progress) = run(&fake, work(false)).await;
     assert!(matches!(outcome, Outcome::Inserted { .. }), "{outcome:?}");
-    assert_eq!((progress.rows(TOPIC), progress.retries(), progress.failing()), (3, 2, None));
+    assert_eq!(
+        (progress.rows(TOPIC), progress.retries(), progress.failing()),
+        (3, 2, None)
+    );
     let requests = fake.requests(INSERT);
     assert_eq!(requests.len(), 3);
     for request in &requests {
-        assert_eq!(request.setting("insert_deduplication_token"), Some("t1.market.quotes:2:10-12"));
+        assert_eq!(
+            request.setting("insert_deduplication_token"),
+            Some("t1.market.quotes:2:10-12")
+        );
         assert_eq!(rows_of(request), [10, 11, 12]);
     }
 }
@@ -97,7 +127,10 @@ async fn an_answer_that_is_lost_after_the_insert_is_asked_for_again_with_the_sam
 #[tokio::test]
 async fn a_store_that_is_full_or_busy_is_waited_for_and_nothing_is_dropped() {
     let fake = FakeStore::start().await;
-    fake.reply(INSERT, [Reply::Code(243), Reply::Code(252), Reply::Code(241)]);
+    fake.reply(
+        INSERT,
+        [Reply::Code(243), Reply::Code(252), Reply::Code(241)],
+    );
     let (outcome, progress) = run(&fake, work(false)).await;
     assert!(matches!(outcome, Outcome::Inserted { .. }), "{outcome:?}");
     assert_eq!((progress.rows(TOPIC), progress.retries()), (3, 3));
@@ -121,7 +154,9 @@ async fn what_waiting_cannot_mend_is_told_at_once() {
         let fake = FakeStore::start().await;
         fake.reply(INSERT, [Reply::Code(code)]);
         let (outcome, _) = run(&fake, work(false)).await;
-        let Outcome::Failed(error) = outcome else { panic!("{code}: {outcome:?}") };
+        let Outcome::Failed(error) = outcome else {
+            panic!("{code}: {outcome:?}")
+        };
         assert!(!error.retryable(), "{error}");
         assert_eq!(fake.requests(INSERT).len(), 1, "{error}");
     }
@@ -135,10 +170,19 @@ async fn with_care_only_what_the_store_does_not_hold_is_sent() {
     assert!(matches!(outcome, Outcome::Inserted { .. }), "{outcome:?}");
     assert_eq!(progress.rows(TOPIC), 1);
     let asked = fake.requests("SELECT DISTINCT _offset");
-    assert!(asked[0].sql.contains("FROM quotes WHERE _partition = 2 AND _offset BETWEEN 10 AND 12"), "{}", asked[0].sql);
+    assert!(
+        asked[0]
+            .sql
+            .contains("FROM quotes WHERE _partition = 2 AND _offset BETWEEN 10 AND 12"),
+        "{}",
+        asked[0].sql
+    );
     let inserts = fake.requests(INSERT);
     assert_eq!(rows_of(&inserts[0]), [11]);
-    assert_eq!(inserts[0].setting("insert_deduplication_token"), Some("t1.market.quotes:2:10-12"));
+    assert_eq!(
+        inserts[0].setting("insert_deduplication_token"),
+        Some("t1.market.quotes:2:10-12")
+    );
 }
 
 #[tokio::test]
@@ -155,13 +199,20 @@ async fn the_check_tells_each_partition_how_far_the_store_is_once_it_answers() {
     let fake = FakeStore::start().await;
     let columns = [("partition", "UInt32"), ("reaches", "UInt64")];
     let row = [&1u32.to_le_bytes()[..], &99u64.to_le_bytes()].concat();
-    fake.reply("max(_offset)", [Reply::Vanish, Reply::table(&columns, &[&row])]);
+    fake.reply(
+        "max(_offset)",
+        [Reply::Vanish, Reply::table(&columns, &[&row])],
+    );
     let (inserter, received) = inserter(fake.store());
     inserter.check(TOPIC, vec![(0, 7), (1, 8)]).await;
     let mut outcomes: Vec<(u32, u64, Option<u64>)> = received
         .try_iter()
         .map(|outcome| match outcome {
-            Outcome::Checked { lane, epoch, reaches } => (lane.partition, epoch, reaches),
+            Outcome::Checked {
+                lane,
+                epoch,
+                reaches,
+            } => (lane.partition, epoch, reaches),
             other => panic!("{other:?}"),
         })
         .collect();

@@ -1,23 +1,42 @@
 //! Dead letters of the sink: what could not become a row, with its bytes.
 
+use metrics::counter;
 use tapeline_kafka::{Message, RefusedRecord};
 use tapeline_model::ids::output_id;
 use tapeline_model::reasons::Refusal;
 use tapeline_model::records::DeadLetter;
 use tapeline_model::{Event, Micros};
+use tapeline_schemas::topics::Topic;
 
 use super::batch::Refused;
 use super::range::LaneId;
+use crate::metric_names as names;
 
 /// What letters of the sink name as their source, and as the rule in their id.
 pub(crate) const SOURCE: &str = "sink";
 
-/// Keeps of a refused record what a letter can hold.
-pub(crate) fn keep(message: &Message<'_>, refusal: Refusal) -> Refused {
-    keep_record(&RefusedRecord::from(message), refusal)
+/// What to keep of a record without a row. None for a dead letter that cannot
+/// be read: a letter about it would be read by the same sink, and it stays in
+/// its topic anyway.
+pub(crate) fn refuse(topic: Topic, message: &Message<'_>, refusal: Refusal) -> Option<Refused> {
+    let reason = refusal.reason.code();
+    counter!(names::SINK_REFUSED, "topic" => topic.name(), "reason" => reason).increment(1);
+    if topic == Topic::DeadLetters {
+        counter!(names::SINK_UNREADABLE_LETTERS).increment(1);
+        tracing::error!(
+            partition = message.partition,
+            offset = message.offset,
+            reason,
+            error = refusal.message,
+            "a dead letter cannot be read and is left out of the store"
+        );
+        return None;
+    }
+    Some(keep(&RefusedRecord::from(message), refusal))
 }
 
-fn keep_record(record: &RefusedRecord<'_>, mut refusal: Refusal) -> Refused {
+/// Keeps of a refused record what a letter can hold.
+fn keep(record: &RefusedRecord<'_>, mut refusal: Refusal) -> Refused {
     let value = record.value_to_keep();
     if let Some(cut) = value.filter(tapeline_kafka::Cut::was_cut) {
         refusal.message = format!(
@@ -63,13 +82,14 @@ pub(crate) fn letter(lane: LaneId, refused: &Refused, now: Micros) -> Event<'sta
 
 #[cfg(test)]
 mod tests {
-    use tapeline_model::reasons::Reason;
-    use tapeline_schemas::topics::Topic;
-
     use super::*;
     use crate::rows;
+    use tapeline_model::reasons::Reason;
 
-    const LANE: LaneId = LaneId { topic: Topic::BrokerFills, partition: 2 };
+    const LANE: LaneId = LaneId {
+        topic: Topic::BrokerFills,
+        partition: 2,
+    };
     const NOW: Micros = Micros(1_795_251_600_000_000);
 
     fn refused(value: &[u8], timestamp_ms: Option<i64>) -> Refused {
@@ -81,20 +101,29 @@ mod tests {
             key: Some(b"k"),
             value: Some(value),
         };
-        keep_record(&record, Refusal::new(Reason::Corrupt, "bad"))
+        keep(&record, Refusal::new(Reason::Corrupt, "bad"))
     }
 
     #[test]
     fn a_letter_keeps_the_bytes_and_its_id_whenever_it_is_written() {
         let refused = refused(b"\x00\xff\n", Some(5));
-        let (first, second) = (letter(LANE, &refused, NOW), letter(LANE, &refused, Micros(9)));
+        let (first, second) = (
+            letter(LANE, &refused, NOW),
+            letter(LANE, &refused, Micros(9)),
+        );
         let (Event::DeadLetter(first), Event::DeadLetter(second)) = (first, second) else {
             panic!("letters expected");
         };
         assert_eq!(first.letter_id, second.letter_id);
         assert_eq!(first.value.as_deref(), Some(&b"\x00\xff\n"[..]));
-        assert_eq!((first.topic.as_str(), first.partition, first.offset), ("broker.fills", 2, 17));
-        assert_eq!((first.reason.as_str(), first.source.as_str()), ("CORRUPT", "sink"));
+        assert_eq!(
+            (first.topic.as_str(), first.partition, first.offset),
+            ("broker.fills", 2, 17)
+        );
+        assert_eq!(
+            (first.reason.as_str(), first.source.as_str()),
+            ("CORRUPT", "sink")
+        );
         assert_eq!(first.event_time, Micros(5000));
     }
 
@@ -105,7 +134,10 @@ mod tests {
             let mut wire = Vec::new();
             event.encode(&mut wire).unwrap();
             let read = Event::decode(Topic::DeadLetters, Some(&wire)).unwrap();
-            assert!(rows::write(&read, 0, 0, &mut Vec::new()).is_ok(), "{timestamp:?}");
+            assert!(
+                rows::write(&read, 0, 0, &mut Vec::new()).is_ok(),
+                "{timestamp:?}"
+            );
         }
     }
 
@@ -113,6 +145,10 @@ mod tests {
     fn a_huge_value_is_cut_and_the_letter_says_so() {
         let refused = refused(&vec![7; 2_000_000], None);
         assert!(refused.value.unwrap().len() < 1_000_000);
-        assert!(refused.refusal.message.contains("of 2000000 bytes"), "{}", refused.refusal.message);
+        assert!(
+            refused.refusal.message.contains("of 2000000 bytes"),
+            "{}",
+            refused.refusal.message
+        );
     }
 }

@@ -9,6 +9,7 @@ mod assembler;
 mod batch;
 mod insert;
 mod letters;
+mod outbox;
 mod progress;
 mod range;
 mod worker;
@@ -50,9 +51,9 @@ impl Default for SinkSettings {
     fn default() -> Self {
         Self {
             batch_rows: 50_000,
-            batch_bytes: 16 << 20,
+            batch_bytes: 8 << 20,
             batch_age: Duration::from_millis(500),
-            buffer_bytes: 64 << 20,
+            buffer_bytes: 32 << 20,
             parallel_inserts: 4,
             stop_within: Duration::from_secs(10),
         }
@@ -65,10 +66,13 @@ impl SinkSettings {
         let mut faults = Vec::new();
         let mut fault = |key: &str, text: &str| faults.push((key.to_owned(), text.to_owned()));
         if !(1..=MOST_ROWS_A_BLOCK / 2).contains(&self.batch_rows) {
-            fault("batch_rows", "must be from 1 to 500000: a range must fit into one block");
+            fault(
+                "batch_rows",
+                "must be from 1 to 500000: a range must fit into one block",
+            );
         }
-        if !(1 << 10..=256 << 20).contains(&self.batch_bytes) {
-            fault("batch_bytes", "must be from 1 KiB to 256 MiB");
+        if !(1 << 10..=128 << 20).contains(&self.batch_bytes) {
+            fault("batch_bytes", "must be from 1 KiB to 128 MiB");
         }
         if !(Duration::from_millis(10)..=Duration::from_secs(60)).contains(&self.batch_age) {
             fault("batch_age", "must be from 10 ms to 1 minute");
@@ -94,7 +98,9 @@ pub enum SinkError {
     Kafka(#[from] KafkaError),
     #[error("[sink] {key} {problem}")]
     Setting { key: String, problem: String },
-    #[error("the sink stopped: a dead letter could not be written ({reason}); report this with the record's coordinates")]
+    #[error(
+        "the sink stopped: a dead letter could not be written ({reason}); report this with the record's coordinates"
+    )]
     Letter { reason: String },
 }
 
@@ -128,12 +134,23 @@ pub struct Sink {
 
 impl Sink {
     /// `runtime` runs the store's side; the sink itself runs where [`run`](Self::run) is called.
-    pub fn new(kafka: &KafkaSettings, store: Store, settings: SinkSettings, runtime: Handle) -> Result<Self, SinkError> {
+    pub fn new(
+        kafka: &KafkaSettings,
+        store: Store,
+        settings: SinkSettings,
+        runtime: Handle,
+    ) -> Result<Self, SinkError> {
         if let Some((key, problem)) = settings.faults().into_iter().next() {
             return Err(SinkError::Setting { key, problem });
         }
         let progress = SinkProgress::default();
-        Ok(Self { kafka: kafka.clone(), store, settings, runtime, progress })
+        Ok(Self {
+            kafka: kafka.clone(),
+            store,
+            settings,
+            runtime,
+            progress,
+        })
     }
 
     pub fn progress(&self) -> SinkProgress {
@@ -163,6 +180,14 @@ mod tests {
             ..SinkSettings::default()
         };
         let keys: Vec<String> = bad.faults().into_iter().map(|(key, _)| key).collect();
-        assert_eq!(keys, ["batch_rows", "batch_age", "buffer_bytes", "parallel_inserts"]);
+        assert_eq!(
+            keys,
+            [
+                "batch_rows",
+                "batch_age",
+                "buffer_bytes",
+                "parallel_inserts"
+            ]
+        );
     }
 }

@@ -34,7 +34,10 @@ impl SinkProgress {
 
     /// The same by table.
     pub fn tables(&self) -> BTreeMap<&'static str, u64> {
-        Topic::ALL.iter().map(|topic| (table(*topic), self.rows(*topic))).collect()
+        Topic::ALL
+            .iter()
+            .map(|topic| (table(*topic), self.rows(*topic)))
+            .collect()
     }
 
     /// Ranges the store has taken.
@@ -59,8 +62,15 @@ impl SinkProgress {
 
     /// Why the store does not take rows at the moment; none while it does.
     pub fn failing(&self) -> Option<String> {
-        let failing = self.inner.failing.lock().unwrap_or_else(PoisonError::into_inner);
-        failing.iter().next().map(|(table, reason)| format!("{table}: {reason}"))
+        let failing = self
+            .inner
+            .failing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        failing
+            .iter()
+            .next()
+            .map(|(table, reason)| format!("{table}: {reason}"))
     }
 
     pub(crate) fn add_range(&self, topic: Topic, rows: usize) {
@@ -82,7 +92,11 @@ impl SinkProgress {
 
     /// True if this is news.
     pub(crate) fn set_failing(&self, topic: Topic, reason: Option<String>) -> bool {
-        let mut failing = self.inner.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failing = self
+            .inner
+            .failing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         match reason {
             Some(reason) => failing.insert(table(topic), reason).is_none(),
             None => failing.remove(table(topic)).is_some(),

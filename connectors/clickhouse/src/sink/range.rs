@@ -61,7 +61,14 @@ mod tests {
     fn a_note_that_is_not_ours_is_told_apart() {
         assert_eq!(Note::read(5, ""), Note::Nothing);
         assert_eq!(Note::read(5, "end=5"), Note::Begun { end: 5 });
-        for foreign in ["end=4", "end=", "end=x", "5", "END=9", "end=99999999999999999999999"] {
+        for foreign in [
+            "end=4",
+            "end=",
+            "end=x",
+            "5",
+            "END=9",
+            "end=99999999999999999999999",
+        ] {
             assert_eq!(Note::read(5, foreign), Note::Foreign, "{foreign}");
         }
     }

@@ -3,21 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use metrics::{counter, gauge};
-use tapeline_kafka::{Committed, GroupBatch, GroupReader, KafkaError, Message, Names, Position, Publisher};
-use tapeline_model::reasons::Refusal;
-use tapeline_model::{Event, Micros};
+use tapeline_kafka::{Committed, GroupBatch, GroupReader, KafkaError, Message, Names, Position};
+use tapeline_model::Event;
 use tapeline_schemas::topics::Topic;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
 use super::assembler::{Assembler, Entry, Limits, Work};
-use super::batch::Refused;
 use super::insert::{Inserter, Outcome};
-use super::range::{LaneId, Note};
+use super::outbox::Outbox;
+use super::range::{LaneId, Note, Range};
 use super::{ROLE, Sink, SinkError, SinkSettings, letters};
 use crate::metric_names as names;
 use crate::rows;
@@ -33,14 +32,13 @@ const KAFKA_PAUSE: Duration = Duration::from_millis(200);
 
 pub(super) struct Worker {
     reader: GroupReader,
-    publisher: Publisher,
+    outbox: Outbox,
     assembler: Assembler,
     inserter: Inserter,
     outcomes: Receiver<Outcome>,
     runtime: Handle,
     settings: SinkSettings,
     names: Names,
-    flush_within: Duration,
     clock: Instant,
     /// Begun ranges whose letters are not out yet.
     waiting: Vec<Work>,
@@ -55,9 +53,18 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn start(sink: Sink) -> Result<Self, SinkError> {
-        let Sink { kafka, store, settings, runtime, progress } = sink;
+        let Sink {
+            kafka,
+            store,
+            settings,
+            runtime,
+            progress,
+        } = sink;
         let names = kafka.names();
-        let topics: Vec<String> = Topic::ALL.iter().map(|topic| names.topic(*topic).to_owned()).collect();
+        let topics: Vec<String> = Topic::ALL
+            .iter()
+            .map(|topic| names.topic(*topic).to_owned())
+            .collect();
         let (sender, outcomes) = channel();
         let inserter = Inserter {
             store,
@@ -74,14 +81,13 @@ impl Worker {
         };
         Ok(Self {
             reader: GroupReader::join(&kafka, &names.group(ROLE), &topics)?,
-            publisher: Publisher::new(&kafka, ROLE)?,
+            outbox: Outbox::new(&kafka)?,
             assembler: Assembler::new(limits),
             inserter,
             outcomes,
             runtime,
             settings,
             names,
-            flush_within: kafka.request_timeout,
             clock: Instant::now(),
             waiting: Vec::new(),
             tasks: BTreeMap::new(),
@@ -125,8 +131,12 @@ impl Worker {
         let mut found: Option<(usize, Topic)> = None;
         for message in batch.messages() {
             let index = message.topic.index;
-            let topic = found.filter(|(known, _)| *known == index).map(|(_, topic)| topic);
-            let Some(topic) = topic.or_else(|| self.names.resolve(message.topic.name)) else { continue };
+            let topic = found
+                .filter(|(known, _)| *known == index)
+                .map(|(_, topic)| topic);
+            let Some(topic) = topic.or_else(|| self.names.resolve(message.topic.name)) else {
+                continue;
+            };
             found = Some((index, topic));
             self.take(topic, &message, now);
         }
@@ -134,7 +144,10 @@ impl Worker {
     }
 
     fn take(&mut self, topic: Topic, message: &Message<'_>, now: Duration) {
-        let (Ok(partition), Ok(offset)) = (u32::try_from(message.partition), u64::try_from(message.offset)) else {
+        let (Ok(partition), Ok(offset)) = (
+            u32::try_from(message.partition),
+            u64::try_from(message.offset),
+        ) else {
             return;
         };
         let lane = LaneId { topic, partition };
@@ -144,7 +157,7 @@ impl Worker {
             let written = event.and_then(|event| rows::write(&event, partition, offset, out));
             written.map_err(|refusal| {
                 progress.add_refused();
-                refuse(topic, message, refusal)
+                letters::refuse(topic, message, refusal)
             })
         });
     }
@@ -156,7 +169,9 @@ impl Worker {
                 self.commit(&self.assembler.settled())?;
             }
             for (topic, partition) in &batch.lost {
-                let Some(lane) = self.lane(topic, *partition) else { continue };
+                let Some(lane) = self.lane(topic, *partition) else {
+                    continue;
+                };
                 self.assembler.lose(lane);
                 self.paused.remove(&lane);
                 self.waiting.retain(|work| work.lane != lane);
@@ -167,25 +182,37 @@ impl Worker {
         }
         let mut gained: BTreeMap<Topic, Vec<(u32, u64)>> = BTreeMap::new();
         for committed in &batch.gained {
-            let Some(lane) = self.lane(&committed.topic, committed.partition) else { continue };
+            let Some(lane) = self.lane(&committed.topic, committed.partition) else {
+                continue;
+            };
             let epoch = self.gain(lane, committed);
-            gained.entry(lane.topic).or_default().push((lane.partition, epoch));
+            gained
+                .entry(lane.topic)
+                .or_default()
+                .push((lane.partition, epoch));
         }
         for (topic, lanes) in gained {
-            self.runtime.spawn(self.inserter.clone().check(topic, lanes));
+            self.runtime
+                .spawn(self.inserter.clone().check(topic, lanes));
         }
         Ok(())
     }
 
     fn gain(&mut self, lane: LaneId, committed: &Committed) -> u64 {
-        let start = committed.offset.and_then(|offset| u64::try_from(offset).ok());
-        let note = start.map_or(Note::Nothing, |start| Note::read(start, &committed.metadata));
+        let start = committed
+            .offset
+            .and_then(|offset| u64::try_from(offset).ok());
+        let note = start.map_or(Note::Nothing, |start| {
+            Note::read(start, &committed.metadata)
+        });
         let replay = match note {
             Note::Begun { end } => Some(end),
             Note::Nothing => None,
             Note::Foreign => {
                 tracing::warn!(
-                    topic = committed.topic, partition = committed.partition, note = committed.metadata,
+                    topic = committed.topic,
+                    partition = committed.partition,
+                    note = committed.metadata,
                     "the committed note was not written by a sink; rows the store holds are looked for instead"
                 );
                 None
@@ -197,7 +224,11 @@ impl Worker {
     fn collect(&mut self) -> Result<(), SinkError> {
         while let Ok(outcome) = self.outcomes.try_recv() {
             match outcome {
-                Outcome::Checked { lane, epoch, reaches } => self.assembler.checked(lane, epoch, reaches),
+                Outcome::Checked {
+                    lane,
+                    epoch,
+                    reaches,
+                } => self.assembler.checked(lane, epoch, reaches),
                 Outcome::Inserted { lane, epoch } => self.assembler.finished(lane, epoch),
                 Outcome::Failed(error) => return Err(error.into()),
             }
@@ -228,28 +259,29 @@ impl Worker {
         if entries.is_empty() {
             return Ok(false);
         }
-        let offsets: Vec<(Position, String)> = entries.iter().map(|entry| self.position(entry)).collect();
+        let offsets: Vec<(Position, String)> =
+            entries.iter().map(|entry| self.position(entry)).collect();
         self.last_commit = self.now();
         match self.reader.commit(&offsets) {
             Ok(()) => Ok(true),
             // Lost partitions are announced by the next fetch.
-            Err(error @ KafkaError::Commit { .. }) => self.postpone(&error),
-            Err(error) if error.retryable() => self.postpone(&error),
+            Err(error) if error.retryable() || matches!(error, KafkaError::Commit { .. }) => {
+                tracing::warn!(%error, "offsets were not committed; nothing is inserted before they are");
+                self.kafka_pause = self.now() + KAFKA_PAUSE;
+                Ok(false)
+            }
             Err(error) => Err(error.into()),
         }
-    }
-
-    fn postpone(&mut self, error: &KafkaError) -> Result<bool, SinkError> {
-        tracing::warn!(%error, "offsets were not committed; nothing is inserted before they are");
-        self.kafka_pause = self.now() + KAFKA_PAUSE;
-        Ok(false)
     }
 
     fn position(&self, entry: &Entry) -> (Position, String) {
         let topic = self.names.topic(entry.lane.topic);
         let position = Position::new(topic, entry.lane.partition as i32, entry.offset as i64);
-        let range = entry.end.map(|end| super::range::Range { start: entry.offset, end });
-        (position, range.map_or_else(String::new, super::range::Range::note))
+        let range = entry.end.map(|end| Range {
+            start: entry.offset,
+            end,
+        });
+        (position, range.map_or_else(String::new, Range::note))
     }
 
     /// A range's letters are with Kafka before the range is in the store, so
@@ -259,7 +291,7 @@ impl Worker {
         if self.waiting.is_empty() || self.now() < self.kafka_pause {
             return Ok(());
         }
-        if let Err(error) = self.try_letters()? {
+        if let Err(error) = self.outbox.send(&self.waiting)? {
             tracing::warn!(%error, "dead letters were not published; their ranges wait for them");
             self.kafka_pause = self.now() + KAFKA_PAUSE;
             return Ok(());
@@ -270,29 +302,6 @@ impl Worker {
             self.tasks.insert(lane, task.abort_handle());
         }
         Ok(())
-    }
-
-    fn try_letters(&self) -> Result<Result<(), KafkaError>, SinkError> {
-        let refused = self.waiting.iter().flat_map(|work| work.sealed.refused.iter().map(|one| (work.lane, one)));
-        let topic = self.names.topic(Topic::DeadLetters);
-        let mut value = Vec::new();
-        let mut any = false;
-        let outcome = (|| {
-            for (lane, refused) in refused {
-                any = true;
-                let letter = letters::letter(lane, refused, wall_clock());
-                if let Err(error) = letter.encode(&mut value) {
-                    return Ok(Err(SinkError::Letter { reason: error.to_string() }));
-                }
-                self.publisher.publish(topic, letter.key().as_bytes(), &value, &[], None)?;
-            }
-            if any { self.publisher.flush(self.flush_within).map(Ok) } else { Ok(Ok(())) }
-        })();
-        match outcome {
-            Ok(encoded) => encoded.map(Ok),
-            Err(error) if error.retryable() => Ok(Err(error)),
-            Err(error) => Err(error.into()),
-        }
     }
 
     fn apply_back_pressure(&mut self) -> Result<(), SinkError> {
@@ -321,18 +330,27 @@ impl Worker {
 
     /// Goes on after errors of reading that pass, and over what retention removed.
     fn bear(&mut self, error: KafkaError) -> Result<(), SinkError> {
-        if let KafkaError::OffsetGone { topic, partition, offset, held: Some((low, _)) } = &error
+        if let KafkaError::OffsetGone {
+            topic,
+            partition,
+            offset,
+            held: Some((low, _)),
+        } = &error
             && offset < low
         {
             tracing::error!(
-                topic, partition, from = offset, to = low,
+                topic,
+                partition,
+                from = offset,
+                to = low,
                 "retention removed records before they were in the store; going on behind the gap"
             );
             counter!(names::SINK_GAP, "topic" => topic.clone()).increment((low - offset) as u64);
             if let (Some(lane), Ok(next)) = (self.lane(topic, *partition), u64::try_from(*low)) {
                 self.assembler.skipped(lane, next);
             }
-            self.reader.seek(&Position::new(topic.clone(), *partition, *low))?;
+            self.reader
+                .seek(&Position::new(topic.clone(), *partition, *low))?;
             return Ok(());
         }
         if !error.retryable() {
@@ -345,11 +363,19 @@ impl Worker {
 
     fn lane(&self, topic: &str, partition: i32) -> Option<LaneId> {
         let topic = self.names.resolve(topic)?;
-        Some(LaneId { topic, partition: u32::try_from(partition).ok()? })
+        Some(LaneId {
+            topic,
+            partition: u32::try_from(partition).ok()?,
+        })
     }
 
     fn full_names(&self, lanes: impl IntoIterator<Item = LaneId>) -> Vec<(String, i32)> {
-        let name = |lane: LaneId| (self.names.topic(lane.topic).to_owned(), lane.partition as i32);
+        let name = |lane: LaneId| {
+            (
+                self.names.topic(lane.topic).to_owned(),
+                lane.partition as i32,
+            )
+        };
         lanes.into_iter().map(name).collect()
     }
 
@@ -364,25 +390,4 @@ impl Drop for Worker {
             task.abort();
         }
     }
-}
-
-/// What to keep of a record without a row. None for a dead letter that cannot
-/// be read: a letter about it would be read by the same sink, and it stays in
-/// its topic anyway.
-fn refuse(topic: Topic, message: &Message<'_>, refusal: Refusal) -> Option<Refused> {
-    counter!(names::SINK_REFUSED, "topic" => topic.name(), "reason" => refusal.reason.code()).increment(1);
-    if topic == Topic::DeadLetters {
-        counter!(names::SINK_UNREADABLE_LETTERS).increment(1);
-        tracing::error!(
-            partition = message.partition, offset = message.offset, reason = refusal.reason.code(),
-            error = refusal.message, "a dead letter cannot be read and is left out of the store"
-        );
-        return None;
-    }
-    Some(letters::keep(message, refusal))
-}
-
-fn wall_clock() -> Micros {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Micros(i64::try_from(since.as_micros()).unwrap_or(Micros::MAX.0))
 }

@@ -27,7 +27,7 @@ pub(super) fn run(config: &Config, arguments: DataFolder) -> Result<(), Failure>
             );
             return Err(Failure::Outside(message));
         }
-        std::thread::park_timeout(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
     }
     console::line(format!("stopped process {}", pid.as_raw_nonzero()));
     Ok(())

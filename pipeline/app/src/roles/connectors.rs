@@ -77,7 +77,7 @@ impl Connector {
             tracing::warn!(venue = name, %error, ?wait, "the connector is started again");
             let until = Instant::now() + wait;
             while Instant::now() < until && !stopped.load(Ordering::Relaxed) {
-                std::thread::park_timeout(Duration::from_millis(50));
+                std::thread::sleep(Duration::from_millis(50));
             }
             if stopped.load(Ordering::Relaxed) {
                 return Ok(());

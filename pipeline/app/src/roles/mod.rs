@@ -107,7 +107,7 @@ impl Parts {
         let mut outcome = Ok(());
         for part in self.0 {
             while !part.thread.is_finished() && Instant::now() < deadline {
-                std::thread::park_timeout(Duration::from_millis(2));
+                std::thread::sleep(Duration::from_millis(2));
             }
             if !part.thread.is_finished() {
                 outcome = Err(Failure::Outside(format!(

@@ -1,0 +1,65 @@
+//! The way of dead letters to Kafka.
+
+use std::time::{Duration, SystemTime};
+
+use tapeline_kafka::{KafkaError, KafkaSettings, Publisher};
+use tapeline_model::Micros;
+use tapeline_schemas::topics::Topic;
+
+use super::assembler::Work;
+use super::{ROLE, SinkError, letters};
+
+pub(crate) struct Outbox {
+    publisher: Publisher,
+    topic: String,
+    flush_within: Duration,
+}
+
+impl Outbox {
+    pub(crate) fn new(kafka: &KafkaSettings) -> Result<Self, KafkaError> {
+        Ok(Self {
+            publisher: Publisher::new(kafka, ROLE)?,
+            topic: kafka.names().topic(Topic::DeadLetters).to_owned(),
+            flush_within: kafka.request_timeout,
+        })
+    }
+
+    /// Publishes the letters of these ranges and waits until Kafka has them. The
+    /// inner error passes by itself: then all of them are to be sent again.
+    pub(crate) fn send(&self, works: &[Work]) -> Result<Result<(), KafkaError>, SinkError> {
+        if works.iter().all(|work| work.sealed.refused.is_empty()) {
+            return Ok(Ok(()));
+        }
+        match self.publish(works) {
+            Ok(()) => Ok(Ok(())),
+            Err(SinkError::Kafka(error)) if error.retryable() => Ok(Err(error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn publish(&self, works: &[Work]) -> Result<(), SinkError> {
+        let now = wall_clock();
+        let mut value = Vec::new();
+        for work in works {
+            for refused in &work.sealed.refused {
+                let letter = letters::letter(work.lane, refused, now);
+                letter
+                    .encode(&mut value)
+                    .map_err(|error| SinkError::Letter {
+                        reason: error.to_string(),
+                    })?;
+                let key = letter.key().as_bytes();
+                self.publisher
+                    .publish(&self.topic, key, &value, &[], None)?;
+            }
+        }
+        Ok(self.publisher.flush(self.flush_within)?)
+    }
+}
+
+fn wall_clock() -> Micros {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    Micros(i64::try_from(since.as_micros()).unwrap_or(Micros::MAX.0))
+}
