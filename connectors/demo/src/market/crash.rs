@@ -8,8 +8,9 @@ const FIRST_DEPTH: i64 = 1_200;
 /// The price moves in stages a tenth of a second apart.
 const STAGE_STEPS: u64 = STEPS_PER_SECOND / 10;
 
-/// The script of the symbol that crashes about every 20 s: a fall within one
-/// second, a while at the bottom, and a recovery that stays incomplete.
+/// The script of the symbol that crashes about every 8 s, so that nobody waits
+/// long for an alert: a fall within one second, a moment at the bottom, and a
+/// recovery that stays incomplete.
 #[derive(Debug, Clone)]
 pub(crate) struct Crash {
     random: Random,
@@ -71,15 +72,15 @@ impl Crash {
                 (Phase::Falling, LEVEL_ONE - depth, second)
             }
             Phase::Falling => {
-                let steps = self.random.between(second, 3 * second);
+                let steps = self.random.between(second / 2, second);
                 (Phase::Low, self.to, steps)
             }
             Phase::Low => {
                 let to = self.random.between(9_650, 9_800);
-                (Phase::Recovering, to, 6 * second)
+                (Phase::Recovering, to, 3 * second)
             }
             Phase::Recovering => {
-                let steps = self.random.between(9 * second, 13 * second);
+                let steps = self.random.between(3 * second, 4 * second);
                 (Phase::Calm, self.to, steps)
             }
         };
@@ -109,7 +110,7 @@ mod tests {
             assert!((8_700..=LEVEL_ONE).contains(&level), "{level} at {step}");
         }
         assert_eq!(lows[0], FIRST_CRASH_STEP + 5 * STAGE_STEPS);
-        assert!((5..=7).contains(&lows.len()), "{lows:?}");
+        assert!((13..=16).contains(&lows.len()), "{lows:?}");
     }
 
     #[test]
