@@ -41,7 +41,11 @@ pub fn doctor(ports: Ports, data: &Path, min_free_mb: u64) -> Vec<Finding> {
     findings.push(room("room for data", data, min_free_mb));
     let keys = [
         (ports.kafka, "Kafka", "`local.kafka_port` or --kafka-port"),
-        (ports.clickhouse, "ClickHouse", "`local.clickhouse_port` or --clickhouse-port"),
+        (
+            ports.clickhouse,
+            "ClickHouse",
+            "`local.clickhouse_port` or --clickhouse-port",
+        ),
         (
             ports.registry,
             "the schema registry",

@@ -400,7 +400,11 @@ fn lease_ports(ports: Ports) -> Result<Vec<PortLease>, StackError> {
             "Kafka's controller",
             "the stack's options",
         )?,
-        PortLease::take(ports.clickhouse, "ClickHouse", "`local.clickhouse_port` or --clickhouse-port")?,
+        PortLease::take(
+            ports.clickhouse,
+            "ClickHouse",
+            "`local.clickhouse_port` or --clickhouse-port",
+        )?,
         PortLease::take(
             ports.registry,
             "the schema registry",
