@@ -36,4 +36,6 @@ pub(crate) const COMMITTED: &[Committed] = committed! {
     13 "state_mark" v 1 "state_mark.avsc"
     14 "state_book" v 1 "state_book.avsc"
     15 "state_portfolio" v 1 "state_portfolio.avsc"
+    16 "journal" v 1 "journal.avsc"
+    17 "snapshot" v 1 "snapshot.avsc"
 };

@@ -56,6 +56,16 @@ pub fn changelog(processor: &str) -> String {
     format!("tapeline.{processor}.changelog")
 }
 
+/// The name of the topic that holds what each transaction of a processor read.
+pub fn journal(processor: &str) -> String {
+    format!("tapeline.{processor}.journal")
+}
+
+/// The name of the topic that holds full states of a processor's tasks.
+pub fn snapshots(processor: &str) -> String {
+    format!("tapeline.{processor}.snapshots")
+}
+
 /// Topics of one group have the same number of partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -84,9 +94,11 @@ pub struct TopicSpec {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ChangelogSpec {
-    pub processor: String,
+pub struct ProcessorSpec {
+    pub name: String,
     pub group: Group,
+    /// How long the journal and the snapshots are kept.
+    pub journal: Retention,
 }
 
 #[derive(Debug, Deserialize)]
@@ -94,8 +106,8 @@ pub struct ChangelogSpec {
 pub struct Manifest {
     #[serde(rename = "topic")]
     pub topics: Vec<TopicSpec>,
-    #[serde(rename = "changelog")]
-    pub changelogs: Vec<ChangelogSpec>,
+    #[serde(rename = "processor")]
+    pub processors: Vec<ProcessorSpec>,
 }
 
 #[allow(
@@ -142,12 +154,9 @@ mod tests {
 
     #[test]
     fn names_are_legal_for_kafka() {
-        for name in Topic::ALL.iter().map(|t| t.name().to_owned()).chain(
-            manifest()
-                .changelogs
-                .iter()
-                .map(|c| changelog(&c.processor)),
-        ) {
+        let own = manifest().processors.iter();
+        let own = own.flat_map(|p| [changelog(&p.name), journal(&p.name), snapshots(&p.name)]);
+        for name in Topic::ALL.iter().map(|t| t.name().to_owned()).chain(own) {
             assert!(name.len() < 200);
             assert!(
                 name.chars().all(|c| c.is_ascii_lowercase() || c == '.'),

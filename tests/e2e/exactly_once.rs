@@ -10,7 +10,7 @@ use crate::records::{fill, quote};
 const ROUNDS: usize = 4;
 const FILLS: usize = 50;
 const CONFIGURATION: &str =
-    "[[accounts]]\nid = 'a1'\nportfolio = 'one'\n[sink]\nbatch_age = '50ms'\n";
+    "[[accounts]]\nid = 'a1'\nportfolio = 'one'\n[sink]\nbatch_age = '50ms'\n[processors]\nsnapshot_transactions = 20\n";
 
 #[test]
 fn killed_processors_and_sinks_count_every_record_once() {
@@ -60,6 +60,20 @@ fn killed_processors_and_sinks_count_every_record_once() {
         "{audit}"
     );
     running.stop().ok();
+
+    // What the killed and restarted tasks did comes out again, bit for bit.
+    for processor in ["market", "risk"] {
+        let replayed = namespace
+            .program(["replay", "--processor", processor, "--verify", "--json"])
+            .run();
+        let reports = replayed.ok().json();
+        let sum = |key: &str| -> u64 {
+            let tasks = reports.as_array().unwrap().iter();
+            tasks.map(|task| task[key].as_u64().unwrap()).sum()
+        };
+        assert_eq!(sum("differences"), 0, "{reports}");
+        assert!(sum("transactions") > 0, "{reports}");
+    }
 
     // Every quote stands behind exactly one count of its symbol's marks.
     let mut quotes = std::collections::BTreeMap::new();

@@ -52,6 +52,16 @@ impl Names {
         format!("{}{}", self.prefix(), topics::changelog(processor))
     }
 
+    /// The topic that holds what each transaction of a processor read.
+    pub fn journal(&self, processor: &str) -> String {
+        format!("{}{}", self.prefix(), topics::journal(processor))
+    }
+
+    /// The topic that holds full states of a processor's tasks.
+    pub fn snapshots(&self, processor: &str) -> String {
+        format!("{}{}", self.prefix(), topics::snapshots(processor))
+    }
+
     /// The consumer group of a role.
     pub fn group(&self, role: &str) -> String {
         format!("{}{}-{role}", self.prefix(), self.inner.app)

@@ -109,11 +109,16 @@ pub(crate) fn wanted(settings: &KafkaSettings) -> Vec<Wanted> {
             kept(spec.retention),
         )
     });
-    let changelogs = manifest().changelogs.iter().map(|changelog| {
-        let name = names.changelog(&changelog.processor);
-        wanted_topic(settings, &name, changelog.group, compacted())
+    let own = manifest().processors.iter().flat_map(|processor| {
+        let (name, group) = (&processor.name, processor.group);
+        let history = || kept(processor.journal);
+        [
+            wanted_topic(settings, &names.changelog(name), group, compacted()),
+            wanted_topic(settings, &names.journal(name), group, history()),
+            wanted_topic(settings, &names.snapshots(name), group, history()),
+        ]
     });
-    topics.chain(changelogs).collect()
+    topics.chain(own).collect()
 }
 
 fn wanted_topic(

@@ -1,4 +1,4 @@
-//! The Kafka broker: one process, broker and controller in one, on loopback.
+//! A Kafka broker: one process, broker and controller in one, on loopback.
 
 use std::ffi::OsString;
 use std::fs;
@@ -31,9 +31,59 @@ pub(crate) struct KafkaOptions<'a> {
     /// `<data>/kafka`, `<data>/logs` and `<data>/run` are used.
     pub(crate) data: &'a Path,
     pub(crate) port: u16,
-    pub(crate) controller_port: u16,
+    pub(crate) seat: Seat,
     pub(crate) heap_mb: u32,
     pub(crate) grace: Duration,
+}
+
+/// A broker's place in its cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Seat {
+    pub(crate) node: u32,
+    /// The controllers' ports of all nodes, by their numbers from 1.
+    pub(crate) controllers: Vec<u16>,
+    /// What the other brokers connect to; `None` with only one broker.
+    pub(crate) internal_port: Option<u16>,
+    /// What clients are told to connect to.
+    pub(crate) advertised_port: u16,
+    /// `None` takes a random one.
+    pub(crate) cluster_id: Option<String>,
+}
+
+impl Seat {
+    pub(crate) fn alone(port: u16, controller_port: u16) -> Self {
+        Self {
+            node: 1,
+            controllers: vec![controller_port],
+            internal_port: None,
+            advertised_port: port,
+            cluster_id: None,
+        }
+    }
+
+    fn controller_port(&self) -> u16 {
+        self.controllers
+            .get(self.node as usize - 1)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    fn voters(&self) -> String {
+        let voters = self.controllers.iter().zip(1..);
+        let voters: Vec<String> = voters
+            .map(|(port, node)| format!("{node}@127.0.0.1:{port}"))
+            .collect();
+        voters.join(",")
+    }
+
+    fn replicas(&self) -> usize {
+        self.controllers.len().min(3)
+    }
+
+    /// With three replicas one may be down and nothing acknowledged is lost.
+    fn in_sync(&self) -> usize {
+        if self.replicas() >= 3 { 2 } else { 1 }
+    }
 }
 
 /// A running broker.
@@ -191,7 +241,7 @@ fn format(
             "--ignore-formatted",
             "-t",
         ])
-        .arg(cluster_id())
+        .arg(options.seat.cluster_id.clone().unwrap_or_else(cluster_id))
         .arg("-c")
         .arg(properties)
         .stdin(Stdio::null())
@@ -215,7 +265,7 @@ fn format(
 }
 
 /// A random id in Kafka's form: 16 bytes in URL-safe base64, not beginning with a dash.
-fn cluster_id() -> String {
+pub(crate) fn cluster_id() -> String {
     use std::hash::{BuildHasher, Hasher};
     loop {
         let random = || {
@@ -297,34 +347,39 @@ fn adopt_archive(fresh: &Path, archive: &Path) -> std::io::Result<()> {
 }
 
 fn properties(options: &KafkaOptions<'_>, data: &Path) -> String {
-    let KafkaOptions {
-        port,
-        controller_port,
-        ..
-    } = options;
+    let KafkaOptions { port, seat, .. } = options;
+    let controller_port = seat.controller_port();
+    let (internal, inter_broker, protocol) = match seat.internal_port {
+        Some(port) => (
+            format!(",INTERNAL://127.0.0.1:{port}"),
+            "INTERNAL",
+            ",INTERNAL:PLAINTEXT",
+        ),
+        None => (String::new(), "PLAINTEXT", ""),
+    };
     format!(
         "\
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+node.id={node}
+controller.quorum.voters={voters}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{internal}
+advertised.listeners=PLAINTEXT://127.0.0.1:{advertised}{internal}
 controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+inter.broker.listener.name={inter_broker}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT{protocol}
 log.dirs={data}
 auto.create.topics.enable=false
-# One broker: nothing to replicate to, and few partitions to open at the first start.
-default.replication.factor=1
-min.insync.replicas=1
-offsets.topic.replication.factor=1
+# Few partitions to open at the first start.
+default.replication.factor={replicas}
+min.insync.replicas={in_sync}
+offsets.topic.replication.factor={replicas}
 offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
+transaction.state.log.replication.factor={replicas}
 transaction.state.log.num.partitions=4
-transaction.state.log.min.isr=1
-share.coordinator.state.topic.replication.factor=1
+transaction.state.log.min.isr={in_sync}
+share.coordinator.state.topic.replication.factor={replicas}
 share.coordinator.state.topic.num.partitions=1
-share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.min.isr={in_sync}
 # Nobody to wait for: a group is complete when its first member comes.
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
@@ -337,6 +392,11 @@ num.network.threads=2
 num.io.threads=4
 log.cleaner.dedupe.buffer.size=33554432
 ",
+        node = seat.node,
+        voters = seat.voters(),
+        advertised = seat.advertised_port,
+        replicas = seat.replicas(),
+        in_sync = seat.in_sync(),
         data = escape_property(data),
     )
 }

@@ -8,6 +8,7 @@
 mod artifacts;
 mod child;
 mod clickhouse;
+mod cluster;
 mod doctor;
 mod engine;
 mod error;
@@ -23,6 +24,7 @@ mod supervise;
 pub use artifacts::{ENGINE_VERSION, KAFKA_VERSION};
 pub use child::{ChildProcess, ChildSpec};
 pub use clickhouse::StoreLimits;
+pub use cluster::{KafkaNode, kafka_cluster};
 pub use doctor::{Finding, doctor};
 pub use engine::EngineError;
 pub use error::StackError;

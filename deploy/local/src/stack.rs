@@ -14,7 +14,7 @@ use crate::clickhouse::{self, StoreLimits, StoreOptions};
 use crate::error::StackError;
 use crate::front::FrontUser;
 use crate::java::{Java, find_java};
-use crate::kafka::{Kafka, KafkaOptions};
+use crate::kafka::{Kafka, KafkaOptions, Seat};
 use crate::paths::{cache_dir, free_mb};
 use crate::ports::PortLease;
 use crate::registry::{PublishedSchema, serve_registry};
@@ -287,7 +287,7 @@ async fn start_children(
                 binary: &for_kafka.binary,
                 data: &for_kafka.data,
                 port: ports.kafka,
-                controller_port: ports.kafka_controller,
+                seat: Seat::alone(ports.kafka, ports.kafka_controller),
                 heap_mb: for_kafka.heap_mb,
                 grace: for_kafka.grace,
             })

@@ -193,7 +193,7 @@ async fn a_busy_port_is_an_error_that_names_it() {
     assert!(matches!(error, StackError::PortInUse { .. }), "{text}");
     assert!(
         text.contains(&format!("port {port} for ClickHouse"))
-            && text.contains("stack.ports.clickhouse"),
+            && text.contains("local.clickhouse_port"),
         "{text}"
     );
 }

@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Schemas(Schemas),
     /// Prove that the store holds every record once
     Audit(Audit),
+    /// Do recorded transactions again and compare what comes out
+    Replay(Replay),
     /// Records that were refused
     #[command(subcommand)]
     Deadletters(DeadLetters),
@@ -199,6 +201,38 @@ pub(crate) struct Audit {
     /// Only this topic, like market.quotes
     #[arg(long)]
     pub topic: Option<String>,
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tapeline replay --processor risk                     every transaction the journal holds
+  tapeline replay --processor risk --from 5000 --json
+  tapeline replay --processor risk --with other.toml   what other limits would have decided")]
+pub(crate) struct Replay {
+    /// Whose journal: market or risk
+    #[arg(long)]
+    pub processor: String,
+    /// Only this task (partition)
+    #[arg(long)]
+    pub task: Option<u32>,
+    /// From this transaction of the task on; from its nearest snapshot in fact
+    #[arg(long)]
+    pub from: Option<i64>,
+    /// Up to this transaction
+    #[arg(long)]
+    pub to: Option<i64>,
+    /// Compare every output with what was recorded; this is what happens anyway
+    #[arg(long, conflicts_with = "with")]
+    pub verify: bool,
+    /// The line was started with `up --demo`: its accounts count
+    #[arg(long)]
+    pub demo: bool,
+    /// Decide under the limits of this configuration as well, and show which verdicts change
+    #[arg(long, value_name = "FILE")]
+    pub with: Option<PathBuf>,
     #[arg(long)]
     pub json: bool,
 }

@@ -46,6 +46,12 @@ pub(crate) fn processors(config: &Config) -> Vec<(&'static str, MakeProcessor)> 
         .collect()
 }
 
+/// How to make one processor, wanted or not.
+pub(crate) fn processor(config: &Config, name: &str) -> Option<MakeProcessor> {
+    let entry = PROCESSORS.iter().find(|entry| entry.name == name)?;
+    Some((entry.make)(config))
+}
+
 /// How to make a venue; anew after each failure.
 pub(crate) type MakeVenue = Box<dyn Fn() -> Result<Box<dyn Venue>, Failure> + Send + Sync>;
 
@@ -69,19 +75,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_processor_has_its_name_and_a_changelog_in_the_manifest() {
+    fn every_processor_has_its_name_and_its_topics_in_the_manifest() {
         let config = Config::default();
         let names: Vec<&str> = processors(&config).iter().map(|(name, _)| *name).collect();
         assert_eq!(names, processor_names());
         for (name, make) in processors(&config) {
             assert_eq!(make().name(), name);
         }
-        let changelogs: Vec<&str> = manifest()
-            .changelogs
+        let in_manifest: Vec<&str> = manifest()
+            .processors
             .iter()
-            .map(|c| c.processor.as_str())
+            .map(|p| p.name.as_str())
             .collect();
-        assert_eq!(names, changelogs);
+        assert_eq!(names, in_manifest);
     }
 
     #[test]

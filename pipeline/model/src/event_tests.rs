@@ -15,8 +15,9 @@ use super::*;
 use crate::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol};
 use crate::money::{Money, Price, Quantity};
 use crate::records::{
-    AccountEventKind, AuthEventKind, FillKind, InputOffset, LedgerFill, Lot, OrderStatus, Outcome,
-    Progress, Severity, Side, StateBook, StateMark, StatePortfolio,
+    AccountEventKind, AuthEventKind, FillKind, InputOffset, Journal, JournalStep, LedgerFill, Lot,
+    OrderStatus, Outcome, Progress, Severity, Side, Snapshot, StateBook, StateMark, StatePortfolio,
+    StepKind,
 };
 
 const GOLDEN: &str = include_str!("../../../schemas/golden/records.txt");
@@ -272,6 +273,31 @@ fn state_samples() -> (Progress, StateMark, StateBook, StatePortfolio) {
     (progress, mark, book, portfolio)
 }
 
+fn history_samples() -> (Journal, Snapshot) {
+    let journal = Journal {
+        transaction: 17,
+        steps: vec![JournalStep {
+            kind: StepKind::Read,
+            now: EVENT,
+            topic: "market.quotes".into(),
+            partition: 3,
+            first_offset: 100,
+            last_offset: 120,
+            count: 20,
+        }],
+        sealed_at: INGEST,
+        outputs: 2,
+        output_hash: vec![7; 32],
+        state_hash: None,
+    };
+    let snapshot = Snapshot {
+        transaction: 17,
+        entries: 2,
+        state_hash: vec![9; 32],
+    };
+    (journal, snapshot)
+}
+
 #[test]
 fn golden_bytes_of_every_version() {
     let mut lines: Vec<String> = samples()
@@ -279,7 +305,10 @@ fn golden_bytes_of_every_version() {
         .map(|event| each!(event, r => golden_line(r)))
         .collect();
     let (progress, mark, book, portfolio) = state_samples();
+    let (journal, snapshot) = history_samples();
     lines.extend([
+        golden_line(&journal),
+        golden_line(&snapshot),
         golden_line(&progress),
         golden_line(&mark),
         golden_line(&book),
@@ -313,6 +342,9 @@ fn state_comes_back_as_it_went() {
         assert_eq!(&codec::decode::<T>(&bytes).unwrap(), value);
     }
     let (progress, mark, book, portfolio) = state_samples();
+    let (journal, snapshot) = history_samples();
+    check(&journal);
+    check(&snapshot);
     check(&progress);
     check(&mark);
     check(&book);

@@ -35,6 +35,8 @@ records! {
     StateMark = "state_mark"
     StateBook = "state_book"
     StatePortfolio = "state_portfolio"
+    Journal = "journal"
+    Snapshot = "snapshot"
 }
 
 /// A closed set that Avro writes as an enum of upper-case symbols.
@@ -75,6 +77,7 @@ symbols! {
         LoginFailed "LOGIN_FAILED", ExpiresSoon "EXPIRES_SOON", Expired "EXPIRED",
         SessionLost "SESSION_LOST", Refused "REFUSED", Healthy "HEALTHY"
     }
+    StepKind { Read "READ", Tick "TICK" }
     Outcome { Pass "PASS", Breach "BREACH" }
     Severity { Info "INFO", Warning "WARNING", Critical "CRITICAL" }
 }
@@ -330,4 +333,38 @@ pub struct StatePortfolio {
     pub high_water: Money,
     pub breached: Vec<String>,
     pub recent_events: Vec<String>,
+}
+
+/// One transaction of a task: what it read in order, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Journal {
+    pub transaction: i64,
+    pub steps: Vec<JournalStep>,
+    pub sealed_at: Micros,
+    pub outputs: i32,
+    #[serde(with = "serde_bytes")]
+    pub output_hash: Vec<u8>,
+    #[serde(with = "serde_bytes")]
+    pub state_hash: Option<Vec<u8>>,
+}
+
+/// A run of records from one partition, or a tick.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalStep {
+    pub kind: StepKind,
+    pub now: Micros,
+    pub topic: String,
+    pub partition: i32,
+    pub first_offset: i64,
+    pub last_offset: i64,
+    pub count: i32,
+}
+
+/// Closes a full copy of a task's state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    pub transaction: i64,
+    pub entries: i64,
+    #[serde(with = "serde_bytes")]
+    pub state_hash: Vec<u8>,
 }

@@ -54,7 +54,13 @@ pub trait Processor: Send {
         out: &mut Out,
     ) -> Result<(), Refusal>;
 
-    /// Time passed, whether or not anything was read.
+    /// When [`tick`](Self::tick) is wanted next, whether or not anything is read
+    /// until then. Asked after every batch.
+    fn wake_at(&self) -> Option<Micros> {
+        None
+    }
+
+    /// The wanted time has come.
     fn tick(&mut self, _now: Micros, _out: &mut Out) {}
 
     /// The transaction is about to be committed: what is conflated goes out now.
@@ -130,6 +136,9 @@ pub trait StateStore {
     /// Hands over each key changed since the last call once, in the order in
     /// which the keys were first changed.
     fn drain_changes(&mut self, write: &mut WriteChange<'_>) -> Result<(), StateError>;
+
+    /// Hands over everything, in the order of the keys' bytes.
+    fn dump(&self, write: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), StateError>;
 
     fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), StateError>;
 

@@ -154,6 +154,27 @@ where
         Ok(())
     }
 
+    fn dump(&self, write: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), StateError> {
+        let mut all: Vec<(Vec<u8>, &V)> = Vec::with_capacity(self.slots.len());
+        for (key, slot) in &self.slots {
+            if let Some(value) = &slot.value {
+                let mut bytes = Vec::new();
+                key.write(&mut bytes);
+                all.push((bytes, value));
+            }
+        }
+        all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let mut value_bytes = Vec::new();
+        for (key, value) in all {
+            codec::encode(value, &mut value_bytes).map_err(|source| StateError::Encode {
+                store: self.name,
+                source,
+            })?;
+            write(&key, &value_bytes);
+        }
+        Ok(())
+    }
+
     fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), StateError> {
         let store = self.name;
         let parsed = K::read(key).ok_or(StateError::Key {
@@ -231,6 +252,19 @@ mod tests {
         assert_eq!(copy.get("a"), None);
         assert_eq!(copy.get("b"), store.get("b"));
         assert!(drain(&mut copy).is_empty(), "restoring changes nothing");
+    }
+
+    #[test]
+    fn a_dump_is_everything_in_the_order_of_keys_and_changes_nothing() {
+        let mut store = Portfolios::new("portfolios");
+        for name in ["c", "a", "b"] {
+            store.put(id(name), StatePortfolio::default());
+        }
+        store.remove(id("b"));
+        let mut keys = Vec::new();
+        store.dump(&mut |key, _| keys.push(key.to_vec())).unwrap();
+        assert_eq!(keys, [b"a", b"c"]);
+        assert_eq!(drain(&mut store).len(), 3, "still to be written");
     }
 
     #[test]

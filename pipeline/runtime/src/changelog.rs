@@ -1,4 +1,5 @@
-//! Keys of the changelog: `progress`, or a store's name, a NUL and the key.
+//! Keys of the changelog: `progress`, or a store's name, a NUL and the key. A
+//! snapshot holds the same keys behind the number of its transaction.
 
 pub(crate) const PROGRESS: &[u8] = b"progress";
 
@@ -26,6 +27,19 @@ pub(crate) fn parse_key(bytes: &[u8]) -> Option<Entry<'_>> {
     })
 }
 
+/// Closes a snapshot; no store has an empty name.
+pub(crate) const SNAPSHOT_END: &[u8] = b"";
+
+pub(crate) fn snapshot_key(transaction: i64, key: &[u8]) -> Vec<u8> {
+    [&transaction.to_be_bytes(), key].concat()
+}
+
+/// The transaction and the changelog's key of an entry of a snapshot.
+pub(crate) fn parse_snapshot_key(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let (transaction, key) = bytes.split_first_chunk::<8>()?;
+    Some((i64::from_be_bytes(*transaction), key))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,5 +55,8 @@ mod tests {
         assert_eq!(parse_key(&bytes), Some(expected));
         assert_eq!(parse_key(PROGRESS), Some(Entry::Progress));
         assert_eq!(parse_key(b"nonsense"), None);
+        let entry = snapshot_key(258, b"books\0k");
+        assert_eq!(parse_snapshot_key(&entry), Some((258, &b"books\0k"[..])));
+        assert_eq!(parse_snapshot_key(b"short"), None);
     }
 }

@@ -7,12 +7,14 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod changelog;
+mod journal;
 pub mod metric_names;
 mod policy;
+pub mod replay;
 pub mod service;
 mod task;
 mod worker;
 
 pub use policy::CommitPolicy;
 pub use service::{ProcessorService, RuntimeError, Status};
-pub use task::{Refused, Task, Write};
+pub use task::{Refused, SnapshotPolicy, Task, TaskError, Write};

@@ -10,6 +10,7 @@ use tapeline_kafka::{Admin, KafkaError, KafkaSettings, Membership, Ownership};
 use tapeline_processors::Processor;
 
 use crate::policy::CommitPolicy;
+use crate::task::SnapshotPolicy;
 use crate::worker::{Order, Worker, WorkerError};
 
 /// The group is asked this often whether tasks come or go.
@@ -89,6 +90,7 @@ type MakeProcessor = dyn Fn() -> Box<dyn Processor> + Send + Sync;
 pub struct ProcessorService {
     kafka: KafkaSettings,
     policy: CommitPolicy,
+    snapshots: SnapshotPolicy,
     make: Arc<MakeProcessor>,
     status: Arc<Status>,
 }
@@ -102,11 +104,13 @@ impl ProcessorService {
     pub fn new(
         kafka: KafkaSettings,
         policy: CommitPolicy,
+        snapshots: SnapshotPolicy,
         make: impl Fn() -> Box<dyn Processor> + Send + Sync + 'static,
     ) -> Self {
         Self {
             kafka,
             policy,
+            snapshots,
             make: Arc::new(make),
             status: Arc::default(),
         }
@@ -190,6 +194,7 @@ impl ProcessorService {
         let order = Order {
             kafka: self.kafka.clone(),
             policy: self.policy,
+            snapshots: self.snapshots,
             partition,
             stop: Arc::clone(&stop),
             status: Arc::clone(&self.status),

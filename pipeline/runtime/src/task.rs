@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use tapeline_kafka::{MAX_LETTER_BYTES, cut};
 use tapeline_model::ids::output_id;
 use tapeline_model::reasons::Refusal;
-use tapeline_model::records::{DeadLetter, InputOffset, Progress};
+use tapeline_model::records::{DeadLetter, InputOffset, Journal, Progress, Snapshot};
 use tapeline_model::{Event, Micros, Origin};
 use tapeline_processors::{Out, Processor, StateError};
 use tapeline_schemas::codec::{self, EncodeError};
 use tapeline_schemas::topics::Topic;
 
 use crate::changelog::{self, Entry};
+use crate::journal::{Fingerprint, Steps};
 
 #[derive(Debug, thiserror::Error)]
 pub enum TaskError {
@@ -36,7 +37,7 @@ pub struct Refused<'a> {
     pub value: Option<&'a [u8]>,
 }
 
-/// One record of a transaction.
+/// One record of a transaction. All but outputs go to the task's own partition.
 #[derive(Debug)]
 pub enum Write<'a> {
     Output {
@@ -44,11 +45,34 @@ pub enum Write<'a> {
         key: &'a str,
         value: &'a [u8],
     },
-    /// To the changelog, in the task's own partition.
+    /// To the changelog.
     State {
         key: &'a [u8],
         value: Option<&'a [u8]>,
     },
+    Journal {
+        key: &'a [u8],
+        value: &'a [u8],
+    },
+    Snapshot {
+        key: &'a [u8],
+        value: &'a [u8],
+    },
+}
+
+/// How often a full state is written, to replay from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotPolicy {
+    /// Every so many transactions.
+    pub transactions: i64,
+}
+
+impl Default for SnapshotPolicy {
+    fn default() -> Self {
+        Self {
+            transactions: 10_000,
+        }
+    }
 }
 
 pub struct Task {
@@ -59,16 +83,20 @@ pub struct Task {
     transactions: i64,
     /// Records taken since the last commit.
     taken: usize,
+    steps: Steps,
+    snapshots: SnapshotPolicy,
 }
 
 impl Task {
-    pub fn new(processor: Box<dyn Processor>) -> Self {
+    pub fn new(processor: Box<dyn Processor>, snapshots: SnapshotPolicy) -> Self {
         Self {
             processor,
             out: Out::default(),
             next: BTreeMap::new(),
             transactions: 0,
             taken: 0,
+            steps: Steps::default(),
+            snapshots,
         }
     }
 
@@ -102,6 +130,11 @@ impl Task {
         Ok(())
     }
 
+    /// Goes on after this transaction, with a state that came from a snapshot.
+    pub(crate) fn continue_after(&mut self, transaction: i64) {
+        self.transactions = transaction;
+    }
+
     /// The changelog is read to its end.
     pub fn restored(&mut self) -> Result<(), TaskError> {
         Ok(self.processor.restored()?)
@@ -131,6 +164,7 @@ impl Task {
             .or_default();
         *next = (origin.offset + 1).max(*next);
         self.taken += 1;
+        self.steps.read(origin, now);
         let result = Event::decode(origin.topic, record.value).and_then(|event| {
             self.processor.process(origin, &event, now, &mut self.out)?;
             Ok(event.event_time())
@@ -142,8 +176,27 @@ impl Task {
         result
     }
 
+    /// Gives the processor the time it asked for, if that has come.
     pub fn tick(&mut self, now: Micros) {
+        if self.processor.wake_at().is_some_and(|wanted| wanted <= now) {
+            self.steps.tick(now);
+            self.processor.tick(now, &mut self.out);
+        }
+    }
+
+    /// The time the processor asked for.
+    pub fn wake_at(&self) -> Option<Micros> {
+        self.processor.wake_at()
+    }
+
+    /// Does a journaled tick again.
+    pub(crate) fn replay_tick(&mut self, now: Micros) {
+        self.steps.tick(now);
         self.processor.tick(now, &mut self.out);
+    }
+
+    pub fn transactions(&self) -> i64 {
+        self.transactions
     }
 
     pub fn taken(&self) -> usize {
@@ -156,7 +209,7 @@ impl Task {
 
     /// There is something to commit.
     pub fn is_dirty(&self) -> bool {
-        self.taken > 0 || !self.out.is_empty()
+        !self.steps.is_empty() || !self.out.is_empty()
     }
 
     pub fn state_entries(&mut self) -> usize {
@@ -167,34 +220,105 @@ impl Task {
             .sum()
     }
 
-    /// Hands over everything the transaction holds: outputs, changed state, and
-    /// the progress last. Returns how many outputs there were.
+    /// Hands over everything the transaction holds: outputs, changed state, the
+    /// journal, now and then a snapshot, and the progress last.
     pub fn seal<E: From<TaskError>>(
         &mut self,
         now: Micros,
         mut write: impl FnMut(Write<'_>) -> Result<(), E>,
-    ) -> Result<usize, E> {
+    ) -> Result<Journal, E> {
         self.processor.before_commit(now, &mut self.out);
-        let outputs = self.out.len();
-        let mut value = Vec::with_capacity(256);
-        for mut event in self.out.drain() {
-            event.set_ingest_time(now);
-            event.encode(&mut value).map_err(TaskError::from)?;
-            write(Write::Output {
-                topic: event.topic(),
-                key: event.key(),
-                value: &value,
-            })?;
-        }
-        self.seal_state(&mut write)?;
         self.transactions += 1;
+        let outputs = self.seal_outputs(now, &mut write)?;
+        self.seal_state(&mut write)?;
+        let mut journal = self.steps.seal(self.transactions, now, outputs);
+        if self.transactions % self.snapshots.transactions == 0 {
+            journal.state_hash = Some(self.write_snapshot(&mut write)?);
+        }
+        let mut value = Vec::with_capacity(256);
+        codec::encode(&journal, &mut value).map_err(TaskError::from)?;
+        write(Write::Journal {
+            key: &self.transactions.to_be_bytes(),
+            value: &value,
+        })?;
         codec::encode(&self.progress_record(), &mut value).map_err(TaskError::from)?;
         write(Write::State {
             key: changelog::PROGRESS,
             value: Some(&value),
         })?;
         self.taken = 0;
-        Ok(outputs)
+        Ok(journal)
+    }
+
+    fn seal_outputs<E: From<TaskError>>(
+        &mut self,
+        now: Micros,
+        write: &mut impl FnMut(Write<'_>) -> Result<(), E>,
+    ) -> Result<Fingerprint, E> {
+        let mut fingerprint = Fingerprint::default();
+        let mut value = Vec::with_capacity(256);
+        for mut event in self.out.drain() {
+            event.set_ingest_time(now);
+            event.encode(&mut value).map_err(TaskError::from)?;
+            let topic = event.topic();
+            let key = event.key();
+            fingerprint.add(&[topic.name().as_bytes(), key.as_bytes(), &value]);
+            write(Write::Output {
+                topic,
+                key,
+                value: &value,
+            })?;
+        }
+        Ok(fingerprint)
+    }
+
+    /// Every entry under the transaction's number, then the record that closes
+    /// the snapshot. Returns the hash of the state.
+    fn write_snapshot<E: From<TaskError>>(
+        &mut self,
+        write: &mut impl FnMut(Write<'_>) -> Result<(), E>,
+    ) -> Result<Vec<u8>, E> {
+        let mut result = Ok(());
+        let transaction = self.transactions;
+        let fingerprint = self.dump(|key, value| {
+            if result.is_ok() {
+                let key = &changelog::snapshot_key(transaction, key);
+                result = write(Write::Snapshot { key, value });
+            }
+        })?;
+        result?;
+        let snapshot = Snapshot {
+            transaction,
+            entries: fingerprint.count().into(),
+            state_hash: fingerprint.finish(),
+        };
+        let mut value = Vec::new();
+        codec::encode(&snapshot, &mut value).map_err(TaskError::from)?;
+        write(Write::Snapshot {
+            key: &changelog::snapshot_key(transaction, changelog::SNAPSHOT_END),
+            value: &value,
+        })?;
+        Ok(snapshot.state_hash)
+    }
+
+    /// Hands over the whole state, as the changelog would hold it.
+    fn dump(&mut self, mut each: impl FnMut(&[u8], &[u8])) -> Result<Fingerprint, TaskError> {
+        let mut fingerprint = Fingerprint::default();
+        let mut full_key = Vec::new();
+        for store in self.processor.stores() {
+            let name = store.name();
+            store.dump(&mut |key, value| {
+                changelog::state_key(name, key, &mut full_key);
+                fingerprint.add(&[&full_key, value]);
+                each(&full_key, value);
+            })?;
+        }
+        Ok(fingerprint)
+    }
+
+    /// Of the whole state; the journal holds it where a snapshot was taken.
+    pub fn state_hash(&mut self) -> Result<Vec<u8>, TaskError> {
+        Ok(self.dump(|_, _| {})?.finish())
     }
 
     fn seal_state<E: From<TaskError>>(

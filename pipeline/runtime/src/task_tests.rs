@@ -27,6 +27,7 @@ fn seal(task: &mut Task, now: Micros) -> Transaction {
                     .outputs
                     .push((topic, key.to_owned(), value.to_vec()));
             }
+            Write::Journal { .. } | Write::Snapshot { .. } => {}
             Write::State { key, value } => {
                 transaction
                     .changelog
@@ -40,7 +41,7 @@ fn seal(task: &mut Task, now: Micros) -> Transaction {
 }
 
 fn market() -> Task {
-    Task::new(Box::new(Market::default()))
+    Task::new(Box::new(Market::default()), SnapshotPolicy::default())
 }
 
 fn restored(mut task: Task, log: &[Transaction]) -> Task {
@@ -137,7 +138,7 @@ fn a_changelog_of_a_newer_release_is_refused_by_name() {
         accounts: [(AccountId::new("a"), PortfolioId::new("p"))].into(),
         ..RiskSettings::default()
     };
-    let risk = Task::new(Box::new(Risk::new(settings)));
+    let risk = Task::new(Box::new(Risk::new(settings)), SnapshotPolicy::default());
     assert_eq!(risk.next_offset(Topic::BrokerFills, 0), None);
 }
 

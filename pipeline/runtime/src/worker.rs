@@ -15,7 +15,7 @@ use tapeline_schemas::topics::Topic;
 use crate::metric_names as names;
 use crate::policy::{CommitPolicy, Pending};
 use crate::service::Status;
-use crate::task::{Refused, Task, TaskError, Write};
+use crate::task::{Refused, SnapshotPolicy, Task, TaskError, Write};
 
 /// Records taken from the reader at once.
 const BATCH: usize = 4096;
@@ -56,6 +56,7 @@ impl WorkerError {
 pub(crate) struct Order {
     pub kafka: KafkaSettings,
     pub policy: CommitPolicy,
+    pub snapshots: SnapshotPolicy,
     pub partition: u32,
     pub stop: Arc<AtomicBool>,
     pub status: Arc<Status>,
@@ -65,6 +66,8 @@ pub(crate) struct Worker {
     order: Order,
     names: Names,
     changelog: String,
+    journal: String,
+    snapshots: String,
     processor: &'static str,
     label: String,
     task: Task,
@@ -94,11 +97,13 @@ impl Worker {
         let reader = BatchReader::new(&order.kafka, &names.group(name))?;
         let label = order.partition.to_string();
         let mut worker = Self {
-            names,
             changelog,
+            journal: names.journal(name),
+            snapshots: names.snapshots(name),
+            names,
             processor: name,
             label,
-            task: Task::new(processor),
+            task: Task::new(processor, order.snapshots),
             producer,
             reader,
             topics: Vec::new(),
@@ -291,25 +296,29 @@ impl Worker {
         self.advance_now();
         let records = self.task.taken();
         let (producer, names) = (&self.producer, &self.names);
+        let (journal, snapshots) = (self.journal.as_str(), self.snapshots.as_str());
         let (changelog, partition) = (self.changelog.as_str(), self.order.partition as i32);
-        let outputs = self.task.seal(self.now, |write| {
+        let own = Some(partition);
+        let sealed = self.task.seal(self.now, |write| {
             match write {
                 Write::Output { topic, key, value } => {
                     producer.send(names.topic(topic), None, key.as_bytes(), Some(value), &[])
                 }
-                Write::State { key, value } => {
-                    producer.send(changelog, Some(partition), key, value, &[])
+                Write::State { key, value } => producer.send(changelog, own, key, value, &[]),
+                Write::Journal { key, value } => producer.send(journal, own, key, Some(value), &[]),
+                Write::Snapshot { key, value } => {
+                    producer.send(snapshots, own, key, Some(value), &[])
                 }
             }
             .map_err(WorkerError::from)
         })?;
         self.producer.commit()?;
         self.last_commit = Instant::now();
-        self.note_commit(records, outputs);
+        self.note_commit(records, sealed.outputs);
         Ok(())
     }
 
-    fn note_commit(&mut self, records: usize, outputs: usize) {
+    fn note_commit(&mut self, records: usize, outputs: i32) {
         let age = self
             .open_since
             .take()
@@ -317,7 +326,8 @@ impl Worker {
         histogram!(names::TRANSACTION_SECONDS, "processor" => self.processor).record(age);
         histogram!(names::TRANSACTION_RECORDS, "processor" => self.processor)
             .record(records as f64);
-        counter!(names::EMITTED, "processor" => self.processor).increment(outputs as u64);
+        counter!(names::EMITTED, "processor" => self.processor)
+            .increment(outputs.unsigned_abs().into());
         self.order.status.committed(records as u64);
     }
 

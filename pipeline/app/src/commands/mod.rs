@@ -8,6 +8,7 @@ mod down;
 mod health;
 mod init;
 mod machine;
+mod replay;
 mod run;
 mod schemas;
 mod store;
@@ -32,6 +33,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Store(action) => store::run(&config()?, &action),
         Command::Schemas(action) => schemas::run(&action),
         Command::Audit(arguments) => audit::run(&config()?, &arguments),
+        Command::Replay(arguments) => replay::run(config()?, &arguments),
         Command::Deadletters(action) => deadletters::run(&config()?, &action),
         Command::Alerts(action) => alerts::run(&config()?, &action),
         Command::Health(arguments) => health::run(&config()?, &arguments),

@@ -106,6 +106,12 @@ fn processors(config: &Config, faults: &mut Vec<Fault>) {
             "must be at least 1",
         ));
     }
+    if config.processors.snapshot_transactions < 1 {
+        faults.push(Fault::new(
+            "processors.snapshot_transactions",
+            "must be at least 1; the usual value is 10000",
+        ));
+    }
     let interval = config.processors.commit_interval.0;
     if interval.is_zero() || interval > config.kafka.transaction_timeout.0 / 2 {
         let message = "must be above zero and at most half of kafka.transaction_timeout";

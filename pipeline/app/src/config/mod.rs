@@ -18,7 +18,7 @@ use tapeline_demo::DemoSettings;
 use tapeline_kafka::KafkaSettings;
 use tapeline_model::ids::{AccountId, PortfolioId};
 use tapeline_processors::risk::RiskSettings;
-use tapeline_runtime::CommitPolicy;
+use tapeline_runtime::{CommitPolicy, SnapshotPolicy};
 
 pub(crate) use faults::{ConfigError, Fault};
 pub(crate) use load::{Source, json_schema, load};
@@ -112,6 +112,8 @@ pub(crate) struct Processors {
     pub urgent_gap: Span,
     /// Or after this many records.
     pub commit_records: usize,
+    /// A full state is written every so many transactions, to replay from.
+    pub snapshot_transactions: i64,
 }
 
 impl Default for Processors {
@@ -122,6 +124,7 @@ impl Default for Processors {
             commit_interval: Span(policy.interval),
             urgent_gap: Span(policy.urgent_gap),
             commit_records: policy.max_records,
+            snapshot_transactions: SnapshotPolicy::default().transactions,
         }
     }
 }
@@ -301,6 +304,12 @@ impl Config {
             interval: self.processors.commit_interval.0,
             max_records: self.processors.commit_records,
             urgent_gap: self.processors.urgent_gap.0,
+        }
+    }
+
+    pub fn snapshot_policy(&self) -> SnapshotPolicy {
+        SnapshotPolicy {
+            transactions: self.processors.snapshot_transactions,
         }
     }
 

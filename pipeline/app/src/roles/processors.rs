@@ -10,7 +10,8 @@ pub(crate) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
     let kafka = with.config.kafka_settings()?;
     let mut parts = Parts::default();
     for (name, make) in registry::processors(with.config) {
-        let service = ProcessorService::new(kafka.clone(), with.config.commit_policy(), make);
+        let (commits, snapshots) = (with.config.commit_policy(), with.config.snapshot_policy());
+        let service = ProcessorService::new(kafka.clone(), commits, snapshots, make);
         let status = service.status();
         let seen = Arc::clone(&status);
         with.health
