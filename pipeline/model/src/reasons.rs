@@ -40,6 +40,7 @@ reasons! {
     ConflictingFill "CONFLICTING_FILL" "The same execution id came before with other data."
     UnknownFill "UNKNOWN_FILL" "A bust or correction speaks of a fill that is not in the book."
     AmountOverflow "AMOUNT_OVERFLOW" "An amount grew beyond what its column can hold."
+    Panicked "PANICKED" "The processor panicked on the record again and again."
     DrawdownBreached "DRAWDOWN_BREACHED" "The drawdown is beyond its limit."
     DrawdownRecovered "DRAWDOWN_RECOVERED" "The drawdown is back within its limit."
 }

@@ -77,7 +77,7 @@ symbols! {
         LoginFailed "LOGIN_FAILED", ExpiresSoon "EXPIRES_SOON", Expired "EXPIRED",
         SessionLost "SESSION_LOST", Refused "REFUSED", Healthy "HEALTHY"
     }
-    StepKind { Read "READ", Tick "TICK" }
+    StepKind { Read "READ", Parked "PARKED", Tick "TICK" }
     Outcome { Pass "PASS", Breach "BREACH" }
     Severity { Info "INFO", Warning "WARNING", Critical "CRITICAL" }
 }

@@ -10,13 +10,22 @@ use tapeline_schemas::topics::Topic;
 pub(crate) struct Steps {
     steps: Vec<JournalStep>,
     /// Where the last run of records was read; none after a tick.
-    run: Option<(Topic, u32, Micros)>,
+    run: Option<(StepKind, Topic, u32, Micros)>,
 }
 
 impl Steps {
     /// Consecutive records of one partition that saw the same time are one run.
     pub fn read(&mut self, origin: Origin, now: Micros) {
-        let place = (origin.topic, origin.partition, now);
+        self.run_of(StepKind::Read, origin, now);
+    }
+
+    /// A record that was put aside without being processed.
+    pub fn park(&mut self, origin: Origin, now: Micros) {
+        self.run_of(StepKind::Parked, origin, now);
+    }
+
+    fn run_of(&mut self, kind: StepKind, origin: Origin, now: Micros) {
+        let place = (kind, origin.topic, origin.partition, now);
         let offset = origin.offset as i64;
         if self.run == Some(place)
             && let Some(step) = self.steps.last_mut()
@@ -27,7 +36,7 @@ impl Steps {
         }
         self.run = Some(place);
         self.steps.push(JournalStep {
-            kind: StepKind::Read,
+            kind,
             now,
             topic: origin.topic.name().to_owned(),
             partition: origin.partition as i32,
@@ -140,7 +149,9 @@ mod tests {
     fn a_fingerprint_notices_every_kind_of_change() {
         let of = |records: &[&[&[u8]]]| {
             let mut fingerprint = Fingerprint::default();
-            records.iter().for_each(|parts| fingerprint.add(parts));
+            for parts in records {
+                fingerprint.add(parts);
+            }
             fingerprint.finish()
         };
         let original = of(&[&[b"k", b"v"], &[b"l", b"w"]]);

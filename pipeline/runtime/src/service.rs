@@ -1,12 +1,13 @@
 //! Runs all tasks of one processor that the group gives to this process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tapeline_kafka::{Admin, KafkaError, KafkaSettings, Membership, Ownership};
+use tapeline_model::Origin;
 use tapeline_processors::Processor;
 
 use crate::policy::CommitPolicy;
@@ -17,6 +18,8 @@ use crate::worker::{Order, Worker, WorkerError};
 const POLL: Duration = Duration::from_millis(100);
 /// A task that fails this often without a commit in between is given up.
 const ATTEMPTS: u32 = 8;
+/// A record that made the processor panic this often is parked.
+const STRIKES: u32 = 3;
 const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
 /// Another owner fenced the task: the group says so within its session time, or
 /// it is ours after all.
@@ -56,7 +59,6 @@ pub struct Status {
     owned: AtomicUsize,
     running: AtomicUsize,
     joined: AtomicBool,
-    commits: AtomicU64,
     records: AtomicU64,
 }
 
@@ -76,12 +78,7 @@ impl Status {
     }
 
     pub(crate) fn committed(&self, records: u64) {
-        self.commits.fetch_add(1, Ordering::Relaxed);
         self.records.fetch_add(records, Ordering::Relaxed);
-    }
-
-    fn commits(&self) -> u64 {
-        self.commits.load(Ordering::Relaxed)
     }
 }
 
@@ -196,6 +193,8 @@ impl ProcessorService {
             policy: self.policy,
             snapshots: self.snapshots,
             partition,
+            parked: BTreeSet::new(),
+            commits: Arc::default(),
             stop: Arc::clone(&stop),
             status: Arc::clone(&self.status),
         };
@@ -263,17 +262,27 @@ impl ProcessorService {
 /// Takes the task again from the log after what passes, a bounded number of
 /// times without a commit in between.
 fn attempt(order: &Order, make: &MakeProcessor) -> Result<(), String> {
+    let mut order = order.clone();
+    let mut strikes: BTreeMap<Origin, u32> = BTreeMap::new();
     let mut failures = 0;
     loop {
-        let commits = order.status.commits();
-        let Err(error) = once(order, make) else {
+        let commits = order.commits.load(Ordering::Relaxed);
+        let Err(error) = once(&order, make) else {
             return Ok(());
         };
-        failures = if order.status.commits() > commits {
+        failures = if order.commits.load(Ordering::Relaxed) > commits {
             1
         } else {
             failures + 1
         };
+        if let WorkerError::Panicked(origin) = &error {
+            let count = strikes.entry(*origin).or_default();
+            *count += 1;
+            if *count >= STRIKES {
+                order.parked.insert(*origin);
+                failures = 0;
+            }
+        }
         if !(error.passes() || error.is_fenced()) || failures >= ATTEMPTS {
             return Err(error.to_string());
         }
@@ -283,7 +292,7 @@ fn attempt(order: &Order, make: &MakeProcessor) -> Result<(), String> {
             FIRST_BACK_OFF * 2_u32.pow(failures.min(6))
         };
         tracing::warn!(task = order.partition, %error, ?wait, "the task stopped and waits to be taken again");
-        if stopped_within(order, wait) {
+        if stopped_within(&order, wait) {
             return Ok(());
         }
     }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use tapeline_kafka::{MAX_LETTER_BYTES, cut};
 use tapeline_model::ids::output_id;
-use tapeline_model::reasons::Refusal;
-use tapeline_model::records::{DeadLetter, InputOffset, Journal, Progress, Snapshot};
+use tapeline_model::reasons::{Reason, Refusal};
+use tapeline_model::records::{
+    Alert, DeadLetter, InputOffset, Journal, Progress, Severity, Snapshot,
+};
 use tapeline_model::{Event, Micros, Origin};
 use tapeline_processors::{Out, Processor, StateError};
 use tapeline_schemas::codec::{self, EncodeError};
@@ -174,6 +176,29 @@ impl Task {
             self.out.emit(Event::DeadLetter(letter));
         }
         result
+    }
+
+    /// Puts a record aside that the processor cannot be given: to the dead
+    /// letters, with an alert.
+    pub fn park(&mut self, origin: Origin, record: Refused<'_>, now: Micros) {
+        let next = self
+            .next
+            .entry((origin.topic, origin.partition))
+            .or_default();
+        *next = (origin.offset + 1).max(*next);
+        self.taken += 1;
+        self.steps.park(origin, now);
+        let name = self.processor.name();
+        let message = format!(
+            "processor {name} panicked again and again on {}/{} offset {}: the record is parked; \
+             look at the log, and send it again with `tapeline deadletters replay` once that is mended",
+            origin.topic, origin.partition, origin.offset
+        );
+        let refusal = Refusal::new(Reason::Panicked, message);
+        let letter = dead_letter(name, origin, record, &refusal, now);
+        let alert = parked_alert(&letter, now);
+        self.out.emit(Event::DeadLetter(letter));
+        self.out.emit(Event::Alert(alert));
     }
 
     /// Gives the processor the time it asked for, if that has come.
@@ -360,6 +385,27 @@ fn unknown_key(store: &[u8], len: usize) -> TaskError {
     TaskError::UnknownKey {
         store: String::from_utf8_lossy(store).into_owned(),
         len,
+    }
+}
+
+fn parked_alert(letter: &DeadLetter, now: Micros) -> Alert {
+    let origin = (letter.partition as u32, letter.offset as u64);
+    Alert {
+        alert_id: output_id(&letter.topic, origin.0, origin.1, "alert/parked", 0),
+        key: format!("{}/parked", letter.source),
+        subject: letter.source.clone(),
+        rule: "parked".to_owned(),
+        severity: Severity::Critical,
+        message: letter.message.clone(),
+        value: None,
+        limit: None,
+        procedure: "parked-record".to_owned(),
+        cause_topic: letter.topic.clone(),
+        cause_partition: letter.partition,
+        cause_offset: letter.offset,
+        event_time: now,
+        ingest_time: now,
+        source: letter.source.clone(),
     }
 }
 

@@ -129,6 +129,33 @@ fn a_refused_record_becomes_a_dead_letter_with_its_bytes_and_the_rest_flows_on()
 }
 
 #[test]
+fn a_parked_record_becomes_a_dead_letter_and_an_alert_and_is_never_processed() {
+    let mut task = market();
+    let value = quote("A", 10, 1);
+    let record = Refused {
+        key: None,
+        value: Some(&value),
+    };
+    task.park(at(4), record, Micros(9));
+    assert!(task.is_urgent());
+    assert_eq!(task.next_offset(Topic::MarketQuotes, 2), Some(5));
+    let transaction = seal(&mut task, Micros(9));
+    let topics: Vec<Topic> = transaction
+        .outputs
+        .iter()
+        .map(|(topic, _, _)| *topic)
+        .collect();
+    assert_eq!(topics, [Topic::DeadLetters, Topic::Alerts], "and no mark");
+    let Event::DeadLetter(letter) =
+        Event::decode(Topic::DeadLetters, Some(&transaction.outputs[0].2)).unwrap()
+    else {
+        panic!("no letter");
+    };
+    assert_eq!((letter.reason.as_str(), letter.offset), ("PANICKED", 4));
+    assert_eq!(letter.value, Some(value));
+}
+
+#[test]
 fn a_changelog_of_a_newer_release_is_refused_by_name() {
     let error = market().restore(b"bars\0A", Some(b"x")).unwrap_err();
     assert!(error.to_string().contains("bars"), "{error}");

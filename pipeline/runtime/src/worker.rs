@@ -1,13 +1,16 @@
 //! A task's thread: takes it from the log, moves records through it, commits.
 
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use metrics::{counter, gauge, histogram};
 use tapeline_kafka::{
     Batch, BatchReader, KafkaError, KafkaSettings, Names, Position, TaskProducer, TxError,
 };
+use tapeline_model::reasons::Refusal;
 use tapeline_model::{Micros, Origin};
 use tapeline_processors::{Input, Processor, Reach};
 use tapeline_schemas::topics::Topic;
@@ -34,6 +37,8 @@ pub enum WorkerError {
     Kafka(#[from] KafkaError),
     #[error(transparent)]
     Task(#[from] TaskError),
+    #[error("the processor panicked on {}/{} offset {}; its message is above", .0.topic, .0.partition, .0.offset)]
+    Panicked(Origin),
 }
 
 impl WorkerError {
@@ -43,6 +48,7 @@ impl WorkerError {
             Self::Transaction(error) => matches!(error, TxError::Abort(_) | TxError::Lost(_)),
             Self::Kafka(error) => error.retryable(),
             Self::Task(_) => false,
+            Self::Panicked(_) => true,
         }
     }
 
@@ -58,6 +64,10 @@ pub(crate) struct Order {
     pub policy: CommitPolicy,
     pub snapshots: SnapshotPolicy,
     pub partition: u32,
+    /// Records the processor is not given any more.
+    pub parked: BTreeSet<Origin>,
+    /// Commits of this task, whoever the worker was.
+    pub commits: Arc<AtomicU64>,
     pub stop: Arc<AtomicBool>,
     pub status: Arc<Status>,
 }
@@ -232,9 +242,13 @@ impl Worker {
                 key: message.key,
                 value: message.value,
             };
-            match self.task.take(origin, record, self.now) {
-                Ok(event_time) => newest = Some(event_time),
-                Err(refusal) => self.note_refusal(origin, &refusal),
+            if self.order.parked.contains(&origin) {
+                self.task.park(origin, record, self.now);
+            } else {
+                match self.take_record(origin, record)? {
+                    Ok(event_time) => newest = Some(event_time),
+                    Err(refusal) => self.note_refusal(origin, &refusal),
+                }
             }
             count += 1;
         }
@@ -249,7 +263,18 @@ impl Worker {
         Ok(count)
     }
 
-    fn note_refusal(&self, origin: Origin, refusal: &tapeline_model::reasons::Refusal) {
+    /// A panic costs the whole task: what it did half is dropped with it.
+    fn take_record(
+        &mut self,
+        origin: Origin,
+        record: Refused<'_>,
+    ) -> Result<Result<Micros, Refusal>, WorkerError> {
+        let (task, now) = (&mut self.task, self.now);
+        catch_unwind(AssertUnwindSafe(|| task.take(origin, record, now)))
+            .map_err(|_| WorkerError::Panicked(origin))
+    }
+
+    fn note_refusal(&self, origin: Origin, refusal: &Refusal) {
         counter!(names::REFUSED, "processor" => self.processor, "reason" => refusal.reason.code())
             .increment(1);
         tracing::warn!(
@@ -328,6 +353,7 @@ impl Worker {
             .record(records as f64);
         counter!(names::EMITTED, "processor" => self.processor)
             .increment(outputs.unsigned_abs().into());
+        self.order.commits.fetch_add(1, Ordering::Relaxed);
         self.order.status.committed(records as u64);
     }
 

@@ -138,8 +138,12 @@ impl Replay {
                 offset: record.offset,
             };
             let (key, value) = (record.key, record.value);
-            // A refusal is an output like any other: its dead letter is compared.
-            let _refused = task.take(origin, Refused { key, value }, now);
+            if step.kind == StepKind::Parked {
+                task.park(origin, Refused { key, value }, now);
+            } else {
+                // A refusal is an output like any other: its dead letter is compared.
+                let _refused = task.take(origin, Refused { key, value }, now);
+            }
         })?;
         let (place, recorded) = (shown(step), step.count);
         Ok((count != recorded).then(|| format!("{place} holds {count} of {recorded} records")))
@@ -157,7 +161,7 @@ fn difference(journal: &Journal, what: String) -> Difference {
 fn shown(step: &JournalStep) -> String {
     match step.kind {
         StepKind::Tick => format!("tick at {}", step.now),
-        StepKind::Read => format!(
+        StepKind::Read | StepKind::Parked => format!(
             "{}/{} offsets {} to {}",
             step.topic, step.partition, step.first_offset, step.last_offset
         ),
