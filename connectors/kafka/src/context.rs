@@ -113,6 +113,10 @@ impl Context {
                 self.state().last_error = Some((text.to_owned(), Instant::now()));
                 tracing::debug!(target: "librdkafka", client, facility, "{text}");
             }
+            // It says so at every start of a task, and passes by itself.
+            Level::Warning if text.contains("retrying") => {
+                tracing::debug!(target: "librdkafka", client, facility, "{text}");
+            }
             Level::Warning => tracing::warn!(target: "librdkafka", client, facility, "{text}"),
             Level::Notice | Level::Info => {
                 tracing::info!(target: "librdkafka", client, facility, "{text}");
@@ -141,7 +145,7 @@ impl ClientContext for Context {
     }
 
     fn stats(&self, statistics: Statistics) {
-        stats::record(&statistics);
+        stats::record(&self.client, &statistics);
     }
 
     fn error(&self, error: Native, reason: &str) {

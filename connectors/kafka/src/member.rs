@@ -76,7 +76,10 @@ impl Membership {
             ("auto.offset.reset", "latest"),
             ("socket.timeout.ms", timeout.as_str()),
         ];
-        let config = settings.client("member", &tuned, &fixed);
+        let mut config = settings.client("member", &tuned, &fixed);
+        if let Some(instance) = &settings.instance {
+            config.set("group.instance.id", format!("{instance}-{group}"));
+        }
         let consumer: BaseConsumer<Context> = config
             .create_with_context(Context::holding_offers(group))
             .map_err(|error| KafkaError::creation(&error))?;

@@ -236,7 +236,10 @@ mod tests {
     #[test]
     fn an_empty_cluster_gets_every_topic_and_changelog() {
         let plan = changes(&settings(), wanted(&settings()), &BTreeMap::new());
-        assert_eq!(plan.len(), Topic::ALL.len() + 3 * manifest().processors.len());
+        assert_eq!(
+            plan.len(),
+            Topic::ALL.len() + 3 * manifest().processors.len()
+        );
         let words: Vec<String> = plan.iter().map(ToString::to_string).collect();
         assert!(
             words.contains(

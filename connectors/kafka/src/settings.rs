@@ -42,7 +42,10 @@ pub struct KafkaSettings {
     pub transaction_timeout: Duration,
     /// The longest that one call waits for the cluster.
     pub request_timeout: Duration,
-    /// Further librdkafka properties, such as `security.protocol`.
+    /// Names this process among the members of its groups: a restart under the
+    /// same name takes its partitions back at once, instead of after the session.
+    pub instance: Option<String>,
+    /// Further librdkafka properties.
     pub properties: BTreeMap<String, String>,
 }
 
@@ -57,6 +60,7 @@ impl Default for KafkaSettings {
             replication: 1,
             transaction_timeout: Duration::from_mins(1),
             request_timeout: Duration::from_secs(10),
+            instance: None,
             properties: BTreeMap::new(),
         }
     }
@@ -125,6 +129,16 @@ impl KafkaSettings {
         }
         if !(Duration::from_millis(100)..=Duration::from_mins(5)).contains(&self.request_timeout) {
             fault("request_timeout", "must be from 100 ms to 5 minutes");
+        }
+        for property in ["security.protocol", "sasl.mechanism", "sasl.mechanisms"] {
+            let value = self.properties.get(property);
+            if value.is_some_and(|value| !value.eq_ignore_ascii_case("plaintext")) {
+                fault(
+                    &format!("properties.\"{property}\""),
+                    "needs TLS or SASL, which this release is built without; remove it, \
+                     and reach the brokers over a network that needs neither",
+                );
+            }
         }
         for property in self
             .properties
@@ -218,6 +232,7 @@ impl fmt::Debug for KafkaSettings {
             .field("replication", &self.replication)
             .field("transaction_timeout", &self.transaction_timeout)
             .field("request_timeout", &self.request_timeout)
+            .field("instance", &self.instance)
             .field("properties", &properties)
             .finish()
     }

@@ -5,8 +5,7 @@ use rdkafka::statistics::{Broker, Partition, Statistics};
 
 use crate::metric_names as names;
 
-pub(crate) fn record(stats: &Statistics) {
-    let client = stats.client_id.as_str();
+pub(crate) fn record(client: &str, stats: &Statistics) {
     if stats.client_type == "producer" {
         gauge!(names::PRODUCE_QUEUE_RECORDS, "client" => client.to_owned())
             .set(stats.msg_cnt as f64);

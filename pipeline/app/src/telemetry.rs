@@ -1,5 +1,6 @@
 //! Logs to standard error, metrics and health over HTTP.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -18,7 +19,9 @@ use crate::failure::Failure;
 
 pub(crate) fn init_logs(telemetry: &Telemetry) {
     let filter: Targets = telemetry.log.parse().unwrap_or_default();
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let layer = match telemetry.log_format {
         LogFormat::Text => layer.compact().boxed(),
         LogFormat::Json => layer.json().boxed(),

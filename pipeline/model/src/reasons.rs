@@ -31,7 +31,6 @@ reasons! {
     Corrupt "CORRUPT" "The bytes do not fit the schema they name."
     NoValue "NO_VALUE" "The record has no value."
     NegativeSize "NEGATIVE_SIZE" "A quote offers less than nothing."
-    NoPrice "NO_PRICE" "A quote has neither bid nor ask."
     BadQuantity "BAD_QUANTITY" "A fill's quantity is not above zero."
     BadTime "BAD_TIME" "The event time lies outside 1970 to 2262."
     UnknownAccount "UNKNOWN_ACCOUNT" "The account is not in the configuration."

@@ -121,12 +121,17 @@ impl Line {
             ..Ports::default()
         };
         options.schemas = published(&self.config.kafka.topic_prefix);
+        if self.config.demo.enabled && !self.arguments.fresh {
+            check_demo(&self.config)?;
+        }
         console::say("starting Kafka and ClickHouse");
         let stack = Stack::start(options).await?;
         self.config.kafka.bootstrap = stack.bootstrap();
+        // One process runs on a data folder, so its restart need not wait for a lease.
+        "up".clone_into(&mut self.config.kafka.instance);
         self.config.clickhouse.url = stack.clickhouse_url();
         if self.config.demo.enabled {
-            remember_demo(&self.config, self.arguments.fresh)?;
+            remember_demo(&self.config)?;
         }
         Ok(stack)
     }
@@ -342,20 +347,26 @@ fn published(prefix: &str) -> Vec<PublishedSchema> {
 
 /// The demo goes on where it stopped, which only makes sense with the settings
 /// it was started with.
-fn remember_demo(config: &Config, fresh: bool) -> Result<(), Failure> {
-    let path = config.local.data.join(DEMO_FILE);
-    let now = serde_json::to_string(&config.demo.settings).map_err(Failure::outside)?;
-    if !fresh
-        && let Ok(before) = std::fs::read_to_string(&path)
-        && before != now
-    {
-        return Err(Failure::Usage(format!(
-            "the data in {} were made by a demo with other settings ({before}); \
-             set demo.settings back, or begin anew with --fresh",
-            config.local.data.display()
-        )));
+fn check_demo(config: &Config) -> Result<(), Failure> {
+    let Ok(before) = std::fs::read_to_string(config.local.data.join(DEMO_FILE)) else {
+        return Ok(());
+    };
+    if before == demo_text(config)? {
+        return Ok(());
     }
-    write_file(&path, &now)
+    Err(Failure::Usage(format!(
+        "the data in {} were made by a demo with other settings ({before}); \
+         set demo.settings back, or begin anew with --fresh",
+        config.local.data.display()
+    )))
+}
+
+fn remember_demo(config: &Config) -> Result<(), Failure> {
+    write_file(&config.local.data.join(DEMO_FILE), &demo_text(config)?)
+}
+
+fn demo_text(config: &Config) -> Result<String, Failure> {
+    serde_json::to_string(&config.demo.settings).map_err(Failure::outside)
 }
 
 fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
@@ -383,11 +394,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         config.local.data = folder.path().to_owned();
-        remember_demo(&config, false).unwrap();
-        remember_demo(&config, false).unwrap();
+        check_demo(&config).unwrap();
+        remember_demo(&config).unwrap();
+        check_demo(&config).unwrap();
         config.demo.settings.seed += 1;
-        let failure = remember_demo(&config, false).unwrap_err();
+        let failure = check_demo(&config).unwrap_err();
         assert!(failure.to_string().contains("--fresh"), "{failure}");
-        remember_demo(&config, true).unwrap();
     }
 }

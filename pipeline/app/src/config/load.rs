@@ -148,6 +148,9 @@ fn deserialize(mut value: Value, faults: &mut Vec<Fault>) -> Config {
 
 fn describe(error: &toml::de::Error, root: &Value, path: &serde_path_to_error::Path) -> String {
     let message = error.message().trim_end();
+    if message.starts_with("unknown field") {
+        return message.to_owned();
+    }
     match find(root, path) {
         Some(value) if !value.is_table() => format!("{value} does not fit: {message}"),
         _ => message.to_owned(),

@@ -54,6 +54,8 @@ pub(crate) struct Kafka {
     /// Partitions of the topics keyed by portfolio; fixed once the topics exist.
     pub portfolio_partitions: u32,
     pub replication: u16,
+    /// Names this process among others of its role, so that a restart goes on at once; no two may share it.
+    pub instance: String,
     /// After this long without its owner, the broker aborts a transaction.
     pub transaction_timeout: Span,
     /// The longest that one call waits for the cluster.
@@ -72,6 +74,7 @@ impl Default for Kafka {
             market_partitions: defaults.market_partitions,
             portfolio_partitions: defaults.portfolio_partitions,
             replication: defaults.replication,
+            instance: String::new(),
             transaction_timeout: Span(defaults.transaction_timeout),
             request_timeout: Span(defaults.request_timeout),
             properties: defaults.properties,
@@ -281,6 +284,7 @@ impl Config {
             market_partitions: kafka.market_partitions,
             portfolio_partitions: kafka.portfolio_partitions,
             replication: kafka.replication,
+            instance: Some(kafka.instance.clone()).filter(|name| !name.is_empty()),
             transaction_timeout: kafka.transaction_timeout.0,
             request_timeout: kafka.request_timeout.0,
             properties: kafka.properties.clone(),

@@ -97,15 +97,19 @@ impl Marks {
     fn find(kafka: &KafkaSettings, venue: &dyn Venue) -> Result<Self, Failure> {
         let names = kafka.names();
         let mut partitions = BTreeMap::new();
-        let mut newest = BTreeMap::new();
+        let mut found = BTreeMap::new();
         for topic in venue.topics() {
             let count = kafka.partitions(topic.spec().group);
             partitions.insert(*topic, count);
             for partition in 0..count {
-                let found = newest_of(kafka, names.topic(*topic), partition as i32, venue.name())?;
-                newest.insert((*topic, partition), found);
+                let newest = newest_of(kafka, names.topic(*topic), partition as i32, venue.name())?;
+                found.insert((*topic, partition), newest);
             }
         }
+        let newest = found
+            .into_iter()
+            .map(|(place, newest)| (place, newest.unwrap_or(0)));
+        let newest = newest.collect();
         Ok(Self {
             names,
             partitions,
@@ -156,26 +160,31 @@ impl Marks {
     }
 }
 
+/// None when the partition holds nothing: new, or emptied by retention.
 fn newest_of(
     kafka: &KafkaSettings,
     topic: &str,
     partition: i32,
     venue: &str,
-) -> Result<u64, Failure> {
+) -> Result<Option<u64>, Failure> {
     for count in LOOK_BACK {
         let newest = tail(kafka, topic, partition, count)?;
         let found = newest
             .iter()
             .rev()
             .find_map(|message| sequence_of(message, venue));
-        if let Some(seq) = found {
-            return Ok(seq);
+        if found.is_some() || newest.is_empty() {
+            return Ok(found);
         }
         if newest.len() < count {
-            break;
+            return Ok(None);
         }
     }
-    Ok(0)
+    Err(Failure::Usage(format!(
+        "venue {venue} has no record among the newest {} of {topic}[{partition}], \
+         so it cannot tell where to go on; give it topics of its own with another [kafka] topic_prefix",
+        LOOK_BACK[1]
+    )))
 }
 
 fn sequence_of(message: &OwnedMessage, venue: &str) -> Option<u64> {
