@@ -67,8 +67,8 @@ struct Derived {
     /// Books that are not flat, by symbol: the cost of a mark grows with these only.
     holders: BTreeMap<Symbol, BTreeSet<BookKey>>,
     portfolios: BTreeMap<PortfolioId, Portfolio>,
-    /// Whose equity changed since the last commit.
-    changed: BTreeSet<PortfolioId>,
+    /// Whose equity changed since the last commit, and by which newest event time.
+    changed: BTreeMap<PortfolioId, Micros>,
 }
 
 /// The record being processed.
@@ -347,10 +347,10 @@ impl Processor for Risk {
 
     fn before_commit(&mut self, now: Micros, out: &mut Out) {
         let nothing = StatePortfolio::default();
-        for id in std::mem::take(&mut self.derived.changed) {
+        for (id, event_time) in std::mem::take(&mut self.derived.changed) {
             let state = self.portfolios.get(&id).unwrap_or(&nothing);
             if let Some(live) = self.derived.portfolios.get(&id) {
-                out.emit(Event::Equity(live.record(&id, state, now)));
+                out.emit(Event::Equity(live.record(&id, state, event_time, now)));
             }
         }
     }
@@ -367,9 +367,8 @@ impl Processor for Risk {
             };
             let mark = self.marks.get(&key.symbol);
             let value = value_of(book, mark.map(|m| m.price));
-            let time = mark.map_or(Micros(0), |m| m.event_time);
             self.derived
-                .revalue(portfolio, key, value, time)
+                .revalue(portfolio, key, value, Micros(0))
                 .map_err(|e| StateError::Inconsistent {
                     store: "books",
                     detail: format!("{} in {}: {e}", key.symbol, key.account),
@@ -412,9 +411,9 @@ impl Derived {
     }
 
     fn touch(&mut self, portfolio: &PortfolioId, event_time: Micros) {
-        let live = self.portfolios.entry(portfolio.clone()).or_default();
-        live.event_time = live.event_time.max(event_time);
-        self.changed.insert(portfolio.clone());
+        self.portfolios.entry(portfolio.clone()).or_default();
+        let newest = self.changed.entry(portfolio.clone()).or_default();
+        *newest = event_time.max(*newest);
     }
 
     fn hold(&mut self, key: &BookKey, open: bool) {

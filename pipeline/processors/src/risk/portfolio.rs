@@ -21,8 +21,6 @@ pub(super) struct Portfolio {
     realised: Money,
     unrealised: Money,
     missing_prices: i32,
-    /// The newest event time that went in.
-    pub event_time: Micros,
 }
 
 impl Portfolio {
@@ -44,7 +42,6 @@ impl Portfolio {
                 .checked_sub(known(old))?
                 .checked_add(known(new))?,
             missing_prices: self.missing_prices - missing(old) + missing(new),
-            event_time: self.event_time,
         })
     }
 
@@ -57,7 +54,13 @@ impl Portfolio {
         cash_flow.checked_add(profit).ok()
     }
 
-    pub fn record(&self, id: &PortfolioId, state: &StatePortfolio, now: Micros) -> Equity {
+    pub fn record(
+        &self,
+        id: &PortfolioId,
+        state: &StatePortfolio,
+        event_time: Micros,
+        now: Micros,
+    ) -> Equity {
         let equity = self.equity(state.cash_flow);
         Equity {
             portfolio: id.clone(),
@@ -68,7 +71,7 @@ impl Portfolio {
             high_water: equity.map(|_| state.high_water),
             drawdown: equity.and_then(|e| state.high_water.checked_sub(e).ok()),
             missing_prices: self.missing_prices,
-            event_time: self.event_time,
+            event_time,
             ingest_time: now,
             source: NAME.to_owned(),
         }

@@ -68,6 +68,11 @@ impl Replay {
         Ok(Self { task })
     }
 
+    /// The task as far as it was replayed.
+    pub fn task(&mut self) -> &mut Task {
+        &mut self.task
+    }
+
     /// Does one transaction again; every output is also handed to `output`.
     pub fn apply<I: Inputs, E: From<I::Error> + From<TaskError>>(
         &mut self,
