@@ -28,6 +28,12 @@ pub(crate) fn complain(failure: &Failure) {
     say(format!("tapeline: {failure}"));
 }
 
+/// `1 record`, `2 records`.
+pub(crate) fn count(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
 /// Rows under a heading, each column as wide as its widest cell.
 pub(crate) fn table(heading: &[&str], rows: &[Vec<String>]) {
     let width = |column: usize| {

@@ -212,7 +212,10 @@ fn replay(kafka: &KafkaSettings, mut letters: Vec<DeadLetter>, yes: bool) -> Res
                 letter.letter_id, letter.topic
             ));
         }
-        console::line(format!("{} records; add --yes to send them", letters.len()));
+        console::line(format!(
+            "{}; add --yes to send them",
+            console::count(letters.len(), "record")
+        ));
         return Ok(());
     }
     let publisher = Publisher::new(kafka, "deadletters")?;
@@ -244,7 +247,10 @@ fn replay(kafka: &KafkaSettings, mut letters: Vec<DeadLetter>, yes: bool) -> Res
         publisher.replay(names.topic(topic), record.key, record.value, &headers)?;
     }
     publisher.flush(READ_WITHIN)?;
-    console::line(format!("{} records sent again", letters.len()));
+    console::line(format!(
+        "{} sent again",
+        console::count(letters.len(), "record")
+    ));
     Ok(())
 }
 

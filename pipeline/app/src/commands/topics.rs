@@ -49,7 +49,7 @@ fn apply(admin: &Admin, changes: &[TopicChange], yes: bool) -> Result<(), Failur
         return Err(Failure::NotSo("nothing was changed".to_owned()));
     }
     admin.apply(changes)?;
-    console::line(format!("{} changes made", changes.len()));
+    console::line(format!("{} made", console::count(changes.len(), "change")));
     Ok(())
 }
 

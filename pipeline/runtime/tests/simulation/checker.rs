@@ -61,7 +61,7 @@ fn the_journal_replays(log: &Log) -> Result<(), String> {
     for journal in &log.journal {
         let found = replay
             .apply::<_, Failed>(journal, &mut inputs, |topic, value| {
-                outputs.push((topic, value.to_vec()))
+                outputs.push((topic, value.to_vec()));
             })
             .map_err(|e| e.0)?;
         if let Some(difference) = found {

@@ -56,7 +56,7 @@ impl Transaction {
         task.seal(now, |write| {
             match write {
                 Write::Output { topic, value, .. } => {
-                    transaction.outputs.push((topic, value.to_vec()))
+                    transaction.outputs.push((topic, value.to_vec()));
                 }
                 Write::State { key, value } => {
                     transaction
@@ -64,7 +64,7 @@ impl Transaction {
                         .push((key.to_vec(), value.map(<[u8]>::to_vec)));
                 }
                 Write::Journal { value, .. } => {
-                    transaction.journal.push(codec::decode(value).unwrap())
+                    transaction.journal.push(codec::decode(value).unwrap());
                 }
                 Write::Snapshot { .. } => {}
             }
