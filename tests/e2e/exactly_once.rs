@@ -9,8 +9,7 @@ use crate::records::{fill, quote};
 
 const ROUNDS: usize = 4;
 const FILLS: usize = 50;
-const CONFIGURATION: &str =
-    "[[accounts]]\nid = 'a1'\nportfolio = 'one'\n[sink]\nbatch_age = '50ms'\n[processors]\nsnapshot_transactions = 20\n";
+const CONFIGURATION: &str = "[[accounts]]\nid = 'a1'\nportfolio = 'one'\n[sink]\nbatch_age = '50ms'\n[processors]\nsnapshot_transactions = 20\n";
 
 #[test]
 fn killed_processors_and_sinks_count_every_record_once() {

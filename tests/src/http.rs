@@ -18,7 +18,12 @@ pub fn query(base: &str, database: &str, sql: &str) -> String {
     body.trim_end().to_owned()
 }
 
-fn request(method: &str, base: &str, path: &str, body: &str) -> std::io::Result<(u16, String)> {
+pub(crate) fn request(
+    method: &str,
+    base: &str,
+    path: &str,
+    body: &str,
+) -> std::io::Result<(u16, String)> {
     let host = base.trim_start_matches("http://");
     let mut stream = TcpStream::connect(host)?;
     stream.set_read_timeout(Some(WITHIN))?;

@@ -6,6 +6,7 @@
     clippy::return_self_not_must_use
 )]
 
+pub mod chaos;
 mod http;
 mod namespace;
 mod program;
@@ -13,7 +14,7 @@ mod stack;
 
 pub use http::{get, query};
 pub use namespace::Namespace;
-pub use program::{Finished, Program, Running, scratch};
+pub use program::{Finished, Program, Running, path as program_path, scratch};
 pub use stack::shared;
 
 use std::time::{Duration, Instant};

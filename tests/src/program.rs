@@ -17,11 +17,16 @@ pub fn scratch() -> tempfile::TempDir {
         .unwrap()
 }
 
-/// Beside the test's own binary, where `cargo build` puts it.
-pub(crate) fn path() -> PathBuf {
+/// Beside this process's own binary, or for a test a folder above it: where `cargo build` puts it.
+pub fn path() -> PathBuf {
     let own = std::env::current_exe().unwrap();
-    let folder = own.parent().and_then(Path::parent).unwrap();
-    let program = folder.join("tapeline");
+    let folders = own.ancestors().skip(1).take(2);
+    let mut candidates = folders.map(|folder| folder.join("tapeline"));
+    let beside = candidates.next().unwrap();
+    let program = match candidates.next() {
+        Some(above) if !beside.exists() => above,
+        _ => beside,
+    };
     assert!(
         program.exists(),
         "{} is missing: `./dev test` builds it, or `cargo build -p tapeline`",

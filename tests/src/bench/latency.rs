@@ -1,0 +1,270 @@
+//! From the moment something is published to the moment its alert is read by
+//! someone who reads only what is committed, while other quotes flow.
+//!
+//! Two ways lead to an alert today: a tick of a held symbol (quote → mark →
+//! alert: two processors) and a fill (one processor). The peer passes a tick on
+//! in one step, with the settings Kafka Streams itself takes for exactly once.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use tapeline_kafka::partition_of;
+use tapeline_model::Event;
+use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol};
+use tapeline_model::records::{AccountEvent, AccountEventKind, Fill, FillKind, Side};
+use tapeline_schemas::topics::Topic;
+
+use super::probe::{Drive, Latencies, drive};
+use super::quotes::{Feed, now, quote};
+use super::report::{Better, Budget, Line, Report};
+use super::stage::{Processors, Space};
+use super::{Bench, say};
+
+/// Each crosses its limit once a second or is back: none is conflated with itself.
+const PORTFOLIOS: u64 = 50;
+const PER_SECOND: u64 = PORTFOLIOS;
+const HELD: &str = "HELD";
+/// Traded by the portfolios that only fill; its price stands still.
+const CALM: &str = "CALM";
+const UNIT: i64 = 100_000_000;
+const HIGH: i64 = 10 * UNIT;
+/// A hundred held lose 600, and the limit is 500.
+const LOW: i64 = 4 * UNIT;
+const FEE: i64 = 600 * UNIT;
+const SET_UP_WITHIN: Duration = Duration::from_secs(60);
+
+pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) {
+    let space = bench
+        .stage
+        .space("latency", 4, &configuration(&bench.options.commit_interval));
+    let mut processors = space.start_processors();
+    processors.wait_ready();
+    set_up(&space, &mut processors);
+
+    let ticks = measure(bench, "tick → alert", &space, &space, next_tick, alert_time);
+    let fills = measure(bench, "fill → alert", &space, &space, next_fill, alert_time);
+    processors.stop();
+
+    let peer = bench.peer.map(|streams| {
+        let out = bench.stage.space("latencypeer", 4, "");
+        let mut job = streams.forward(&space, &out, HELD);
+        job.wait_for("running");
+        measure(
+            bench,
+            "Kafka Streams, tick → output",
+            &space,
+            &out,
+            next_tick,
+            plain_time,
+        )
+    });
+    add(report, &ticks, &fills, peer.as_ref());
+}
+
+fn add(report: &mut Report, ticks: &Latencies, fills: &Latencies, peer: Option<&Latencies>) {
+    let line = |name, percent: f64, ours: &Latencies, budget| Line {
+        name,
+        unit: "ms",
+        better: Better::Less,
+        ours: ours.percentile(percent),
+        peer: peer.map(|peer| peer.percentile(percent)),
+        limit: None,
+        budget,
+    };
+    let budget = |must: f64, aim: f64| Budget::Ours {
+        must,
+        aim: Some(aim),
+    };
+    let lines = [
+        line("latency_fill_alert_p50", 50.0, fills, budget(10.0, 5.0)),
+        line("latency_fill_alert_p99", 99.0, fills, budget(50.0, 20.0)),
+        line("latency_tick_alert_p50", 50.0, ticks, Budget::None),
+        line("latency_tick_alert_p99", 99.0, ticks, budget(100.0, 40.0)),
+    ];
+    for line in &lines {
+        report.add(line);
+    }
+}
+
+fn configuration(commit_interval: &str) -> String {
+    let mut text = format!(
+        "[processors]\nrun = ['market', 'risk']\ncommit_interval = '{commit_interval}'\n\
+         [risk]\nmax_drawdown = '500'\n"
+    );
+    for id in (0..PORTFOLIOS).flat_map(|n| [holder(n), trader(n)]) {
+        writeln!(text, "[[accounts]]\nid = '{id}'").unwrap();
+    }
+    text
+}
+
+/// The portfolio, and the account in it, that holds the symbol of its number.
+fn holder(n: u64) -> String {
+    format!("holder{n:02}")
+}
+
+fn trader(n: u64) -> String {
+    format!("trader{n:02}")
+}
+
+fn held(n: u64) -> String {
+    format!("{HELD}{n:02}")
+}
+
+/// Money in every portfolio, a price for every symbol, and what is held.
+fn set_up(space: &Space, processors: &mut Processors) {
+    let mut feed = Feed::prompt(&space.kafka);
+    let symbols = (0..PORTFOLIOS).map(held).chain([CALM.to_owned()]);
+    for symbol in symbols {
+        feed.publish(&Event::Quote(quote(&symbol, HIGH, HIGH, 0)));
+    }
+    for n in 0..PORTFOLIOS {
+        feed.publish(&deposit(&holder(n)));
+        feed.publish(&deposit(&trader(n)));
+        feed.publish(&fill(&holder(n), &held(n), "start", Side::Buy, 100, 0));
+    }
+    feed.flush();
+    // Every risk task reads the marks of all symbols.
+    let marks = (PORTFOLIOS + 1) * u64::from(space.kafka.portfolio_partitions);
+    let expected = marks + 3 * PORTFOLIOS;
+    processors.until("the portfolios are set up", SET_UP_WITHIN, |metrics| {
+        let labels = [("processor", "risk")];
+        let committed = metrics.value("tapeline_transaction_records_sum", &labels)?;
+        (committed >= expected as f64).then_some(())
+    });
+    let used: std::collections::BTreeSet<u32> = (0..PORTFOLIOS)
+        .map(|n| partition_of(trader(n).as_bytes(), space.kafka.portfolio_partitions))
+        .collect();
+    say(&format!("the portfolios lie in {} partitions", used.len()));
+}
+
+fn measure(
+    bench: &Bench<'_>,
+    what: &str,
+    from: &Space,
+    to: &Space,
+    next: fn(u64) -> Event<'static>,
+    time_of: fn(&[u8]) -> Option<i64>,
+) -> Latencies {
+    let latencies = drive(&Drive {
+        input: &from.kafka,
+        output: &to.kafka,
+        topic: Topic::Alerts,
+        seconds: bench.options.seconds,
+        background: bench.options.background,
+        awaited: PER_SECOND,
+        next,
+        time_of,
+    });
+    say(&format!("{what}: {latencies}"));
+    latencies
+}
+
+/// Down in one round over all portfolios, up again in the next.
+fn is_down(count: u64) -> bool {
+    (count / PORTFOLIOS).is_multiple_of(2)
+}
+
+fn next_tick(count: u64) -> Event<'static> {
+    let price = if is_down(count) { LOW } else { HIGH };
+    let symbol = held(count % PORTFOLIOS);
+    let mut quote = quote("", price, price, count as i64);
+    quote.symbol = symbol.into();
+    Event::Quote(quote)
+}
+
+/// A fee beyond the limit, then a rebate of the same amount.
+fn next_fill(count: u64) -> Event<'static> {
+    let (side, fee) = if is_down(count) {
+        (Side::Buy, FEE)
+    } else {
+        (Side::Sell, -FEE)
+    };
+    let account = trader(count % PORTFOLIOS);
+    fill(&account, CALM, &count.to_string(), side, 1, fee)
+}
+
+fn fill(
+    account: &str,
+    symbol: &str,
+    id: &str,
+    side: Side,
+    quantity: i64,
+    fee: i64,
+) -> Event<'static> {
+    let time = now();
+    let amount = |raw| tapeline_model::money::Price::from_raw(raw).unwrap();
+    Event::Fill(Fill {
+        kind: FillKind::Fill,
+        exec_id: ExecId::new(id),
+        ref_exec_id: None,
+        order_id: OrderId::new(id),
+        portfolio: PortfolioId::new(account),
+        account: AccountId::new(account),
+        symbol: Symbol::new(symbol),
+        side,
+        price: amount(HIGH),
+        quantity: tapeline_model::money::Quantity::from_raw(quantity * UNIT).unwrap(),
+        fee: Some(amount(fee)),
+        currency: "USD".to_owned(),
+        event_time: time,
+        ingest_time: time,
+        source: "bench".to_owned(),
+    })
+}
+
+fn deposit(account: &str) -> Event<'static> {
+    let time = now();
+    Event::Account(AccountEvent {
+        event_id: "deposit".to_owned(),
+        portfolio: PortfolioId::new(account),
+        account: AccountId::new(account),
+        kind: AccountEventKind::Deposit,
+        amount: "100000".parse().unwrap(),
+        currency: "USD".to_owned(),
+        event_time: time,
+        ingest_time: time,
+        source: "bench".to_owned(),
+    })
+}
+
+/// An alert carries the time of what led to it.
+fn alert_time(value: &[u8]) -> Option<i64> {
+    match Event::decode(Topic::Alerts, Some(value)) {
+        Ok(Event::Alert(alert)) => Some(alert.event_time.0),
+        _ => None,
+    }
+}
+
+/// The peer writes the quote's time and nothing else.
+fn plain_time(value: &[u8]) -> Option<i64> {
+    Some(i64::from_be_bytes(value.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_portfolio_goes_down_and_comes_back() {
+        let prices = |n: u64| match next_tick(n) {
+            Event::Quote(quote) => (quote.symbol.into_owned(), quote.bid_price.raw()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(prices(3), ("HELD03".to_owned(), LOW));
+        assert_eq!(prices(53), ("HELD03".to_owned(), HIGH));
+        assert_eq!(prices(103), ("HELD03".to_owned(), LOW));
+        let fees = |n: u64| match next_fill(n) {
+            Event::Fill(fill) => (fill.exec_id.to_string(), fill.fee.unwrap().raw()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(fees(3), ("3".to_owned(), FEE));
+        assert_eq!(fees(53), ("53".to_owned(), -FEE));
+    }
+
+    #[test]
+    fn the_time_is_found_in_either_output() {
+        assert_eq!(plain_time(&7_i64.to_be_bytes()), Some(7));
+        assert_eq!(plain_time(b"short"), None);
+        assert_eq!(alert_time(b"no alert"), None);
+    }
+}

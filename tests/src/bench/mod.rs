@@ -1,0 +1,134 @@
+//! Benchmarks. Each compares within one run, in turn and on the same broker;
+//! nothing here judges a bare time, and no test does.
+
+mod arguments;
+mod cpu;
+mod latency;
+mod peer;
+mod probe;
+mod quotes;
+mod report;
+mod restore;
+mod scrape;
+mod stage;
+mod statistics;
+mod throughput;
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use arguments::{Command, Options};
+use peer::Peer;
+use report::Report;
+use stage::Stage;
+
+/// Before each benchmark, the machine is watched for so long ...
+const QUIET_SPAN: Duration = Duration::from_secs(3);
+/// ... and is quiet if this share of it is free. The idle broker takes a little.
+const QUIET_SHARE: f64 = 0.93;
+
+/// A benchmark by its name.
+pub(crate) struct Benchmark {
+    pub name: &'static str,
+    pub about: &'static str,
+    run: fn(&Bench<'_>, &mut Report),
+}
+
+pub(crate) const BENCHMARKS: &[Benchmark] = &[
+    Benchmark {
+        name: "throughput",
+        about: "quotes through the market processor, against Kafka Streams and librdkafka",
+        run: throughput::run,
+    },
+    Benchmark {
+        name: "latency",
+        about: "from a tick and from a fill to the alert, against Kafka Streams",
+        run: latency::run,
+    },
+    Benchmark {
+        name: "restore",
+        about: "a task with many keys taken from the log, against reading its changelog",
+        run: restore::run,
+    },
+];
+
+/// What every benchmark is given.
+pub(crate) struct Bench<'a> {
+    pub options: &'a Options,
+    pub stage: &'a Stage,
+    /// None where it cannot be built; the report then has no figure of it.
+    pub peer: Option<&'a Peer>,
+}
+
+pub(crate) fn main() -> ExitCode {
+    let options = match arguments::parse(std::env::args().skip(1)) {
+        Ok(Command::Run(options)) => options,
+        Ok(Command::Help) => {
+            say(arguments::HELP);
+            list();
+            return ExitCode::SUCCESS;
+        }
+        Ok(Command::List) => {
+            list();
+            return ExitCode::SUCCESS;
+        }
+        Err(fault) => {
+            say(&fault);
+            return ExitCode::from(2);
+        }
+    };
+    let peer = Peer::prepare();
+    if let Err(reason) = &peer {
+        say(&format!("Kafka Streams is left out: {reason}"));
+    }
+    say("starting a broker");
+    let stage = match Stage::start() {
+        Ok(stage) => stage,
+        Err(error) => {
+            say(&error.to_string());
+            return ExitCode::from(3);
+        }
+    };
+    let bench = Bench {
+        options: &options,
+        stage: &stage,
+        peer: peer.as_ref().ok(),
+    };
+    let mut report = Report::new(options.json);
+    for benchmark in BENCHMARKS {
+        if options.names.iter().any(|name| name == benchmark.name) {
+            say(&format!("{}: {}", benchmark.name, benchmark.about));
+            report.set_quiet(is_quiet());
+            (benchmark.run)(&bench, &mut report);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Whether others leave the machine alone: the budgets are for one that is quiet.
+fn is_quiet() -> bool {
+    let Some(idle) = cpu::idle_share(QUIET_SPAN) else {
+        return false;
+    };
+    let quiet = idle >= QUIET_SHARE;
+    if !quiet {
+        let busy = (1.0 - idle) * 100.0;
+        say(&format!(
+            "others use {busy:.0} % of this machine: latencies come out longer than they are"
+        ));
+    }
+    quiet
+}
+
+fn list() {
+    let mut stdout = std::io::stdout().lock();
+    for Benchmark { name, about, .. } in BENCHMARKS {
+        let _closed = writeln!(stdout, "{name:<12}{about}");
+    }
+}
+
+/// Progress goes to standard error: standard output is for results.
+pub(crate) fn say(line: &str) {
+    let _closed = writeln!(std::io::stderr().lock(), "bench: {line}");
+}

@@ -1,0 +1,141 @@
+//! One broker for all benchmarks of a run, and topics of their own for each.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tapeline_kafka::KafkaSettings;
+use tapeline_local::{Parts, Ports, Stack, StackError, StackOptions};
+use tapeline_tests::{Program, Running, get, program_path, scratch};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use super::scrape;
+
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+pub(crate) struct Stage {
+    // Dropped in this order: the broker before its folder.
+    stack: Stack,
+    _runtime: Runtime,
+    folder: TempDir,
+}
+
+impl Stage {
+    pub fn start() -> Result<Self, StackError> {
+        let folder = scratch();
+        let runtime = Runtime::new().unwrap();
+        let mut options = StackOptions::new(folder.path())?;
+        options.binary = program_path();
+        options.ports = Ports::ANY;
+        options.parts = Parts::Kafka;
+        let stack = runtime.block_on(Stack::start(options))?;
+        Ok(Self {
+            stack,
+            _runtime: runtime,
+            folder,
+        })
+    }
+
+    /// Topics that nothing else uses, made with the program's own command.
+    pub fn space(&self, name: &str, market_partitions: u32, configuration: &str) -> Space {
+        let kafka = KafkaSettings {
+            bootstrap: self.stack.bootstrap(),
+            topic_prefix: format!("{name}."),
+            market_partitions,
+            ..KafkaSettings::default()
+        };
+        let folder = self.folder.path().join("spaces").join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let text = format!(
+            "[kafka]\nbootstrap = '{}'\ntopic_prefix = '{}'\nmarket_partitions = {market_partitions}\n\
+             [telemetry]\nlisten = '127.0.0.1:0'\nlog = 'warn'\n{configuration}\n",
+            kafka.bootstrap, kafka.topic_prefix
+        );
+        std::fs::write(folder.join("tapeline.toml"), text).unwrap();
+        let space = Space { kafka, folder };
+        let applied = Program::new(["topics", "apply", "--yes"])
+            .folder(&space.folder)
+            .run();
+        applied.ok();
+        space
+    }
+}
+
+pub(crate) struct Space {
+    pub kafka: KafkaSettings,
+    pub folder: PathBuf,
+}
+
+impl Space {
+    /// `tapeline run --role processors`, from its first moment on.
+    pub fn start_processors(&self) -> Processors {
+        let running = Program::new(["run", "--role", "processors"])
+            .folder(&self.folder)
+            .start();
+        Processors {
+            running,
+            address: None,
+        }
+    }
+}
+
+/// A running program with its metrics.
+pub(crate) struct Processors {
+    running: Running,
+    address: Option<String>,
+}
+
+impl Processors {
+    pub fn pid(&self) -> u32 {
+        self.running.pid()
+    }
+
+    /// Asks until there is an answer; panics with what the program said if it ends before.
+    pub fn until<T>(
+        &mut self,
+        what: &str,
+        within: Duration,
+        mut ask: impl FnMut(&mut Metrics<'_>) -> Option<T>,
+    ) -> T {
+        let address = &mut self.address;
+        self.running.until(what, within, |running| {
+            ask(&mut Metrics { running, address })
+        })
+    }
+
+    /// Every task has its state back and reads.
+    pub fn wait_ready(&mut self) {
+        self.until("the processors are ready", READY_WITHIN, |metrics| {
+            (metrics.get("/health/ready")?.0 == 200).then_some(())
+        });
+    }
+
+    pub fn stop(self) {
+        self.running.stop().ok();
+    }
+}
+
+/// What a running program says about itself, asked when needed.
+pub(crate) struct Metrics<'a> {
+    running: &'a Running,
+    address: &'a mut Option<String>,
+}
+
+impl Metrics<'_> {
+    /// None while it is not served yet, or was never counted.
+    pub fn value(&mut self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        let (_, text) = self.get("/metrics")?;
+        scrape::value(&text, name, labels)
+    }
+
+    fn get(&mut self, path: &str) -> Option<(u16, String)> {
+        if self.address.is_none() {
+            let said = self.running.stderr();
+            let mut lines = said.lines();
+            *self.address = lines
+                .find_map(|line| line.strip_prefix("metrics and health on "))
+                .map(str::to_owned);
+        }
+        get(self.address.as_ref()?, path).ok()
+    }
+}

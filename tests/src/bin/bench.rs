@@ -1,0 +1,12 @@
+//! `./dev bench`: this pipeline, a peer and the library's own limit, side by
+//! side in one run on one broker.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../bench/mod.rs"]
+mod bench;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    bench::main()
+}

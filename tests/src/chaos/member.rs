@@ -1,0 +1,131 @@
+//! One `tapeline run` process of the run: killed, frozen, restarted.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tapeline_local::{ChildProcess, ChildSpec};
+
+use super::failure::{Failure, Outcome};
+
+/// A graceful stop commits and leaves within this, or it is killed.
+const GRACE: Duration = Duration::from_secs(25);
+
+pub(crate) struct Member {
+    pub(crate) name: &'static str,
+    role: &'static str,
+    binary: PathBuf,
+    data: PathBuf,
+    /// Each start has a log of its own.
+    starts: u32,
+    child: Option<ChildProcess>,
+    pub(crate) frozen: bool,
+}
+
+impl Member {
+    pub(crate) fn new(name: &'static str, role: &'static str, binary: &Path, data: &Path) -> Self {
+        Self {
+            name,
+            role,
+            binary: binary.to_owned(),
+            data: data.to_owned(),
+            starts: 0,
+            child: None,
+            frozen: false,
+        }
+    }
+
+    pub(crate) fn start(&mut self) -> Outcome<()> {
+        self.starts += 1;
+        let log = self
+            .data
+            .join("logs")
+            .join(format!("{}.{:03}.log", self.name, self.starts));
+        // What this shell's environment says about Tapeline is not for this run.
+        let mut command = vec!["env".into()];
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("TAPELINE__") {
+                command.extend(["-u".into(), name]);
+            }
+        }
+        command.push(self.binary.clone().into());
+        command.extend(["run", "--role", self.role, "--config"].map(Into::into));
+        command.push(self.data.join("tapeline.toml").into());
+        let spec = ChildSpec {
+            name: self.name,
+            binary: &self.binary,
+            command,
+            output: log.clone(),
+            log,
+            run_dir: &self.data.join("run"),
+            grace: GRACE,
+        };
+        let child = ChildProcess::start(&spec).map_err(Failure::while_doing(self.name))?;
+        self.child = Some(child);
+        self.frozen = false;
+        Ok(())
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.child.is_some() && !self.frozen
+    }
+
+    /// Stopped on purpose or dead, and not yet started again.
+    pub(crate) fn is_away(&self) -> bool {
+        self.child.is_none()
+    }
+
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            signal(child.pid(), Signal::KILL);
+            child.stop();
+        }
+        self.frozen = false;
+    }
+
+    pub(crate) fn freeze(&mut self) {
+        signal(self.pid(), Signal::STOP);
+        self.frozen = true;
+    }
+
+    pub(crate) fn thaw(&mut self) {
+        signal(self.pid(), Signal::CONT);
+        self.frozen = false;
+    }
+
+    /// Asks it to end, in a thread of its own: the rest of the run goes on meanwhile. Says
+    /// whether it ended well.
+    pub(crate) fn stop_gracefully(&mut self) -> Option<std::thread::JoinHandle<bool>> {
+        let mut child = self.child.take()?;
+        self.frozen = false;
+        Some(std::thread::spawn(move || {
+            child.stop().is_some_and(|status| status.success())
+        }))
+    }
+
+    /// What it said last, if it ended without being asked.
+    pub(crate) fn ended_by_itself(&mut self) -> Option<String> {
+        let child = self.child.as_mut()?;
+        let status = child.try_wait()?;
+        let said = child.log_tail();
+        let last: Vec<&str> = said.lines().rev().take(3).collect();
+        self.child = None;
+        let last: Vec<&str> = last.into_iter().rev().collect();
+        Some(format!(
+            "{} ended ({status}): {}",
+            self.name,
+            last.join(" | ")
+        ))
+    }
+
+    fn pid(&self) -> Option<u32> {
+        self.child.as_ref()?.pid()
+    }
+}
+
+/// A process that is gone needs no signal.
+pub(crate) fn signal(pid: Option<u32>, signal: Signal) {
+    if let Some(pid) = pid.and_then(|pid| Pid::from_raw(pid as i32)) {
+        let _gone = kill_process(pid, signal);
+    }
+}

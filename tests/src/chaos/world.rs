@@ -1,0 +1,411 @@
+//! Everything that runs during a chaos run, and what is done to it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use tapeline_kafka::KafkaSettings;
+use tapeline_local::{KafkaNode, Parts, Ports, Stack, StackError, StackOptions, kafka_cluster};
+use tokio::runtime::Runtime;
+
+use super::failure::{Failure, Outcome};
+use super::feed;
+use super::member::{Member, signal};
+use super::proxy::Proxy;
+use super::{PARTITIONS, REQUEST_TIMEOUT, SESSION_TIMEOUT, TRANSACTION_TIMEOUT};
+use crate::http;
+
+pub(crate) const BROKERS: u32 = 3;
+pub(crate) const DATABASE: &str = "chaos";
+const PROCESSORS: [&str; 2] = ["processors-1", "processors-2"];
+const SINKS: [&str; 2] = ["sinks-1", "sinks-2"];
+/// Between two looks at what is due.
+const LOOK: Duration = Duration::from_millis(30);
+/// A process that ended by itself is started again after this, as a supervisor would.
+const AGAIN: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    Processors,
+    Sinks,
+}
+
+/// What mends a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mend {
+    Start(Group, usize),
+    Thaw(Group, usize),
+    StartBroker(usize),
+    ThawBroker(usize),
+    StartStore,
+}
+
+pub(crate) struct Broker {
+    pub(crate) node: Arc<Mutex<KafkaNode>>,
+    pub(crate) port: u16,
+    pub(crate) proxy: Proxy,
+    /// Killed or frozen, and not yet answering again.
+    pub(crate) away: bool,
+    restart: Option<JoinHandle<Result<(), StackError>>>,
+}
+
+pub(crate) struct World {
+    // Members end first, then what they talk to: fields are dropped in this order.
+    pub(crate) processors: Vec<Member>,
+    pub(crate) sinks: Vec<Member>,
+    leaving: Vec<(Group, usize, JoinHandle<bool>)>,
+    pub(crate) brokers: Vec<Broker>,
+    pub(crate) store_proxy: Proxy,
+    store: Option<Stack>,
+    store_ports: Ports,
+    later: Vec<(Instant, Mend)>,
+    pub(crate) log_dirs: Vec<PathBuf>,
+    pub(crate) kafka: KafkaSettings,
+    /// Processes that ended without being asked, in their own words.
+    pub(crate) exits: Vec<String>,
+    data: PathBuf,
+    binary: PathBuf,
+    runtime: Runtime,
+}
+
+impl World {
+    /// Brokers, store, topics and tables; no member yet.
+    pub(crate) fn start(data: &Path, program: &Path) -> Outcome<Self> {
+        let what = "preparing the run";
+        for folder in ["logs", "run"] {
+            std::fs::create_dir_all(data.join(folder)).map_err(Failure::while_doing(what))?;
+        }
+        // One build for the whole run, whatever is built meanwhile.
+        let binary = data.join("tapeline");
+        std::fs::copy(program, &binary).map_err(Failure::while_doing(what))?;
+        let runtime = Runtime::new().map_err(Failure::while_doing(what))?;
+        let brokers = start_brokers(data, &binary, &runtime)?;
+        let store_data = data.join("store");
+        let store = start_store(&runtime, &store_data, &binary, Ports::ANY)?;
+        let store_ports = store.ports();
+        let addresses: Vec<String> = brokers
+            .iter()
+            .map(|broker| format!("127.0.0.1:{}", broker.proxy.port()))
+            .collect();
+        let log_dirs = brokers
+            .iter()
+            .map(|broker| lock(broker).log_dir())
+            .collect();
+        let member = |role: &'static str| {
+            let (binary, data) = (binary.clone(), data.to_owned());
+            move |name| Member::new(name, role, &binary, &data)
+        };
+        let world = Self {
+            processors: PROCESSORS.map(member("processors")).into(),
+            sinks: SINKS.map(member("sinks")).into(),
+            leaving: Vec::new(),
+            brokers,
+            store_proxy: Proxy::start(runtime.handle(), store_ports.clickhouse)?,
+            store: Some(store),
+            store_ports,
+            later: Vec::new(),
+            log_dirs,
+            kafka: KafkaSettings {
+                bootstrap: addresses.join(","),
+                market_partitions: PARTITIONS,
+                portfolio_partitions: PARTITIONS,
+                replication: BROKERS as u16,
+                transaction_timeout: TRANSACTION_TIMEOUT,
+                ..KafkaSettings::default()
+            },
+            exits: Vec::new(),
+            data: data.to_owned(),
+            binary: binary.clone(),
+            runtime,
+        };
+        std::fs::write(data.join("tapeline.toml"), world.configuration())
+            .map_err(Failure::while_doing(what))?;
+        world.tapeline(&["topics", "apply", "--yes"])?;
+        world.tapeline(&["store", "apply"])?;
+        Ok(world)
+    }
+
+    pub(crate) fn start_members(&mut self) -> Outcome<()> {
+        let mut all = self.processors.iter_mut().chain(&mut self.sinks);
+        all.try_for_each(Member::start)
+    }
+
+    fn configuration(&self) -> String {
+        use std::fmt::Write;
+        let seconds = |time: Duration| format!("{}s", time.as_secs());
+        let mut text = format!(
+            "[kafka]\nbootstrap = '{}'\nreplication = {BROKERS}\nmarket_partitions = {PARTITIONS}\n\
+             portfolio_partitions = {PARTITIONS}\ntransaction_timeout = '{}'\nrequest_timeout = '{}'\n\
+             [kafka.properties]\n'session.timeout.ms' = '{}'\n\
+             [clickhouse]\nurl = 'http://127.0.0.1:{}'\ndatabase = '{DATABASE}'\n\
+             [risk]\nmax_drawdown = '200'\n[sink]\nbatch_age = '300ms'\n\
+             [telemetry]\nlisten = '127.0.0.1:0'\n",
+            self.kafka.bootstrap,
+            seconds(TRANSACTION_TIMEOUT),
+            seconds(REQUEST_TIMEOUT),
+            SESSION_TIMEOUT.as_millis(),
+            self.store_proxy.port(),
+        );
+        for (account, portfolio) in feed::accounts(PARTITIONS) {
+            let _fits = writeln!(
+                text,
+                "[[accounts]]\nid = '{account}'\nportfolio = '{portfolio}'"
+            );
+        }
+        text
+    }
+
+    /// Has one processor's transactions done again from its journal; what came out differently,
+    /// and how often.
+    pub(crate) fn replay(&self, processor: &str) -> Outcome<(u64, String)> {
+        let what = ["replay", "--processor", processor, "--verify", "--json"];
+        let output = self.run(&what)?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let tasks = serde_json::from_slice::<Vec<serde_json::Value>>(&output.stdout);
+        if let (Some(0 | 1), Ok(tasks)) = (output.status.code(), tasks) {
+            let each = tasks.iter().map(|task| task["differences"].as_u64());
+            return Ok((each.map(Option::unwrap_or_default).sum(), said));
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        Err(Failure::Outside(format!("{}: {said}", what.join(" "))))
+    }
+
+    /// A command of the program, which must succeed.
+    fn tapeline(&self, arguments: &[&str]) -> Outcome<()> {
+        let output = self.run(arguments)?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        Err(Failure::Outside(format!("{}: {said}", arguments.join(" "))))
+    }
+
+    fn run(&self, arguments: &[&str]) -> Outcome<std::process::Output> {
+        Command::new(&self.binary)
+            .args(arguments)
+            .arg("--config")
+            .arg(self.data.join("tapeline.toml"))
+            .output()
+            .map_err(Failure::while_doing(arguments.join(" ")))
+    }
+
+    pub(crate) fn members(&mut self, group: Group) -> &mut Vec<Member> {
+        match group {
+            Group::Processors => &mut self.processors,
+            Group::Sinks => &mut self.sinks,
+        }
+    }
+
+    /// Asks the store itself, not through the proxy; nothing while it is away.
+    pub(crate) fn query(&self, sql: &str) -> Option<String> {
+        let base = format!("http://127.0.0.1:{}", self.store_ports.clickhouse);
+        let path = format!("/?database={DATABASE}");
+        match http::request("POST", &base, &path, sql) {
+            Ok((200, body)) => Some(body.trim_end().to_owned()),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn kill_broker(&mut self, at: usize) {
+        signal(lock(&self.brokers[at]).pid(), Signal::KILL);
+        self.brokers[at].away = true;
+    }
+
+    pub(crate) fn freeze_broker(&mut self, at: usize) {
+        signal(lock(&self.brokers[at]).pid(), Signal::STOP);
+        self.brokers[at].away = true;
+    }
+
+    pub(crate) fn kill_store(&mut self) {
+        if let Some(store) = self.store.take() {
+            signal(store.clickhouse_pid(), Signal::KILL);
+        }
+    }
+
+    pub(crate) fn store_is_up(&self) -> bool {
+        self.store.is_some()
+    }
+
+    /// Begins a graceful stop; the member is started again when it has ended.
+    pub(crate) fn restart_gracefully(&mut self, group: Group, at: usize) {
+        if let Some(thread) = self.members(group)[at].stop_gracefully() {
+            self.leaving.push((group, at, thread));
+        }
+    }
+
+    pub(crate) fn mend_later(&mut self, after: Duration, mend: Mend) {
+        self.later.push((Instant::now() + after, mend));
+    }
+
+    /// Everything that was taken away is back.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.later.is_empty()
+            && self.leaving.is_empty()
+            && self.brokers.iter().all(|broker| !broker.away)
+    }
+
+    /// Goes on, mending what is due, until it is so; false if it is not in time.
+    pub(crate) fn until(
+        &mut self,
+        within: Duration,
+        mut is_so: impl FnMut(&mut Self) -> bool,
+    ) -> Outcome<bool> {
+        let deadline = Instant::now() + within;
+        loop {
+            self.serve()?;
+            if is_so(self) {
+                return Ok(true);
+            }
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Ends everything at once: nothing is needed any more but the logs.
+    pub(crate) fn end(mut self) {
+        let all = self.processors.iter_mut().chain(&mut self.sinks);
+        all.for_each(Member::kill);
+        self.kill_store();
+        for broker in &self.brokers {
+            signal(lock(broker).pid(), Signal::KILL);
+        }
+    }
+
+    fn serve(&mut self) -> Outcome<()> {
+        let now = Instant::now();
+        let (due, later) = std::mem::take(&mut self.later)
+            .into_iter()
+            .partition(|(at, _)| *at <= now);
+        self.later = later;
+        let due: Vec<(Instant, Mend)> = due;
+        for (_, mend) in due {
+            self.mend(mend)?;
+        }
+        self.collect_leaving();
+        self.collect_restarts()?;
+        for group in [Group::Processors, Group::Sinks] {
+            for at in 0..self.members(group).len() {
+                if let Some(said) = self.members(group)[at].ended_by_itself() {
+                    self.exits.push(said);
+                    self.mend_later(AGAIN, Mend::Start(group, at));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn mend(&mut self, mend: Mend) -> Outcome<()> {
+        match mend {
+            Mend::Start(group, at) => {
+                let member = &mut self.members(group)[at];
+                if member.is_away() {
+                    member.start()?;
+                }
+            }
+            Mend::Thaw(group, at) => self.members(group)[at].thaw(),
+            Mend::StartBroker(at) => {
+                let node = Arc::clone(&self.brokers[at].node);
+                self.brokers[at].restart = Some(std::thread::spawn(move || {
+                    node.lock().unwrap_or_else(PoisonError::into_inner).start()
+                }));
+            }
+            Mend::ThawBroker(at) => {
+                signal(lock(&self.brokers[at]).pid(), Signal::CONT);
+                self.brokers[at].away = false;
+            }
+            Mend::StartStore => {
+                let data = self.data.join("store");
+                let store = start_store(&self.runtime, &data, &self.binary, self.store_ports)?;
+                self.store = Some(store);
+            }
+        }
+        Ok(())
+    }
+
+    fn collect_leaving(&mut self) {
+        let (ended, leaving) = std::mem::take(&mut self.leaving)
+            .into_iter()
+            .partition(|(_, _, thread)| thread.is_finished());
+        self.leaving = leaving;
+        let ended: Vec<(Group, usize, JoinHandle<bool>)> = ended;
+        for (group, at, thread) in ended {
+            if !thread.join().unwrap_or(false) {
+                let name = self.members(group)[at].name;
+                self.exits
+                    .push(format!("{name} did not end well when asked to stop"));
+            }
+            self.mend_later(Duration::ZERO, Mend::Start(group, at));
+        }
+    }
+
+    fn collect_restarts(&mut self) -> Outcome<()> {
+        for broker in &mut self.brokers {
+            if !broker.restart.as_ref().is_some_and(JoinHandle::is_finished) {
+                continue;
+            }
+            let Some(thread) = broker.restart.take() else {
+                continue;
+            };
+            let started = thread.join();
+            let started = started.map_err(|_| {
+                Failure::Outside("starting a broker panicked; see above".to_owned())
+            })?;
+            started.map_err(Failure::while_doing("starting a broker again"))?;
+            broker.away = false;
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn lock(broker: &Broker) -> std::sync::MutexGuard<'_, KafkaNode> {
+    broker.node.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn start_brokers(data: &Path, binary: &Path, runtime: &Runtime) -> Outcome<Vec<Broker>> {
+    let what = "starting three brokers";
+    let mut brokers = Vec::new();
+    for mut node in kafka_cluster(data, binary, BROKERS).map_err(Failure::while_doing(what))? {
+        let port = node.port();
+        let proxy = Proxy::start(runtime.handle(), port)?;
+        node.advertise(proxy.port());
+        brokers.push(Broker {
+            node: Arc::new(Mutex::new(node)),
+            port,
+            proxy,
+            away: false,
+            restart: None,
+        });
+    }
+    // The first quorum needs them at the same time.
+    let started = std::thread::scope(|scope| {
+        let threads: Vec<_> = brokers
+            .iter()
+            .map(|broker| scope.spawn(|| lock(broker).start()))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or(Ok(())))
+            .collect::<Result<Vec<()>, _>>()
+    });
+    started.map_err(Failure::while_doing(what))?;
+    Ok(brokers)
+}
+
+fn start_store(runtime: &Runtime, data: &Path, binary: &Path, ports: Ports) -> Outcome<Stack> {
+    let what = "starting the store";
+    let mut options = StackOptions::new(data).map_err(Failure::while_doing(what))?;
+    binary.clone_into(&mut options.binary);
+    options.parts = Parts::ClickHouse;
+    options.ports = Ports {
+        clickhouse: ports.clickhouse,
+        ..Ports::ANY
+    };
+    runtime
+        .block_on(Stack::start(options))
+        .map_err(Failure::while_doing(what))
+}
