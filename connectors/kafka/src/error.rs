@@ -264,6 +264,8 @@ pub(crate) fn is_transient(code: Code) -> bool {
             | Code::NetworkException
             | Code::LeaderNotAvailable
             | Code::NotLeaderForPartition
+            | Code::OffsetNotAvailable
+            | Code::DestroyBroker
             | Code::CoordinatorLoadInProgress
             | Code::CoordinatorNotAvailable
             | Code::NotCoordinator

@@ -130,6 +130,12 @@ impl KafkaSettings {
         if !(Duration::from_millis(100)..=Duration::from_mins(5)).contains(&self.request_timeout) {
             fault("request_timeout", "must be from 100 ms to 5 minutes");
         }
+        if self.request_timeout > self.transaction_timeout {
+            fault(
+                "request_timeout",
+                "must not be longer than transaction_timeout",
+            );
+        }
         for property in ["security.protocol", "sasl.mechanism", "sasl.mechanisms"] {
             let value = self.properties.get(property);
             if value.is_some_and(|value| !value.eq_ignore_ascii_case("plaintext")) {
@@ -267,6 +273,15 @@ mod tests {
                 "properties.\"acks\""
             ]
         );
+    }
+
+    #[test]
+    fn a_request_must_not_outlive_its_transaction() {
+        let settings = KafkaSettings {
+            transaction_timeout: Duration::from_secs(5),
+            ..KafkaSettings::default()
+        };
+        assert_eq!(settings.faults()[0].0, "request_timeout");
     }
 
     #[test]
