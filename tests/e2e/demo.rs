@@ -30,7 +30,7 @@ pub(crate) fn address(running: &Running, name: &str) -> Option<String> {
 #[test]
 fn a_short_demo_ends_with_a_report_in_which_nothing_is_lost() {
     let folder = scratch();
-    let report = up(folder.path(), &["--for", "8s", "--json"])
+    let report = up(folder.path(), &["--for", "15s", "--json"])
         .run()
         .ok()
         .json();
@@ -40,9 +40,9 @@ fn a_short_demo_ends_with_a_report_in_which_nothing_is_lost() {
             .and_then(serde_json::Value::as_u64)
             .unwrap_or_else(|| panic!("{path}: {report}"))
     };
-    // 2,500 quotes a second; a busy machine may be late, never early.
-    assert!(count("/topics/market.quotes") >= 15_000, "{report}");
-    assert!(count("/topics/broker.fills") >= 20, "{report}");
+    // Far below what the demo makes: how fast this machine is, is no question here.
+    assert!(count("/topics/market.quotes") >= 5_000, "{report}");
+    assert!(count("/topics/broker.fills") >= 10, "{report}");
     assert!(count("/topics/auth.events") >= 5, "{report}");
     assert!(count("/alerts") >= 1, "{report}");
     assert_eq!(count("/audit/lost"), 0, "{report}");

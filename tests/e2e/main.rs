@@ -1,7 +1,6 @@
 //! The whole line on a real Kafka and the real ClickHouse engine.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod chaos;
 mod clients;
 mod demo;
 mod exactly_once;

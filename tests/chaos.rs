@@ -1,4 +1,5 @@
 //! The chaos program runs, hits, checks and reports.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::process::Command;
 
