@@ -11,6 +11,7 @@ usage: bench NAME... [--json] [OPTIONS]
   --quotes=3000000      throughput: how many quotes
   --rounds=3            throughput, restore: how often; the median counts
   --seconds=15          latency: how long each measurement takes, its first two seconds left out
+  --warm-up=20          latency: how long all work before they are measured
   --background=10000    latency: quotes a second that nobody waits for
   --keys=500000         restore: how many keys the task holds
   --commit-interval=100ms
@@ -23,6 +24,7 @@ pub(crate) struct Options {
     pub quotes: u64,
     pub rounds: usize,
     pub seconds: u64,
+    pub warm_up: u64,
     pub background: u64,
     pub keys: u64,
     pub commit_interval: String,
@@ -36,6 +38,7 @@ impl Default for Options {
             quotes: 3_000_000,
             rounds: 3,
             seconds: 15,
+            warm_up: 20,
             background: 10_000,
             keys: 500_000,
             commit_interval: "100ms".to_owned(),
@@ -60,6 +63,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Comma
             "--quotes" => options.quotes = positive(name, value)?,
             "--rounds" => options.rounds = positive(name, value)?,
             "--seconds" => options.seconds = positive(name, value)?,
+            "--warm-up" => options.warm_up = positive(name, value)?,
             "--background" => options.background = positive(name, value)?,
             "--keys" => options.keys = positive(name, value)?,
             "--commit-interval" => options.commit_interval = duration(value)?,
