@@ -38,4 +38,6 @@ pub(crate) const COMMITTED: &[Committed] = committed! {
     15 "state_portfolio" v 1 "state_portfolio.avsc"
     16 "journal" v 1 "journal.avsc"
     17 "snapshot" v 1 "snapshot.avsc"
+    18 "state_mark" v 2 "state_mark.v2.avsc"
+    19 "progress" v 2 "progress.v2.avsc"
 };

@@ -25,12 +25,12 @@ fn said(output: &Output) -> String {
 }
 
 /// The interpreter that `./dev test` fits out.
-fn python() -> String {
+pub(crate) fn python() -> String {
     std::env::var("TAPELINE_TEST_PYTHON")
         .expect("TAPELINE_TEST_PYTHON is not set: run this through `./dev test`")
 }
 
-fn script(name: &str) -> String {
+pub(crate) fn script(name: &str) -> String {
     format!("{}/clients/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 

@@ -1,12 +1,15 @@
 //! Processes that are killed in the middle: every record still counts once.
 
+use std::time::Duration;
+
 use tapeline_model::Event;
 use tapeline_model::records::Mark;
 use tapeline_schemas::topics::Topic;
-use tapeline_tests::Namespace;
+use tapeline_tests::{Namespace, Running, get};
 
 use crate::records::{fill, quote};
 
+const WITHIN: Duration = Duration::from_secs(60);
 const ROUNDS: usize = 4;
 const FILLS: usize = 50;
 const CONFIGURATION: &str = "[[accounts]]\nid = 'a1'\nportfolio = 'one'\n[sink]\nbatch_age = '50ms'\n[processors]\nsnapshot_transactions = 20\n";
@@ -135,4 +138,48 @@ fn the_audit_finds_a_lost_and_a_doubled_row() {
         (&1.into(), &1.into()),
         "{audit}"
     );
+}
+
+/// A standby follows the state, so that taking a task over reads next to nothing.
+#[test]
+fn a_standby_takes_over_without_reading_everything_again() {
+    const SYMBOLS: usize = 400;
+    let configuration = "[processors]\nrun = ['market']\nstandby = true\n";
+    let namespace = Namespace::new("standby", configuration);
+    let first = namespace.roles(&["processors"]);
+    for n in 0..SYMBOLS {
+        namespace.publish(&Event::Quote(quote(&format!("S{n}"), "10", "10.02")));
+    }
+    namespace.read_at_least(Topic::MarketMarks, SYMBOLS);
+    let mut second = namespace.roles(&["processors"]);
+    second.until("it runs one task and follows the other", WITHIN, |second| {
+        let followed = series(second, "tapeline_standby_tasks{");
+        (followed == [1.0]).then_some(())
+    });
+    second.until("it has read what it follows", WITHIN, |second| {
+        let read = series(second, "tapeline_standby_records{");
+        let read = read.iter().sum::<f64>();
+        (read >= SYMBOLS as f64 / 4.0).then_some(())
+    });
+    first.kill_nine();
+    let read = second.until("it has taken both tasks", WITHIN, |second| {
+        let read = series(second, "tapeline_restore_records{");
+        (read.len() == 2).then_some(read)
+    });
+    let (least, most) = (read[0].min(read[1]), read[0].max(read[1]));
+    assert!(most > SYMBOLS as f64 / 4.0 && least < 50.0, "{read:?}");
+    second.stop().ok();
+}
+
+/// The values of all series whose line begins so.
+fn series(running: &Running, beginning: &str) -> Vec<f64> {
+    let said = running.stderr();
+    let mut lines = said.lines();
+    let address = lines.find_map(|line| line.strip_prefix("metrics and health on "));
+    let text = address.and_then(|address| get(address, "/metrics").ok());
+    let text = text.map_or(String::new(), |(_, text)| text);
+    let found = text.lines().filter(|line| line.starts_with(beginning));
+    found
+        .filter_map(|line| line.rsplit_once(' ')?.1.parse().ok())
+        .collect()
 }

@@ -1,9 +1,11 @@
 //! The whole line on a real Kafka and the real ClickHouse engine.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod bad_input;
 mod clients;
 mod demo;
 mod exactly_once;
 mod operator;
+mod recording;
 mod records;
 mod start;

@@ -197,6 +197,28 @@ impl Running {
         self.child.wait().unwrap();
     }
 
+    /// Waits for it to end by itself.
+    #[track_caller]
+    pub fn ended(mut self, within: Duration) -> Finished {
+        let deadline = Instant::now() + within;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return Finished {
+                    status,
+                    stdout: self.stdout(),
+                    stderr: self.stderr(),
+                };
+            }
+            assert!(
+                Instant::now() < deadline,
+                "not ended within {within:?}:\n{}\n{}",
+                self.stdout(),
+                self.stderr()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Asks it to end, and waits for it.
     pub fn stop(mut self) -> Finished {
         let pid = Pid::from_raw(self.child.id() as i32).unwrap();

@@ -14,6 +14,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Message as _, TopicPartitionList};
 
 use crate::member::Offer;
+use crate::stable::{Hanging, StableEnds};
 use crate::{metric_names, stats};
 
 /// A broker that is down raises an error at every attempt: say it this often.
@@ -43,6 +44,7 @@ struct State {
     offers: Vec<Offer>,
     last_error: Option<(String, Instant)>,
     said_at: Option<Instant>,
+    stable_ends: StableEnds,
 }
 
 impl Context {
@@ -83,6 +85,13 @@ impl Context {
 
     pub(crate) fn take_offers(&self) -> Vec<Offer> {
         std::mem::take(&mut self.state().offers)
+    }
+
+    /// Partitions whose committed end has not moved for so long, though there is more.
+    pub(crate) fn hanging(&self, longer_than: Duration) -> Vec<Hanging> {
+        self.state()
+            .stable_ends
+            .hanging(longer_than, Instant::now())
     }
 
     /// The newest error of the connection, to explain why nothing is answered;
@@ -146,6 +155,11 @@ impl ClientContext for Context {
 
     fn stats(&self, statistics: Statistics) {
         stats::record(&self.client, &statistics);
+        let now = Instant::now();
+        let mut state = self.state();
+        for (topic, partition, stable, end) in stats::committed_ends(&statistics) {
+            state.stable_ends.saw(topic, partition, stable, end, now);
+        }
     }
 
     fn error(&self, error: Native, reason: &str) {

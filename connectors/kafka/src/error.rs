@@ -49,8 +49,7 @@ pub enum KafkaError {
         key: &'static str,
     },
     #[error(
-        "offset {offset} of {topic}[{partition}] does not exist{}; restore the topic, or accept \
-         the gap by resuming at an offset it holds",
+        "offset {offset} of {topic}[{partition}] does not exist{}; restore the topic, or accept the gap",
         gap(*.offset, *.held)
     )]
     OffsetGone {

@@ -11,6 +11,7 @@ use crate::batch::{Batch, BatchQueue, Message, Notice};
 use crate::context::Context;
 use crate::error::{KafkaError, is_denied, is_transient};
 use crate::settings::KafkaSettings;
+use crate::stable::Hanging;
 
 /// Batches of a read to the end; large, since nothing waits for the first record.
 const READ_TO_END_BATCH: usize = 4096;
@@ -189,6 +190,25 @@ impl BatchReader {
         if let Err(error) = stored {
             tracing::debug!(group = self.group, %error, "progress was not stored");
         }
+    }
+
+    /// Whether what it reads still exists. Reading tells nothing about a topic that
+    /// was deleted: librdkafka waits for it to come back.
+    pub fn check_assigned(&self) -> Result<(), KafkaError> {
+        let assigned = self.consumer().assignment();
+        let list = assigned.map_err(|error| self.failed("asking for the assignment", &error))?;
+        let elements = list.elements();
+        let positions: Vec<Position> = elements
+            .iter()
+            .map(|element| Position::new(element.topic(), element.partition(), 0))
+            .collect();
+        self.must_exist(&positions)
+    }
+
+    /// Partitions it reads whose committed end has not moved for so long, though
+    /// more was written: a transaction there is not being ended.
+    pub fn hanging(&self, longer_than: Duration) -> Vec<Hanging> {
+        self.consumer().client().context().hanging(longer_than)
     }
 
     /// The next offset of each assigned partition; markers of transactions count.

@@ -21,16 +21,25 @@ pub(crate) fn record(client: &str, stats: &Statistics) {
         record_broker(client, broker);
     }
     if stats.client_type == "consumer" {
-        for topic in stats.topics.values() {
-            for partition in topic
-                .partitions
-                .values()
-                .filter(|p| p.desired && p.partition >= 0)
-            {
-                record_partition(client, &topic.topic, partition);
-            }
+        for (topic, partition) in read_partitions(stats) {
+            record_partition(client, topic, partition);
         }
     }
+}
+
+fn read_partitions(stats: &Statistics) -> impl Iterator<Item = (&str, &Partition)> {
+    stats.topics.values().flat_map(|topic| {
+        let partitions = topic.partitions.values();
+        let read = partitions.filter(|p| p.desired && p.partition >= 0);
+        read.map(|partition| (topic.topic.as_str(), partition))
+    })
+}
+
+/// Topic, partition, end of what is committed and end of what is written, where known.
+pub(crate) fn committed_ends(stats: &Statistics) -> impl Iterator<Item = (&str, i32, i64, i64)> {
+    let known = |p: &Partition| p.ls_offset >= 0 && p.hi_offset >= 0;
+    let partitions = read_partitions(stats).filter(move |(_, p)| known(p));
+    partitions.map(|(topic, p)| (topic, p.partition, p.ls_offset, p.hi_offset))
 }
 
 fn record_broker(client: &str, broker: &Broker) {

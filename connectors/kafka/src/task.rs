@@ -32,6 +32,15 @@ pub enum TxError {
     Refused(String),
 }
 
+/// How long the parts of a commit took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommitTimes {
+    /// Until the brokers had every record.
+    pub deliver: Duration,
+    /// From there until they had ended the transaction.
+    pub end: Duration,
+}
+
 /// Writes one transaction after the other. Every call blocks, for a bounded
 /// time; lives on its task's thread.
 pub struct TaskProducer {
@@ -134,7 +143,7 @@ impl TaskProducer {
     }
 
     /// Makes everything since [`begin`](Self::begin) visible at once.
-    pub fn commit(&self) -> Result<(), TxError> {
+    pub fn commit(&self) -> Result<CommitTimes, TxError> {
         let started = Instant::now();
         // Everything must be delivered before the commit: inside it, rdkafka
         // would wait in steps of 100 ms.
@@ -150,6 +159,7 @@ impl TaskProducer {
             Err(error) => return Err(self.classify("delivering a transaction", &error)),
         }
         self.delivered()?;
+        let delivered = started.elapsed();
         let left = self
             .settings
             .request_timeout
@@ -161,7 +171,10 @@ impl TaskProducer {
             .increment(1);
         histogram!(names::COMMIT_SECONDS, "client" => self.id.clone())
             .record(started.elapsed().as_secs_f64());
-        Ok(())
+        Ok(CommitTimes {
+            deliver: delivered,
+            end: started.elapsed().saturating_sub(delivered),
+        })
     }
 
     /// Makes everything since [`begin`](Self::begin) as if it never happened.

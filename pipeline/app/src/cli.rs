@@ -54,6 +54,12 @@ pub(crate) enum Command {
     Audit(Audit),
     /// Do recorded transactions again and compare what comes out
     Replay(Replay),
+    /// Recorded transactions in a file, to replay without Kafka
+    #[command(subcommand)]
+    Recording(Recording),
+    /// The tasks of the processors: how far they are, and going on behind a gap
+    #[command(subcommand)]
+    Tasks(Tasks),
     /// Records that were refused
     #[command(subcommand)]
     Deadletters(DeadLetters),
@@ -210,11 +216,15 @@ pub(crate) struct Audit {
 Examples:
   tapeline replay --processor risk                     every transaction the journal holds
   tapeline replay --processor risk --from 5000 --json
-  tapeline replay --processor risk --with other.toml   what other limits would have decided")]
+  tapeline replay --processor risk --with other.toml   what other limits would have decided
+  tapeline replay --recording risk.avro                from a file, without Kafka")]
 pub(crate) struct Replay {
     /// Whose journal: market or risk
-    #[arg(long)]
-    pub processor: String,
+    #[arg(long, required_unless_present = "recording")]
+    pub processor: Option<String>,
+    /// From a file that `recording save` wrote; no Kafka is asked
+    #[arg(long, value_name = "FILE", conflicts_with = "processor")]
+    pub recording: Option<PathBuf>,
     /// Only this task (partition)
     #[arg(long)]
     pub task: Option<u32>,
@@ -233,6 +243,88 @@ pub(crate) struct Replay {
     /// Decide under the limits of this configuration as well, and show which verdicts change
     #[arg(long, value_name = "FILE")]
     pub with: Option<PathBuf>,
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Recording {
+    /// Copy a range of transactions, with all they read, into a file
+    Save(Save),
+    /// What is in a file; exit code 1 if any of it is damaged
+    Show {
+        file: PathBuf,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tapeline recording save risk.avro --processor risk
+  tapeline recording save risk.avro --processor risk --task 3 --from 5000 --to 6000
+  tapeline replay --recording risk.avro                on any machine")]
+pub(crate) struct Save {
+    /// An Avro object container file
+    pub file: PathBuf,
+    /// Whose journal: market or risk
+    #[arg(long)]
+    pub processor: String,
+    /// Only this task (partition)
+    #[arg(long)]
+    pub task: Option<u32>,
+    /// From this transaction of the task on; from its nearest snapshot in fact
+    #[arg(long)]
+    pub from: Option<i64>,
+    /// Up to this transaction
+    #[arg(long)]
+    pub to: Option<i64>,
+    /// The line was started with `up --demo`: its accounts count
+    #[arg(long)]
+    pub demo: bool,
+    /// Replace the file if it is there
+    #[arg(long)]
+    pub force: bool,
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tasks {
+    /// What each task read and what lies before it; exit code 1 if one cannot go on
+    List {
+        /// Only of this processor
+        #[arg(long)]
+        processor: Option<String>,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Go on behind records that are gone, and say so in an alert
+    AcceptGap(AcceptGap),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  tapeline tasks accept-gap --processor risk --task 2 --topic market.marks --partition 1 \\
+      --reason 'the disk was full over the weekend'")]
+pub(crate) struct AcceptGap {
+    #[arg(long)]
+    pub processor: String,
+    #[arg(long)]
+    pub task: u32,
+    /// Without the prefix, like market.marks
+    #[arg(long)]
+    pub topic: String,
+    #[arg(long)]
+    pub partition: u32,
+    /// Why these records may be left out; stands in the alert
+    #[arg(long)]
+    pub reason: String,
+    /// Who accepts it [default: this user]
+    #[arg(long)]
+    pub by: Option<String>,
     #[arg(long)]
     pub json: bool,
 }

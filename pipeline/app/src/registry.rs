@@ -19,7 +19,10 @@ struct ProcessorEntry {
 const PROCESSORS: &[ProcessorEntry] = &[
     ProcessorEntry {
         name: market::NAME,
-        make: |_| Box::new(|| Box::new(Market::default())),
+        make: |config| {
+            let settings = config.market_settings();
+            Box::new(move || Box::new(Market::new(settings)))
+        },
     },
     ProcessorEntry {
         name: risk::NAME,

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
@@ -99,8 +99,11 @@ fn recorder() -> Result<PrometheusHandle, Failure> {
     let buckets = [
         0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0,
     ];
+    let records = [1.0, 10.0, 100.0, 1000.0, 10_000.0, 100_000.0];
+    let of_records = Matcher::Suffix("_records".to_owned());
     let handle = PrometheusBuilder::new()
         .set_buckets(&buckets)
+        .and_then(|builder| builder.set_buckets_for_metric(of_records, &records))
         .and_then(PrometheusBuilder::install_recorder)
         .map_err(Failure::outside)?;
     Ok(HANDLE.get_or_init(|| handle).clone())

@@ -237,6 +237,7 @@ fn state_samples() -> (Progress, StateMark, StateBook, StatePortfolio) {
             next_offset: 1_000_000,
         }],
         transactions: 17,
+        snapshot_at: Some(INGEST),
     };
     let mark = StateMark {
         price: price("189.125"),
@@ -244,6 +245,7 @@ fn state_samples() -> (Progress, StateMark, StateBook, StatePortfolio) {
         ask_price: price("189.13"),
         quotes: 12,
         event_time: EVENT,
+        wide: true,
     };
     let book = StateBook {
         base: Lot {
@@ -323,6 +325,31 @@ fn golden_bytes_of_every_version() {
         registry().all().len(),
         "one line a version"
     );
+}
+
+/// A new release goes on with what an old one left in its changelog.
+#[test]
+fn state_of_former_versions_is_read() {
+    fn golden<T: DeserializeOwned + Record>(version: u32) -> T {
+        let name = format!("{} v{version} ", T::RECORD);
+        let mut lines = GOLDEN.lines();
+        let hex = lines.find_map(|line| line.strip_prefix(&name)).unwrap();
+        let digits: Vec<u8> = hex.bytes().collect();
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16);
+        let bytes: Vec<u8> = digits.chunks(2).map(|pair| byte(pair).unwrap()).collect();
+        codec::decode(&bytes).unwrap()
+    }
+    let (progress, mark, _, _) = state_samples();
+    let former = StateMark {
+        wide: false,
+        ..mark
+    };
+    assert_eq!(golden::<StateMark>(1), former);
+    let former = Progress {
+        snapshot_at: None,
+        ..progress
+    };
+    assert_eq!(golden::<Progress>(1), former);
 }
 
 #[test]

@@ -276,6 +276,9 @@ pub struct DeadLetter {
 pub struct Progress {
     pub inputs: Vec<InputOffset>,
     pub transactions: i64,
+    /// When the last snapshot was taken; none before the first one is due.
+    #[serde(default)]
+    pub snapshot_at: Option<Micros>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -292,6 +295,9 @@ pub struct StateMark {
     pub ask_price: Price,
     pub quotes: i64,
     pub event_time: Micros,
+    /// Its spread is beyond the limit, and that was told.
+    #[serde(default)]
+    pub wide: bool,
 }
 
 /// A position in one symbol: what it cost, and what closing parts of it brought.

@@ -36,6 +36,15 @@ impl Input {
     }
 }
 
+/// How soon what is conflated until the commit is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Haste {
+    /// People look at it, now and then.
+    Regular,
+    /// Another processor decides with it.
+    Prompt,
+}
+
 /// One task of a processor. The same inputs in the same order with the same
 /// `now` values give the same outputs and the same state, on any machine.
 pub trait Processor: Send {
@@ -44,6 +53,10 @@ pub trait Processor: Send {
     fn inputs(&self) -> &'static [Input];
 
     fn outputs(&self) -> &'static [Topic];
+
+    fn haste(&self) -> Haste {
+        Haste::Regular
+    }
 
     /// Takes one record. A refused record leaves state and `out` as they were.
     fn process(

@@ -7,5 +7,5 @@ pub mod market;
 pub mod risk;
 mod store;
 
-pub use contract::{Input, Out, Processor, Reach, StateError, StateStore};
+pub use contract::{Haste, Input, Out, Processor, Reach, StateError, StateStore};
 pub use store::{StateKey, Store};

@@ -6,15 +6,24 @@
 //! as the group that leases the changelog's partitions says.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod attempt;
 mod changelog;
+mod continuity;
+mod error;
+mod hanging;
 mod journal;
 pub mod metric_names;
+#[cfg(feature = "planted-faults")]
+mod planted;
 mod policy;
+pub mod progress;
 pub mod replay;
 pub mod service;
+mod standby;
+mod take;
 mod task;
 mod worker;
 
 pub use policy::CommitPolicy;
-pub use service::{ProcessorService, RuntimeError, Status};
+pub use service::{ProcessorService, RunSettings, RuntimeError, Status};
 pub use task::{Refused, SnapshotPolicy, Task, TaskError, Write};

@@ -1,10 +1,15 @@
 use std::time::Duration;
 
+use tapeline_processors::Haste;
+
 /// When a transaction is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CommitPolicy {
     /// At the latest this long after its first record.
     pub interval: Duration,
+    /// The same for what another processor waits for, unless records pile up:
+    /// then fewer, larger transactions are the quicker ones.
+    pub prompt_interval: Duration,
     /// Or after this many records.
     pub max_records: usize,
     /// Urgent outputs go at once, but not more often than this: transactions
@@ -16,6 +21,7 @@ impl Default for CommitPolicy {
     fn default() -> Self {
         Self {
             interval: Duration::from_millis(100),
+            prompt_interval: Duration::from_millis(20),
             max_records: 50_000,
             urgent_gap: Duration::from_millis(5),
         }
@@ -31,6 +37,7 @@ pub(crate) struct Pending {
     pub since_commit: Duration,
     pub records: usize,
     pub urgent: bool,
+    pub haste: Haste,
     /// Nothing more lies fetched: what is urgent has all its company.
     pub drained: bool,
 }
@@ -38,16 +45,24 @@ pub(crate) struct Pending {
 impl CommitPolicy {
     pub(crate) fn is_due(&self, pending: Pending) -> bool {
         let urgent = pending.urgent && pending.drained && pending.since_commit >= self.urgent_gap;
-        urgent || pending.age >= self.interval || pending.records >= self.max_records
+        urgent || pending.age >= self.interval_of(pending) || pending.records >= self.max_records
     }
 
     /// How long a reader may wait for more before the policy must be asked again.
     pub(crate) fn patience(&self, pending: Pending) -> Duration {
-        let regular = self.interval.saturating_sub(pending.age);
+        let regular = self.interval_of(pending).saturating_sub(pending.age);
         if pending.urgent {
             regular.min(self.urgent_gap.saturating_sub(pending.since_commit))
         } else {
             regular
+        }
+    }
+
+    fn interval_of(&self, pending: Pending) -> Duration {
+        if pending.drained && pending.haste == Haste::Prompt {
+            self.prompt_interval.min(self.interval)
+        } else {
+            self.interval
         }
     }
 }
@@ -61,6 +76,7 @@ mod tests {
         since_commit: Duration::from_millis(10),
         records: 5,
         urgent: false,
+        haste: Haste::Regular,
         drained: true,
     };
 
@@ -107,5 +123,35 @@ mod tests {
             ..QUIET
         };
         assert_eq!(policy.patience(late), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_another_processor_waits_for_goes_sooner_unless_records_pile_up() {
+        let policy = CommitPolicy::default();
+        let prompt = Pending {
+            age: policy.prompt_interval,
+            haste: Haste::Prompt,
+            ..QUIET
+        };
+        assert!(policy.is_due(prompt));
+        assert_eq!(policy.patience(prompt), Duration::ZERO);
+        let piled = Pending {
+            drained: false,
+            ..prompt
+        };
+        assert!(!policy.is_due(piled));
+        assert!(!policy.is_due(Pending {
+            haste: Haste::Regular,
+            ..prompt
+        }));
+        let fast = CommitPolicy {
+            interval: Duration::from_millis(1),
+            ..policy
+        };
+        let young = Pending {
+            age: Duration::from_millis(1),
+            ..prompt
+        };
+        assert!(fast.is_due(young), "a shorter interval stands");
     }
 }

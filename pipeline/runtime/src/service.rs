@@ -3,27 +3,28 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tapeline_kafka::{Admin, KafkaError, KafkaSettings, Membership, Ownership};
-use tapeline_model::Origin;
-use tapeline_processors::Processor;
+use metrics::gauge;
+use tapeline_kafka::{Admin, Hanging, KafkaError, KafkaSettings, Membership, Ownership};
+use tapeline_processors::{Processor, Reach};
+use tapeline_schemas::topics::Group;
 
+use crate::attempt::attempt;
+use crate::hanging::Teller;
+use crate::metric_names as names;
 use crate::policy::CommitPolicy;
+use crate::standby::Standby;
+use crate::take::Restored;
 use crate::task::SnapshotPolicy;
-use crate::worker::{Order, Worker, WorkerError};
+use crate::worker::Order;
 
 /// The group is asked this often whether tasks come or go.
 const POLL: Duration = Duration::from_millis(100);
-/// A task that fails this often without a commit in between is given up.
-const ATTEMPTS: u32 = 8;
-/// A record that made the processor panic this often is parked.
-const STRIKES: u32 = 3;
-const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
-/// Another owner fenced the task: the group says so within its session time, or
-/// it is ours after all.
-const FENCED_PATIENCE: Duration = Duration::from_secs(12);
+/// More are not told at a time.
+const MOST_HANGING: usize = 16;
 /// A task that does not stop by then is left behind; the next owner fences it.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
 
@@ -77,19 +78,42 @@ impl Status {
         self.records.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn task_runs(&self) {
+        self.running.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn task_ended(&self) {
+        self.running.fetch_sub(1, Ordering::AcqRel);
+    }
+
     pub(crate) fn committed(&self, records: u64) {
         self.records.fetch_add(records, Ordering::Relaxed);
     }
 }
 
-type MakeProcessor = dyn Fn() -> Box<dyn Processor> + Send + Sync;
+pub(crate) type MakeProcessor = dyn Fn() -> Box<dyn Processor> + Send + Sync;
+
+/// How the tasks of a processor are run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RunSettings {
+    pub commits: CommitPolicy,
+    pub snapshots: SnapshotPolicy,
+    /// Follow the state of tasks that other processes own.
+    pub standby: bool,
+}
 
 pub struct ProcessorService {
     kafka: KafkaSettings,
-    policy: CommitPolicy,
-    snapshots: SnapshotPolicy,
+    settings: RunSettings,
     make: Arc<MakeProcessor>,
     status: Arc<Status>,
+}
+
+/// What a running service holds.
+struct Tasks {
+    running: BTreeMap<u32, Running>,
+    standbys: BTreeMap<u32, Standby>,
+    hanging: SyncSender<Hanging>,
 }
 
 struct Running {
@@ -100,14 +124,12 @@ struct Running {
 impl ProcessorService {
     pub fn new(
         kafka: KafkaSettings,
-        policy: CommitPolicy,
-        snapshots: SnapshotPolicy,
+        settings: RunSettings,
         make: impl Fn() -> Box<dyn Processor> + Send + Sync + 'static,
     ) -> Self {
         Self {
             kafka,
-            policy,
-            snapshots,
+            settings,
             make: Arc::new(make),
             status: Arc::default(),
         }
@@ -126,7 +148,13 @@ impl ProcessorService {
         let lease = names.group(&format!("{processor}-lease"));
         let changelog = names.changelog(processor);
         let mut member = Membership::join(&self.kafka, &lease, &[changelog]).map_err(kafka)?;
-        let mut tasks = BTreeMap::new();
+        let (hanging, told) = sync_channel(MOST_HANGING);
+        let mut teller = Teller::new(&self.kafka, processor);
+        let mut tasks = Tasks {
+            running: BTreeMap::new(),
+            standbys: BTreeMap::new(),
+            hanging,
+        };
         let mut outcome = Ok(());
         while !stop.load(Ordering::Relaxed) && outcome.is_ok() {
             let change = match member.poll(POLL) {
@@ -141,11 +169,18 @@ impl ProcessorService {
                 }
             };
             self.change(&mut tasks, change);
-            outcome = self.check_tasks(processor, &mut tasks);
+            outcome = self.check_tasks(processor, &mut tasks.running);
+            for hanging in told.try_iter() {
+                teller.tell(&hanging);
+            }
         }
+        tasks
+            .standbys
+            .into_values()
+            .for_each(|standby| drop(standby.end()));
         // Tasks commit and end before the group gives them to another process.
-        let all = tasks.keys().copied().collect::<Vec<u32>>();
-        self.give_up(&mut tasks, &all);
+        let all = tasks.running.keys().copied().collect::<Vec<u32>>();
+        self.give_up(&mut tasks.running, &all);
         outcome
     }
 
@@ -160,7 +195,7 @@ impl ProcessorService {
         for input in sample.inputs() {
             let topic = names.topic(input.topic).to_owned();
             let found = admin.partition_count(&topic).map_err(kafka)?;
-            if input.reach == tapeline_processors::Reach::Keyed && found != expected {
+            if input.reach == Reach::Keyed && found != expected {
                 return Err(RuntimeError::Partitions {
                     processor,
                     topic,
@@ -173,33 +208,62 @@ impl ProcessorService {
         Ok(())
     }
 
-    fn change(&self, tasks: &mut BTreeMap<u32, Running>, change: Ownership) {
+    fn change(&self, tasks: &mut Tasks, change: Ownership) {
         let number = |(_, partition): &(String, i32)| *partition as u32;
         let lost: Vec<u32> = change.lost.iter().map(number).collect();
-        self.give_up(tasks, &lost);
+        self.give_up(&mut tasks.running, &lost);
         for task in change.gained.iter().map(number) {
-            tasks.entry(task).or_insert_with(|| self.start(task));
+            if !tasks.running.contains_key(&task) {
+                let standby = tasks.standbys.remove(&task);
+                let running = self.start(task, standby, tasks.hanging.clone());
+                tasks.running.insert(task, running);
+            }
         }
-        self.status.owned.store(tasks.len(), Ordering::Release);
+        self.status
+            .owned
+            .store(tasks.running.len(), Ordering::Release);
         if !change.gained.is_empty() {
             self.status.joined.store(true, Ordering::Release);
         }
+        if self.settings.standby && !(lost.is_empty() && change.gained.is_empty()) {
+            self.stand_by(tasks);
+        }
     }
 
-    fn start(&self, partition: u32) -> Running {
+    /// Follows every task that is not run here.
+    fn stand_by(&self, tasks: &mut Tasks) {
+        let sample = (self.make)();
+        let (processor, group) = (sample.name(), group_of(&*sample));
+        for task in 0..self.kafka.partitions(group) {
+            if !tasks.running.contains_key(&task) && !tasks.standbys.contains_key(&task) {
+                let begun = Restored::new((self.make)(), self.settings.snapshots);
+                let standby = Standby::follow(self.kafka.clone(), task, processor, begun);
+                tasks.standbys.insert(task, standby);
+            }
+        }
+        gauge!(names::STANDBYS, "processor" => processor).set(tasks.standbys.len() as f64);
+    }
+
+    fn start(
+        &self,
+        partition: u32,
+        standby: Option<Standby>,
+        hanging: SyncSender<Hanging>,
+    ) -> Running {
         let stop = Arc::new(AtomicBool::new(false));
         let order = Order {
             kafka: self.kafka.clone(),
-            policy: self.policy,
-            snapshots: self.snapshots,
+            policy: self.settings.commits,
+            snapshots: self.settings.snapshots,
             partition,
             parked: BTreeSet::new(),
             commits: Arc::default(),
             stop: Arc::clone(&stop),
             status: Arc::clone(&self.status),
+            hanging,
         };
         let make = Arc::clone(&self.make);
-        let thread = std::thread::spawn(move || attempt(&order, &*make));
+        let thread = std::thread::spawn(move || attempt(&order, &*make, standby));
         Running { stop, thread }
     }
 
@@ -259,59 +323,12 @@ impl ProcessorService {
     }
 }
 
-/// Takes the task again from the log after what passes, a bounded number of
-/// times without a commit in between.
-fn attempt(order: &Order, make: &MakeProcessor) -> Result<(), String> {
-    let mut order = order.clone();
-    let mut strikes: BTreeMap<Origin, u32> = BTreeMap::new();
-    let mut failures = 0;
-    loop {
-        let commits = order.commits.load(Ordering::Relaxed);
-        let Err(error) = once(&order, make) else {
-            return Ok(());
-        };
-        failures = if order.commits.load(Ordering::Relaxed) > commits {
-            1
-        } else {
-            failures + 1
-        };
-        if let WorkerError::Panicked(origin) = &error {
-            let count = strikes.entry(*origin).or_default();
-            *count += 1;
-            if *count >= STRIKES {
-                order.parked.insert(*origin);
-                failures = 0;
-            }
-        }
-        if !(error.passes() || error.is_fenced()) || failures >= ATTEMPTS {
-            return Err(error.to_string());
-        }
-        let wait = if error.is_fenced() {
-            FENCED_PATIENCE
-        } else {
-            FIRST_BACK_OFF * 2_u32.pow(failures.min(6))
-        };
-        tracing::warn!(task = order.partition, %error, ?wait, "the task stopped and waits to be taken again");
-        if stopped_within(&order, wait) {
-            return Ok(());
-        }
-    }
-}
-
-fn stopped_within(order: &Order, wait: Duration) -> bool {
-    let until = Instant::now() + wait;
-    while Instant::now() < until && !order.stop.load(Ordering::Relaxed) {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    order.stop.load(Ordering::Relaxed)
-}
-
-fn once(order: &Order, make: &MakeProcessor) -> Result<(), WorkerError> {
-    let mut worker = Worker::take(order.clone(), make())?;
-    order.status.running.fetch_add(1, Ordering::AcqRel);
-    let result = worker.run();
-    order.status.running.fetch_sub(1, Ordering::AcqRel);
-    result
+/// Keyed inputs, and so the changelog, are in one group.
+fn group_of(processor: &dyn Processor) -> Group {
+    let mut keyed = processor.inputs().iter();
+    keyed
+        .find(|input| input.reach == Reach::Keyed)
+        .map_or(Group::Portfolio, |input| input.topic.spec().group)
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {

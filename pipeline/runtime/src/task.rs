@@ -9,7 +9,7 @@ use tapeline_model::records::{
     Alert, DeadLetter, InputOffset, Journal, Progress, Severity, Snapshot,
 };
 use tapeline_model::{Event, Micros, Origin};
-use tapeline_processors::{Out, Processor, StateError};
+use tapeline_processors::{Haste, Input, Out, Processor, StateError};
 use tapeline_schemas::codec::{self, EncodeError};
 use tapeline_schemas::topics::Topic;
 
@@ -62,17 +62,34 @@ pub enum Write<'a> {
     },
 }
 
+const MICROS_A_DAY: i64 = 86_400_000_000;
+
 /// How often a full state is written, to replay from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SnapshotPolicy {
     /// Every so many transactions.
     pub transactions: i64,
+    /// Also with the first transaction of each day (UTC).
+    pub daily: bool,
+}
+
+impl SnapshotPolicy {
+    pub const NEVER: Self = Self {
+        transactions: i64::MAX,
+        daily: false,
+    };
+
+    fn is_due(&self, transaction: i64, last: Micros, now: Micros) -> bool {
+        let day = |time: Micros| time.0.div_euclid(MICROS_A_DAY);
+        transaction % self.transactions == 0 || (self.daily && day(last) < day(now))
+    }
 }
 
 impl Default for SnapshotPolicy {
     fn default() -> Self {
         Self {
             transactions: 10_000,
+            daily: true,
         }
     }
 }
@@ -87,6 +104,8 @@ pub struct Task {
     taken: usize,
     steps: Steps,
     snapshots: SnapshotPolicy,
+    /// Of the last snapshot, or of the first commit as long as there is none.
+    snapshot_at: Option<Micros>,
 }
 
 impl Task {
@@ -99,7 +118,21 @@ impl Task {
             taken: 0,
             steps: Steps::default(),
             snapshots,
+            snapshot_at: None,
         }
+    }
+
+    /// The name of its processor.
+    pub fn processor(&self) -> &'static str {
+        self.processor.name()
+    }
+
+    pub fn inputs(&self) -> &'static [Input] {
+        self.processor.inputs()
+    }
+
+    pub fn haste(&self) -> Haste {
+        self.processor.haste()
     }
 
     /// Takes one record of the changelog.
@@ -121,6 +154,7 @@ impl Task {
     fn restore_progress(&mut self, value: &[u8]) -> Result<(), TaskError> {
         let progress: Progress = codec::decode(value).map_err(TaskError::Progress)?;
         self.transactions = progress.transactions;
+        self.snapshot_at = progress.snapshot_at;
         self.next.clear();
         for input in progress.inputs {
             let Some(topic) = Topic::from_name(&input.topic) else {
@@ -257,7 +291,9 @@ impl Task {
         let outputs = self.seal_outputs(now, &mut write)?;
         self.seal_state(&mut write)?;
         let mut journal = self.steps.seal(self.transactions, now, outputs);
-        if self.transactions % self.snapshots.transactions == 0 {
+        let last = *self.snapshot_at.get_or_insert(now);
+        if self.snapshots.is_due(self.transactions, last, now) {
+            self.snapshot_at = Some(now);
             journal.state_hash = Some(self.write_snapshot(&mut write)?);
         }
         let mut value = Vec::with_capacity(256);
@@ -377,6 +413,7 @@ impl Task {
         Progress {
             inputs: inputs.collect(),
             transactions: self.transactions,
+            snapshot_at: self.snapshot_at,
         }
     }
 }

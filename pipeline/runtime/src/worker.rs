@@ -1,61 +1,35 @@
-//! A task's thread: takes it from the log, moves records through it, commits.
+//! A task's thread: moves records through it, commits.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use metrics::{counter, gauge, histogram};
 use tapeline_kafka::{
-    Batch, BatchReader, KafkaError, KafkaSettings, Names, Position, TaskProducer, TxError,
+    Batch, BatchReader, Hanging, KafkaError, KafkaSettings, Names, Position, TaskProducer,
 };
 use tapeline_model::reasons::Refusal;
 use tapeline_model::{Micros, Origin};
-use tapeline_processors::{Input, Processor, Reach};
 use tapeline_schemas::topics::Topic;
 
+use crate::error::WorkerError;
 use crate::metric_names as names;
 use crate::policy::{CommitPolicy, Pending};
 use crate::service::Status;
-use crate::task::{Refused, SnapshotPolicy, Task, TaskError, Write};
+use crate::take::Taken;
+use crate::task::{Refused, SnapshotPolicy, Task, Write};
 
 /// Records taken from the reader at once.
 const BATCH: usize = 4096;
 /// An idle task wakes this often, to tick and to see whether it should stop.
 const TICK: Duration = Duration::from_millis(100);
-/// The longest a restore may take before it is given up and started anew.
-const RESTORE_WITHIN: Duration = Duration::from_secs(600);
+/// A broker that was just started may not know of a topic for a moment.
+const MISSING_CHECKS: u32 = 3;
 /// Group offsets are for dashboards only.
 const SHOW_PROGRESS_EVERY: Duration = Duration::from_secs(5);
-
-#[derive(Debug, thiserror::Error)]
-pub enum WorkerError {
-    #[error(transparent)]
-    Transaction(#[from] TxError),
-    #[error(transparent)]
-    Kafka(#[from] KafkaError),
-    #[error(transparent)]
-    Task(#[from] TaskError),
-    #[error("the processor panicked on {}/{} offset {}; its message is above", .0.topic, .0.partition, .0.offset)]
-    Panicked(Origin),
-}
-
-impl WorkerError {
-    /// Taking the task anew from the log can help.
-    pub(crate) fn passes(&self) -> bool {
-        match self {
-            Self::Transaction(error) => matches!(error, TxError::Abort(_) | TxError::Lost(_)),
-            Self::Kafka(error) => error.retryable(),
-            Self::Task(_) => false,
-            Self::Panicked(_) => true,
-        }
-    }
-
-    pub(crate) fn is_fenced(&self) -> bool {
-        matches!(self, Self::Transaction(TxError::Fenced))
-    }
-}
 
 /// What a worker is given.
 #[derive(Clone)]
@@ -70,6 +44,8 @@ pub(crate) struct Order {
     pub commits: Arc<AtomicU64>,
     pub stop: Arc<AtomicBool>,
     pub status: Arc<Status>,
+    /// Transactions on the inputs that nobody ends.
+    pub hanging: SyncSender<Hanging>,
 }
 
 pub(crate) struct Worker {
@@ -86,98 +62,43 @@ pub(crate) struct Worker {
     /// Topics by the index the reader gives them.
     topics: Vec<Option<Topic>>,
     open_since: Option<Instant>,
+    /// On processing, in the open transaction.
+    spent: Duration,
     last_commit: Instant,
     last_tick: Instant,
     last_shown: Instant,
+    /// Nothing was read since then.
+    idle: bool,
+    /// How often in a row an input was not there.
+    missing: u32,
     now: Micros,
 }
 
 impl Worker {
-    /// Takes the task: fences its former owner, then reads state and progress,
-    /// then seeks the inputs. In any other order a zombie could still commit
-    /// after its progress was read.
-    pub fn take(order: Order, processor: Box<dyn Processor>) -> Result<Self, WorkerError> {
+    pub fn new(order: Order, taken: Taken) -> Self {
         let names = order.kafka.names();
-        let name = processor.name();
-        let inputs = processor.inputs();
-        let changelog = names.changelog(name);
-        let producer =
-            TaskProducer::new(&order.kafka, &names.transactional_id(name, order.partition))?;
-        producer.fence()?;
-        let reader = BatchReader::new(&order.kafka, &names.group(name))?;
-        let label = order.partition.to_string();
-        let mut worker = Self {
-            changelog,
-            journal: names.journal(name),
-            snapshots: names.snapshots(name),
+        let processor = taken.task.processor();
+        Self {
+            changelog: names.changelog(processor),
+            journal: names.journal(processor),
+            snapshots: names.snapshots(processor),
             names,
-            processor: name,
-            label,
-            task: Task::new(processor, order.snapshots),
-            producer,
-            reader,
+            processor,
+            label: order.partition.to_string(),
+            task: taken.task,
+            producer: taken.producer,
+            reader: taken.reader,
             topics: Vec::new(),
             open_since: None,
+            spent: Duration::ZERO,
             last_commit: Instant::now(),
             last_tick: Instant::now(),
             last_shown: Instant::now(),
+            idle: false,
+            missing: 0,
             now: Micros(0),
             order,
-        };
-        worker.restore()?;
-        worker.seek(inputs)?;
-        Ok(worker)
-    }
-
-    fn restore(&mut self) -> Result<(), WorkerError> {
-        let started = Instant::now();
-        let mut records = 0_u64;
-        let task = &mut self.task;
-        let partition = self.order.partition as i32;
-        self.reader.read_to_end(
-            &self.changelog,
-            partition,
-            None,
-            RESTORE_WITHIN,
-            |message| {
-                records += 1;
-                task.restore(message.key.unwrap_or_default(), message.value)
-                    .map_err(WorkerError::from)
-            },
-        )?;
-        self.task.restored()?;
-        let seconds = started.elapsed().as_secs_f64();
-        gauge!(names::RESTORE_SECONDS, "processor" => self.processor, "task" => self.label.clone())
-            .set(seconds);
-        counter!(names::TASK_STARTS, "processor" => self.processor, "task" => self.label.clone())
-            .increment(1);
-        tracing::info!(
-            processor = self.processor,
-            task = self.order.partition,
-            records,
-            seconds,
-            "task taken from the log"
-        );
-        Ok(())
-    }
-
-    fn seek(&mut self, inputs: &[Input]) -> Result<(), WorkerError> {
-        let mut positions = Vec::new();
-        for input in inputs {
-            let partitions = match input.reach {
-                Reach::Keyed => self.order.partition..self.order.partition + 1,
-                Reach::Broadcast => 0..self.order.kafka.partitions(input.topic.spec().group),
-            };
-            for partition in partitions {
-                let next = self.task.next_offset(input.topic, partition);
-                positions.push(Position::new(
-                    self.names.topic(input.topic),
-                    partition as i32,
-                    next.map_or(Position::BEGINNING, |n| n as i64),
-                ));
-            }
         }
-        Ok(self.reader.assign(&positions)?)
     }
 
     /// Until told to stop; then commits what is open.
@@ -196,8 +117,11 @@ impl Worker {
         let wait = self
             .pending(true)
             .map_or(TICK, |p| self.order.policy.patience(p));
-        let batch = self.reader.fetch(BATCH, wait.min(TICK))?;
+        let fetched = self.reader.fetch(BATCH, wait.min(TICK));
+        let batch = fetched.map_err(|error| self.of_input(error))?;
+        let started = Instant::now();
         let count = self.take_batch(&batch)?;
+        self.spent += started.elapsed();
         if self.last_tick.elapsed() >= TICK {
             self.tick()?;
         }
@@ -212,12 +136,21 @@ impl Worker {
         Ok(())
     }
 
+    fn of_input(&self, error: KafkaError) -> WorkerError {
+        let topic = match &error {
+            KafkaError::OffsetGone { topic, .. } => self.names.resolve(topic),
+            _ => None,
+        };
+        WorkerError::of_input(self.processor, self.order.partition, topic, error)
+    }
+
     fn pending(&self, drained: bool) -> Option<Pending> {
         Some(Pending {
             age: self.open_since?.elapsed(),
             since_commit: self.last_commit.elapsed(),
             records: self.task.taken(),
             urgent: self.task.is_urgent(),
+            haste: self.task.haste(),
             drained,
         })
     }
@@ -253,6 +186,7 @@ impl Worker {
             count += 1;
         }
         if count > 0 {
+            self.idle = false;
             counter!(names::RECORDS, "processor" => self.processor).increment(count as u64);
         }
         if let Some(event_time) = newest {
@@ -307,6 +241,7 @@ impl Worker {
         }
         if self.last_shown.elapsed() >= SHOW_PROGRESS_EVERY {
             self.show_progress();
+            self.check_inputs()?;
         }
         Ok(())
     }
@@ -324,21 +259,38 @@ impl Worker {
         let (journal, snapshots) = (self.journal.as_str(), self.snapshots.as_str());
         let (changelog, partition) = (self.changelog.as_str(), self.order.partition as i32);
         let own = Some(partition);
+        let started = Instant::now();
         let sealed = self.task.seal(self.now, |write| {
             match write {
                 Write::Output { topic, key, value } => {
                     producer.send(names.topic(topic), None, key.as_bytes(), Some(value), &[])
                 }
                 Write::State { key, value } => producer.send(changelog, own, key, value, &[]),
-                Write::Journal { key, value } => producer.send(journal, own, key, Some(value), &[]),
+                Write::Journal { key, value } => {
+                    #[cfg(feature = "planted-faults")]
+                    crate::planted::before_journal(producer)?;
+                    producer.send(journal, own, key, Some(value), &[])
+                }
                 Write::Snapshot { key, value } => {
                     producer.send(snapshots, own, key, Some(value), &[])
                 }
             }
             .map_err(WorkerError::from)
         })?;
-        self.producer.commit()?;
+        let seal = started.elapsed();
+        let commit = self.producer.commit()?;
         self.last_commit = Instant::now();
+        let process = std::mem::take(&mut self.spent);
+        let phases = [
+            ("process", process),
+            ("seal", seal),
+            ("deliver", commit.deliver),
+            ("end", commit.end),
+        ];
+        for (phase, took) in phases {
+            histogram!(names::PHASE_SECONDS, "processor" => self.processor, "phase" => phase)
+                .record(took.as_secs_f64());
+        }
         self.note_commit(records, sealed.outputs);
         Ok(())
     }
@@ -357,11 +309,40 @@ impl Worker {
         self.order.status.committed(records as u64);
     }
 
+    /// Reading tells nothing about an input that was deleted.
+    fn check_inputs(&mut self) -> Result<(), WorkerError> {
+        let gone = |error: &KafkaError| {
+            matches!(
+                error,
+                KafkaError::TopicMissing { .. } | KafkaError::PartitionMissing { .. }
+            )
+        };
+        if !std::mem::replace(&mut self.idle, true) {
+            self.missing = 0;
+            return Ok(());
+        }
+        self.missing = match self.reader.check_assigned() {
+            Err(error) if gone(&error) => {
+                if self.missing + 1 >= MISSING_CHECKS {
+                    return Err(error.into());
+                }
+                self.missing + 1
+            }
+            _ => 0,
+        };
+        Ok(())
+    }
+
     fn show_progress(&mut self) {
         self.last_shown = Instant::now();
         let entries = self.task.state_entries() as f64;
         gauge!(names::STATE_ENTRIES, "processor" => self.processor, "task" => self.label.clone())
             .set(entries);
+        let patience = self.order.kafka.transaction_timeout * 2;
+        for hanging in self.reader.hanging(patience) {
+            // A full channel means that enough is being told already.
+            let _told = self.order.hanging.try_send(hanging);
+        }
         let positions: Vec<Position> = self
             .task
             .progress()

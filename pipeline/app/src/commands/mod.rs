@@ -8,10 +8,12 @@ mod down;
 mod health;
 mod init;
 mod machine;
+mod recording;
 mod replay;
 mod run;
 mod schemas;
 mod store;
+mod tasks;
 mod topics;
 mod up;
 
@@ -34,6 +36,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Schemas(action) => schemas::run(&action),
         Command::Audit(arguments) => audit::run(&config()?, &arguments),
         Command::Replay(arguments) => replay::run(config()?, &arguments),
+        Command::Recording(action) => recording::run(config, &action),
+        Command::Tasks(action) => tasks::run(&config()?, &action),
         Command::Deadletters(action) => deadletters::run(&config()?, &action),
         Command::Alerts(action) => alerts::run(&config()?, &action),
         Command::Health(arguments) => health::run(&config()?, &arguments),

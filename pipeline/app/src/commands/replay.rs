@@ -6,12 +6,12 @@ use tapeline_model::records::Verdict;
 use tapeline_runtime::replay::{Range, ReplayError, Report, replay};
 use tapeline_schemas::topics::{Topic, manifest};
 
-use super::quiet_logs;
+use super::{quiet_logs, recording};
 use crate::cli::Replay;
 use crate::config::{Config, Source, load};
 use crate::console;
 use crate::failure::Failure;
-use crate::registry;
+use crate::registry::{self, MakeProcessor};
 
 pub(super) fn run(config: Config, arguments: &Replay) -> Result<(), Failure> {
     quiet_logs(&config);
@@ -29,17 +29,22 @@ pub(super) fn run(config: Config, arguments: &Replay) -> Result<(), Failure> {
 
 /// Every output and every snapshot against what was recorded.
 fn verify(config: &Config, arguments: &Replay) -> Result<(), Failure> {
-    let reports = replay_tasks(config, config, arguments, |_| {})?;
+    let done = replay_tasks(config, config, arguments, |_| {})?;
+    let reports = &done.reports;
     if arguments.json {
-        console::json(&reports)?;
+        console::json(reports)?;
     } else {
-        show(&reports);
+        show(reports);
     }
-    match reports.iter().map(|report| report.differences).sum() {
-        0_u64 => Ok(()),
-        count => Err(Failure::NotSo(format!(
-            "{count} transactions came out differently"
-        ))),
+    let count: u64 = reports.iter().map(|report| report.differences).sum();
+    match (done.fault, count) {
+        (Some(fault), _) => Err(fault),
+        (None, 0) => Ok(()),
+        (None, _) => {
+            let hint = done.hint.unwrap_or_default();
+            let message = format!("{count} transactions came out differently{hint}");
+            Err(Failure::NotSo(message))
+        }
     }
 }
 
@@ -87,14 +92,14 @@ struct Decision {
 fn compare(config: &Config, other: &Config, arguments: &Replay) -> Result<(), Failure> {
     let decisions = |rules: &Config| {
         let mut made: BTreeMap<(String, String), Decision> = BTreeMap::new();
-        replay_tasks(config, rules, arguments, |verdict| {
+        let done = replay_tasks(config, rules, arguments, |verdict| {
             let decision = decision(verdict);
             made.insert(
                 (verdict.verdict_id.to_string(), decision.reason.clone()),
                 decision,
             );
         })?;
-        Ok::<_, Failure>(made)
+        done.fault.map_or(Ok(made), Err)
     };
     let (now, then) = (decisions(config)?, decisions(other)?);
     let only = |a: &BTreeMap<_, Decision>, b: &BTreeMap<_, Decision>| -> Vec<Decision> {
@@ -144,59 +149,83 @@ fn decision(verdict: &Verdict) -> Decision {
     }
 }
 
+/// What came of all tasks.
+#[derive(Default)]
+pub(super) struct Done {
+    pub reports: Vec<Report>,
+    /// Why not all of a recording could be read.
+    pub fault: Option<Failure>,
+    /// Where differences may come from, to be appended.
+    pub hint: Option<String>,
+}
+
 /// Replays each task with the processor that `rules` makes.
 fn replay_tasks(
     config: &Config,
     rules: &Config,
     arguments: &Replay,
     mut each: impl FnMut(&Verdict),
-) -> Result<Vec<Report>, Failure> {
-    let kafka = config.kafka_settings()?;
-    let spec = manifest()
-        .processors
-        .iter()
-        .find(|p| p.name == arguments.processor);
-    let entry = registry::processor(rules, &arguments.processor);
-    let (Some(spec), Some(make)) = (spec, entry) else {
-        let known = registry::processor_names().join(", ");
-        let message = format!(
-            "`{}` is no processor; there are {known}",
-            arguments.processor
-        );
-        return Err(Failure::Usage(message));
-    };
-    let count = kafka.partitions(spec.group);
-    let tasks = match arguments.task {
-        Some(task) if task >= count => {
-            let message = format!("there is no task {task}; the last one is {}", count - 1);
-            return Err(Failure::Usage(message));
-        }
-        Some(task) => task..task + 1,
-        None => 0..count,
-    };
+) -> Result<Done, Failure> {
     let range = Range {
         from: arguments.from,
         to: arguments.to,
     };
-    tasks
-        .map(|task| {
-            let report = replay(&kafka, make(), task, range, |topic, value| {
-                if topic == Topic::RiskVerdicts
-                    && let Ok(Event::Verdict(verdict)) = Event::decode(topic, Some(value))
-                {
-                    each(&verdict);
-                }
-            })?;
-            Ok(report)
-        })
-        .collect()
+    let mut output = |topic: Topic, value: &[u8]| {
+        if topic == Topic::RiskVerdicts
+            && let Ok(Event::Verdict(verdict)) = Event::decode(topic, Some(value))
+        {
+            each(&verdict);
+        }
+    };
+    if let Some(file) = &arguments.recording {
+        return recording::replay(file, rules, arguments.task, range, &mut output);
+    }
+    let kafka = config.kafka_settings()?;
+    let name = arguments.processor.as_deref().unwrap_or_default();
+    let make = processor(rules, name)?;
+    let reports = tasks(config, name, arguments.task)?
+        .map(|task| Ok(replay(&kafka, make(), task, range, &mut output)?));
+    Ok(Done {
+        reports: reports.collect::<Result<_, Failure>>()?,
+        ..Done::default()
+    })
+}
+
+pub(super) fn processor(rules: &Config, name: &str) -> Result<MakeProcessor, Failure> {
+    registry::processor(rules, name).ok_or_else(|| {
+        let known = registry::processor_names().join(", ");
+        Failure::Usage(format!("`{name}` is no processor; there are {known}"))
+    })
+}
+
+/// The wanted task of a processor, or all of them.
+pub(super) fn tasks(
+    config: &Config,
+    processor: &str,
+    wanted: Option<u32>,
+) -> Result<std::ops::Range<u32>, Failure> {
+    let kafka = config.kafka_settings()?;
+    let mut specs = manifest().processors.iter();
+    let spec = specs.find(|spec| spec.name == processor);
+    let count = spec.map_or(0, |spec| kafka.partitions(spec.group));
+    match wanted {
+        Some(task) if task >= count => {
+            let message = format!("there is no task {task}; {processor} has {count}, from 0 on");
+            Err(Failure::Usage(message))
+        }
+        Some(task) => Ok(task..task + 1),
+        None => Ok(0..count),
+    }
 }
 
 impl From<ReplayError> for Failure {
     fn from(error: ReplayError) -> Self {
         match error {
             ReplayError::Kafka(error) => error.into(),
-            ReplayError::NoStart { .. } => Self::NotSo(error.to_string()),
+            ReplayError::NoStart { .. }
+            | ReplayError::InputsGone { .. }
+            | ReplayError::NoSuchTask { .. }
+            | ReplayError::Recording(_) => Self::NotSo(error.to_string()),
             ReplayError::Task(_) | ReplayError::Decode { .. } => Self::outside(error),
         }
     }

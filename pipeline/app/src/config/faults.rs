@@ -117,6 +117,10 @@ fn processors(config: &Config, faults: &mut Vec<Fault>) {
         let message = "must be above zero and at most half of kafka.transaction_timeout";
         faults.push(Fault::new("processors.commit_interval", message));
     }
+    if config.processors.prompt_interval.0.is_zero() {
+        let message = "must be above zero; the usual value is \"20ms\"";
+        faults.push(Fault::new("processors.prompt_interval", message));
+    }
     if config.processors.urgent_gap.0 > interval {
         let message = "must not be above processors.commit_interval";
         faults.push(Fault::new("processors.urgent_gap", message));

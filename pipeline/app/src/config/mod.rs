@@ -17,8 +17,9 @@ use tapeline_clickhouse::{Password, SinkSettings, StoreSettings};
 use tapeline_demo::DemoSettings;
 use tapeline_kafka::KafkaSettings;
 use tapeline_model::ids::{AccountId, PortfolioId};
+use tapeline_processors::market::MarketSettings;
 use tapeline_processors::risk::RiskSettings;
-use tapeline_runtime::{CommitPolicy, SnapshotPolicy};
+use tapeline_runtime::{CommitPolicy, RunSettings, SnapshotPolicy};
 
 pub(crate) use faults::{ConfigError, Fault};
 pub(crate) use load::{Source, json_schema, load};
@@ -32,6 +33,7 @@ pub(crate) struct Config {
     pub kafka: Kafka,
     pub clickhouse: ClickHouse,
     pub processors: Processors,
+    pub market: Market,
     pub risk: Risk,
     /// Every broker account, and the portfolio it shares limits with.
     pub accounts: Vec<Account>,
@@ -111,12 +113,16 @@ pub(crate) struct Processors {
     pub run: Vec<String>,
     /// Everything that is not urgent is committed at least this often.
     pub commit_interval: Span,
+    /// What other processors wait for goes this often, unless records pile up.
+    pub prompt_interval: Span,
     /// Urgent records (alerts, verdicts) are committed at once, but this far apart.
     pub urgent_gap: Span,
     /// Or after this many records.
     pub commit_records: usize,
-    /// A full state is written every so many transactions, to replay from.
+    /// A full state is written every so many transactions and every day, to replay from.
     pub snapshot_transactions: i64,
+    /// Keep the state of other processes' tasks in memory, to take one over at once.
+    pub standby: bool,
 }
 
 impl Default for Processors {
@@ -125,9 +131,26 @@ impl Default for Processors {
         Self {
             run: crate::registry::processor_names(),
             commit_interval: Span(policy.interval),
+            prompt_interval: Span(policy.prompt_interval),
             urgent_gap: Span(policy.urgent_gap),
             commit_records: policy.max_records,
             snapshot_transactions: SnapshotPolicy::default().transactions,
+            standby: false,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Market {
+    /// A spread beyond this many basis points of the price is alerted; 0 for none.
+    pub wide_spread_bps: u32,
+}
+
+impl Default for Market {
+    fn default() -> Self {
+        Self {
+            wide_spread_bps: 500,
         }
     }
 }
@@ -303,17 +326,20 @@ impl Config {
         })
     }
 
-    pub fn commit_policy(&self) -> CommitPolicy {
-        CommitPolicy {
-            interval: self.processors.commit_interval.0,
-            max_records: self.processors.commit_records,
-            urgent_gap: self.processors.urgent_gap.0,
-        }
-    }
-
-    pub fn snapshot_policy(&self) -> SnapshotPolicy {
-        SnapshotPolicy {
-            transactions: self.processors.snapshot_transactions,
+    pub fn run_settings(&self) -> RunSettings {
+        let processors = &self.processors;
+        RunSettings {
+            commits: CommitPolicy {
+                interval: processors.commit_interval.0,
+                prompt_interval: processors.prompt_interval.0,
+                max_records: processors.commit_records,
+                urgent_gap: processors.urgent_gap.0,
+            },
+            snapshots: SnapshotPolicy {
+                transactions: processors.snapshot_transactions,
+                ..SnapshotPolicy::default()
+            },
+            standby: processors.standby,
         }
     }
 
@@ -325,6 +351,12 @@ impl Config {
             buffer_bytes: self.sink.buffer_bytes,
             parallel_inserts: self.sink.parallel_inserts,
             ..SinkSettings::default()
+        }
+    }
+
+    pub fn market_settings(&self) -> MarketSettings {
+        MarketSettings {
+            wide_spread_bps: Some(self.market.wide_spread_bps).filter(|limit| *limit > 0),
         }
     }
 

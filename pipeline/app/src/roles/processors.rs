@@ -10,8 +10,7 @@ pub(crate) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
     let kafka = with.config.kafka_settings()?;
     let mut parts = Parts::default();
     for (name, make) in registry::processors(with.config) {
-        let (commits, snapshots) = (with.config.commit_policy(), with.config.snapshot_policy());
-        let service = ProcessorService::new(kafka.clone(), commits, snapshots, make);
+        let service = ProcessorService::new(kafka.clone(), with.config.run_settings(), make);
         let status = service.status();
         let seen = Arc::clone(&status);
         with.health

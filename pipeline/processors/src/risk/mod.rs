@@ -133,6 +133,8 @@ impl Risk {
             ask_price: mark.ask_price,
             quotes: mark.quotes,
             event_time: mark.event_time,
+            // The market judges spreads.
+            wide: false,
         };
         match self.marks.change(mark.symbol.as_ref()) {
             Some(known) if known.event_time > mark.event_time => return,

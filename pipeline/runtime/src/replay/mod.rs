@@ -1,13 +1,16 @@
 //! Does journaled transactions again and compares what comes out, bit for bit.
 
-mod log;
+pub mod recording;
+mod report;
+mod topics;
 
 use tapeline_model::Origin;
 use tapeline_model::records::{Journal, JournalStep, StepKind};
 use tapeline_processors::Processor;
 use tapeline_schemas::topics::Topic;
 
-pub use log::{Range, ReplayError, Report, replay};
+pub use report::{Range, ReplayError, Report};
+pub use topics::{replay, save};
 
 use crate::task::{Refused, SnapshotPolicy, Task, TaskError, Write};
 
@@ -32,6 +35,12 @@ pub trait Inputs {
         last: u64,
         each: &mut dyn FnMut(Recorded<'_>),
     ) -> Result<(), Self::Error>;
+
+    /// What is known to be wrong with records handed over since the last call;
+    /// they were handed over as they are.
+    fn damage(&mut self) -> Option<String> {
+        None
+    }
 }
 
 /// Why a replay did not come to the same result.
@@ -52,16 +61,13 @@ pub struct Replay {
 impl Replay {
     /// Begins with the state that `restore` puts into the task, which is the one
     /// after `transaction`; 0 for an empty state.
-    pub fn begin(
+    pub fn begin<E: From<TaskError>>(
         processor: Box<dyn Processor>,
         transaction: i64,
-        restore: impl FnOnce(&mut Task) -> Result<(), TaskError>,
-    ) -> Result<Self, TaskError> {
+        restore: impl FnOnce(&mut Task) -> Result<(), E>,
+    ) -> Result<Self, E> {
         // Snapshots are compared where the journal has them, never written.
-        let never = SnapshotPolicy {
-            transactions: i64::MAX,
-        };
-        let mut task = Task::new(processor, never);
+        let mut task = Task::new(processor, SnapshotPolicy::NEVER);
         restore(&mut task)?;
         task.restored()?;
         task.continue_after(transaction);
@@ -73,25 +79,45 @@ impl Replay {
         &mut self.task
     }
 
+    /// Goes on behind a transaction that cannot be done again.
+    pub fn skip(&mut self, transaction: i64) {
+        self.task.continue_after(transaction);
+    }
+
     /// Does one transaction again; every output is also handed to `output`.
     pub fn apply<I: Inputs, E: From<I::Error> + From<TaskError>>(
         &mut self,
         journal: &Journal,
         inputs: &mut I,
-        mut output: impl FnMut(Topic, &[u8]),
+        output: impl FnMut(Topic, &[u8]),
     ) -> Result<Option<Difference>, E> {
-        let expected = self.task.transactions() + 1;
-        if journal.transaction != expected {
-            let what = format!("transaction {expected} is missing in the journal");
-            self.task.continue_after(journal.transaction - 1);
+        let (done, number) = (self.task.transactions(), journal.transaction);
+        if number <= done {
+            let what = format!("the journal holds transaction {number} behind transaction {done}");
             return Ok(Some(difference(journal, what)));
         }
-        let mut missing = Vec::new();
-        for step in &journal.steps {
-            if let Some(what) = self.step::<I, E>(step, inputs)? {
-                missing.push(what);
-            }
+        let mut before = None;
+        if number - 1 != done {
+            before = Some(format!(
+                "transaction {} is missing in the journal",
+                done + 1
+            ));
+            self.task.continue_after(number - 1);
         }
+        for step in &journal.steps {
+            let missing = self.step::<I, E>(step, inputs)?;
+            before = before.or(inputs.damage()).or(missing);
+        }
+        let differs = self.seal(journal, output)?;
+        Ok(before.or(differs).map(|what| difference(journal, what)))
+    }
+
+    /// Closes the transaction; how it is not the journaled one.
+    fn seal(
+        &mut self,
+        journal: &Journal,
+        mut output: impl FnMut(Topic, &[u8]),
+    ) -> Result<Option<String>, TaskError> {
         let sealed = self.task.seal(journal.sealed_at, |write| {
             if let Write::Output { topic, value, .. } = write {
                 output(topic, value);
@@ -102,21 +128,19 @@ impl Replay {
             Some(_) => Some(self.task.state_hash()?),
             None => None,
         };
-        let what = if let Some(what) = missing.pop() {
-            what
-        } else if sealed.outputs != journal.outputs {
-            format!(
-                "{} outputs came, {} were recorded",
-                sealed.outputs, journal.outputs
-            )
+        Ok(if sealed.outputs != journal.outputs {
+            let (came, recorded) = (sealed.outputs, journal.outputs);
+            Some(format!("{came} outputs came, {recorded} were recorded"))
         } else if sealed.output_hash != journal.output_hash {
-            format!("the {} outputs are not the recorded ones", sealed.outputs)
+            Some(format!(
+                "the {} outputs are not the recorded ones",
+                sealed.outputs
+            ))
         } else if state_hash != journal.state_hash {
-            "the outputs are the same, the state is not".to_owned()
+            Some("the outputs are the same, the state is not".to_owned())
         } else {
-            return Ok(None);
-        };
-        Ok(Some(difference(journal, what)))
+            None
+        })
     }
 
     fn step<I: Inputs, E: From<I::Error> + From<TaskError>>(

@@ -15,7 +15,7 @@ type Bytes = Vec<u8>;
 
 /// Topics in memory.
 #[derive(Clone, Default)]
-struct Memory(BTreeMap<u64, Bytes>);
+pub(super) struct Memory(pub BTreeMap<u64, Bytes>);
 
 impl Inputs for Memory {
     type Error = Infallible;
@@ -76,14 +76,14 @@ fn quote(n: u64) -> Bytes {
 }
 
 /// What a run of the task leaves behind.
-struct Recording {
-    inputs: Memory,
-    journal: Vec<Journal>,
+pub(super) struct Recording {
+    pub inputs: Memory,
+    pub journal: Vec<Journal>,
     /// By transaction: the entries of its snapshot.
-    snapshots: BTreeMap<i64, Vec<(Bytes, Bytes)>>,
+    pub snapshots: BTreeMap<i64, Vec<(Bytes, Bytes)>>,
 }
 
-fn record(transactions: u64, each: u64, snapshot_every: i64) -> Recording {
+pub(super) fn record(transactions: u64, each: u64, snapshot_every: i64) -> Recording {
     let mut recording = Recording {
         inputs: Memory::default(),
         journal: Vec::new(),
@@ -91,6 +91,7 @@ fn record(transactions: u64, each: u64, snapshot_every: i64) -> Recording {
     };
     let policy = SnapshotPolicy {
         transactions: snapshot_every,
+        daily: false,
     };
     let mut task = Task::new(Box::new(Market::default()), policy);
     for transaction in 0..transactions {

@@ -55,7 +55,8 @@ fn every_record_once(log: &Log) -> Result<(), String> {
 
 /// One owner that does the committed transactions alone comes to the same outputs and state.
 fn the_journal_replays(log: &Log) -> Result<(), String> {
-    let mut replay = Replay::begin(new_processor(), 0, |_| Ok(())).map_err(|e| e.to_string())?;
+    let mut replay = Replay::begin(new_processor(), 0, |_| Ok::<(), TaskError>(()))
+        .map_err(|e| e.to_string())?;
     let mut inputs = Topics(&log.inputs);
     let mut outputs = Vec::new();
     for journal in &log.journal {

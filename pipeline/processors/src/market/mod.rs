@@ -1,4 +1,7 @@
-//! Marks from quotes: the newest two-sided price of each symbol, one a commit.
+//! Marks from quotes: the newest two-sided price of each symbol, one a commit;
+//! and what a single quote says that somebody should know at once.
+
+mod spread;
 
 use tapeline_model::ids::Symbol;
 use tapeline_model::money::{Price, Rounding};
@@ -7,20 +10,27 @@ use tapeline_model::records::{Mark, Quote, StateMark};
 use tapeline_model::{Event, Micros, Origin};
 use tapeline_schemas::topics::Topic;
 
-use crate::contract::{Input, Out, Processor, StateStore};
+use self::spread::Crossing;
+use crate::contract::{Haste, Input, Out, Processor, StateStore};
 use crate::store::Store;
 
 pub const NAME: &str = "market";
 
+/// What the processor is told; without a limit, it does not judge.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MarketSettings {
+    /// A spread beyond this many basis points of the price between is alerted.
+    pub wide_spread_bps: Option<u32>,
+}
+
 pub struct Market {
+    settings: MarketSettings,
     marks: Store<Symbol, StateMark>,
 }
 
 impl Default for Market {
     fn default() -> Self {
-        Self {
-            marks: Store::new("marks"),
-        }
+        Self::new(MarketSettings::default())
     }
 }
 
@@ -35,19 +45,24 @@ impl Processor for Market {
     }
 
     fn outputs(&self) -> &'static [Topic] {
-        &[Topic::MarketMarks]
+        &[Topic::MarketMarks, Topic::Alerts]
+    }
+
+    /// Portfolios are revalued with the marks.
+    fn haste(&self) -> Haste {
+        Haste::Prompt
     }
 
     fn process(
         &mut self,
-        _origin: Origin,
+        origin: Origin,
         event: &Event<'_>,
-        _now: Micros,
-        _out: &mut Out,
+        now: Micros,
+        out: &mut Out,
     ) -> Result<(), Refusal> {
         if let Event::Quote(quote) = event {
             check(quote)?;
-            self.take(quote);
+            self.take(quote, origin, now, out);
         }
         Ok(())
     }
@@ -73,15 +88,24 @@ impl Processor for Market {
 }
 
 impl Market {
-    fn take(&mut self, quote: &Quote<'_>) {
+    pub fn new(settings: MarketSettings) -> Self {
+        Self {
+            settings,
+            marks: Store::new("marks"),
+        }
+    }
+
+    fn take(&mut self, quote: &Quote<'_>, origin: Origin, now: Micros, out: &mut Out) {
         // One-sided and crossed quotes say nothing about the price between.
         let two_sided = quote.bid_size.is_positive() && quote.ask_size.is_positive();
         if !two_sided || quote.bid_price > quote.ask_price {
             return;
         }
+        let limit = self.settings.wide_spread_bps;
         let Some(mark) = self.marks.change(quote.symbol.as_ref()) else {
-            let symbol = Symbol::new(quote.symbol.as_ref());
-            self.marks.put(symbol, mark_of(quote, 1));
+            let mut mark = mark_of(quote, 1, false);
+            judge(limit, &mut mark, quote, origin, now, out);
+            self.marks.put(Symbol::new(quote.symbol.as_ref()), mark);
             return;
         };
         // A late quote counts, but the newer price stands.
@@ -89,18 +113,38 @@ impl Market {
         if quote.event_time < mark.event_time {
             mark.quotes = quotes;
         } else {
-            *mark = mark_of(quote, quotes);
+            *mark = mark_of(quote, quotes, mark.wide);
+            judge(limit, mark, quote, origin, now, out);
         }
     }
 }
 
-fn mark_of(quote: &Quote<'_>, quotes: i64) -> StateMark {
+fn judge(
+    limit: Option<u32>,
+    mark: &mut StateMark,
+    quote: &Quote<'_>,
+    origin: Origin,
+    now: Micros,
+    out: &mut Out,
+) {
+    let Some(limit) = limit else {
+        return;
+    };
+    if let Some(crossing) = spread::crossed(quote, mark.price, limit, mark.wide) {
+        mark.wide = crossing == Crossing::Wide;
+        let alert = spread::alert(quote, mark.price, limit, crossing, origin, now);
+        out.emit(Event::Alert(alert));
+    }
+}
+
+fn mark_of(quote: &Quote<'_>, quotes: i64, wide: bool) -> StateMark {
     StateMark {
         price: Price::mid(quote.bid_price, quote.ask_price, Rounding::HalfEven),
         bid_price: quote.bid_price,
         ask_price: quote.ask_price,
         quotes,
         event_time: quote.event_time,
+        wide,
     }
 }
 
@@ -126,6 +170,8 @@ fn check(quote: &Quote<'_>) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use tapeline_model::records::Severity;
+
     use super::*;
 
     const AT: Origin = Origin {
@@ -219,5 +265,81 @@ mod tests {
     fn a_time_the_store_cannot_hold_is_refused() {
         let refusal = take(&mut Market::default(), quote("A", "1", "2", -1)).unwrap_err();
         assert_eq!(refusal.reason, Reason::BadTime);
+    }
+
+    /// A market with a limit of 100 basis points, and what each quote alerts.
+    fn alerts_of(quotes: &[(&str, &str)]) -> Vec<Option<(Severity, String)>> {
+        let mut market = Market::new(MarketSettings {
+            wide_spread_bps: Some(100),
+        });
+        let mut out = Out::default();
+        let mut each = |time, (bid, ask): (&str, &str)| {
+            let mut quote = quote("A", "1", "1", time);
+            quote.bid_price = bid.parse().unwrap();
+            quote.ask_price = ask.parse().unwrap();
+            market
+                .process(AT, &Event::Quote(quote), Micros(9), &mut out)
+                .unwrap();
+            let mut events = out.drain();
+            events.next().map(|event| match event {
+                Event::Alert(alert) => (alert.severity, alert.message),
+                other => panic!("{other:?}"),
+            })
+        };
+        let times = 1..;
+        times.zip(quotes).map(|(time, q)| each(time, *q)).collect()
+    }
+
+    #[test]
+    fn a_spread_is_told_when_it_gets_wide_and_when_it_is_well_back() {
+        // 99.5 to 100.5 is exactly 100 bp of 100; 99.6 to 100.4 exactly 80 bp.
+        let quotes = [
+            ("99.5", "100.5"),
+            ("99.49", "100.51"),
+            ("99", "101"),
+            ("99.59", "100.41"),
+            ("99.6", "100.4"),
+            ("99.99", "100.01"),
+        ];
+        let told = alerts_of(&quotes);
+        let wide = "A is quoted 99.49 to 100.51, 102 basis points apart, beyond its limit of 100";
+        let back = "A is quoted 99.6 to 100.4, 80 basis points apart, back within its limit of 100";
+        let expected = [
+            None,
+            Some((Severity::Warning, wide.to_owned())),
+            None,
+            None,
+            Some((Severity::Info, back.to_owned())),
+            None,
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn prices_at_and_below_zero_have_no_spread_in_basis_points() {
+        assert_eq!(
+            alerts_of(&[("-1", "1"), ("-3", "-2"), ("0", "0")]),
+            [None, None, None]
+        );
+    }
+
+    #[test]
+    fn a_restart_does_not_tell_again() {
+        let settings = MarketSettings {
+            wide_spread_bps: Some(100),
+        };
+        let mut before = Market::new(settings);
+        let mut out = Out::default();
+        let wide = Event::Quote(quote("A", "90", "110", 1));
+        before.process(AT, &wide, Micros(9), &mut out).unwrap();
+        assert_eq!(out.drain().count(), 1);
+        let mut after = Market::new(settings);
+        before
+            .marks
+            .drain_changes(&mut |key, value| after.marks.restore(key, value).unwrap())
+            .unwrap();
+        let still = Event::Quote(quote("A", "90", "111", 2));
+        after.process(AT, &still, Micros(9), &mut out).unwrap();
+        assert!(out.is_empty());
     }
 }

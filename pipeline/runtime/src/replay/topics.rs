@@ -1,70 +1,26 @@
-//! A replay from the topics themselves.
+//! A replay from the topics themselves, and a recording of what one would read.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io::Write;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-use tapeline_kafka::{BatchReader, KafkaError, KafkaSettings, Names, OwnedMessage, Position};
+use tapeline_kafka::{
+    BatchReader, KafkaError, KafkaSettings, Message, Names, OwnedMessage, Position,
+};
 use tapeline_model::records::{Journal, Snapshot};
 use tapeline_processors::Processor;
-use tapeline_schemas::codec::{self, DecodeError};
-use tapeline_schemas::topics::Topic;
+use tapeline_schemas::codec;
+use tapeline_schemas::topics::{self, Topic};
 
-use super::{Difference, Inputs, Recorded, Replay};
+use super::recording::{Contents, Writer};
+use super::{Inputs, Range, Recorded, Replay, ReplayError, Report};
 use crate::changelog;
-use crate::task::TaskError;
 
 /// The longest that reading one of the task's own topics may take.
 const READ_WITHIN: Duration = Duration::from_secs(3600);
 /// The longest wait for an input that the journal says is there.
 const INPUT_WITHIN: Duration = Duration::from_secs(30);
 const BATCH: usize = 4096;
-/// More differences than this are only counted.
-const MOST_DIFFERENCES: usize = 20;
-
-#[derive(Debug, thiserror::Error)]
-pub enum ReplayError {
-    #[error(transparent)]
-    Kafka(#[from] KafkaError),
-    #[error(transparent)]
-    Task(#[from] TaskError),
-    #[error("{topic}[{partition}] holds a record that cannot be read: {source}")]
-    Decode {
-        topic: String,
-        partition: u32,
-        source: DecodeError,
-    },
-    #[error(
-        "the journal {topic}[{partition}] begins with transaction {first} and no snapshot lies before {wanted}; \
-         begin later, or keep journal and snapshots longer"
-    )]
-    NoStart {
-        topic: String,
-        partition: u32,
-        first: i64,
-        wanted: i64,
-    },
-}
-
-/// Which transactions of a task to do again, both ends included.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Range {
-    pub from: Option<i64>,
-    pub to: Option<i64>,
-}
-
-/// What came of one task's replay.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Report {
-    pub task: u32,
-    /// The first and the last transaction done again; 0 for none.
-    pub from: i64,
-    pub to: i64,
-    pub transactions: u64,
-    pub differences: u64,
-    /// The first of them.
-    pub shown: Vec<Difference>,
-}
 
 /// Replays one task of a processor from its nearest starting point; every output
 /// is handed to `output` as well.
@@ -75,45 +31,61 @@ pub fn replay(
     range: Range,
     mut output: impl FnMut(Topic, &[u8]),
 ) -> Result<Report, ReplayError> {
-    let names = kafka.names();
-    let (journal, snapshots) = (
-        names.journal(processor.name()),
-        names.snapshots(processor.name()),
-    );
-    let history = History::open(kafka, task, journal, snapshots)?;
-    let mut report = Report {
-        task,
-        ..Report::default()
-    };
-    let Some(first) = history.first_transaction()? else {
+    let history = History::open(kafka, task, processor.name())?;
+    let mut report = Report::new(task);
+    let Some(start) = history.start(range)? else {
         return Ok(report);
     };
-    let start = history.start(first, range.from)?;
-    let mut replay = history.restore(processor, start)?;
+    let mut replay = Replay::begin(processor, start, |task| {
+        history.each_entry_at(start, |_, key, value| {
+            match changelog::parse_snapshot_key(key) {
+                Some((_, changelog::SNAPSHOT_END)) | None => Ok(()),
+                Some((_, key)) => Ok(task.restore(key, Some(value))?),
+            }
+        })
+    })?;
     let mut inputs = TopicInputs::new(kafka);
-    history.each_transaction(|journal| {
-        if journal.transaction <= start || range.to.is_some_and(|to| journal.transaction > to) {
-            return Ok(());
-        }
+    history.each_transaction(start, range, |journal, _| {
         let found = replay.apply::<_, ReplayError>(&journal, &mut inputs, &mut output)?;
-        note(&mut report, journal.transaction, found);
+        report.done(journal.transaction, found);
         Ok(())
     })?;
     Ok(report)
 }
 
-fn note(report: &mut Report, transaction: i64, found: Option<Difference>) {
-    if report.transactions == 0 {
-        report.from = transaction;
-    }
-    report.to = transaction;
-    report.transactions += 1;
-    if let Some(difference) = found {
-        report.differences += 1;
-        if report.shown.len() < MOST_DIFFERENCES {
-            report.shown.push(difference);
-        }
-    }
+/// Puts into a recording what a replay of this range would read.
+pub fn save<W: Write>(
+    kafka: &KafkaSettings,
+    processor: &str,
+    task: u32,
+    range: Range,
+    writer: &mut Writer<W>,
+    mut progress: impl FnMut(&Contents),
+) -> Result<(), ReplayError> {
+    let (journal_topic, snapshots_topic) =
+        (topics::journal(processor), topics::snapshots(processor));
+    let history = History::open(kafka, task, processor)?;
+    let start = history.start(range)?;
+    writer.task(&journal_topic, task, start.unwrap_or_default())?;
+    let Some(start) = start else {
+        return Ok(());
+    };
+    history.each_entry_at(start, |offset, key, value| {
+        let (key, value) = (Some(key), Some(value));
+        let entry = Recorded { offset, key, value };
+        Ok(writer.snapshot(&snapshots_topic, task, entry)?)
+    })?;
+    let mut inputs = TopicInputs::new(kafka);
+    history.each_transaction(start, range, |journal, message| {
+        let record = Recorded {
+            offset: message.offset as u64,
+            key: message.key,
+            value: message.value,
+        };
+        writer.transaction(&journal_topic, task, record, &journal, &mut inputs)?;
+        progress(writer.contents());
+        Ok(())
+    })
 }
 
 /// One task's journal and snapshots.
@@ -127,22 +99,18 @@ struct History {
 }
 
 impl History {
-    fn open(
-        kafka: &KafkaSettings,
-        task: u32,
-        journal: String,
-        snapshots: String,
-    ) -> Result<Self, ReplayError> {
+    fn open(kafka: &KafkaSettings, task: u32, processor: &str) -> Result<Self, ReplayError> {
+        let names = kafka.names();
         let mut history = Self {
             kafka: kafka.clone(),
             task,
-            journal,
-            snapshots,
+            journal: names.journal(processor),
+            snapshots: names.snapshots(processor),
             complete: Vec::new(),
         };
         let mut complete = Vec::new();
-        history.each_snapshot_entry(|_, key, value| {
-            if key == changelog::SNAPSHOT_END {
+        history.each_entry(|_, _, key, value| {
+            if let Some((_, changelog::SNAPSHOT_END)) = changelog::parse_snapshot_key(key) {
                 let end: Snapshot = history.decode(&history.snapshots, value)?;
                 complete.push(end.transaction);
             }
@@ -156,30 +124,58 @@ impl History {
         BatchReader::new(&self.kafka, &self.kafka.names().group("replay"))
     }
 
-    fn each_snapshot_entry(
+    /// Every entry of every snapshot: its offset and transaction, key and value.
+    fn each_entry(
         &self,
-        mut each: impl FnMut(i64, &[u8], &[u8]) -> Result<(), ReplayError>,
+        mut each: impl FnMut(u64, i64, &[u8], &[u8]) -> Result<(), ReplayError>,
     ) -> Result<(), ReplayError> {
         let partition = self.task as i32;
         self.reader()?
             .read_to_end(&self.snapshots, partition, None, READ_WITHIN, |message| {
-                let parsed = changelog::parse_snapshot_key(message.key.unwrap_or_default());
-                match (parsed, message.value) {
-                    (Some((transaction, key)), Some(value)) => each(transaction, key, value),
+                let key = message.key.unwrap_or_default();
+                match (changelog::parse_snapshot_key(key), message.value) {
+                    (Some((transaction, _)), Some(value)) => {
+                        each(message.offset as u64, transaction, key, value)
+                    }
                     _ => Ok(()),
                 }
             })?;
         Ok(())
     }
 
+    /// The entries of one snapshot, by their whole keys. An empty state has none.
+    fn each_entry_at(
+        &self,
+        wanted: i64,
+        mut each: impl FnMut(u64, &[u8], &[u8]) -> Result<(), ReplayError>,
+    ) -> Result<(), ReplayError> {
+        if wanted == 0 {
+            return Ok(());
+        }
+        self.each_entry(|offset, transaction, key, value| {
+            if transaction == wanted {
+                each(offset, key, value)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The transactions of the range behind the start, each with its record.
     fn each_transaction(
         &self,
-        mut each: impl FnMut(Journal) -> Result<(), ReplayError>,
+        start: i64,
+        range: Range,
+        mut each: impl FnMut(Journal, &Message<'_>) -> Result<(), ReplayError>,
     ) -> Result<(), ReplayError> {
         let partition = self.task as i32;
         self.reader()?
             .read_to_end(&self.journal, partition, None, READ_WITHIN, |message| {
-                each(self.decode(&self.journal, message.value.unwrap_or_default())?)
+                let value = message.value.unwrap_or_default();
+                let journal: Journal = self.decode(&self.journal, value)?;
+                if journal.transaction <= start || range.ends_before(journal.transaction) {
+                    return Ok(());
+                }
+                each(journal, message)
             })?;
         Ok(())
     }
@@ -204,42 +200,29 @@ impl History {
         Ok(None)
     }
 
-    /// The transaction after which the replay begins.
-    fn start(&self, first: i64, from: Option<i64>) -> Result<i64, ReplayError> {
+    /// The transaction after which a replay of this range begins; none for an
+    /// empty journal.
+    fn start(&self, range: Range) -> Result<Option<i64>, ReplayError> {
+        let Some(first) = self.first_transaction()? else {
+            return Ok(None);
+        };
         // Whatever comes before the journal's first record cannot be done again.
         let usable = self.complete.iter().copied().filter(|t| *t >= first - 1);
-        let found = match from {
+        let found = match range.from {
             Some(from) => usable.filter(|t| *t < from).max(),
             None => usable.min(),
         };
         match (found, first) {
-            (_, 1) if from.is_none() => Ok(0),
-            (Some(transaction), _) => Ok(transaction),
-            (None, 1) => Ok(0),
+            (_, 1) if range.from.is_none() => Ok(Some(0)),
+            (Some(transaction), _) => Ok(Some(transaction)),
+            (None, 1) => Ok(Some(0)),
             (None, first) => Err(ReplayError::NoStart {
                 topic: self.journal.clone(),
                 partition: self.task,
                 first,
-                wanted: from.unwrap_or(first),
+                wanted: range.from.unwrap_or(first),
             }),
         }
-    }
-
-    fn restore(&self, processor: Box<dyn Processor>, start: i64) -> Result<Replay, ReplayError> {
-        let mut entries = Vec::new();
-        if start > 0 {
-            self.each_snapshot_entry(|transaction, key, value| {
-                if transaction == start && key != changelog::SNAPSHOT_END {
-                    entries.push((key.to_vec(), value.to_vec()));
-                }
-                Ok(())
-            })?;
-        }
-        Ok(Replay::begin(processor, start, |task| {
-            entries
-                .iter()
-                .try_for_each(|(key, value)| task.restore(key, Some(value)))
-        })?)
     }
 
     fn decode<'b, T>(&self, topic: &str, value: &'b [u8]) -> Result<T, ReplayError>

@@ -1,0 +1,85 @@
+//! A task's life in this process: taken, run, and taken again after what passes.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use tapeline_model::Origin;
+
+use crate::error::WorkerError;
+use crate::service::MakeProcessor;
+use crate::standby::Standby;
+use crate::take::{Restored, take};
+use crate::worker::{Order, Worker};
+
+/// A task that fails this often without a commit in between is given up.
+const ATTEMPTS: u32 = 8;
+/// A record that made the processor panic this often is parked.
+const STRIKES: u32 = 3;
+const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
+/// Another owner fenced the task: the group says so within its session time, or
+/// it is ours after all.
+const FENCED_PATIENCE: Duration = Duration::from_secs(12);
+
+/// Takes the task again from the log after what passes, a bounded number of
+/// times without a commit in between.
+pub(crate) fn attempt(
+    order: &Order,
+    make: &MakeProcessor,
+    standby: Option<Standby>,
+) -> Result<(), String> {
+    let mut order = order.clone();
+    let mut warm = standby.and_then(Standby::end);
+    let mut strikes: BTreeMap<Origin, u32> = BTreeMap::new();
+    let mut failures = 0;
+    loop {
+        let commits = order.commits.load(Ordering::Relaxed);
+        let begun = warm
+            .take()
+            .unwrap_or_else(|| Restored::new(make(), order.snapshots));
+        let Err(error) = once(&order, begun) else {
+            return Ok(());
+        };
+        failures = if order.commits.load(Ordering::Relaxed) > commits {
+            1
+        } else {
+            failures + 1
+        };
+        if let WorkerError::Panicked(origin) = &error {
+            let count = strikes.entry(*origin).or_default();
+            *count += 1;
+            if *count >= STRIKES {
+                order.parked.insert(*origin);
+                failures = 0;
+            }
+        }
+        if !(error.passes() || error.is_fenced()) || failures >= ATTEMPTS {
+            return Err(error.to_string());
+        }
+        let wait = if error.is_fenced() {
+            FENCED_PATIENCE
+        } else {
+            FIRST_BACK_OFF * 2_u32.pow(failures.min(6))
+        };
+        tracing::warn!(task = order.partition, %error, ?wait, "the task stopped and waits to be taken again");
+        if stopped_within(&order, wait) {
+            return Ok(());
+        }
+    }
+}
+
+fn stopped_within(order: &Order, wait: Duration) -> bool {
+    let until = Instant::now() + wait;
+    while Instant::now() < until && !order.stop.load(Ordering::Relaxed) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    order.stop.load(Ordering::Relaxed)
+}
+
+fn once(order: &Order, begun: Restored) -> Result<(), WorkerError> {
+    let mut worker = Worker::new(order.clone(), take(order, begun)?);
+    order.status.task_runs();
+    let result = worker.run();
+    order.status.task_ended();
+    result
+}

@@ -1,0 +1,129 @@
+//! Whether a changelog is whole. Each transaction writes its progress into the
+//! changelog and its number into the journal, so both end alike; a changelog that
+//! lost something would make a task begin anew, and count everything twice.
+
+use std::time::Duration;
+
+use tapeline_kafka::{BatchReader, KafkaError, KafkaSettings};
+
+use crate::error::WorkerError;
+
+const READ_WITHIN: Duration = Duration::from_secs(60);
+/// The first look for the journal's last record goes back so far, each next one
+/// this many times further.
+const LOOK_BACK: i64 = 16;
+
+/// What a changelog held.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    /// Its first offset.
+    pub first: i64,
+    pub records: u64,
+    /// Of its progress record; 0 without one.
+    pub transaction: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    #[error("its first {0} offsets were removed, which compaction never does")]
+    Truncated(i64),
+    #[error("it holds {0} records of state, and no progress")]
+    NoProgress(u64),
+    #[error("it ends with transaction {found}, and the journal with {journaled}")]
+    Behind { found: i64, journaled: i64 },
+}
+
+pub(crate) fn check(
+    kafka: &KafkaSettings,
+    reader: &mut BatchReader,
+    processor: &str,
+    task: u32,
+    found: &Found,
+) -> Result<(), WorkerError> {
+    let names = kafka.names();
+    let journaled = last_transaction(reader, &names.journal(processor), task as i32)?;
+    judge(found, journaled).map_err(|broken| WorkerError::Broken {
+        changelog: names.changelog(processor),
+        partition: task,
+        broken,
+    })
+}
+
+fn judge(found: &Found, journaled: Option<i64>) -> Result<(), Broken> {
+    if found.first > 0 {
+        return Err(Broken::Truncated(found.first));
+    }
+    if found.transaction == 0 && found.records > 0 {
+        return Err(Broken::NoProgress(found.records));
+    }
+    // The journal is kept for some days only; without it there is nothing to compare.
+    match journaled {
+        Some(journaled) if journaled > found.transaction => Err(Broken::Behind {
+            found: found.transaction,
+            journaled,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The journal's keys are the numbers of its transactions.
+fn last_transaction(
+    reader: &mut BatchReader,
+    journal: &str,
+    partition: i32,
+) -> Result<Option<i64>, KafkaError> {
+    let (first, end) = reader.range(journal, partition)?;
+    let mut back = LOOK_BACK;
+    loop {
+        let from = first.max(end.saturating_sub(back));
+        let mut last = None;
+        reader.read_to_end(journal, partition, Some(from), READ_WITHIN, |message| {
+            let key = message.key.unwrap_or_default();
+            last = last.max(key.try_into().ok().map(i64::from_be_bytes));
+            Ok::<(), KafkaError>(())
+        })?;
+        // What lies behind the last transaction can be markers and aborted records.
+        if last.is_some() || from == first {
+            return Ok(last);
+        }
+        back = back.saturating_mul(LOOK_BACK);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: Found = Found {
+        first: 0,
+        records: 10,
+        transaction: 7,
+    };
+    const EMPTY: Found = Found {
+        first: 0,
+        records: 0,
+        transaction: 0,
+    };
+
+    #[test]
+    fn a_whole_changelog_ends_with_the_journal() {
+        assert_eq!(judge(&WHOLE, Some(7)), Ok(()));
+        assert_eq!(judge(&WHOLE, None), Ok(()), "the journal was not kept");
+        assert_eq!(judge(&WHOLE, Some(6)), Ok(()), "the journal lost more");
+        assert_eq!(judge(&EMPTY, None), Ok(()), "a task begins");
+    }
+
+    #[test]
+    fn whatever_a_changelog_lost_is_noticed() {
+        let cut = Found { first: 4, ..WHOLE };
+        assert_eq!(judge(&cut, Some(7)), Err(Broken::Truncated(4)));
+        let no_progress = Found {
+            transaction: 0,
+            ..WHOLE
+        };
+        assert_eq!(judge(&no_progress, None), Err(Broken::NoProgress(10)));
+        let behind = |found, journaled| Err(Broken::Behind { found, journaled });
+        assert_eq!(judge(&WHOLE, Some(8)), behind(7, 8));
+        assert_eq!(judge(&EMPTY, Some(8)), behind(0, 8), "it was made anew");
+    }
+}

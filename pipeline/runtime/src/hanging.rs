@@ -1,0 +1,138 @@
+//! Tells people about transactions that nobody ends: readers of committed
+//! records, this program among them, get nothing from behind them.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tapeline_kafka::{Hanging, KafkaError, KafkaSettings, Publisher};
+use tapeline_model::ids::output_id;
+use tapeline_model::records::{Alert, Severity};
+use tapeline_model::{Event, Micros};
+use tapeline_schemas::codec::EncodeError;
+
+const DELIVERED_WITHIN: Duration = Duration::from_secs(10);
+/// What was told is remembered up to here; then it may be told again.
+const MOST_REMEMBERED: usize = 1000;
+
+pub(crate) struct Teller {
+    kafka: KafkaSettings,
+    processor: &'static str,
+    /// Topic, partition and the offset at which it stands.
+    told: BTreeSet<(String, i32, i64)>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum TellError {
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+}
+
+impl Teller {
+    pub fn new(kafka: &KafkaSettings, processor: &'static str) -> Self {
+        Self {
+            kafka: kafka.clone(),
+            processor,
+            told: BTreeSet::new(),
+        }
+    }
+
+    /// Once for each: in the log, and as an alert.
+    pub fn tell(&mut self, hanging: &Hanging) {
+        let place = (hanging.topic.clone(), hanging.partition, hanging.stable);
+        if self.told.len() >= MOST_REMEMBERED {
+            self.told.clear();
+        }
+        if !self.told.insert(place) {
+            return;
+        }
+        let alert = alert(hanging, self.processor, now());
+        tracing::error!(processor = self.processor, "{}", alert.message);
+        if let Err(error) = self.publish(alert) {
+            tracing::error!(processor = self.processor, %error, "the alert could not be written");
+        }
+    }
+
+    fn publish(&self, alert: Alert) -> Result<(), TellError> {
+        let publisher = Publisher::new(&self.kafka, "hanging")?;
+        let event = Event::Alert(alert);
+        let mut value = Vec::new();
+        event.encode(&mut value)?;
+        let names = self.kafka.names();
+        let (topic, key) = (names.topic(event.topic()), event.key());
+        publisher.publish(topic, key.as_bytes(), &value, &[], None)?;
+        Ok(publisher.flush(DELIVERED_WITHIN)?)
+    }
+}
+
+fn now() -> Micros {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    Micros(since.unwrap_or_default().as_micros() as i64)
+}
+
+/// Every process that sees the same gives it the same id.
+fn alert(hanging: &Hanging, processor: &str, now: Micros) -> Alert {
+    let Hanging {
+        topic,
+        partition,
+        stable,
+        end,
+        since,
+    } = hanging;
+    let place = (*partition as u32, *stable as u64);
+    Alert {
+        alert_id: output_id(topic, place.0, place.1, "alert/hanging_transaction", 0),
+        key: format!("{topic}/{partition}/hanging_transaction"),
+        subject: topic.clone(),
+        rule: "hanging_transaction".to_owned(),
+        severity: Severity::Critical,
+        message: format!(
+            "a transaction on {topic}[{partition}] was not ended for {} s: nothing from offset {stable} \
+             to {end} can be read; find and abort it with Kafka's own `kafka-transactions.sh \
+             --bootstrap-server HOST:PORT find-hanging`, then `abort`",
+            since.as_secs()
+        ),
+        value: None,
+        limit: None,
+        procedure: "hanging-transaction".to_owned(),
+        cause_topic: topic.clone(),
+        cause_partition: *partition,
+        cause_offset: *stable,
+        event_time: now,
+        ingest_time: now,
+        source: processor.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_where_since_when_and_what_to_do() {
+        let hanging = Hanging {
+            topic: "market.quotes".to_owned(),
+            partition: 2,
+            stable: 17,
+            end: 40,
+            since: Duration::from_secs(130),
+        };
+        let one = alert(&hanging, "market", Micros(1));
+        let text = &one.message;
+        for part in [
+            "market.quotes[2]",
+            "130 s",
+            "offset 17 to 40",
+            "kafka-transactions.sh",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+        let later = Hanging {
+            end: 90,
+            since: Duration::from_secs(500),
+            ..hanging
+        };
+        assert_eq!(alert(&later, "risk", Micros(9)).alert_id, one.alert_id);
+    }
+}

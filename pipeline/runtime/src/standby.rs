@@ -1,0 +1,95 @@
+//! A copy of a task's state that follows its changelog, so that taking the task
+//! over needs only the last few records.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use metrics::gauge;
+use tapeline_kafka::{BatchReader, KafkaSettings, Position};
+
+use crate::error::WorkerError;
+use crate::metric_names as names;
+use crate::take::Restored;
+
+const BATCH: usize = 4096;
+/// It sees this often whether it should stop.
+const WAIT: Duration = Duration::from_millis(100);
+/// Before the next attempt after something that passes.
+const AGAIN: Duration = Duration::from_secs(1);
+/// The changelog forgets removals after a day: a copy that missed some of them
+/// would bring keys back.
+const FRESH: Duration = Duration::from_secs(12 * 3600);
+
+pub(crate) struct Standby {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Option<Restored>>,
+}
+
+impl Standby {
+    pub fn follow(
+        kafka: KafkaSettings,
+        task: u32,
+        processor: &'static str,
+        begun: Restored,
+    ) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let outcome = follow(&kafka, task, processor, begun, &seen);
+            outcome.unwrap_or_else(|error| {
+                // Who takes the task reads the same, and says what to do about it.
+                tracing::warn!(processor, task, %error, "the standby ended");
+                None
+            })
+        });
+        Self { stop, thread }
+    }
+
+    /// What it knows; nothing if it could not follow.
+    pub fn end(self) -> Option<Restored> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().ok().flatten()
+    }
+}
+
+fn follow(
+    kafka: &KafkaSettings,
+    task: u32,
+    processor: &'static str,
+    mut restored: Restored,
+    stop: &AtomicBool,
+) -> Result<Option<Restored>, WorkerError> {
+    let mut read_at = Instant::now();
+    while !stop.load(Ordering::Relaxed) && read_at.elapsed() < FRESH {
+        match read(kafka, task, processor, &mut restored, &mut read_at, stop) {
+            Ok(()) => {}
+            Err(error) if error.passes() => std::thread::park_timeout(AGAIN),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((read_at.elapsed() < FRESH).then_some(restored))
+}
+
+fn read(
+    kafka: &KafkaSettings,
+    task: u32,
+    processor: &'static str,
+    restored: &mut Restored,
+    read_at: &mut Instant,
+    stop: &AtomicBool,
+) -> Result<(), WorkerError> {
+    let names = kafka.names();
+    let mut reader = BatchReader::new(kafka, &names.group("standby"))?;
+    let from = restored.next().unwrap_or(Position::BEGINNING);
+    let changelog = names.changelog(processor);
+    reader.assign(&[Position::new(changelog, task as i32, from)])?;
+    while !stop.load(Ordering::Relaxed) && read_at.elapsed() < FRESH {
+        restored.take(&reader.fetch(BATCH, WAIT)?)?;
+        *read_at = Instant::now();
+        gauge!(names::STANDBY_RECORDS, "processor" => processor, "task" => task.to_string())
+            .set(restored.records() as f64);
+    }
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! Taking a task from the log: its former owner is fenced, then its state is
+//! read back and checked, then its inputs are found again. In any other order a
+//! zombie could still commit after its progress was read.
+
+use std::time::{Duration, Instant};
+
+use metrics::{counter, gauge};
+use tapeline_kafka::{Batch, BatchReader, KafkaError, Message, Position, TaskProducer};
+use tapeline_processors::{Input, Processor, Reach};
+use tapeline_schemas::topics::Topic;
+
+use crate::continuity;
+use crate::error::WorkerError;
+use crate::metric_names as names;
+use crate::task::{SnapshotPolicy, Task};
+use crate::worker::Order;
+
+/// The longest a restore may take before it is given up and started anew.
+const RESTORE_WITHIN: Duration = Duration::from_secs(600);
+/// A restore that takes longer says how far it is.
+const SAY_EVERY: Duration = Duration::from_secs(1);
+/// After a change of leader, a partition may show less than it holds for a moment.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+
+/// A task as far as its changelog was read.
+pub(crate) struct Restored {
+    task: Task,
+    /// The next offset of the changelog; none before the first read.
+    next: Option<i64>,
+    records: u64,
+}
+
+impl Restored {
+    pub fn new(processor: Box<dyn Processor>, snapshots: SnapshotPolicy) -> Self {
+        Self {
+            task: Task::new(processor, snapshots),
+            next: None,
+            records: 0,
+        }
+    }
+
+    pub fn next(&self) -> Option<i64> {
+        self.next
+    }
+
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// Takes what was fetched of the changelog.
+    pub fn take(&mut self, batch: &Batch) -> Result<(), WorkerError> {
+        for message in batch.messages() {
+            self.apply(&message)?;
+        }
+        let ends = batch.eofs().map(|(_, _, offset)| offset);
+        self.next = self.next.max(ends.max());
+        Ok(())
+    }
+
+    fn apply(&mut self, message: &Message<'_>) -> Result<(), WorkerError> {
+        let key = message.key.unwrap_or_default();
+        let restored = self.task.restore(key, message.value);
+        self.next = self.next.max(Some(message.offset + 1));
+        self.records += 1;
+        restored.map_err(|source| WorkerError::Changelog {
+            topic: message.topic.name.to_owned(),
+            partition: message.partition,
+            offset: message.offset,
+            source,
+        })
+    }
+}
+
+/// What a worker works with.
+pub(crate) struct Taken {
+    pub producer: TaskProducer,
+    pub reader: BatchReader,
+    pub task: Task,
+}
+
+/// Takes a task; `begun` is what a standby knows of its state already.
+pub(crate) fn take(order: &Order, begun: Restored) -> Result<Taken, WorkerError> {
+    let names = order.kafka.names();
+    let name = begun.task.processor();
+    let id = names.transactional_id(name, order.partition);
+    let producer = TaskProducer::new(&order.kafka, &id)?;
+    #[cfg(not(feature = "planted-faults"))]
+    producer.fence()?;
+    #[cfg(feature = "planted-faults")]
+    crate::planted::fence_in_time(&producer)?;
+    let mut reader = BatchReader::new(&order.kafka, &names.group(name))?;
+    let task = restore(order, begun, &mut reader)?;
+    #[cfg(feature = "planted-faults")]
+    crate::planted::fence_late(&producer)?;
+    seek(order, &task, &mut reader)?;
+    Ok(Taken {
+        producer,
+        reader,
+        task,
+    })
+}
+
+fn restore(
+    order: &Order,
+    mut restored: Restored,
+    reader: &mut BatchReader,
+) -> Result<Task, WorkerError> {
+    let started = Instant::now();
+    let (known, partition) = (restored.records, order.partition as i32);
+    let processor = restored.task.processor();
+    let changelog = order.kafka.names().changelog(processor);
+    let (first, end) = reader.range(&changelog, partition)?;
+    let mut said = Instant::now();
+    let from = restored.next;
+    reader.read_to_end(&changelog, partition, from, RESTORE_WITHIN, |message| {
+        if said.elapsed() >= SAY_EVERY {
+            said = Instant::now();
+            let (task, offset) = (order.partition, message.offset);
+            tracing::info!(processor, task, offset, end, "restoring from the changelog");
+        }
+        restored.apply(message)
+    })?;
+    let found = continuity::Found {
+        first,
+        records: restored.records,
+        transaction: restored.task.transactions(),
+    };
+    continuity::check(&order.kafka, reader, processor, order.partition, &found)?;
+    let mut task = restored.task;
+    task.restored()?;
+    let (seconds, records) = (started.elapsed().as_secs_f64(), restored.records - known);
+    note(order, processor, seconds, records);
+    Ok(task)
+}
+
+fn note(order: &Order, processor: &'static str, seconds: f64, records: u64) {
+    let label = order.partition.to_string();
+    let labels = [("processor", processor.to_owned()), ("task", label)];
+    gauge!(names::RESTORE_SECONDS, &labels).set(seconds);
+    gauge!(names::RESTORE_RECORDS, &labels).set(records as f64);
+    counter!(names::TASK_STARTS, &labels).increment(1);
+    let task = order.partition;
+    tracing::info!(processor, task, records, seconds, "task taken from the log");
+}
+
+fn seek(order: &Order, task: &Task, reader: &mut BatchReader) -> Result<(), WorkerError> {
+    let names = order.kafka.names();
+    let mut positions = Vec::new();
+    for (topic, partition) in inputs(order, task.inputs()) {
+        let name = names.topic(topic);
+        let next = match task.next_offset(topic, partition) {
+            Some(next) => {
+                let next = next as i64;
+                held(order, task, reader, topic, partition as i32, next)?;
+                next
+            }
+            None => Position::BEGINNING,
+        };
+        positions.push(Position::new(name, partition as i32, next));
+    }
+    Ok(reader.assign(&positions)?)
+}
+
+fn inputs(order: &Order, inputs: &[Input]) -> Vec<(Topic, u32)> {
+    let partitions = |input: &Input| match input.reach {
+        Reach::Keyed => order.partition..order.partition + 1,
+        Reach::Broadcast => 0..order.kafka.partitions(input.topic.spec().group),
+    };
+    let all = inputs.iter();
+    all.flat_map(|input| partitions(input).map(|partition| (input.topic, partition)))
+        .collect()
+}
+
+/// Before anything is processed: reading would tell only when it gets there.
+fn held(
+    order: &Order,
+    task: &Task,
+    reader: &BatchReader,
+    topic: Topic,
+    partition: i32,
+    next: i64,
+) -> Result<(), WorkerError> {
+    let names = order.kafka.names();
+    let name = names.topic(topic);
+    let deadline = Instant::now() + order.kafka.request_timeout;
+    loop {
+        let (low, end) = reader.range(name, partition)?;
+        if (low..=end).contains(&next) {
+            return Ok(());
+        }
+        if next < low || Instant::now() >= deadline {
+            let gap = KafkaError::OffsetGone {
+                topic: name.to_owned(),
+                partition,
+                offset: next,
+                held: Some((low, end)),
+            };
+            return Err(WorkerError::of_input(
+                task.processor(),
+                order.partition,
+                Some(topic),
+                gap,
+            ));
+        }
+        std::thread::sleep(ASK_AGAIN);
+    }
+}
