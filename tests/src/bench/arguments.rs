@@ -1,5 +1,6 @@
 //! What the benchmarks can be told.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::BENCHMARKS;
@@ -8,7 +9,10 @@ pub(crate) const HELP: &str = "\
 usage: bench NAME... [--json] [OPTIONS]
 
   --json                one JSON object a line instead of a table
-  --quotes=3000000      throughput: how many quotes
+  --save                also into tests/bench/RESULTS.md, beside what stands there
+  --profile=FOLDER      a CPU profile of each run of this pipeline into FOLDER; needs perf
+                        (Debian: linux-perf) and takes time, so that nothing can be saved
+  --quotes=3000000      throughput, memory: how many quotes; scaling: a third of it each
   --rounds=3            throughput, restore: how often; the median counts
   --seconds=15          latency: how long each measurement takes, its first two seconds left out
   --warm-up=20          latency: how long all work before they are measured
@@ -17,10 +21,25 @@ usage: bench NAME... [--json] [OPTIONS]
   --commit-interval=100ms
                         what the processors are configured with";
 
+/// A figure is only comparable with one measured alike.
+const MEASURED_WITH: &[&str] = &[
+    "--quotes",
+    "--rounds",
+    "--seconds",
+    "--warm-up",
+    "--background",
+    "--keys",
+    "--commit-interval",
+];
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Options {
     pub names: Vec<String>,
     pub json: bool,
+    pub save: bool,
+    /// What was given that changes the figures, as it was given.
+    pub differing: String,
+    pub profile: Option<PathBuf>,
     pub quotes: u64,
     pub rounds: usize,
     pub seconds: u64,
@@ -35,6 +54,9 @@ impl Default for Options {
         Self {
             names: Vec::new(),
             json: false,
+            save: false,
+            differing: String::new(),
+            profile: None,
             quotes: 3_000_000,
             rounds: 3,
             seconds: 15,
@@ -57,9 +79,14 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Comma
     let mut options = Options::default();
     for argument in arguments {
         let (name, value) = argument.split_once('=').unwrap_or((&argument, ""));
+        if MEASURED_WITH.contains(&name) {
+            options.differing = format!("{} {argument}", options.differing);
+        }
         match name {
             "--help" | "-h" => return Ok(Command::Help),
             "--json" => options.json = true,
+            "--save" => options.save = true,
+            "--profile" => options.profile = Some(folder(value)?),
             "--quotes" => options.quotes = positive(name, value)?,
             "--rounds" => options.rounds = positive(name, value)?,
             "--seconds" => options.seconds = positive(name, value)?,
@@ -83,7 +110,18 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Comma
     if options.names.is_empty() {
         return Ok(Command::List);
     }
+    if options.save && options.profile.is_some() {
+        return Err("--save and --profile do not go together: a recording takes time".to_owned());
+    }
+    options.differing = options.differing.trim().to_owned();
     Ok(Command::Run(options))
+}
+
+fn folder(value: &str) -> Result<PathBuf, String> {
+    match value {
+        "" => Err("--profile wants a folder, as in --profile=target/profile".to_owned()),
+        folder => Ok(folder.into()),
+    }
 }
 
 fn positive<T: FromStr + PartialOrd + From<u8>>(name: &str, value: &str) -> Result<T, String> {
@@ -117,12 +155,25 @@ mod tests {
             json: true,
             quotes: 500,
             commit_interval: "20ms".to_owned(),
+            differing: "--quotes=500 --commit-interval=20ms".to_owned(),
             ..Options::default()
         };
         assert_eq!(
             parsed("throughput --quotes=500 restore --json --commit-interval=20ms"),
             Ok(Command::Run(expected))
         );
+    }
+
+    #[test]
+    fn what_is_slowed_by_a_profile_is_not_saved() {
+        let expected = Options {
+            names: vec!["memory".to_owned()],
+            profile: Some("out".into()),
+            ..Options::default()
+        };
+        assert_eq!(parsed("memory --profile=out"), Ok(Command::Run(expected)));
+        assert!(parsed("memory --profile=out --save").is_err());
+        assert!(parsed("memory --profile").is_err());
     }
 
     #[test]

@@ -2,17 +2,24 @@
 //! nothing here judges a bare time, and no test does.
 
 mod arguments;
+mod broker;
 mod cpu;
 mod latency;
+mod machine;
+mod memory;
 mod peer;
 mod probe;
+mod profile;
 mod quotes;
 mod report;
 mod restore;
+mod results;
+mod scaling;
 mod scrape;
 mod stage;
 mod statistics;
 mod throughput;
+mod work;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -20,7 +27,9 @@ use std::time::Duration;
 
 use arguments::{Command, Options};
 use peer::Peer;
+use profile::Profiles;
 use report::Report;
+use results::Results;
 use stage::Stage;
 
 /// Before each benchmark, the machine is watched for so long ...
@@ -43,13 +52,23 @@ pub(crate) const BENCHMARKS: &[Benchmark] = &[
     },
     Benchmark {
         name: "latency",
-        about: "from a tick and from a fill to the alert, against Kafka Streams",
+        about: "from a tick and from a fill to an alert, against Kafka Streams",
         run: latency::run,
     },
     Benchmark {
         name: "restore",
         about: "a task with many keys taken from the log, against reading its changelog",
         run: restore::run,
+    },
+    Benchmark {
+        name: "memory",
+        about: "what all roles hold with 10,000 symbols and 1,000 portfolios, against Kafka Streams",
+        run: memory::run,
+    },
+    Benchmark {
+        name: "scaling",
+        about: "throughput with 1, 2 and 4 tasks, and with records of three sizes",
+        run: scaling::run,
     },
 ];
 
@@ -78,24 +97,36 @@ pub(crate) fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            say(&fault);
+            ExitCode::from(3)
+        }
+    }
+}
+
+/// All that can be missing is looked for before anything is measured.
+fn run(options: &Options) -> Result<(), String> {
+    let results = options.save.then(|| {
+        let date = quotes::now().to_string();
+        let date = date.split('T').next().unwrap_or_default();
+        Results::open(date, &options.differing)
+    });
+    let profiles = options.profile.as_deref().map(Profiles::into_folder);
+    let (results, profiles) = (results.transpose()?, profiles.transpose()?);
     let peer = Peer::prepare();
     if let Err(reason) = &peer {
         say(&format!("Kafka Streams is left out: {reason}"));
     }
     say("starting a broker");
-    let stage = match Stage::start() {
-        Ok(stage) => stage,
-        Err(error) => {
-            say(&error.to_string());
-            return ExitCode::from(3);
-        }
-    };
+    let stage = Stage::start(profiles).map_err(|error| error.to_string())?;
     let bench = Bench {
-        options: &options,
+        options,
         stage: &stage,
         peer: peer.as_ref().ok(),
     };
-    let mut report = Report::new(options.json);
+    let mut report = Report::new(options.json, results);
     for benchmark in BENCHMARKS {
         if options.names.iter().any(|name| name == benchmark.name) {
             say(&format!("{}: {}", benchmark.name, benchmark.about));
@@ -103,7 +134,7 @@ pub(crate) fn main() -> ExitCode {
             (benchmark.run)(&bench, &mut report);
         }
     }
-    ExitCode::SUCCESS
+    Ok(())
 }
 
 /// Whether others leave the machine alone: the budgets are for one that is quiet.

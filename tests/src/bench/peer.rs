@@ -14,16 +14,22 @@ use super::say;
 use super::stage::Space;
 
 pub(crate) const EXACTLY_ONCE: &str = "exactly_once_v2";
+pub(crate) const AT_LEAST_ONCE: &str = "at_least_once";
 
 const POM: &str = include_str!("../../peers/kafka-streams/pom.xml");
 const SOURCE: &str = include_str!("../../peers/kafka-streams/StreamsPeer.java");
 const CLASS: &str = "StreamsPeer";
 const OLDEST_JAVA: &str = "17";
 
+/// Of a job that is to take little memory.
+const SMALL_HEAP: &str = "-Xmx512m";
+
+#[derive(Clone)]
 pub(crate) struct Peer {
     java: PathBuf,
     /// Holds `libs` and `classes`.
     folder: PathBuf,
+    heap: Option<&'static str>,
 }
 
 impl Peer {
@@ -46,7 +52,19 @@ impl Peer {
                 let _gone = std::fs::remove_dir_all(&built);
             }
         }
-        Ok(Self { java, folder })
+        Ok(Self {
+            java,
+            folder,
+            heap: None,
+        })
+    }
+
+    /// The same with a bounded heap.
+    pub fn small(&self) -> Self {
+        Self {
+            heap: Some(SMALL_HEAP),
+            ..self.clone()
+        }
     }
 
     /// Works through all quotes of a space; says `started` and `done`.
@@ -82,6 +100,7 @@ impl Peer {
         let mut command = Command::new(&self.java);
         command
             .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+            .args(self.heap)
             .arg("-cp")
             .arg(self.class_path())
             .arg(CLASS)
@@ -146,6 +165,13 @@ impl Drop for Job {
         let _gone = self.child.kill();
         let _gone = self.child.wait();
     }
+}
+
+/// Of Kafka Streams, as it is pinned.
+pub(crate) fn version() -> Option<String> {
+    let (_, rest) = POM.split_once("<artifactId>kafka-streams</artifactId>")?;
+    let (_, rest) = rest.split_once("<version>")?;
+    Some(rest.split_once('<')?.0.to_owned())
 }
 
 /// A changed source or version is built anew.

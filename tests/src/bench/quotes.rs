@@ -10,6 +10,12 @@ use tapeline_schemas::topics::Topic;
 
 const CENT: i64 = 1_000_000;
 const FIRST_PRICE: i64 = 100 * 100 * CENT;
+/// What a quote without a source takes, with a symbol of six letters.
+const BARE_QUOTE: usize = 62;
+/// Many times what a codec remembers.
+const LETTERS: usize = 1 << 20;
+/// Of most benchmarks.
+pub(crate) const SYMBOLS: usize = 500;
 const DELIVERED_WITHIN: Duration = Duration::from_secs(60);
 
 pub(crate) fn now() -> Micros {
@@ -23,6 +29,13 @@ pub(crate) struct Walk {
     symbols: Vec<String>,
     bids: Vec<i64>,
     count: i64,
+    padding: Option<Padding>,
+}
+
+/// Longer records: letters behind one another that no codec finds twice.
+struct Padding {
+    letters: String,
+    length: usize,
 }
 
 impl Walk {
@@ -32,20 +45,48 @@ impl Walk {
             symbols: (0..symbols).map(|n| format!("SYM{n:03}")).collect(),
             bids: vec![FIRST_PRICE; symbols],
             count: 0,
+            padding: None,
         }
+    }
+
+    /// Records of about so many bytes; none is shorter than a bare quote.
+    pub fn padded(mut self, bytes: usize) -> Self {
+        let letters = (0..LETTERS).map(|_| {
+            let letter = self.random() >> 32;
+            char::from(b'a' + (letter % 26) as u8)
+        });
+        self.padding = Some(Padding {
+            letters: letters.collect(),
+            length: bytes.saturating_sub(BARE_QUOTE),
+        });
+        self
+    }
+
+    pub fn symbols(&self) -> &[String] {
+        &self.symbols
+    }
+
+    fn random(&mut self) -> u64 {
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        self.state
     }
 
     /// The next quote of any symbol.
     pub fn next(&mut self) -> Quote<'_> {
-        self.state ^= self.state << 13;
-        self.state ^= self.state >> 7;
-        self.state ^= self.state << 17;
-        let index = (self.state % self.symbols.len() as u64) as usize;
-        let step = ((self.state >> 32) % 21) as i64 - 10;
+        let random = self.random();
+        let index = (random % self.symbols.len() as u64) as usize;
+        let step = ((random >> 32) % 21) as i64 - 10;
         let bid = (self.bids[index] + step * CENT).max(CENT);
         self.bids[index] = bid;
         self.count += 1;
-        quote(&self.symbols[index], bid, bid + CENT, self.count)
+        let mut quote = quote(&self.symbols[index], bid, bid + CENT, self.count);
+        if let Some(Padding { letters, length }) = &self.padding {
+            let start = random as usize % (letters.len() - length);
+            quote.source = letters[start..start + length].into();
+        }
+        quote
     }
 }
 
@@ -109,12 +150,32 @@ impl Feed {
     }
 }
 
-/// Fills the quotes of a space with `count` of 500 symbols.
-pub(crate) fn fill(kafka: &KafkaSettings, count: u64) {
-    let mut walk = Walk::new(500);
+/// Fills the quotes of a space.
+pub(crate) fn fill(kafka: &KafkaSettings, walk: &mut Walk, count: u64) {
     let mut feed = Feed::new(kafka);
     for _ in 0..count {
         feed.publish(&Event::Quote(walk.next()));
     }
     feed.flush();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_padded_quote_is_as_long_as_asked_and_never_shorter_than_a_bare_one() {
+        for (wanted, about) in [(10, BARE_QUOTE), (60, BARE_QUOTE), (200, 200), (1000, 1000)] {
+            let mut walk = Walk::new(SYMBOLS).padded(wanted);
+            let mut value = Vec::new();
+            for _ in 0..1000 {
+                Event::Quote(walk.next()).encode(&mut value).unwrap();
+                assert!(
+                    value.len().abs_diff(about) <= 5,
+                    "{} bytes, not {about}",
+                    value.len()
+                );
+            }
+        }
+    }
 }

@@ -4,6 +4,11 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
+use super::results::Results;
+use super::say;
+
+const COLUMNS: &str = "| name | ours | peer | limit | ratio | unit | must / aim | met |";
+
 /// Which way is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Better {
@@ -133,19 +138,28 @@ fn shown(value: f64) -> String {
     }
 }
 
+/// The head of the table, with further columns.
+pub(crate) fn head(further: &str) -> String {
+    let names = format!("{COLUMNS}{}", further.strip_prefix('|').unwrap_or_default());
+    let rule = "---|".repeat(names.matches('|').count() - 1);
+    format!("{names}\n|{rule}")
+}
+
 /// Prints each line as soon as it is known: what was measured stays when a later part fails.
 pub(crate) struct Report {
     json: bool,
     begun: bool,
     quiet: bool,
+    results: Option<Results>,
 }
 
 impl Report {
-    pub fn new(json: bool) -> Self {
+    pub fn new(json: bool, results: Option<Results>) -> Self {
         Self {
             json,
             begun: false,
             quiet: false,
+            results,
         }
     }
 
@@ -155,6 +169,14 @@ impl Report {
     }
 
     pub fn add(&mut self, line: &Line) {
+        self.print(line);
+        let saved = self.results.as_mut();
+        if let Some(Err(fault)) = saved.map(|results| results.put(&line.row(), self.quiet)) {
+            say(&fault);
+        }
+    }
+
+    fn print(&mut self, line: &Line) {
         let mut stdout = std::io::stdout().lock();
         if self.json {
             let mut object = line.json();
@@ -164,11 +186,7 @@ impl Report {
         }
         if !self.begun {
             self.begun = true;
-            let _closed = writeln!(
-                stdout,
-                "| name | ours | peer | limit | ratio | unit | must / aim | met |\n\
-                 |---|---|---|---|---|---|---|---|"
-            );
+            let _closed = writeln!(stdout, "{}", head(""));
         }
         let _closed = writeln!(stdout, "{}", line.row());
     }
@@ -223,6 +241,19 @@ mod tests {
             }
             .met(),
             None
+        );
+    }
+
+    #[test]
+    fn the_head_has_a_rule_under_each_column() {
+        assert_eq!(
+            head("| a |").lines().last(),
+            Some("|---|---|---|---|---|---|---|---|---|")
+        );
+        let columns = |line: &str| line.matches('|').count();
+        assert_eq!(
+            columns(head("").lines().last().unwrap()),
+            columns(&LINE.row())
         );
     }
 

@@ -7,9 +7,9 @@ use tapeline_model::Event;
 
 use super::quotes::{Feed, quote};
 use super::report::{Better, Budget, Line, Report};
-use super::stage::Space;
+use super::stage::{PROCESSORS, Space};
 use super::statistics::median;
-use super::{Bench, say};
+use super::{Bench, say, work};
 
 const PRICE: i64 = 10_000_000_000;
 const WITHIN: Duration = Duration::from_mins(10);
@@ -18,10 +18,7 @@ const MARKET: &[(&str, &str)] = &[("processor", PROCESSOR)];
 
 pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) {
     let keys = bench.options.keys;
-    let configuration = format!(
-        "[processors]\nrun = ['market']\ncommit_interval = '{}'",
-        bench.options.commit_interval
-    );
+    let configuration = work::configuration(&bench.options.commit_interval);
     let space = bench.stage.space("restore", 1, &configuration);
     say(&format!("writing the state of {keys} keys"));
     write_state(&space, keys);
@@ -57,7 +54,7 @@ fn write_state(space: &Space, keys: u64) {
         feed.publish(&Event::Quote(quote(&symbol, PRICE, PRICE, key as i64)));
     }
     feed.flush();
-    let mut processors = space.start_processors();
+    let mut processors = space.start(PROCESSORS);
     processors.until("all keys are committed", WITHIN, |metrics| {
         let committed = metrics.value("tapeline_transaction_records_sum", MARKET)?;
         (committed >= keys as f64).then_some(())
@@ -67,7 +64,7 @@ fn write_state(space: &Space, keys: u64) {
 
 /// As the task itself measures it.
 fn restore(space: &Space) -> f64 {
-    let mut processors = space.start_processors();
+    let mut processors = space.start(PROCESSORS);
     processors.wait_ready();
     let seconds = processors.until("the restore is measured", WITHIN, |metrics| {
         metrics.value("tapeline_restore_seconds", MARKET)

@@ -1,6 +1,6 @@
 //! One broker for all benchmarks of a run, and topics of their own for each.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tapeline_kafka::KafkaSettings;
@@ -9,31 +9,48 @@ use tapeline_tests::{Program, Running, get, program_path, scratch};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use super::profile::{Profiles, Recording};
 use super::scrape;
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
+/// The role that most benchmarks measure.
+pub(crate) const PROCESSORS: &[&str] = &["processors"];
+
 pub(crate) struct Stage {
     // Dropped in this order: the broker before its folder.
     stack: Stack,
-    _runtime: Runtime,
+    runtime: Runtime,
     folder: TempDir,
+    profiles: Option<Profiles>,
+}
+
+/// The embedded store, for as long as this is kept.
+pub(crate) struct Store(Stack);
+
+impl Store {
+    pub fn url(&self) -> String {
+        self.0.clickhouse_url()
+    }
 }
 
 impl Stage {
-    pub fn start() -> Result<Self, StackError> {
+    pub fn start(profiles: Option<Profiles>) -> Result<Self, StackError> {
         let folder = scratch();
         let runtime = Runtime::new().unwrap();
-        let mut options = StackOptions::new(folder.path())?;
-        options.binary = program_path();
-        options.ports = Ports::ANY;
-        options.parts = Parts::Kafka;
-        let stack = runtime.block_on(Stack::start(options))?;
+        let stack = start_parts(&runtime, folder.path(), Parts::Kafka)?;
         Ok(Self {
             stack,
-            _runtime: runtime,
+            runtime,
             folder,
+            profiles,
         })
+    }
+
+    /// Only while it is needed: it takes memory and processors from what is measured.
+    pub fn start_store(&self) -> Result<Store, StackError> {
+        let data = self.folder.path().join("store");
+        start_parts(&self.runtime, &data, Parts::ClickHouse).map(Store)
     }
 
     /// Topics that nothing else uses, made with the program's own command.
@@ -52,27 +69,46 @@ impl Stage {
             kafka.bootstrap, kafka.topic_prefix
         );
         std::fs::write(folder.join("tapeline.toml"), text).unwrap();
-        let space = Space { kafka, folder };
-        let applied = Program::new(["topics", "apply", "--yes"])
-            .folder(&space.folder)
-            .run();
-        applied.ok();
+        let space = Space {
+            kafka,
+            folder,
+            name: name.to_owned(),
+            profiles: self.profiles.clone(),
+        };
+        space.tapeline(&["topics", "apply", "--yes"]);
         space
     }
+}
+
+fn start_parts(runtime: &Runtime, data: &Path, parts: Parts) -> Result<Stack, StackError> {
+    let mut options = StackOptions::new(data)?;
+    options.binary = program_path();
+    options.ports = Ports::ANY;
+    options.parts = parts;
+    runtime.block_on(Stack::start(options))
 }
 
 pub(crate) struct Space {
     pub kafka: KafkaSettings,
     pub folder: PathBuf,
+    name: String,
+    profiles: Option<Profiles>,
 }
 
 impl Space {
-    /// `tapeline run --role processors`, from its first moment on.
-    pub fn start_processors(&self) -> Processors {
-        let running = Program::new(["run", "--role", "processors"])
-            .folder(&self.folder)
-            .start();
+    /// A command of the program, which must succeed.
+    pub fn tapeline(&self, arguments: &[&str]) {
+        Program::new(arguments).folder(&self.folder).run().ok();
+    }
+
+    /// `tapeline run` with these roles, from its first moment on.
+    pub fn start(&self, roles: &[&str]) -> Processors {
+        let roles = roles.iter().flat_map(|role| ["--role", *role]);
+        let arguments: Vec<&str> = ["run"].into_iter().chain(roles).collect();
+        let running = Program::new(arguments).folder(&self.folder).start();
+        let profiles = self.profiles.as_ref();
         Processors {
+            recording: profiles.and_then(|p| p.record(&self.name, running.pid())),
             running,
             address: None,
         }
@@ -81,6 +117,7 @@ impl Space {
 
 /// A running program with its metrics.
 pub(crate) struct Processors {
+    recording: Option<Recording>,
     running: Running,
     address: Option<String>,
 }
@@ -111,6 +148,8 @@ impl Processors {
     }
 
     pub fn stop(self) {
+        // How it ends is no part of what is measured.
+        drop(self.recording);
         self.running.stop().ok();
     }
 }
