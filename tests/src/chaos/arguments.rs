@@ -1,8 +1,10 @@
 //! What the program was asked to do.
 
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::failure::{Failure, Outcome};
+use super::plan::Kind;
 
 /// Every suite there is.
 pub(crate) const SUITES: &[&str] = &["pipeline"];
@@ -14,6 +16,12 @@ pub(crate) struct Arguments {
     pub(crate) faults: usize,
     pub(crate) seed: u64,
     pub(crate) json: bool,
+    /// What may happen.
+    pub(crate) kinds: Vec<Kind>,
+    /// The program under test; without one, the one beside this program.
+    pub(crate) program: Option<PathBuf>,
+    /// The program of a former release, with which the run begins.
+    pub(crate) from: Option<PathBuf>,
 }
 
 pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Outcome<Arguments> {
@@ -27,20 +35,44 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Outcome<Argument
         faults: FAULTS,
         seed: some_seed(),
         json: false,
+        kinds: Kind::ALL.to_vec(),
+        program: None,
+        from: None,
     };
     while let Some(word) = words.next() {
-        let mut number = || {
-            let value = words.next().and_then(|text| text.parse::<u64>().ok());
-            value.ok_or_else(|| usage(&format!("'{word}' wants a whole number")))
+        let mut value = || {
+            let value = words.next();
+            value.ok_or_else(|| usage(&format!("'{word}' wants a value")))
         };
         match word.as_str() {
-            "--faults" => arguments.faults = number()? as usize,
-            "--seed" => arguments.seed = number()?,
+            "--faults" => arguments.faults = number(&word, &value()?)? as usize,
+            "--seed" => arguments.seed = number(&word, &value()?)?,
             "--json" => arguments.json = true,
+            "--kinds" => arguments.kinds = kinds(&value()?)?,
+            "--program" => arguments.program = Some(value()?.into()),
+            "--from" => arguments.from = Some(value()?.into()),
             _ => return Err(usage(&format!("'{word}' is unknown"))),
         }
     }
     Ok(arguments)
+}
+
+fn number(option: &str, text: &str) -> Outcome<u64> {
+    let number = text.parse();
+    number.map_err(|_| usage(&format!("'{option}' wants a whole number")))
+}
+
+fn kinds(names: &str) -> Outcome<Vec<Kind>> {
+    let parsed = names.split(',').map(|name| {
+        Kind::named(name).ok_or_else(|| {
+            let all: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+            usage(&format!(
+                "kind '{name}' is unknown; kinds: {}",
+                all.join(", ")
+            ))
+        })
+    });
+    parsed.collect()
 }
 
 /// Another one each time; the report names it.
@@ -51,7 +83,8 @@ fn some_seed() -> u64 {
 
 fn usage(problem: &str) -> Failure {
     Failure::Usage(format!(
-        "{problem}; suites: {}\nusage: chaos SUITE [--faults N] [--seed S] [--json]",
+        "{problem}; suites: {}\nusage: chaos SUITE [--faults N] [--seed S] [--json] \
+         [--kinds KIND,KIND...] [--program PATH] [--from PATH OF A FORMER PROGRAM]",
         SUITES.join(", ")
     ))
 }
@@ -71,8 +104,15 @@ mod tests {
             faults: 12,
             seed: 3,
             json: true,
+            kinds: vec![Kind::ProcessorKill, Kind::Stall],
+            program: Some("a/tapeline".into()),
+            from: Some("b/tapeline".into()),
         };
-        let asked = parsed("pipeline --faults 12 --seed 3 --json").unwrap();
+        let asked = parsed(
+            "pipeline --faults 12 --seed 3 --json --kinds processor_kill,stall \
+             --program a/tapeline --from b/tapeline",
+        )
+        .unwrap();
         assert_eq!(asked, expected);
     }
 
@@ -84,6 +124,7 @@ mod tests {
             "pipeline --faults x",
             "pipeline --what",
             "pipeline --seed",
+            "pipeline --kinds processor_kill,nothing",
         ] {
             let failure = parsed(wrong).unwrap_err();
             assert_eq!(failure.code(), 2, "{wrong}");

@@ -28,6 +28,12 @@ pub(crate) fn inject(world: &mut World, step: Step) -> Outcome<bool> {
         Kind::AnswerDrop => answer_drop(world),
         Kind::BrokerCut => broker_cut(world, step),
         Kind::StoreCut => world.until(POSSIBLE_WITHIN, |world| world.store_proxy.cut() > 0),
+        Kind::Stall => Ok(stall(world, step)),
+        Kind::StoreStall => {
+            world.store_proxy.stall(true);
+            world.mend_later(step.away, Mend::LetStoreThrough);
+            Ok(true)
+        }
     }
 }
 
@@ -171,6 +177,14 @@ fn answer_drop(world: &mut World) -> Outcome<bool> {
     })?;
     world.store_proxy.disarm();
     Ok(lost)
+}
+
+fn stall(world: &mut World, step: Step) -> bool {
+    for broker in &world.brokers {
+        broker.proxy.stall(true);
+    }
+    world.mend_later(step.away, Mend::LetThrough);
+    true
 }
 
 fn broker_cut(world: &mut World, step: Step) -> Outcome<bool> {

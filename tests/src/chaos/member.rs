@@ -7,6 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tapeline_local::{ChildProcess, ChildSpec};
 
 use super::failure::{Failure, Outcome};
+use super::memory;
 
 /// A graceful stop commits and leaves within this, or it is killed.
 const GRACE: Duration = Duration::from_secs(25);
@@ -20,6 +21,8 @@ pub(crate) struct Member {
     starts: u32,
     child: Option<ChildProcess>,
     pub(crate) frozen: bool,
+    /// The most memory that any of its processes had, in KiB.
+    pub(crate) peak_kb: u64,
 }
 
 impl Member {
@@ -32,7 +35,19 @@ impl Member {
             starts: 0,
             child: None,
             frozen: false,
+            peak_kb: 0,
         }
+    }
+
+    /// From its next start on.
+    pub(crate) fn use_binary(&mut self, binary: &Path) {
+        binary.clone_into(&mut self.binary);
+    }
+
+    /// Looks how much memory it has had at most; one that is gone cannot be asked.
+    pub(crate) fn note_memory(&mut self) {
+        let peak = self.pid().and_then(memory::peak_kb);
+        self.peak_kb = self.peak_kb.max(peak.unwrap_or(0));
     }
 
     pub(crate) fn start(&mut self) -> Outcome<()> {
@@ -76,6 +91,7 @@ impl Member {
     }
 
     pub(crate) fn kill(&mut self) {
+        self.note_memory();
         if let Some(mut child) = self.child.take() {
             signal(child.pid(), Signal::KILL);
             child.stop();
@@ -96,6 +112,7 @@ impl Member {
     /// Asks it to end, in a thread of its own: the rest of the run goes on meanwhile. Says
     /// whether it ended well.
     pub(crate) fn stop_gracefully(&mut self) -> Option<std::thread::JoinHandle<bool>> {
+        self.note_memory();
         let mut child = self.child.take()?;
         self.frozen = false;
         Some(std::thread::spawn(move || {

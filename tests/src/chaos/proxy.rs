@@ -1,4 +1,5 @@
-//! A TCP proxy that cuts connections on demand, and, before the store, loses answers.
+//! A TCP proxy that cuts connections on demand or lets nothing through, and, before the store,
+//! loses answers.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub(crate) struct Proxy {
     port: u16,
     shared: Arc<Shared>,
     cuts: watch::Sender<u64>,
+    stalled: watch::Sender<bool>,
 }
 
 impl Proxy {
@@ -36,8 +38,14 @@ impl Proxy {
             .map_err(Failure::while_doing(what))?;
         let shared = Arc::new(Shared::default());
         let (cuts, seen) = watch::channel(0);
-        runtime.spawn(accept(listener, target, Arc::clone(&shared), seen));
-        Ok(Self { port, shared, cuts })
+        let (stalled, holds) = watch::channel(false);
+        runtime.spawn(accept(listener, target, Arc::clone(&shared), seen, holds));
+        Ok(Self {
+            port,
+            shared,
+            cuts,
+            stalled,
+        })
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -49,6 +57,12 @@ impl Proxy {
         let open = self.shared.connections.load(Ordering::SeqCst);
         self.cuts.send_modify(|count| *count += 1);
         open
+    }
+
+    /// Connections stay open, and nothing goes through until this is taken back; then what was
+    /// under way arrives, late.
+    pub(crate) fn stall(&self, on: bool) {
+        self.stalled.send_replace(on);
     }
 
     /// The next insert that the store accepts gets no answer.
@@ -70,9 +84,11 @@ async fn accept(
     target: u16,
     shared: Arc<Shared>,
     cuts: watch::Receiver<u64>,
+    stalled: watch::Receiver<bool>,
 ) {
     while let Ok((client, _)) = listener.accept().await {
         let (shared, mut cuts) = (Arc::clone(&shared), cuts.clone());
+        let stalled = stalled.clone();
         cuts.mark_unchanged();
         tokio::spawn(async move {
             let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else {
@@ -82,7 +98,7 @@ async fn accept(
             let _late = server.set_nodelay(true);
             shared.connections.fetch_add(1, Ordering::SeqCst);
             tokio::select! {
-                () = forward(client, server, &shared) => {}
+                () = forward(client, server, &shared, stalled) => {}
                 _ = cuts.changed() => {}
             }
             shared.connections.fetch_sub(1, Ordering::SeqCst);
@@ -91,17 +107,22 @@ async fn accept(
 }
 
 /// Until one side closes, or an answer is lost: then both are closed by being dropped.
-async fn forward(mut client: TcpStream, mut server: TcpStream, shared: &Shared) {
+async fn forward(
+    mut client: TcpStream,
+    mut server: TcpStream,
+    shared: &Shared,
+    stalled: watch::Receiver<bool>,
+) {
     let inserting = AtomicU64::new(0);
     let (mut from_client, mut to_client) = client.split();
     let (mut from_server, mut to_server) = server.split();
-    let there = pump(&mut from_client, &mut to_server, |piece| {
+    let there = pump(&mut from_client, &mut to_server, stalled.clone(), |piece| {
         if is_insert(piece) {
             inserting.store(1, Ordering::SeqCst);
         }
         true
     });
-    let back = pump(&mut from_server, &mut to_client, |piece| {
+    let back = pump(&mut from_server, &mut to_client, stalled, |piece| {
         if inserting.swap(0, Ordering::SeqCst) == 0 || !piece.starts_with(b"HTTP/1.1 200") {
             return true;
         }
@@ -125,6 +146,7 @@ async fn forward(mut client: TcpStream, mut server: TcpStream, shared: &Shared) 
 async fn pump(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
+    mut stalled: watch::Receiver<bool>,
     mut let_through: impl FnMut(&[u8]) -> bool,
 ) {
     let mut buffer = vec![0; PIECE];
@@ -133,6 +155,9 @@ async fn pump(
             Ok(0) | Err(_) => return,
             Ok(count) => &buffer[..count],
         };
+        if stalled.wait_for(|on| !on).await.is_err() {
+            return;
+        }
         if !let_through(piece) || to.write_all(piece).await.is_err() {
             return;
         }
@@ -212,5 +237,21 @@ mod tests {
         assert_eq!(proxy.cut(), 1);
         assert_eq!(stream.read(&mut [0; 10]).unwrap_or(0), 0);
         assert!(ask(&mut connect(), "GET /ping HTTP/1.1\r\n\r\n") > 0);
+    }
+
+    #[test]
+    fn a_stall_keeps_connections_open_and_holds_back_what_goes_through() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let proxy = Proxy::start(runtime.handle(), store().0).unwrap();
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", proxy.port())).unwrap();
+        let soon = Some(std::time::Duration::from_millis(200));
+        stream.set_read_timeout(soon).unwrap();
+        proxy.stall(true);
+        stream.write_all(b"GET /ping HTTP/1.1\r\n\r\n").unwrap();
+        let silence = stream.read(&mut [0; 10]).unwrap_err();
+        assert_eq!(silence.kind(), std::io::ErrorKind::WouldBlock);
+        proxy.stall(false);
+        stream.set_read_timeout(None).unwrap();
+        assert!(stream.read(&mut [0; 10]).unwrap() > 0, "late, but there");
     }
 }

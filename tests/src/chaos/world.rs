@@ -12,10 +12,9 @@ use tapeline_local::{KafkaNode, Parts, Ports, Stack, StackError, StackOptions, k
 use tokio::runtime::Runtime;
 
 use super::failure::{Failure, Outcome};
-use super::feed;
 use super::member::{Member, signal};
 use super::proxy::Proxy;
-use super::{PARTITIONS, REQUEST_TIMEOUT, SESSION_TIMEOUT, TRANSACTION_TIMEOUT};
+use super::{PARTITIONS, TRANSACTION_TIMEOUT, configuration};
 use crate::http;
 
 pub(crate) const BROKERS: u32 = 3;
@@ -26,6 +25,8 @@ const SINKS: [&str; 2] = ["sinks-1", "sinks-2"];
 const LOOK: Duration = Duration::from_millis(30);
 /// A process that ended by itself is started again after this, as a supervisor would.
 const AGAIN: Duration = Duration::from_millis(500);
+/// Between two looks at the members' memory: what one ends with by itself may be missed by this.
+const WEIGH_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Group {
@@ -41,6 +42,9 @@ pub(crate) enum Mend {
     StartBroker(usize),
     ThawBroker(usize),
     StartStore,
+    /// To the brokers.
+    LetThrough,
+    LetStoreThrough,
 }
 
 pub(crate) struct Broker {
@@ -66,21 +70,35 @@ pub(crate) struct World {
     pub(crate) kafka: KafkaSettings,
     /// Processes that ended without being asked, in their own words.
     pub(crate) exits: Vec<String>,
+    weighed: Instant,
     data: PathBuf,
+    /// The program under test.
     binary: PathBuf,
     runtime: Runtime,
 }
 
 impl World {
-    /// Brokers, store, topics and tables; no member yet.
-    pub(crate) fn start(data: &Path, program: &Path) -> Outcome<Self> {
+    /// Brokers, store, topics and tables; no member yet. Topics, tables and members are those of
+    /// the former program, if there is one.
+    pub(crate) fn start(data: &Path, program: &Path, former: Option<&Path>) -> Outcome<Self> {
         let what = "preparing the run";
         for folder in ["logs", "run"] {
             std::fs::create_dir_all(data.join(folder)).map_err(Failure::while_doing(what))?;
         }
         // One build for the whole run, whatever is built meanwhile.
-        let binary = data.join("tapeline");
-        std::fs::copy(program, &binary).map_err(Failure::while_doing(what))?;
+        let copied = |program: &Path, name: &str| {
+            let copy = data.join(name);
+            let outcome = std::fs::copy(program, &copy).map(|_| copy);
+            outcome.map_err(Failure::while_doing(format!(
+                "copying {}",
+                program.display()
+            )))
+        };
+        let binary = copied(program, "tapeline")?;
+        let first = match former {
+            Some(former) => copied(former, "tapeline-former")?,
+            None => binary.clone(),
+        };
         let runtime = Runtime::new().map_err(Failure::while_doing(what))?;
         let brokers = start_brokers(data, &binary, &runtime)?;
         let store_data = data.join("store");
@@ -95,8 +113,8 @@ impl World {
             .map(|broker| lock(broker).log_dir())
             .collect();
         let member = |role: &'static str| {
-            let (binary, data) = (binary.clone(), data.to_owned());
-            move |name| Member::new(name, role, &binary, &data)
+            let (first, data) = (first.clone(), data.to_owned());
+            move |name| Member::new(name, role, &first, &data)
         };
         let world = Self {
             processors: PROCESSORS.map(member("processors")).into(),
@@ -117,15 +135,27 @@ impl World {
                 ..KafkaSettings::default()
             },
             exits: Vec::new(),
+            weighed: Instant::now(),
             data: data.to_owned(),
             binary: binary.clone(),
             runtime,
         };
-        std::fs::write(data.join("tapeline.toml"), world.configuration())
-            .map_err(Failure::while_doing(what))?;
-        world.tapeline(&["topics", "apply", "--yes"])?;
-        world.tapeline(&["store", "apply"])?;
+        let text = configuration::text(&world.kafka, world.store_proxy.port());
+        std::fs::write(data.join("tapeline.toml"), text).map_err(Failure::while_doing(what))?;
+        world.deploy(&first)?;
         Ok(world)
+    }
+
+    /// Topics and tables as a program wants them.
+    fn deploy(&self, binary: &Path) -> Outcome<()> {
+        for arguments in [&["topics", "apply", "--yes"][..], &["store", "apply"]] {
+            let output = self.run(binary, arguments)?;
+            if !output.status.success() {
+                let said = String::from_utf8_lossy(&output.stderr);
+                return Err(Failure::Outside(format!("{}: {said}", arguments.join(" "))));
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn start_members(&mut self) -> Outcome<()> {
@@ -133,58 +163,22 @@ impl World {
         all.try_for_each(Member::start)
     }
 
-    fn configuration(&self) -> String {
-        use std::fmt::Write;
-        let seconds = |time: Duration| format!("{}s", time.as_secs());
-        let mut text = format!(
-            "[kafka]\nbootstrap = '{}'\nreplication = {BROKERS}\nmarket_partitions = {PARTITIONS}\n\
-             portfolio_partitions = {PARTITIONS}\ntransaction_timeout = '{}'\nrequest_timeout = '{}'\n\
-             [kafka.properties]\n'session.timeout.ms' = '{}'\n\
-             [clickhouse]\nurl = 'http://127.0.0.1:{}'\ndatabase = '{DATABASE}'\n\
-             [risk]\nmax_drawdown = '200'\n[sink]\nbatch_age = '300ms'\n\
-             [telemetry]\nlisten = '127.0.0.1:0'\n",
-            self.kafka.bootstrap,
-            seconds(TRANSACTION_TIMEOUT),
-            seconds(REQUEST_TIMEOUT),
-            SESSION_TIMEOUT.as_millis(),
-            self.store_proxy.port(),
-        );
-        for (account, portfolio) in feed::accounts(PARTITIONS) {
-            let _fits = writeln!(
-                text,
-                "[[accounts]]\nid = '{account}'\nportfolio = '{portfolio}'"
-            );
-        }
-        text
-    }
-
     /// Has one processor's transactions done again from its journal; what came out differently,
-    /// and how often.
+    /// and how often. A journal that cannot be done again at all is one difference.
     pub(crate) fn replay(&self, processor: &str) -> Outcome<(u64, String)> {
         let what = ["replay", "--processor", processor, "--verify", "--json"];
-        let output = self.run(&what)?;
+        let output = self.run(&self.binary, &what)?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let tasks = serde_json::from_slice::<Vec<serde_json::Value>>(&output.stdout);
         if let (Some(0 | 1), Ok(tasks)) = (output.status.code(), tasks) {
             let each = tasks.iter().map(|task| task["differences"].as_u64());
             return Ok((each.map(Option::unwrap_or_default).sum(), said));
         }
-        let said = String::from_utf8_lossy(&output.stderr);
-        Err(Failure::Outside(format!("{}: {said}", what.join(" "))))
+        Ok((1, String::from_utf8_lossy(&output.stderr).into_owned()))
     }
 
-    /// A command of the program, which must succeed.
-    fn tapeline(&self, arguments: &[&str]) -> Outcome<()> {
-        let output = self.run(arguments)?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let said = String::from_utf8_lossy(&output.stderr);
-        Err(Failure::Outside(format!("{}: {said}", arguments.join(" "))))
-    }
-
-    fn run(&self, arguments: &[&str]) -> Outcome<std::process::Output> {
-        Command::new(&self.binary)
+    fn run(&self, binary: &Path, arguments: &[&str]) -> Outcome<std::process::Output> {
+        Command::new(binary)
             .args(arguments)
             .arg("--config")
             .arg(self.data.join("tapeline.toml"))
@@ -234,6 +228,29 @@ impl World {
         if let Some(thread) = self.members(group)[at].stop_gracefully() {
             self.leaving.push((group, at, thread));
         }
+    }
+
+    /// Begins with an upgrade: the program under test gets its topics and tables, beside members
+    /// of the former one.
+    pub(crate) fn deploy_present(&self) -> Outcome<()> {
+        self.deploy(&self.binary)
+    }
+
+    /// A graceful stop, and a start with the program under test.
+    pub(crate) fn upgrade(&mut self, group: Group, at: usize) {
+        let binary = self.binary.clone();
+        self.members(group)[at].use_binary(&binary);
+        self.restart_gracefully(group, at);
+    }
+
+    /// The most memory each member had, in KiB.
+    pub(crate) fn peak_memory(&mut self) -> Vec<(&'static str, u64)> {
+        let all = self.processors.iter_mut().chain(&mut self.sinks);
+        let peaks = all.map(|member| {
+            member.note_memory();
+            (member.name, member.peak_kb)
+        });
+        peaks.collect()
     }
 
     pub(crate) fn mend_later(&mut self, after: Duration, mend: Mend) {
@@ -288,6 +305,11 @@ impl World {
         }
         self.collect_leaving();
         self.collect_restarts()?;
+        if now - self.weighed >= WEIGH_EVERY {
+            self.weighed = now;
+            let all = self.processors.iter_mut().chain(&mut self.sinks);
+            all.for_each(Member::note_memory);
+        }
         for group in [Group::Processors, Group::Sinks] {
             for at in 0..self.members(group).len() {
                 if let Some(said) = self.members(group)[at].ended_by_itself() {
@@ -323,6 +345,12 @@ impl World {
                 let store = start_store(&self.runtime, &data, &self.binary, self.store_ports)?;
                 self.store = Some(store);
             }
+            Mend::LetThrough => {
+                for broker in &self.brokers {
+                    broker.proxy.stall(false);
+                }
+            }
+            Mend::LetStoreThrough => self.store_proxy.stall(false),
         }
         Ok(())
     }

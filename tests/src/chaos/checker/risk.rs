@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tapeline_model::Event;
 use tapeline_model::money::Money;
 use tapeline_model::records::{Equity, Outcome, Position, Side};
-use tapeline_processors::risk::Risk;
+use tapeline_processors::risk::{NAME, Risk};
 use tapeline_schemas::topics::Topic;
 
 use super::{Findings, Observed, oracle_settings, outputs};
@@ -223,12 +223,15 @@ fn equity(observed: &Observed, replay: &Replay, findings: &mut Findings) {
     }
 }
 
+/// What one portfolio's verdicts, or alerts, were caused by, in their order.
+type Causes = BTreeMap<String, Vec<(String, i32, i64)>>;
+
 /// Verdicts depend on how marks and fills met, so only their form is known: ids are unique, a
-/// breach and its end take turns, and each verdict has its alert.
+/// breach and its end take turns, and each verdict has its alert, in the same order.
 fn verdicts(observed: &Observed, findings: &mut Findings) {
     let mut ids = BTreeSet::new();
     let mut newest: BTreeMap<String, Outcome> = BTreeMap::new();
-    let mut decided = BTreeSet::new();
+    let mut decided = Causes::new();
     for (seen, event) in observed.events(Topic::RiskVerdicts) {
         let Event::Verdict(verdict) = event else {
             continue;
@@ -249,23 +252,39 @@ fn verdicts(observed: &Observed, findings: &mut Findings) {
             verdict.cause_partition,
             verdict.cause_offset,
         );
-        decided.insert((portfolio, cause));
+        decided.entry(portfolio).or_default().push(cause);
     }
-    let mut alerted = BTreeSet::new();
+    alerts(observed, decided, findings);
+}
+
+fn alerts(observed: &Observed, mut decided: Causes, findings: &mut Findings) {
     let mut ids = BTreeSet::new();
+    let mut alerted = Causes::new();
     for (seen, event) in observed.events(Topic::Alerts) {
         let Event::Alert(alert) = event else { continue };
-        let at = seen.place();
         if !ids.insert(alert.alert_id) {
-            findings.duplicated(1, format!("alert {at:?} is there again"));
+            findings.duplicated(1, format!("alert {:?} is there again", seen.place()));
+            continue;
         }
-        let cause = (alert.cause_topic, alert.cause_partition, alert.cause_offset);
-        alerted.insert((alert.subject, cause));
+        // Others alert, too, without a verdict.
+        if alert.source == NAME {
+            let cause = (alert.cause_topic, alert.cause_partition, alert.cause_offset);
+            alerted.entry(alert.subject).or_default().push(cause);
+        }
     }
-    for (portfolio, cause) in decided.symmetric_difference(&alerted) {
-        findings.lost(
-            1,
-            format!("{portfolio}: verdict without alert or the other way: {cause:?}"),
-        );
+    let portfolios: BTreeSet<String> = decided.keys().chain(alerted.keys()).cloned().collect();
+    for portfolio in portfolios {
+        let decided = decided.remove(&portfolio).unwrap_or_default();
+        let alerted = alerted.remove(&portfolio).unwrap_or_default();
+        let of = |causes: &[(String, i32, i64)]| causes.iter().cloned().collect::<BTreeSet<_>>();
+        for cause in of(&decided).symmetric_difference(&of(&alerted)) {
+            let text = format!("{portfolio}: verdict without alert or the other way: {cause:?}");
+            findings.lost(1, text);
+        }
+        if of(&decided) == of(&alerted) && decided != alerted {
+            findings.reordered(format!(
+                "{portfolio}: alerts in another order than verdicts"
+            ));
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! Each counter is shown to find what it is there for, planted into a run that is otherwise clean.
 
 use tapeline_model::Micros;
-use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol};
-use tapeline_model::records::{AccountEvent, AccountEventKind, Fill, FillKind, Quote, Side};
+use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol, output_id};
+use tapeline_model::records::{
+    AccountEvent, AccountEventKind, Alert, Fill, FillKind, Outcome, Quote, Severity, Side, Verdict,
+};
 use tapeline_processors::market::Market;
 use tapeline_processors::risk::Risk;
 
@@ -331,4 +333,71 @@ fn a_position_with_another_content_diverges() {
     position.unknown_fees += 1;
     Event::Position(position).encode(&mut seen.value).unwrap();
     run.finds([0, 0, 0, 0, 1]);
+}
+
+/// A breach and its end, with their alerts, as risk writes them.
+fn with_verdicts() -> Run {
+    let mut run = Run::clean();
+    for (number, outcome) in [(1, Outcome::Breach), (2, Outcome::Pass)] {
+        let id = output_id("market.marks", 0, number, "verdict", 0);
+        run.put(&Event::Verdict(Verdict {
+            verdict_id: id,
+            portfolio: PortfolioId::new("p"),
+            rule: "max_drawdown".to_owned(),
+            mode: String::new(),
+            reason: String::new(),
+            outcome,
+            value: "1".parse().unwrap(),
+            limit: "1".parse().unwrap(),
+            distance: "0".parse().unwrap(),
+            cause_topic: "market.marks".to_owned(),
+            cause_partition: 0,
+            cause_offset: number as i64,
+            config_hash: String::new(),
+            event_time: TIME,
+            ingest_time: TIME,
+            source: "risk".to_owned(),
+        }));
+        run.put(&alert("risk", number));
+    }
+    // Another processor's alert has no verdict.
+    run.put(&alert("market", 3));
+    run
+}
+
+fn alert(source: &str, number: u64) -> Event<'static> {
+    Event::Alert(Alert {
+        alert_id: output_id("market.marks", 0, number, "alert", 0),
+        key: "p/max_drawdown".to_owned(),
+        subject: "p".to_owned(),
+        rule: "max_drawdown".to_owned(),
+        severity: Severity::Warning,
+        message: String::new(),
+        value: None,
+        limit: None,
+        procedure: String::new(),
+        cause_topic: "market.marks".to_owned(),
+        cause_partition: 0,
+        cause_offset: number as i64,
+        event_time: TIME,
+        ingest_time: TIME,
+        source: source.to_owned(),
+    })
+}
+
+#[test]
+fn each_verdict_has_its_alert_in_the_same_order() {
+    with_verdicts().finds([0; 5]);
+    let mut run = with_verdicts();
+    run.remove(Topic::Alerts, 0);
+    run.finds([1, 0, 0, 0, 0]);
+    let mut run = with_verdicts();
+    run.swap(Topic::Alerts, 0);
+    run.finds([0, 0, 1, 0, 0]);
+    let mut run = with_verdicts();
+    run.repeat(Topic::Alerts, 1);
+    run.finds([0, 1, 0, 0, 0]);
+    let mut run = with_verdicts();
+    run.remove(Topic::RiskVerdicts, 1);
+    run.finds([1, 0, 0, 0, 0]);
 }
