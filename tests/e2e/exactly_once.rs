@@ -140,6 +140,18 @@ fn the_audit_finds_a_lost_and_a_doubled_row() {
     );
 }
 
+/// More processes than tasks: whoever has none is ready to take one.
+#[test]
+fn a_process_without_a_task_is_ready_and_takes_over() {
+    let namespace = Namespace::new("surplus", CONFIGURATION);
+    let [first, second, third] = [(); 3].map(|()| namespace.roles(&["processors"]));
+    first.kill_nine();
+    second.kill_nine();
+    namespace.publish(&fill("a1", "e1", "1", "10"));
+    namespace.read_at_least(Topic::RiskPositions, 1);
+    third.stop().ok();
+}
+
 /// A standby follows the state, so that taking a task over reads next to nothing.
 #[test]
 fn a_standby_takes_over_without_reading_everything_again() {

@@ -126,6 +126,10 @@ impl Context {
             Level::Warning if text.contains("retrying") => {
                 tracing::debug!(target: "librdkafka", client, facility, "{text}");
             }
+            // Properties of the configuration go to every client, whichever they are for.
+            Level::Warning if facility == "CONFWARN" => {
+                tracing::debug!(target: "librdkafka", client, facility, "{text}");
+            }
             Level::Warning => tracing::warn!(target: "librdkafka", client, facility, "{text}"),
             Level::Notice | Level::Info => {
                 tracing::info!(target: "librdkafka", client, facility, "{text}");

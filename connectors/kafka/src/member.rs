@@ -34,11 +34,13 @@ pub struct Ownership {
     pub lost: Vec<Partition>,
     /// The lost partitions belong to somebody else already: drop their work.
     pub torn: bool,
+    /// The group has said what is ours, which may be nothing.
+    pub settled: bool,
 }
 
 impl Ownership {
     pub fn is_empty(&self) -> bool {
-        self.gained.is_empty() && self.lost.is_empty()
+        self.gained.is_empty() && self.lost.is_empty() && !self.settled
     }
 }
 
@@ -178,6 +180,7 @@ impl Membership {
                 Offer::Assign(partitions) => {
                     self.accept(partitions.clone())?;
                     change.gained.extend(names_of(&partitions));
+                    change.settled = true;
                 }
                 Offer::Revoke { partitions, torn } => {
                     change.lost.extend(names_of(&partitions));

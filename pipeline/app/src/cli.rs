@@ -66,6 +66,9 @@ pub(crate) enum Command {
     /// Alerts
     #[command(subcommand)]
     Alerts(Alerts),
+    /// What portfolios are worth, and how far they are from their limits
+    #[command(subcommand)]
+    Risk(Risk),
     /// Ask a running role for its health
     Health(Health),
     /// Shell completions
@@ -360,6 +363,17 @@ pub(crate) enum DeadLetters {
         /// Do it; without this, only say what would be sent
         #[arg(long)]
         yes: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Risk {
+    /// Every portfolio with its newest figures and its last verdict; exit code 1 if one is beyond a limit
+    Status {
+        /// Only this one
+        portfolio: Option<String>,
+        #[arg(long)]
+        json: bool,
     },
 }
 

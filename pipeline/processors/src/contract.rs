@@ -34,6 +34,14 @@ impl Input {
             reach: Reach::Broadcast,
         }
     }
+
+    /// The partitions that a task reads of the `count` there are.
+    pub fn partitions(self, task: u32, count: u32) -> std::ops::Range<u32> {
+        match self.reach {
+            Reach::Keyed => task..task + 1,
+            Reach::Broadcast => 0..count,
+        }
+    }
 }
 
 /// How soon what is conflated until the commit is wanted.

@@ -9,7 +9,7 @@ use tapeline_kafka::{BatchReader, KafkaError, KafkaSettings, TaskProducer, TxErr
 use tapeline_model::ids::output_id;
 use tapeline_model::records::{Alert, Journal, Progress, Severity};
 use tapeline_model::{Event, Micros};
-use tapeline_processors::{Input, Reach};
+use tapeline_processors::Input;
 use tapeline_schemas::codec::{self, DecodeError, EncodeError};
 use tapeline_schemas::topics::Topic;
 
@@ -111,11 +111,8 @@ pub fn progress(
         .collect();
     let mut shown = Vec::new();
     for input in inputs {
-        let partitions = match input.reach {
-            Reach::Keyed => task..task + 1,
-            Reach::Broadcast => 0..kafka.partitions(input.topic.spec().group),
-        };
-        for partition in partitions {
+        let count = kafka.partitions(input.topic.spec().group);
+        for partition in input.partitions(task, count) {
             let topic = input.topic.name();
             let (first, end) = reader.range(names.topic(input.topic), partition as i32)?;
             shown.push(InputProgress {

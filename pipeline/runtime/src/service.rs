@@ -222,10 +222,10 @@ impl ProcessorService {
         self.status
             .owned
             .store(tasks.running.len(), Ordering::Release);
-        if !change.gained.is_empty() {
+        if change.settled {
             self.status.joined.store(true, Ordering::Release);
         }
-        if self.settings.standby && !(lost.is_empty() && change.gained.is_empty()) {
+        if self.settings.standby && (change.settled || !lost.is_empty()) {
             self.stand_by(tasks);
         }
     }

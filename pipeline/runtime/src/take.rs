@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use metrics::{counter, gauge};
 use tapeline_kafka::{Batch, BatchReader, KafkaError, Message, Position, TaskProducer};
-use tapeline_processors::{Input, Processor, Reach};
+use tapeline_processors::{Input, Processor};
 use tapeline_schemas::topics::Topic;
 
 use crate::continuity;
@@ -162,13 +162,12 @@ fn seek(order: &Order, task: &Task, reader: &mut BatchReader) -> Result<(), Work
 }
 
 fn inputs(order: &Order, inputs: &[Input]) -> Vec<(Topic, u32)> {
-    let partitions = |input: &Input| match input.reach {
-        Reach::Keyed => order.partition..order.partition + 1,
-        Reach::Broadcast => 0..order.kafka.partitions(input.topic.spec().group),
-    };
-    let all = inputs.iter();
-    all.flat_map(|input| partitions(input).map(|partition| (input.topic, partition)))
-        .collect()
+    let all = inputs.iter().flat_map(|input| {
+        let count = order.kafka.partitions(input.topic.spec().group);
+        let partitions = input.partitions(order.partition, count);
+        partitions.map(|partition| (input.topic, partition))
+    });
+    all.collect()
 }
 
 /// Before anything is processed: reading would tell only when it gets there.

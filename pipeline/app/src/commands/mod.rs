@@ -10,6 +10,7 @@ mod init;
 mod machine;
 mod recording;
 mod replay;
+mod risk;
 mod run;
 mod schemas;
 mod store;
@@ -39,6 +40,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Recording(action) => recording::run(config, &action),
         Command::Tasks(action) => tasks::run(&config()?, &action),
         Command::Deadletters(action) => deadletters::run(&config()?, &action),
+        Command::Risk(action) => risk::run(&config()?, &action),
         Command::Alerts(action) => alerts::run(&config()?, &action),
         Command::Health(arguments) => health::run(&config()?, &arguments),
         Command::Completions { shell } => {
