@@ -13,7 +13,7 @@ use tapeline_tests::Namespace;
 use crate::clients::{python, script};
 use crate::records::quote;
 
-const MARKET: &str = "[processors]\nrun = ['market']\n";
+pub(crate) const MARKET: &str = "[processors]\nrun = ['market']\n";
 const ENDS_WITHIN: Duration = Duration::from_secs(60);
 const CHANGELOG: &str = "tapeline.market.changelog";
 
@@ -97,7 +97,9 @@ fn a_changelog_of_a_newer_release_is_refused() {
     producer.fence().unwrap();
     producer.begin().unwrap();
     let (key, value) = (b"marks\0S0", Some(&unknown_schema[..]));
-    producer.send(&changelog, Some(0), key, value, &[]).unwrap();
+    producer
+        .send(&changelog, Some(0), key, value, None)
+        .unwrap();
     producer.commit().unwrap();
     refused(
         &namespace,
@@ -240,7 +242,9 @@ fn a_transaction_that_nobody_ends_is_told() {
     hanging.begin().unwrap();
     let names = namespace.kafka.names();
     let topic = names.topic(Topic::MarketQuotes);
-    hanging.send(topic, Some(0), b"S", Some(b"x"), &[]).unwrap();
+    hanging
+        .send(topic, Some(0), b"S", Some(b"x"), None)
+        .unwrap();
     let mut running = namespace
         .program(["run", "--role", "processors"])
         .env("TAPELINE__KAFKA__TRANSACTION_TIMEOUT", "4s")
@@ -255,7 +259,7 @@ fn a_transaction_that_nobody_ends_is_told() {
     running.stop().ok();
 }
 
-fn alerts(namespace: &Namespace, rule: &str) -> Vec<Alert> {
+pub(crate) fn alerts(namespace: &Namespace, rule: &str) -> Vec<Alert> {
     let all = namespace.read(Topic::Alerts);
     let decoded = all.iter().map(|message| {
         match Event::decode(Topic::Alerts, message.value.as_deref()).unwrap() {

@@ -9,3 +9,4 @@ mod operator;
 mod recording;
 mod records;
 mod start;
+mod torn;

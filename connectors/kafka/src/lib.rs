@@ -45,7 +45,7 @@ pub use names::Names;
 pub use partitioner::partition_of;
 pub use plan::TopicChange;
 pub use publisher::Publisher;
-pub use reader::{BatchReader, Position};
+pub use reader::{BatchReader, Position, Span};
 pub use settings::KafkaSettings;
 pub use stable::Hanging;
 pub use tail::{OwnedMessage, read_to_end, tail};

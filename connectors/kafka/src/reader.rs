@@ -7,16 +7,15 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::batch::{Batch, BatchQueue, Message, Notice};
+use crate::batch::{Batch, BatchQueue, Notice};
 use crate::context::Context;
 use crate::error::{KafkaError, is_denied, is_transient};
 use crate::settings::KafkaSettings;
 use crate::stable::Hanging;
 
-/// Batches of a read to the end; large, since nothing waits for the first record.
-const READ_TO_END_BATCH: usize = 4096;
-/// A read to the end checks its deadline this often.
-const SLICE: Duration = Duration::from_millis(50);
+mod spans;
+
+pub use spans::Span;
 
 /// How often a partition without a leader is asked for again.
 const LEADER_POLL: Duration = Duration::from_millis(20);
@@ -42,6 +41,15 @@ impl Position {
     }
 }
 
+/// What a reader makes of records of transactions that were not committed, and of
+/// the end of a partition.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sight {
+    Committed,
+    CommittedWithoutEnds,
+    Everything,
+}
+
 /// Reads partitions it is told to read, committed records only. An offset that
 /// does not exist any more is an error, never a silent jump.
 pub struct BatchReader {
@@ -58,17 +66,27 @@ impl BatchReader {
     /// `group` only names where [`store_progress`](Self::store_progress) commits;
     /// it must have no members.
     pub fn new(settings: &KafkaSettings, group: &str) -> Result<Self, KafkaError> {
-        Self::create(settings, group, true)
+        Self::create(settings, group, Sight::Committed)
+    }
+
+    /// A reader that is given what was aborted or is still open, too.
+    pub fn of_everything(settings: &KafkaSettings, group: &str) -> Result<Self, KafkaError> {
+        Self::create(settings, group, Sight::Everything)
     }
 
     /// A reader that can pause and tell its positions. It has no news of the end
     /// of a partition: librdkafka counts that news as a record when it is read in
     /// batches, and a resumed partition would skip one.
     pub(crate) fn without_ends(settings: &KafkaSettings, group: &str) -> Result<Self, KafkaError> {
-        Self::create(settings, group, false)
+        Self::create(settings, group, Sight::CommittedWithoutEnds)
     }
 
-    fn create(settings: &KafkaSettings, group: &str, ends: bool) -> Result<Self, KafkaError> {
+    fn create(settings: &KafkaSettings, group: &str, sight: Sight) -> Result<Self, KafkaError> {
+        let isolation = match sight {
+            Sight::Everything => "read_uncommitted",
+            Sight::Committed | Sight::CommittedWithoutEnds => "read_committed",
+        };
+        let ends = (sight != Sight::CommittedWithoutEnds).to_string();
         let tuned = [
             // One fetch in flight and a queue that is refilled while it is read:
             // enough for the full rate, and bounded.
@@ -83,9 +101,9 @@ impl BatchReader {
         let timeout = settings.request_timeout_ms();
         let fixed = [
             ("group.id", group),
-            ("isolation.level", "read_committed"),
+            ("isolation.level", isolation),
             ("auto.offset.reset", "error"),
-            ("enable.partition.eof", if ends { "true" } else { "false" }),
+            ("enable.partition.eof", ends.as_str()),
             ("enable.auto.commit", "false"),
             ("enable.auto.offset.store", "false"),
             ("socket.timeout.ms", timeout.as_str()),
@@ -229,7 +247,7 @@ impl BatchReader {
         Ok(known.collect())
     }
 
-    /// The first offset a partition holds and the end of its committed records.
+    /// The first offset a partition holds and the end of what this reader sees.
     pub fn range(&self, topic: &str, partition: i32) -> Result<(i64, i64), KafkaError> {
         let started = Instant::now();
         loop {
@@ -248,54 +266,6 @@ impl BatchReader {
                 }
             }
         }
-    }
-
-    /// Reads one partition from `from`, or its first record, to the end it has
-    /// now, in place of what was assigned. Ends at the *position*: the last
-    /// offsets may be markers. Returns the end; what follows is unread.
-    pub fn read_to_end<E: From<KafkaError>>(
-        &mut self,
-        topic: &str,
-        partition: i32,
-        from: Option<i64>,
-        within: Duration,
-        mut each: impl FnMut(&Message<'_>) -> Result<(), E>,
-    ) -> Result<i64, E> {
-        let started = Instant::now();
-        let (low, end) = self.range(topic, partition)?;
-        let start = from.unwrap_or(low);
-        if start < low || start > end {
-            let topic = topic.to_owned();
-            return Err(KafkaError::OffsetGone {
-                topic,
-                partition,
-                offset: start,
-                held: Some((low, end)),
-            }
-            .into());
-        }
-        if start == end {
-            return Ok(end);
-        }
-        self.assign(&[Position::new(topic, partition, start)])?;
-        let mut next = start;
-        while next < end {
-            if started.elapsed() >= within {
-                let what = format!("reading {topic}[{partition}] to offset {end} (now at {next})");
-                return Err(KafkaError::Timeout {
-                    what,
-                    waited: within,
-                }
-                .into());
-            }
-            let batch = self.fetch(READ_TO_END_BATCH, SLICE)?;
-            for message in batch.messages().filter(|message| message.offset < end) {
-                each(&message)?;
-            }
-            next = next.max(reached(&batch));
-        }
-        self.assign(&[])?;
-        Ok(end)
     }
 
     /// librdkafka would wait for a missing topic, silently and for ever.
@@ -428,14 +398,6 @@ impl BatchReader {
             },
         }
     }
-}
-
-/// How far the only assigned partition was read with this batch. Where its last
-/// offsets are markers, the news of its end or a later record tells.
-fn reached(batch: &Batch) -> i64 {
-    let last = batch.messages().map(|message| message.offset + 1).max();
-    last.max(batch.eofs().map(|(_, _, offset)| offset).max())
-        .unwrap_or(0)
 }
 
 fn is_leaderless(error: &rdkafka::error::KafkaError) -> bool {

@@ -104,22 +104,23 @@ impl TaskProducer {
     }
 
     /// Adds a record. Waits while the queue is full, at most the request timeout.
-    /// Without a partition the key decides, as murmur2 does everywhere.
+    /// Without a partition the key decides, as murmur2 does everywhere; without a
+    /// time it carries the one of now.
     pub fn send(
         &self,
         topic: &str,
         partition: Option<i32>,
         key: &[u8],
         value: Option<&[u8]>,
-        headers: &[(&str, &[u8])],
+        timestamp_ms: Option<i64>,
     ) -> Result<(), TxError> {
         let outgoing = Outgoing {
             topic,
             partition,
             key: Some(key),
             value,
-            headers,
-            timestamp_ms: None,
+            headers: &[],
+            timestamp_ms,
         };
         match self.sender.enqueue(&outgoing, self.patience) {
             Ok(()) => Ok(()),
@@ -142,23 +143,28 @@ impl TaskProducer {
         self.sender.serve();
     }
 
+    /// Waits until the brokers have every record since [`begin`](Self::begin);
+    /// whether they are ever seen is still open.
+    pub fn deliver(&self) -> Result<(), TxError> {
+        let patience = self
+            .settings
+            .transaction_timeout
+            .min(self.settings.request_timeout);
+        match self.sender.drain(patience) {
+            Ok(true) => self.delivered(),
+            Ok(false) => {
+                Err(self.ended(TxError::Lost(self.unanswered("delivering a transaction"))))
+            }
+            Err(error) => Err(self.classify("delivering a transaction", &error)),
+        }
+    }
+
     /// Makes everything since [`begin`](Self::begin) visible at once.
     pub fn commit(&self) -> Result<CommitTimes, TxError> {
         let started = Instant::now();
         // Everything must be delivered before the commit: inside it, rdkafka
         // would wait in steps of 100 ms.
-        match self.sender.drain(
-            self.settings
-                .transaction_timeout
-                .min(self.settings.request_timeout),
-        ) {
-            Ok(true) => {}
-            Ok(false) => {
-                return Err(self.ended(TxError::Lost(self.unanswered("delivering a transaction"))));
-            }
-            Err(error) => return Err(self.classify("delivering a transaction", &error)),
-        }
-        self.delivered()?;
+        self.deliver()?;
         let delivered = started.elapsed();
         let left = self
             .settings

@@ -94,6 +94,15 @@ impl<'a> Event<'a> {
         each!(self, r => r.event_time)
     }
 
+    /// Who wrote it.
+    pub fn source(&self) -> &str {
+        each!(self, r => r.source.as_ref())
+    }
+
+    pub fn ingest_time(&self) -> Micros {
+        each!(self, r => r.ingest_time)
+    }
+
     pub fn set_ingest_time(&mut self, now: Micros) {
         each!(self, r => r.ingest_time = now);
     }

@@ -22,6 +22,11 @@ impl Micros {
         Self(self.0.saturating_add(millis.saturating_mul(1000)))
     }
 
+    /// As Kafka counts.
+    pub fn millis(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
     /// Microseconds from `earlier` to here; negative if it is later.
     pub fn since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)

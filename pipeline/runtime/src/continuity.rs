@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
-use tapeline_kafka::{BatchReader, KafkaError, KafkaSettings};
+use tapeline_kafka::{BatchReader, KafkaError, KafkaSettings, OwnedMessage};
 
 use crate::error::WorkerError;
 
 const READ_WITHIN: Duration = Duration::from_secs(60);
-/// The first look for the journal's last record goes back so far, each next one
+/// The first look for a last record goes back so far, each next one
 /// this many times further.
 const LOOK_BACK: i64 = 16;
 
@@ -31,6 +31,15 @@ pub enum Broken {
     NoProgress(u64),
     #[error("it ends with transaction {found}, and the journal with {journaled}")]
     Behind { found: i64, journaled: i64 },
+    #[error(
+        "the brokers committed transaction {transaction} on some partitions and aborted it on others, \
+         and of its {outputs} outputs and its state only {written} records are still in the logs"
+    )]
+    Torn {
+        transaction: i64,
+        written: usize,
+        outputs: i32,
+    },
 }
 
 pub(crate) fn check(
@@ -72,17 +81,27 @@ fn last_transaction(
     journal: &str,
     partition: i32,
 ) -> Result<Option<i64>, KafkaError> {
-    let (first, end) = reader.range(journal, partition)?;
+    let last = last_record(reader, journal, partition)?;
+    let key = last.and_then(|last| last.key).unwrap_or_default();
+    Ok(key.as_slice().try_into().ok().map(i64::from_be_bytes))
+}
+
+/// The last record that the reader can see.
+pub(crate) fn last_record(
+    reader: &mut BatchReader,
+    topic: &str,
+    partition: i32,
+) -> Result<Option<OwnedMessage>, KafkaError> {
+    let (first, end) = reader.range(topic, partition)?;
     let mut back = LOOK_BACK;
     loop {
         let from = first.max(end.saturating_sub(back));
         let mut last = None;
-        reader.read_to_end(journal, partition, Some(from), READ_WITHIN, |message| {
-            let key = message.key.unwrap_or_default();
-            last = last.max(key.try_into().ok().map(i64::from_be_bytes));
+        reader.read_to_end(topic, partition, Some(from), READ_WITHIN, |message| {
+            last = Some(OwnedMessage::from(message));
             Ok::<(), KafkaError>(())
         })?;
-        // What lies behind the last transaction can be markers and aborted records.
+        // What lies behind the last record can be markers and aborted records.
         if last.is_some() || from == first {
             return Ok(last);
         }

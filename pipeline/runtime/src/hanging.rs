@@ -2,13 +2,15 @@
 //! records, this program among them, get nothing from behind them.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tapeline_kafka::{Hanging, KafkaError, KafkaSettings, Publisher};
 use tapeline_model::ids::output_id;
 use tapeline_model::records::{Alert, Severity};
 use tapeline_model::{Event, Micros};
 use tapeline_schemas::codec::EncodeError;
+
+use crate::clock;
 
 const DELIVERED_WITHIN: Duration = Duration::from_secs(10);
 /// What was told is remembered up to here; then it may be told again.
@@ -47,7 +49,7 @@ impl Teller {
         if !self.told.insert(place) {
             return;
         }
-        let alert = alert(hanging, self.processor, now());
+        let alert = alert(hanging, self.processor, clock::wall());
         tracing::error!(processor = self.processor, "{}", alert.message);
         if let Err(error) = self.publish(alert) {
             tracing::error!(processor = self.processor, %error, "the alert could not be written");
@@ -64,11 +66,6 @@ impl Teller {
         publisher.publish(topic, key.as_bytes(), &value, &[], None)?;
         Ok(publisher.flush(DELIVERED_WITHIN)?)
     }
-}
-
-fn now() -> Micros {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Micros(since.unwrap_or_default().as_micros() as i64)
 }
 
 /// Every process that sees the same gives it the same id.

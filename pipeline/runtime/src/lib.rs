@@ -8,10 +8,12 @@
 
 mod attempt;
 mod changelog;
+mod clock;
 mod continuity;
 mod error;
 mod hanging;
 mod journal;
+mod mend;
 pub mod metric_names;
 #[cfg(feature = "planted-faults")]
 mod planted;
@@ -22,6 +24,7 @@ pub mod service;
 mod standby;
 mod take;
 mod task;
+mod torn;
 mod worker;
 
 pub use policy::CommitPolicy;

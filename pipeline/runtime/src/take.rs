@@ -1,16 +1,19 @@
-//! Taking a task from the log: its former owner is fenced, then its state is
-//! read back and checked, then its inputs are found again. In any other order a
-//! zombie could still commit after its progress was read.
+//! Taking a task from the log: its former owner is fenced, then its last
+//! transaction is completed if need be, then its state is read back and checked,
+//! then its inputs are found again. In any other order a zombie could still commit
+//! after its progress was read.
 
 use std::time::{Duration, Instant};
 
 use metrics::{counter, gauge};
 use tapeline_kafka::{Batch, BatchReader, KafkaError, Message, Position, TaskProducer};
+use tapeline_model::Micros;
 use tapeline_processors::{Input, Processor};
 use tapeline_schemas::topics::Topic;
 
 use crate::continuity;
 use crate::error::WorkerError;
+use crate::mend::mend;
 use crate::metric_names as names;
 use crate::task::{SnapshotPolicy, Task};
 use crate::worker::Order;
@@ -76,6 +79,8 @@ pub(crate) struct Taken {
     pub producer: TaskProducer,
     pub reader: BatchReader,
     pub task: Task,
+    /// Whatever its former owners sealed was sealed until then.
+    pub sealed: Micros,
 }
 
 /// Takes a task; `begun` is what a standby knows of its state already.
@@ -89,6 +94,7 @@ pub(crate) fn take(order: &Order, begun: Restored) -> Result<Taken, WorkerError>
     #[cfg(feature = "planted-faults")]
     crate::planted::fence_in_time(&producer)?;
     let mut reader = BatchReader::new(&order.kafka, &names.group(name))?;
+    let sealed = mend(order, &begun.task, &producer, &mut reader)?;
     let task = restore(order, begun, &mut reader)?;
     #[cfg(feature = "planted-faults")]
     crate::planted::fence_late(&producer)?;
@@ -97,6 +103,7 @@ pub(crate) fn take(order: &Order, begun: Restored) -> Result<Taken, WorkerError>
         producer,
         reader,
         task,
+        sealed,
     })
 }
 

@@ -1,6 +1,6 @@
 //! One task, without any I/O: what it has read, what it will write, its state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tapeline_kafka::{MAX_LETTER_BYTES, cut};
 use tapeline_model::ids::output_id;
@@ -24,6 +24,8 @@ pub enum TaskError {
     UnknownKey { store: String, len: usize },
     #[error("the progress record cannot be read: {0}")]
     Progress(codec::DecodeError),
+    #[error("the journal's last record cannot be read: {0}")]
+    Journal(codec::DecodeError),
     #[error("the progress record names {0:?}, which is no topic of this release")]
     UnknownTopic(String),
     #[error(transparent)]
@@ -129,6 +131,12 @@ impl Task {
 
     pub fn inputs(&self) -> &'static [Input] {
         self.processor.inputs()
+    }
+
+    /// Where its records go, dead letters and alerts about them included.
+    pub(crate) fn outputs(&self) -> BTreeSet<Topic> {
+        let own = self.processor.outputs().iter().copied();
+        own.chain([Topic::DeadLetters, Topic::Alerts]).collect()
     }
 
     pub fn haste(&self) -> Haste {

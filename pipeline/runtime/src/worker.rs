@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use metrics::{counter, gauge, histogram};
 use tapeline_kafka::{
@@ -13,8 +13,10 @@ use tapeline_kafka::{
 };
 use tapeline_model::reasons::Refusal;
 use tapeline_model::{Micros, Origin};
+use tapeline_processors::Reach;
 use tapeline_schemas::topics::Topic;
 
+use crate::clock;
 use crate::error::WorkerError;
 use crate::metric_names as names;
 use crate::policy::{CommitPolicy, Pending};
@@ -72,6 +74,8 @@ pub(crate) struct Worker {
     /// How often in a row an input was not there.
     missing: u32,
     now: Micros,
+    /// When the last transaction was.
+    sealed: Micros,
 }
 
 impl Worker {
@@ -96,7 +100,8 @@ impl Worker {
             last_shown: Instant::now(),
             idle: false,
             missing: 0,
-            now: Micros(0),
+            now: taken.sealed,
+            sealed: taken.sealed,
             order,
         }
     }
@@ -254,25 +259,27 @@ impl Worker {
 
     fn commit(&mut self) -> Result<(), WorkerError> {
         self.advance_now();
+        self.now = clock::seal(self.now, self.sealed, self.order.partition, self.tasks());
+        self.sealed = self.now;
         let records = self.task.taken();
         let (producer, names) = (&self.producer, &self.names);
         let (journal, snapshots) = (self.journal.as_str(), self.snapshots.as_str());
         let (changelog, partition) = (self.changelog.as_str(), self.order.partition as i32);
-        let own = Some(partition);
+        let (own, time) = (Some(partition), Some(self.now.millis()));
         let started = Instant::now();
         let sealed = self.task.seal(self.now, |write| {
             match write {
                 Write::Output { topic, key, value } => {
-                    producer.send(names.topic(topic), None, key.as_bytes(), Some(value), &[])
+                    producer.send(names.topic(topic), None, key.as_bytes(), Some(value), time)
                 }
-                Write::State { key, value } => producer.send(changelog, own, key, value, &[]),
+                Write::State { key, value } => producer.send(changelog, own, key, value, time),
                 Write::Journal { key, value } => {
                     #[cfg(feature = "planted-faults")]
                     crate::planted::before_journal(producer)?;
-                    producer.send(journal, own, key, Some(value), &[])
+                    producer.send(journal, own, key, Some(value), time)
                 }
                 Write::Snapshot { key, value } => {
-                    producer.send(snapshots, own, key, Some(value), &[])
+                    producer.send(snapshots, own, key, Some(value), time)
                 }
             }
             .map_err(WorkerError::from)
@@ -361,11 +368,15 @@ impl Worker {
         }
     }
 
-    /// The wall clock, but never backwards.
+    /// The wall clock, but never backwards, whoever had the task before.
     fn advance_now(&mut self) {
-        let wall = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        self.now = self.now.max(Micros(wall.as_micros() as i64));
+        self.now = self.now.max(clock::wall());
+    }
+
+    fn tasks(&self) -> u32 {
+        let keyed = self.task.inputs().iter().find(|i| i.reach == Reach::Keyed);
+        keyed.map_or(1, |input| {
+            self.order.kafka.partitions(input.topic.spec().group)
+        })
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::batch::Message;
 use crate::tail::{OwnedMessage, read_to_end, tail};
 use crate::testing::{Cluster, nobody_listens, until};
 

@@ -1,0 +1,267 @@
+//! Completes the last transaction of a task where the brokers tore it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use metrics::counter;
+use tapeline_kafka::{BatchReader, KafkaError, Names, OwnedMessage, Position, Span, TaskProducer};
+use tapeline_model::ids::output_id;
+use tapeline_model::records::{Alert, Journal, Severity};
+use tapeline_model::{Event, Micros};
+use tapeline_schemas::codec;
+use tapeline_schemas::topics::Topic;
+
+use crate::changelog;
+use crate::clock;
+use crate::continuity::{Broken, last_record};
+use crate::error::WorkerError;
+use crate::metric_names as names;
+use crate::task::{Task, TaskError};
+use crate::torn::{Kind, Verdict, Written, judge};
+use crate::worker::Order;
+
+const READ_WITHIN: Duration = Duration::from_secs(60);
+/// The task's own partitions: changelog, journal, snapshots.
+const OWN: usize = 3;
+/// Clocks of other producers may be so far ahead.
+const SKEW_MS: i64 = 60_000;
+
+/// Its former owners are fenced: whatever they wrote is committed or aborted.
+/// Returns the time behind which everything they sealed lies.
+pub(crate) fn mend(
+    order: &Order,
+    task: &Task,
+    producer: &TaskProducer,
+    reader: &mut BatchReader,
+) -> Result<Micros, WorkerError> {
+    #[cfg(feature = "planted-faults")]
+    if crate::planted::is_broken() {
+        return Ok(Micros::default());
+    }
+    let names = order.kafka.names();
+    let processor = task.processor();
+    let places = Places::of(order, &names, task);
+    let mut everything = BatchReader::of_everything(&order.kafka, &names.group(processor))?;
+    let mut last = BTreeMap::new();
+    for (topic, partition) in &places.partitions[..OWN] {
+        last.insert(topic, last_record(&mut everything, topic, *partition)?);
+    }
+    let times = last.values().flatten().filter_map(|m| m.timestamp_ms);
+    let sealed = Micros::default().plus_millis(times.max().unwrap_or_default());
+    let Some(Some(last)) = last.get(&places.journal) else {
+        return Ok(sealed);
+    };
+    let journal: Journal =
+        codec::decode(last.value.as_deref().unwrap_or_default()).map_err(TaskError::Journal)?;
+    let found = find(order, &places, &journal, &mut everything)?;
+    let written = see(order, found, reader)?;
+    match judge(&journal, written) {
+        Verdict::Whole => Ok(sealed),
+        Verdict::Torn(missing) => {
+            write(order, processor, producer, &journal, &missing)?;
+            Ok(sealed)
+        }
+        Verdict::Lost { written, outputs } => Err(WorkerError::Broken {
+            changelog: names.changelog(processor),
+            partition: order.partition,
+            broken: Broken::Torn {
+                transaction: journal.transaction,
+                written,
+                outputs,
+            },
+        }),
+    }
+}
+
+/// Every partition that a transaction of the task can write to, its own first.
+struct Places {
+    processor: &'static str,
+    changelog: String,
+    journal: String,
+    outputs: BTreeMap<String, Topic>,
+    partitions: Vec<(String, i32)>,
+}
+
+impl Places {
+    fn of(order: &Order, names: &Names, task: &Task) -> Self {
+        let processor = task.processor();
+        let (changelog, journal) = (names.changelog(processor), names.journal(processor));
+        let own = [&changelog, &journal, &names.snapshots(processor)];
+        let own = own.map(|topic| (topic.clone(), order.partition as i32));
+        let mut partitions = own.to_vec();
+        let mut outputs = BTreeMap::new();
+        for topic in task.outputs() {
+            let name = names.topic(topic);
+            let count = order.kafka.partitions(topic.spec().group) as i32;
+            partitions.extend((0..count).map(|partition| (name.to_owned(), partition)));
+            outputs.insert(name.to_owned(), topic);
+        }
+        Self {
+            processor,
+            changelog,
+            journal,
+            outputs,
+            partitions,
+        }
+    }
+
+    /// What a record of the transaction's time is to it; none if it is another's.
+    fn kind(&self, message: &OwnedMessage, journal: &Journal) -> Option<Kind> {
+        let topic = message.topic.as_str();
+        if let Some(topic) = self.outputs.get(topic) {
+            let event = Event::decode(*topic, message.value.as_deref()).ok()?;
+            let own = event.source() == self.processor && event.ingest_time() == journal.sealed_at;
+            return own.then_some(Kind::Output);
+        }
+        let key = message.key.as_deref().unwrap_or_default();
+        Some(if topic == self.journal {
+            Kind::Journal
+        } else if topic != self.changelog {
+            Kind::Snapshot
+        } else if key == changelog::PROGRESS {
+            Kind::Progress
+        } else {
+            Kind::State
+        })
+    }
+}
+
+/// The records of the transaction, committed or not: all carry its time.
+fn find(
+    order: &Order,
+    places: &Places,
+    journal: &Journal,
+    everything: &mut BatchReader,
+) -> Result<Vec<(Kind, OwnedMessage)>, WorkerError> {
+    let time = journal.sealed_at.millis();
+    let patience = order.kafka.transaction_timeout.as_millis() as i64 + SKEW_MS;
+    let from = everything.since(&places.partitions, time)?;
+    let partitions: Vec<(String, i32)> = from.iter().map(of_position).collect();
+    let later = everything.since(&partitions, time + patience)?;
+    let mut spans = Vec::new();
+    for from in from {
+        let end = later.iter().find(|p| of_position(p) == of_position(&from));
+        let end = match end {
+            Some(later) => later.offset,
+            None => everything.range(&from.topic, from.partition)?.1,
+        };
+        spans.push(Span { from, end });
+    }
+    let mut found = Vec::new();
+    everything.read_spans(&spans, READ_WITHIN, |message| {
+        if message.timestamp_ms == Some(time) {
+            let message = OwnedMessage::from(message);
+            let kind = places.kind(&message, journal);
+            found.extend(kind.map(|kind| (kind, message)));
+        }
+        Ok::<(), WorkerError>(())
+    })?;
+    Ok(found)
+}
+
+/// Which of these records are committed. Waits until the transactions of others
+/// before them have ended.
+fn see(
+    order: &Order,
+    found: Vec<(Kind, OwnedMessage)>,
+    reader: &mut BatchReader,
+) -> Result<Vec<Written>, WorkerError> {
+    let mut spans: BTreeMap<(String, i32), Span> = BTreeMap::new();
+    for (_, message) in &found {
+        let place = (message.topic.clone(), message.partition);
+        let from = Position::new(message.topic.as_str(), message.partition, message.offset);
+        let end = message.offset + 1;
+        spans.entry(place).or_insert(Span { from, end }).end = end;
+    }
+    let spans: Vec<Span> = spans.into_values().collect();
+    let within = order.kafka.transaction_timeout + order.kafka.request_timeout;
+    let mut committed = BTreeSet::new();
+    reader.read_spans(&spans, within, |message| {
+        committed.insert((
+            message.topic.name.to_owned(),
+            message.partition,
+            message.offset,
+        ));
+        Ok::<(), KafkaError>(())
+    })?;
+    let written = found.into_iter().map(|(kind, message)| {
+        let place = (message.topic, message.partition, message.offset);
+        Written {
+            kind,
+            committed: committed.contains(&place),
+            topic: place.0,
+            partition: place.1,
+            key: message.key.unwrap_or_default(),
+            value: message.value,
+        }
+    });
+    Ok(written.collect())
+}
+
+fn of_position(position: &Position) -> (String, i32) {
+    (position.topic.clone(), position.partition)
+}
+
+/// With the time they had, so that a next look finds them as the same.
+fn write(
+    order: &Order,
+    processor: &'static str,
+    producer: &TaskProducer,
+    journal: &Journal,
+    missing: &[Written],
+) -> Result<(), WorkerError> {
+    let time = Some(journal.sealed_at.millis());
+    let alert = alert(processor, order.partition, journal, missing);
+    tracing::error!(processor, task = order.partition, "{}", alert.message);
+    let alert = Event::Alert(alert);
+    producer.begin()?;
+    for record in missing {
+        let (partition, value) = (Some(record.partition), record.value.as_deref());
+        producer.send(&record.topic, partition, &record.key, value, time)?;
+    }
+    let mut value = Vec::new();
+    alert.encode(&mut value).map_err(TaskError::from)?;
+    let names = order.kafka.names();
+    let (topic, key) = (names.topic(Topic::Alerts), alert.key().as_bytes());
+    producer.send(topic, None, key, Some(&value), None)?;
+    producer.commit()?;
+    counter!(names::TORN, "processor" => processor).increment(1);
+    Ok(())
+}
+
+fn alert(processor: &str, task: u32, journal: &Journal, missing: &[Written]) -> Alert {
+    let transaction = journal.transaction;
+    let topics: BTreeSet<&str> = missing.iter().map(|r| r.topic.as_str()).collect();
+    let topics: Vec<&str> = topics.into_iter().collect();
+    let source = tapeline_schemas::topics::journal(processor);
+    let count = missing.len();
+    Alert {
+        alert_id: output_id(
+            &source,
+            task,
+            transaction as u64,
+            "alert/torn_transaction",
+            0,
+        ),
+        key: format!("{processor}/{task}/torn_transaction"),
+        subject: processor.to_owned(),
+        rule: "torn_transaction".to_owned(),
+        severity: Severity::Warning,
+        message: format!(
+            "the brokers committed transaction {transaction} of task {task} of {processor} on some partitions \
+             and aborted it on others; its {count} missing records ({}) were written again: nothing is lost or \
+             doubled. It happens when a broker is killed during a commit and is back at once; give brokers a \
+             restart delay beyond their broker.session.timeout.ms",
+            topics.join(", ")
+        ),
+        value: None,
+        limit: None,
+        procedure: "torn-transaction".to_owned(),
+        cause_topic: source,
+        cause_partition: task as i32,
+        cause_offset: transaction,
+        event_time: journal.sealed_at,
+        ingest_time: clock::wall(),
+        source: processor.to_owned(),
+    }
+}

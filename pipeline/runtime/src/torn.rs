@@ -1,0 +1,156 @@
+//! Whether one transaction ended alike wherever it wrote. It need not: a broker
+//! that is killed while it coordinates a commit, and is back before the others
+//! missed it, tells some partitions to commit, and its successor tells the rest to
+//! abort. What was aborted still lies in the log, so it can be written again.
+
+use std::collections::BTreeMap;
+
+use tapeline_model::records::Journal;
+
+/// A record that a transaction wrote, whether or not it can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub kind: Kind,
+    pub topic: String,
+    pub partition: i32,
+    pub key: Vec<u8>,
+    pub value: Option<Vec<u8>>,
+    pub committed: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Output,
+    State,
+    Progress,
+    Journal,
+    Snapshot,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Committed or aborted as a whole.
+    Whole,
+    /// These records are missing among the committed ones.
+    Torn(Vec<Written>),
+    /// Some of it was committed, and the rest is not all in the logs.
+    Lost { written: usize, outputs: i32 },
+}
+
+/// `written` in the order of the logs. A record may be there twice: from a former
+/// mending that itself was aborted.
+pub(crate) fn judge(journal: &Journal, written: Vec<Written>) -> Verdict {
+    let mut once: Vec<Written> = Vec::new();
+    let mut known = BTreeMap::new();
+    for record in written {
+        let Written {
+            topic, key, value, ..
+        } = &record;
+        let place = (topic.clone(), record.partition, key.clone(), value.clone());
+        let index = *known.entry(place).or_insert(once.len());
+        match once.get_mut(index) {
+            Some(before) => before.committed |= record.committed,
+            None => once.push(record),
+        }
+    }
+    let committed = once.iter().filter(|record| record.committed).count();
+    if committed == 0 || committed == once.len() {
+        return Verdict::Whole;
+    }
+    let count = |kind| once.iter().filter(|record| record.kind == kind).count();
+    let (outputs, progress) = (count(Kind::Output), count(Kind::Progress));
+    if outputs as i64 != i64::from(journal.outputs) || progress == 0 {
+        let (written, outputs) = (once.len(), journal.outputs);
+        return Verdict::Lost { written, outputs };
+    }
+    once.retain(|record| !record.committed);
+    Verdict::Torn(once)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Fingerprint, Steps};
+    use tapeline_model::Micros;
+
+    const KINDS: [(Kind, &str, i32); 6] = [
+        (Kind::State, "changelog", 2),
+        (Kind::Progress, "changelog", 2),
+        (Kind::Journal, "journal", 2),
+        (Kind::Snapshot, "snapshots", 2),
+        (Kind::Output, "marks", 0),
+        (Kind::Output, "marks", 1),
+    ];
+
+    fn journal(outputs: usize) -> Journal {
+        let mut fingerprint = Fingerprint::default();
+        for _ in 0..outputs {
+            fingerprint.add(&[b"x"]);
+        }
+        Steps::default().seal(7, Micros(1), fingerprint)
+    }
+
+    /// What is committed is told by a bit for each partition.
+    fn written(committed: u32) -> Vec<Written> {
+        let partitions = [0, 0, 1, 2, 3, 4];
+        let records = KINDS.iter().zip(partitions).enumerate();
+        records
+            .map(|(index, ((kind, topic, partition), bit))| Written {
+                kind: *kind,
+                topic: (*topic).to_owned(),
+                partition: *partition,
+                key: vec![index as u8],
+                value: Some(vec![1]),
+                committed: committed & (1 << bit) != 0,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn after_mending_all_is_there_once_or_nothing() {
+        for committed in 0..32 {
+            let records = written(committed);
+            let visible = records.iter().filter(|r| r.committed).count();
+            let again = match judge(&journal(2), records.clone()) {
+                Verdict::Whole => 0,
+                Verdict::Torn(missing) => {
+                    assert!(missing.iter().all(|r| !r.committed && records.contains(r)));
+                    missing.len()
+                }
+                lost @ Verdict::Lost { .. } => panic!("{lost:?}"),
+            };
+            let expected = if committed == 0 { 0 } else { records.len() };
+            assert_eq!(visible + again, expected, "committed {committed:05b}");
+        }
+    }
+
+    #[test]
+    fn what_a_former_mending_wrote_counts_once() {
+        let mut records = written(0b00001);
+        let mut aborted_again = written(0);
+        aborted_again.retain(|r| r.kind != Kind::State && r.kind != Kind::Progress);
+        records.extend(aborted_again);
+        let Verdict::Torn(missing) = judge(&journal(2), records.clone()) else {
+            panic!("it is torn");
+        };
+        assert_eq!(missing.len(), 4);
+        records.extend(missing.into_iter().map(|record| Written {
+            committed: true,
+            ..record
+        }));
+        assert_eq!(judge(&journal(2), records), Verdict::Whole);
+    }
+
+    #[test]
+    fn half_of_it_that_is_nowhere_is_not_made_up() {
+        let lost = |written, outputs| Verdict::Lost { written, outputs };
+        assert_eq!(judge(&journal(3), written(1)), lost(6, 3));
+        let mut no_progress = written(0b10000);
+        no_progress.retain(|record| record.kind != Kind::Progress);
+        assert_eq!(judge(&journal(2), no_progress), lost(5, 2));
+        // Compaction removes what was overwritten since; what is left is committed.
+        let mut compacted = written(0b11111);
+        compacted.pop();
+        assert_eq!(judge(&journal(2), compacted), Verdict::Whole);
+    }
+}
