@@ -46,6 +46,8 @@ const PARTITIONS: u32 = 4;
 
 /// How a task says that another process fenced it.
 const FENCED: &str = "another producer took over this task";
+/// How a task says that it completed a torn transaction.
+const MENDED: &str = "were written again";
 
 /// Runs the suite that the command line names.
 pub fn main() -> ExitCode {
@@ -141,6 +143,7 @@ fn pipeline(arguments: &Arguments, data: &Path, program: &Path) -> Outcome<Repor
     report.exits = std::mem::take(&mut world.exits);
     world.end();
     report.fenced = observe::count_in_logs(&data.join("logs"), FENCED);
+    report.mended = observe::count_in_logs(&data.join("logs"), MENDED);
     report.end();
     Ok(report)
 }

@@ -25,6 +25,8 @@ pub(crate) struct Report {
     pub(crate) aborted: u64,
     /// How often a task's former owner was told that it is no longer the owner.
     pub(crate) fenced: u64,
+    /// Transactions that the brokers tore, completed by the next owner.
+    pub(crate) mended: u64,
     pub(crate) findings: Findings,
     /// Transactions that come out differently when done again from the journal.
     pub(crate) replay_differences: u64,
@@ -48,6 +50,7 @@ impl Report {
             fed: 0,
             aborted: 0,
             fenced: 0,
+            mended: 0,
             findings: Findings::default(),
             replay_differences: 0,
             stuck: Vec::new(),
@@ -120,6 +123,7 @@ impl Report {
             "fed": self.fed,
             "aborted_records": self.aborted,
             "fenced": self.fenced,
+            "mended": self.mended,
             "unasked_exits": self.exits.len(),
         });
         for (name, count) in self.must_be_zero() {
@@ -142,12 +146,14 @@ impl Report {
         writeln!(
             to,
             "\nseed {}, {} records acknowledged, {} records of aborted transactions, \
-             {} times fenced, {} members upgraded, at most {} MB of memory in a member, \
+             {} times fenced, {} torn transactions mended, \
+             {} members upgraded, at most {} MB of memory in a member, \
              {} processes ended unasked, {} s",
             self.arguments.seed,
             self.fed,
             self.aborted,
             self.fenced,
+            self.mended,
             self.upgraded,
             self.peak_memory_mb(),
             self.exits.len(),
