@@ -142,6 +142,7 @@ impl Risk {
             None => self.marks.put(Symbol::new(mark.symbol.as_ref()), state),
         }
         let holders = self.derived.holders.get(mark.symbol.as_ref());
+        let mut touched = BTreeSet::new();
         for key in holders.cloned().unwrap_or_default() {
             let (Some(book), Some(portfolio)) = (
                 self.books.get(&key),
@@ -157,6 +158,11 @@ impl Risk {
             if fits.is_err() {
                 self.derived.lose_price(&portfolio, &key, cause.event_time);
             }
+            touched.insert(portfolio);
+        }
+        // Only once all of its accounts have the new price: between them it is worth
+        // what it never was.
+        for portfolio in touched {
             self.judge(&portfolio, cause, out);
         }
     }

@@ -215,6 +215,25 @@ fn the_limit_is_the_portfolios_own_and_spans_its_accounts() {
 }
 
 #[test]
+fn a_price_reaches_all_accounts_of_a_portfolio_before_it_is_judged() {
+    let mut desk = Desk::new();
+    desk.mark("S", "100");
+    desk.buy("a1", "one", "S", "10", "100");
+    let mut short = fill("a2", "one", "S", "10", "100");
+    short.side = Side::Sell;
+    short.exec_id = ExecId::new("short");
+    desk.take(Event::Fill(short)).unwrap();
+    let before = desk.equity_of("one");
+    // Ten long and ten short: worth the same at any price, and 1000 more only in
+    // between.
+    for price in ["200", "50"] {
+        let said = desk.mark("S", price);
+        assert!(said.verdicts.is_empty() && said.alerts.is_empty());
+        assert_eq!(desk.equity_of("one"), before);
+    }
+}
+
+#[test]
 fn a_missing_price_makes_equity_missing_not_zero() {
     let mut desk = Desk::new();
     desk.deposit("a1", "one", "1000");
