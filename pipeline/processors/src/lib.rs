@@ -2,7 +2,9 @@
 //! Kafka, HTTP, a clock or a random source; `now` is handed to them.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod bars;
 pub mod contract;
+pub mod indicators;
 pub mod market;
 pub mod risk;
 mod store;

@@ -1,0 +1,48 @@
+//! Bars from trades or mid-quotes. A bar is told when event time has passed its
+//! end, and told again, with the next revision, when a late, corrected or
+//! cancelled print changes it. What comes too late for that is refused by name.
+//!
+//! Every bar is the fold, in the order of event time, of the prints it holds, and
+//! all frames give up on a print at the same moment: a higher bar is at any time
+//! exactly the fold of the lower bars inside it.
+
+mod frame;
+mod ohlcv;
+mod print;
+mod series;
+
+use tapeline_model::Micros;
+
+pub use frame::Frame;
+pub use ohlcv::{Ohlcv, Volume};
+pub use print::{Print, Refused};
+pub use series::{Retention, RetentionError, Series};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bar {
+    pub frame: Frame,
+    /// Its first moment; it ends where the next one starts.
+    pub start: Micros,
+    /// 0 when told first, one more each time it is told again.
+    pub revision: i32,
+    pub ohlcv: Ohlcv,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BarEvent {
+    /// Told for the first time.
+    Closed(Bar),
+    /// Replaces what was told before.
+    Amended(Bar),
+    /// Nothing is left of a bar that was told: each of its prints was cancelled.
+    Withdrawn {
+        frame: Frame,
+        start: Micros,
+        revision: i32,
+    },
+}
+
+#[cfg(test)]
+mod property_tests;
+#[cfg(test)]
+mod tests;

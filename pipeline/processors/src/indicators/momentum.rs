@@ -1,0 +1,248 @@
+use super::averages::Sma;
+use super::definition::{Definition, Line, Need, PERIOD_AFTER_FIRST};
+use super::indicator::{Computation, Lines, lines};
+use super::parameters::Parameter;
+use super::sample::{Candle, Close, Reads};
+use super::smoothing::Smoothed;
+use super::tape::Tape;
+use super::window::{Highest, Lowest, Oldest, Window};
+
+/// What a scale from 0 to 100 reads when the market stands still: neither end.
+const MIDDLE: f64 = 50.0;
+
+pub(super) const RSI: Definition = Definition {
+    name: "rsi",
+    title: "Relative strength index",
+    reads: Reads::Price,
+    parameters: &[Parameter::period("period", "of the averages", 14.0, 1.0)],
+    ascending: None,
+    lines: &[Line {
+        name: "rsi",
+        meaning: "0 when all changes were losses, 100 when all were gains",
+        needs: PERIOD_AFTER_FIRST,
+    }],
+    formula: "100 × average gain / (average gain + average loss) of the changes from value to value; a change one way counts 0 the other way. Averages as Wilder's: average + (new − average) / `period`.",
+    seeding: "The first averages are the plain means of the first `period` changes.",
+    flat: "50 when neither a gain nor a loss is left.",
+    build: |given| {
+        let period = given.count("period");
+        Box::new(Rsi {
+            previous: None,
+            gains: Smoothed::wilder(period),
+            losses: Smoothed::wilder(period),
+        })
+    },
+};
+
+pub(super) const MACD: Definition = Definition {
+    name: "macd",
+    title: "Moving average convergence divergence",
+    reads: Reads::Price,
+    parameters: &[
+        Parameter::period("fast", "of the faster average", 12.0, 1.0),
+        Parameter::period("slow", "of the slower average", 26.0, 2.0),
+        Parameter::period("signal", "of the average of the difference", 9.0, 1.0),
+    ],
+    ascending: Some(("fast", "slow")),
+    lines: &[
+        Line {
+            name: "macd",
+            meaning: "the faster less the slower average",
+            needs: &[Need::of(&["slow"], 0)],
+        },
+        Line {
+            name: "signal",
+            meaning: "the average of macd",
+            needs: &[Need::of(&["slow", "signal"], -1)],
+        },
+        Line {
+            name: "histogram",
+            meaning: "macd less signal",
+            needs: &[Need::of(&["slow", "signal"], -1)],
+        },
+    ],
+    formula: "macd = ema(`fast`) − ema(`slow`); signal = ema(`signal`) of macd; histogram = macd − signal.",
+    seeding: "Each average is seeded as `ema` is: the two of the value with its own first values, the signal with the first values of macd.",
+    flat: "Nothing is divided by what can be zero.",
+    build: |given| {
+        Box::new(Macd {
+            fast: Smoothed::exponential(given.count("fast")),
+            slow: Smoothed::exponential(given.count("slow")),
+            signal: Smoothed::exponential(given.count("signal")),
+        })
+    },
+};
+
+pub(super) const STOCHASTIC: Definition = Definition {
+    name: "stochastic",
+    title: "Stochastic oscillator",
+    reads: Reads::Bar,
+    parameters: &[
+        Parameter::period("period", "how many bars make the range", 14.0, 1.0),
+        Parameter::period("smooth", "over how many bars %K is averaged", 3.0, 1.0),
+        Parameter::period(
+            "signal",
+            "over how many values of %K %D is averaged",
+            3.0,
+            1.0,
+        ),
+    ],
+    ascending: None,
+    lines: &[
+        Line {
+            name: "k",
+            meaning: "%K: where the close is in the range, 0 at its low, 100 at its high",
+            needs: &[Need::of(&["period", "smooth"], -1)],
+        },
+        Line {
+            name: "d",
+            meaning: "%D: the average of %K",
+            needs: &[Need::of(&["period", "smooth", "signal"], -2)],
+        },
+    ],
+    formula: "raw = 100 × (close − lowest low) / (highest high − lowest low) of the newest `period` bars; k = sma(`smooth`) of raw; d = sma(`signal`) of k.",
+    seeding: "None: only the bars in the windows count.",
+    flat: "raw is 50 when the highest high is the lowest low.",
+    build: |given| {
+        let period = given.count("period");
+        Box::new(Stochastic {
+            highs: Window::new(period),
+            lows: Window::new(period),
+            k: Sma::new(given.count("smooth")),
+            d: Sma::new(given.count("signal")),
+        })
+    },
+};
+
+pub(super) const RATE_OF_CHANGE: Definition = Definition {
+    name: "rate_of_change",
+    title: "Rate of change",
+    reads: Reads::Price,
+    parameters: &[Parameter::period(
+        "period",
+        "how many values back",
+        10.0,
+        1.0,
+    )],
+    ascending: None,
+    lines: &[Line {
+        name: "percent",
+        meaning: "the change in percent of the older value",
+        needs: PERIOD_AFTER_FIRST,
+    }],
+    formula: "100 × (value − value `period` before) / value `period` before.",
+    seeding: "None: only the two values count.",
+    flat: "Undefined when the older value is not above zero.",
+    build: |given| Box::new(RateOfChange(Window::new(given.count("period") + 1))),
+};
+
+#[derive(Clone)]
+struct Rsi {
+    previous: Option<f64>,
+    gains: Smoothed,
+    losses: Smoothed,
+}
+
+impl Computation for Rsi {
+    type Input = Close;
+
+    fn next(&mut self, Close(value): Close) -> Lines {
+        let Some(previous) = self.previous.replace(value) else {
+            return lines([]);
+        };
+        let change = value - previous;
+        let gain = self.gains.push(change.max(0.0));
+        let loss = self.losses.push((-change).max(0.0));
+        let rsi = gain.zip(loss).map(|(gain, loss)| {
+            let both = gain + loss;
+            if both > 0.0 {
+                100.0 * gain / both
+            } else {
+                MIDDLE
+            }
+        });
+        lines([rsi])
+    }
+
+    fn tape(&mut self, tape: &mut Tape<'_>) {
+        tape.optional(&mut self.previous, Tape::number);
+        self.gains.tape(tape);
+        self.losses.tape(tape);
+    }
+}
+
+#[derive(Clone)]
+struct Macd {
+    fast: Smoothed,
+    slow: Smoothed,
+    signal: Smoothed,
+}
+
+impl Computation for Macd {
+    type Input = Close;
+
+    fn next(&mut self, Close(value): Close) -> Lines {
+        let fast = self.fast.push(value);
+        let slow = self.slow.push(value);
+        let macd = fast.zip(slow).map(|(fast, slow)| fast - slow);
+        let signal = macd.and_then(|macd| self.signal.push(macd));
+        let histogram = macd.zip(signal).map(|(macd, signal)| macd - signal);
+        lines([macd, signal, histogram])
+    }
+
+    fn tape(&mut self, tape: &mut Tape<'_>) {
+        self.fast.tape(tape);
+        self.slow.tape(tape);
+        self.signal.tape(tape);
+    }
+}
+
+#[derive(Clone)]
+struct Stochastic {
+    highs: Window<Highest>,
+    lows: Window<Lowest>,
+    k: Sma,
+    d: Sma,
+}
+
+impl Computation for Stochastic {
+    type Input = Candle;
+
+    fn next(&mut self, candle: Candle) -> Lines {
+        let range = self.highs.push(candle.high).zip(self.lows.push(candle.low));
+        let raw = range.map(|(Highest(high), Lowest(low))| {
+            if high > low {
+                100.0 * (candle.close - low) / (high - low)
+            } else {
+                MIDDLE
+            }
+        });
+        let k = raw.and_then(|raw| self.k.push(raw));
+        let d = k.and_then(|k| self.d.push(k));
+        lines([k, d])
+    }
+
+    fn tape(&mut self, tape: &mut Tape<'_>) {
+        self.highs.tape(tape);
+        self.lows.tape(tape);
+        self.k.tape(tape);
+        self.d.tape(tape);
+    }
+}
+
+#[derive(Clone)]
+struct RateOfChange(Window<Oldest>);
+
+impl Computation for RateOfChange {
+    type Input = Close;
+
+    fn next(&mut self, Close(value): Close) -> Lines {
+        let before = self.0.push(value).map(|Oldest(before)| before);
+        let before = before.filter(|before| *before > 0.0);
+        lines([before.map(|before| 100.0 * (value - before) / before)])
+    }
+
+    fn tape(&mut self, tape: &mut Tape<'_>) {
+        self.0.tape(tape);
+    }
+}

@@ -1,0 +1,161 @@
+use super::definition::{Definition, Line, Need, PERIOD_AFTER_FIRST};
+use super::indicator::{Computation, Lines, lines};
+use super::parameters::Parameter;
+use super::sample::{Candle, Reads};
+use super::smoothing::Smoothed;
+use super::tape::Tape;
+
+pub(super) const ATR: Definition = Definition {
+    name: "atr",
+    title: "Average true range",
+    reads: Reads::Bar,
+    parameters: &[Parameter::period("period", "of the average", 14.0, 1.0)],
+    ascending: None,
+    lines: &[Line {
+        name: "atr",
+        meaning: "how far the price moves in a bar, gaps included",
+        needs: PERIOD_AFTER_FIRST,
+    }],
+    formula: "true range = the larger of high and previous close, less the smaller of low and previous close. The average as Wilder's: average + (new − average) / `period`.",
+    seeding: "The first bar has no previous close and so no true range. The first average is the plain mean of the first `period` true ranges.",
+    flat: "Nothing is divided by what can be zero.",
+    build: |given| Box::new(Atr::new(given.count("period"))),
+};
+
+pub(super) const ADX: Definition = Definition {
+    name: "adx",
+    title: "Average directional index",
+    reads: Reads::Bar,
+    parameters: &[Parameter::period("period", "of all averages", 14.0, 1.0)],
+    ascending: None,
+    lines: &[
+        Line {
+            name: "plus_di",
+            meaning: "+DI: movement up in percent of the true range",
+            needs: PERIOD_AFTER_FIRST,
+        },
+        Line {
+            name: "minus_di",
+            meaning: "−DI: movement down in percent of the true range",
+            needs: PERIOD_AFTER_FIRST,
+        },
+        Line {
+            name: "adx",
+            meaning: "how strong the trend is, whichever way; 0 to 100",
+            needs: &[Need::of(&["period", "period"], 0)],
+        },
+    ],
+    formula: "up = high − previous high; down = previous low − low; the larger of them counts if it is above 0, the other counts 0. ±DI = 100 × average movement / average true range; DX = 100 × |+DI − −DI| / (+DI + −DI); adx = average of DX. All averages as Wilder's: average + (new − average) / `period`.",
+    seeding: "The first bar has nothing to compare with. The first averages are the plain means of the first `period` movements and true ranges, then of the first `period` DX.",
+    flat: "±DI are 0 when there was no true range; DX is 0 when there was no movement.",
+    build: |given| {
+        let period = given.count("period");
+        Box::new(Adx {
+            previous: None,
+            true_range: Atr::new(period),
+            up: Smoothed::wilder(period),
+            down: Smoothed::wilder(period),
+            direction: Smoothed::wilder(period),
+        })
+    },
+};
+
+#[derive(Clone)]
+pub(super) struct Atr {
+    previous_close: Option<f64>,
+    average: Smoothed,
+}
+
+impl Atr {
+    pub fn new(period: usize) -> Self {
+        Self {
+            previous_close: None,
+            average: Smoothed::wilder(period),
+        }
+    }
+
+    pub fn push(&mut self, candle: &Candle) -> Option<f64> {
+        let before = self.previous_close.replace(candle.close)?;
+        let true_range = candle.high.max(before) - candle.low.min(before);
+        self.average.push(true_range)
+    }
+}
+
+impl Computation for Atr {
+    type Input = Candle;
+
+    fn next(&mut self, candle: Candle) -> Lines {
+        lines([self.push(&candle)])
+    }
+
+    fn tape(&mut self, tape: &mut Tape<'_>) {
+        tape.optional(&mut self.previous_close, Tape::number);
+        self.average.tape(tape);
+    }
+}
+
+#[derive(Clone)]
+struct Adx {
+    previous: Option<Extremes>,
+    true_range: Atr,
+    up: Smoothed,
+    down: Smoothed,
+    direction: Smoothed,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Extremes {
+    high: f64,
+    low: f64,
+}
+
+impl Extremes {
+    fn tape(tape: &mut Tape<'_>, value: &mut Self) {
+        tape.number(&mut value.high);
+        tape.number(&mut value.low);
+    }
+}
+
+impl Adx {
+    /// +DI and −DI.
+    fn indices(&mut self, candle: &Candle) -> Option<(f64, f64)> {
+        let true_range = self.true_range.push(candle);
+        let Candle { high, low, .. } = *candle;
+        let before = self.previous.replace(Extremes { high, low })?;
+        let (up, down) = (high - before.high, before.low - low);
+        let counted = |this: f64, other: f64| if this > other { this.max(0.0) } else { 0.0 };
+        let plus = self.up.push(counted(up, down));
+        let minus = self.down.push(counted(down, up));
+        let (true_range, plus, minus) = (true_range?, plus?, minus?);
+        if true_range > 0.0 {
+            Some((100.0 * plus / true_range, 100.0 * minus / true_range))
+        } else {
+            Some((0.0, 0.0))
+        }
+    }
+}
+
+impl Computation for Adx {
+    type Input = Candle;
+
+    fn next(&mut self, candle: Candle) -> Lines {
+        let Some((plus, minus)) = self.indices(&candle) else {
+            return lines([]);
+        };
+        let moved = plus + minus;
+        let direction = if moved > 0.0 {
+            100.0 * (plus - minus).abs() / moved
+        } else {
+            0.0
+        };
+        lines([Some(plus), Some(minus), self.direction.push(direction)])
+    }
+
+    fn tape(&mut self, tape: &mut Tape<'_>) {
+        tape.optional(&mut self.previous, Extremes::tape);
+        self.true_range.tape(tape);
+        self.up.tape(tape);
+        self.down.tape(tape);
+        self.direction.tape(tape);
+    }
+}
