@@ -2,6 +2,7 @@
 //! that can overflow says so, and every one that can lose a digit names its rounding.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use ethnum::I256;
@@ -166,9 +167,44 @@ impl Price {
         let product = i128::from(self.0) * i128::from(quantity.0);
         Money::try_from(divide(product, i128::from(SCALE), rounding)?)
     }
+
+    /// Price times quantity times what one unit of the quantity stands for, rounded once.
+    pub fn value(
+        self,
+        quantity: Quantity,
+        multiplier: Quantity,
+        rounding: Rounding,
+    ) -> Result<Money, MoneyError> {
+        if multiplier.0 == SCALE {
+            return self.notional(quantity, rounding);
+        }
+        let scale = i128::from(SCALE);
+        Money(i128::from(self.0) * i128::from(quantity.0)).scaled(
+            i128::from(multiplier.0),
+            scale * scale,
+            rounding,
+        )
+    }
 }
 
 impl Quantity {
+    /// `times / by` of this quantity.
+    pub fn scaled(
+        self,
+        times: NonZeroU32,
+        by: NonZeroU32,
+        rounding: Rounding,
+    ) -> Result<Self, MoneyError> {
+        let product = i128::from(self.0) * i128::from(times.get());
+        Self::try_from(divide(product, i128::from(by.get()), rounding)?)
+    }
+
+    /// Without what stands behind the point.
+    #[must_use]
+    pub const fn whole(self) -> Self {
+        Self(self.0 - self.0 % SCALE)
+    }
+
     #[must_use]
     pub fn min(self, other: Self) -> Self {
         Self(self.0.min(other.0))
@@ -237,6 +273,19 @@ impl Money {
     /// This amount for one unit of `quantity`.
     pub fn per_unit(self, quantity: Quantity, rounding: Rounding) -> Result<Price, MoneyError> {
         let Self(raw) = self.scaled(i128::from(SCALE), i128::from(quantity.0), rounding)?;
+        Price::try_from(raw)
+    }
+
+    /// The price at which `quantity` units, each standing for `multiplier`, are worth this.
+    pub fn unit_price(
+        self,
+        quantity: Quantity,
+        multiplier: Quantity,
+        rounding: Rounding,
+    ) -> Result<Price, MoneyError> {
+        let scale = i128::from(SCALE);
+        let units = i128::from(quantity.0) * i128::from(multiplier.0);
+        let Self(raw) = self.scaled(scale * scale, units, rounding)?;
         Price::try_from(raw)
     }
 

@@ -153,3 +153,61 @@ proptest! {
         prop_assert!(released.abs() <= cost.abs());
     }
 }
+
+#[test]
+fn a_contract_is_worth_price_times_quantity_times_multiplier() {
+    let worth = |p: &str, q: &str, m: &str| {
+        price(p)
+            .value(quantity(q), quantity(m), Rounding::HalfEven)
+            .map(|money| money.to_string())
+    };
+    // 2.5 × 3 × 100, and half a cent's hundred millionth to the even neighbour
+    assert_eq!(worth("2.5", "3", "100").unwrap(), "750");
+    assert_eq!(worth("-37.63", "2", "1000").unwrap(), "-75260");
+    assert_eq!(worth("0.00000003", "0.5", "1").unwrap(), "0.00000002");
+    assert_eq!(worth("0.00000001", "0.00000001", "1").unwrap(), "0");
+    // rounded once: 0.00000001 × 0.5 would be 0 before the multiplier
+    assert_eq!(worth("0.00000001", "0.5", "100").unwrap(), "0.0000005");
+    let most = "9999999999.99999999";
+    assert_eq!(
+        worth(most, most, most).unwrap(),
+        "999999999999999997000000000000.000003",
+        "the largest there is fits"
+    );
+}
+
+#[test]
+fn the_unit_price_undoes_the_multiplier() {
+    let of = |money: &str, q: &str, m: &str| {
+        let money: Money = money.parse().unwrap();
+        money
+            .unit_price(quantity(q), quantity(m), Rounding::HalfEven)
+            .map(|price| price.to_string())
+    };
+    assert_eq!(of("750", "3", "100").unwrap(), "2.5");
+    assert_eq!(of("-750", "-3", "100").unwrap(), "2.5");
+    assert_eq!(of("1", "3", "1").unwrap(), "0.33333333");
+    assert_eq!(of("1", "0", "100"), Err(MoneyError::DivisionByZero));
+    assert_eq!(
+        of("99999999999999999999", "0.00000001", "1"),
+        Err(MoneyError::Overflow)
+    );
+}
+
+#[test]
+fn a_quantity_is_scaled_and_made_whole() {
+    let scaled = |q: &str, times: u32, by: u32| {
+        quantity(q)
+            .scaled(
+                times.try_into().unwrap(),
+                by.try_into().unwrap(),
+                Rounding::HalfEven,
+            )
+            .map(|q| q.to_string())
+    };
+    assert_eq!(scaled("101", 3, 2).unwrap(), "151.5");
+    assert_eq!(scaled("-100", 1, 3).unwrap(), "-33.33333333");
+    assert_eq!(scaled("9999999999", 2, 1), Err(MoneyError::Overflow));
+    assert_eq!(quantity("151.5").whole().to_string(), "151");
+    assert_eq!(quantity("-33.33333333").whole().to_string(), "-33");
+}

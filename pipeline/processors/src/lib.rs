@@ -5,6 +5,7 @@
 pub mod bars;
 pub mod contract;
 pub mod indicators;
+pub mod ledger;
 pub mod market;
 pub mod risk;
 mod store;

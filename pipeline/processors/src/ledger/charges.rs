@@ -1,0 +1,110 @@
+//! Fees: several, none, a rebate, or not told.
+
+use serde::{Deserialize, Serialize};
+use tapeline_model::money::{Money, MoneyError};
+
+use super::refused::Refused;
+use super::terms::Currency;
+
+/// How many charges one fill may bear, and in how many currencies one position may.
+const CHARGES: usize = 16;
+
+/// Paid by the account; a negative one is a rebate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charge {
+    pub amount: Money,
+    pub currency: Currency,
+}
+
+/// What a report says about fees. That there are none is something else than
+/// that nobody told, whatever sentinel the broker has for the latter.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fees(Option<Vec<Charge>>);
+
+impl Fees {
+    pub const UNKNOWN: Self = Self(None);
+
+    pub fn known(charges: Vec<Charge>) -> Self {
+        Self(Some(charges))
+    }
+
+    pub fn none() -> Self {
+        Self(Some(Vec::new()))
+    }
+
+    pub fn told(&self) -> Option<&[Charge]> {
+        self.0.as_deref()
+    }
+}
+
+pub(super) fn check(charges: &[Charge]) -> Result<(), Refused> {
+    if charges.len() > CHARGES {
+        return Err(Refused::TooManyCharges { most: CHARGES });
+    }
+    Ok(())
+}
+
+/// Charges added up by currency, in the order of the currencies.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ChargeSums(Vec<Charge>);
+
+impl ChargeSums {
+    pub fn sum_of<'a>(charges: impl IntoIterator<Item = &'a Charge>) -> Result<Self, Refused> {
+        let mut sums = Self::default();
+        for charge in charges {
+            sums.add(*charge)?;
+        }
+        Ok(sums)
+    }
+
+    pub fn add(&mut self, charge: Charge) -> Result<(), Refused> {
+        match self
+            .0
+            .binary_search_by_key(&charge.currency, |known| known.currency)
+        {
+            Ok(at) => {
+                let sum = &mut self.0[at].amount;
+                *sum = sum.checked_add(charge.amount)?;
+            }
+            Err(_) if self.0.len() >= CHARGES => {
+                return Err(Refused::TooManyCharges { most: CHARGES });
+            }
+            Err(at) => self.0.insert(at, charge),
+        }
+        Ok(())
+    }
+
+    pub fn subtract(&mut self, charge: Charge) -> Result<(), Refused> {
+        self.add(Charge {
+            amount: charge.amount.negated(),
+            ..charge
+        })
+    }
+
+    pub fn get(&self, currency: Currency) -> Money {
+        self.0
+            .iter()
+            .find(|charge| charge.currency == currency)
+            .map_or(Money::ZERO, |charge| charge.amount)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Charge> {
+        self.0.iter()
+    }
+
+    /// Whether each of these sums lies between zero and its own.
+    pub fn contain(&self, part: &Self) -> Result<bool, MoneyError> {
+        for returned in part.iter() {
+            let charged = self.get(returned.currency);
+            let kept = charged.checked_sub(returned.amount)?;
+            let within =
+                |money: Money| money.is_zero() || money.is_negative() == charged.is_negative();
+            if !within(returned.amount) || !within(kept) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,48 @@
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+use tapeline_model::Micros;
+
+/// How many ids are remembered.
+pub const REMEMBERED: usize = 256;
+
+/// The newest ids seen, so that each counts once, in bounded space.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    seen: VecDeque<Seen>,
+    /// Up to here, an unknown id may be one that was forgotten.
+    forgotten_until: Option<Micros>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Seen {
+    id: String,
+    time: Micros,
+}
+
+impl Memory {
+    pub fn knows(&self, id: &str) -> bool {
+        self.seen.iter().rev().any(|seen| seen.id == id)
+    }
+
+    pub fn may_have_forgotten(&self, time: Micros) -> bool {
+        self.forgotten_until.is_some_and(|until| time <= until)
+    }
+
+    pub fn remember(&mut self, id: &str, time: Micros) {
+        if self.seen.len() >= REMEMBERED
+            && let Some(oldest) = self.seen.pop_front()
+        {
+            self.forget_until(oldest.time);
+        }
+        self.seen.push_back(Seen {
+            id: id.to_owned(),
+            time,
+        });
+    }
+
+    /// From now on, nothing up to this time is taken for new.
+    pub fn forget_until(&mut self, time: Micros) {
+        self.forgotten_until = self.forgotten_until.max(Some(time));
+    }
+}

@@ -1,0 +1,135 @@
+//! What is stored of a position.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+use tapeline_model::Micros;
+use tapeline_model::ids::ExecId;
+
+use super::entry::{Amended, Amendments, Entry, FillEntry};
+use super::events::{Amend, Opening};
+use super::memory::Memory;
+use super::orders::Orders;
+use super::refused::Refused;
+use super::standing::Standing;
+use super::terms::Terms;
+
+/// How many reports can still be amended or preceded by late ones.
+pub const OPEN_ENTRIES: usize = 64;
+
+/// For how many fills that were not reported yet amendments are held.
+pub const HELD: usize = 16;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PositionState {
+    pub(super) terms: Terms,
+    pub(super) opening: Option<Opening>,
+    /// The opening and everything settled.
+    pub(super) base: Standing,
+    pub(super) settled_until: Option<Micros>,
+    /// The fills that are settled.
+    pub(super) settled: Memory,
+    /// By event time.
+    pub(super) entries: VecDeque<Entry>,
+    pub(super) held: Vec<Held>,
+    pub(super) orders: Orders,
+}
+
+/// Amendments that came before their fill.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Held {
+    of: ExecId,
+    amendments: Amendments,
+}
+
+impl PositionState {
+    pub fn new(terms: Terms) -> Self {
+        Self {
+            terms,
+            opening: None,
+            base: Standing::default(),
+            settled_until: None,
+            settled: Memory::default(),
+            entries: VecDeque::new(),
+            held: Vec::new(),
+            orders: Orders::default(),
+        }
+    }
+
+    pub fn fill_at(&self, exec_id: &ExecId) -> Option<(usize, &FillEntry)> {
+        let newest_first = self.entries.iter().enumerate().rev();
+        newest_first
+            .filter_map(|(at, entry)| match entry {
+                Entry::Fill(fill) => Some((at, fill)),
+                _ => None,
+            })
+            .find(|(_, fill)| fill.exec_id == *exec_id)
+    }
+
+    pub fn is_in_opening(&self, time: Micros) -> bool {
+        self.opening.is_some_and(|opening| time <= opening.time)
+    }
+
+    /// Where the position stands with `entry` in place of the entries `at..to`.
+    pub fn standing_with(&self, at: usize, to: usize, entry: &Entry) -> Result<Standing, Refused> {
+        let before = self.entries.range(..at);
+        let after = self.entries.range(to..);
+        self.standing_from(
+            self.base.clone(),
+            before.chain(std::iter::once(entry)).chain(after),
+        )
+    }
+
+    pub fn standing_from<'a>(
+        &self,
+        base: Standing,
+        entries: impl IntoIterator<Item = &'a Entry>,
+    ) -> Result<Standing, Refused> {
+        entries
+            .into_iter()
+            .try_fold(base, |standing, entry| standing.after(&self.terms, entry))
+    }
+
+    pub fn settle(&mut self, base: Standing) {
+        let Some(oldest) = self.entries.pop_front() else {
+            return;
+        };
+        self.base = base;
+        self.settled_until = self.settled_until.max(Some(oldest.time()));
+        match &oldest {
+            Entry::Fill(fill) => self.settled.remember(fill.exec_id.as_str(), fill.time),
+            // A fill from before it would be in other units, or change what it paid.
+            Entry::Split(_) | Entry::Dividend(_) => self.settled.forget_until(oldest.time()),
+        }
+    }
+
+    pub fn held_for(&self, exec_id: &ExecId) -> Option<&Amendments> {
+        let held = self.held.iter().find(|held| held.of == *exec_id);
+        held.map(|held| &held.amendments)
+    }
+
+    pub fn hold(&mut self, amend: &Amend) -> Result<Amended, Refused> {
+        let nothing = Amendments::default();
+        let known = self.held_for(&amend.of).unwrap_or(&nothing);
+        let amended = known.with(amend)?;
+        if let Amended::Anew(amendments) = &amended {
+            let at = self.held.iter().position(|held| held.of == amend.of);
+            let held = Held {
+                of: amend.of.clone(),
+                amendments: amendments.clone(),
+            };
+            match at {
+                Some(at) => self.held[at] = held,
+                None if self.held.len() >= HELD => {
+                    return Err(Refused::TooManyHeld { most: HELD });
+                }
+                None => self.held.push(held),
+            }
+        }
+        Ok(amended)
+    }
+
+    pub fn let_go(&mut self, exec_id: &ExecId) {
+        self.held.retain(|held| held.of != *exec_id);
+    }
+}

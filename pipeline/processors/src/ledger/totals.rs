@@ -1,0 +1,150 @@
+//! Sums over positions and cash: of an account, a portfolio or everything. They
+//! are kept up to date by differences, so that a new price costs what it changes.
+
+use std::collections::BTreeMap;
+
+use tapeline_model::Micros;
+use tapeline_model::money::{Money, MoneyError};
+
+use super::ROUNDING;
+use super::amount::Missing;
+use super::line::{Booked, Line, Open};
+use super::terms::{Currency, Positive};
+use super::worth::{Holding, Worth};
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Totals {
+    lines: BTreeMap<Currency, Line>,
+}
+
+impl Totals {
+    /// What there is in one currency.
+    pub fn line(&self, currency: Currency) -> Line {
+        self.lines.get(&currency).copied().unwrap_or_default()
+    }
+
+    pub fn currencies(&self) -> impl Iterator<Item = Currency> {
+        self.lines.keys().copied()
+    }
+
+    /// Puts what a position is worth now in place of what it was worth before.
+    pub fn replace(&mut self, old: Option<&Worth>, new: &Worth) -> Result<(), MoneyError> {
+        let mut changed = Changed::default();
+        if let Some(old) = old {
+            for (currency, booked) in old.booked() {
+                let line = changed.line(self, currency);
+                line.booked = line.booked.without(booked)?;
+            }
+            let line = changed.line(self, old.currency);
+            line.open = line.open.without(&Open::from(&old.holding))?;
+        }
+        for (currency, booked) in new.booked() {
+            let line = changed.line(self, currency);
+            line.booked = line.booked.plus(booked)?;
+        }
+        let line = changed.line(self, new.currency);
+        line.open = line.open.plus(&Open::from(&new.holding))?;
+        self.lines.extend(changed.0);
+        Ok(())
+    }
+
+    /// The same when only a price changed.
+    pub fn revalue(
+        &mut self,
+        currency: Currency,
+        old: &Holding,
+        new: &Holding,
+    ) -> Result<(), MoneyError> {
+        let line = self.lines.entry(currency).or_default();
+        line.open = line.open.without(&old.into())?.plus(&new.into())?;
+        Ok(())
+    }
+
+    /// The same for cash that no position explains.
+    pub fn rebook(
+        &mut self,
+        currency: Currency,
+        old: &Booked,
+        new: &Booked,
+    ) -> Result<(), MoneyError> {
+        let line = self.lines.entry(currency).or_default();
+        line.booked = line.booked.without(old)?.plus(new)?;
+        Ok(())
+    }
+
+    /// Everything translated into one currency; what has no rate is missing.
+    pub fn translated(&self, rates: &Rates) -> Line {
+        let mut sum = Line::default();
+        for (currency, line) in &self.lines {
+            let with = |money| rates.translate(money, *currency);
+            let booked = sum.booked.plus(&line.booked.translated(with));
+            let open = sum.open.plus(&line.open.translated(with));
+            sum = Line {
+                booked: booked.unwrap_or_else(|_| Booked::too_large()),
+                open: open.unwrap_or_else(|_| Open::too_large()),
+            };
+        }
+        sum
+    }
+}
+
+/// Lines of totals that are about to change together.
+#[derive(Default)]
+struct Changed(Vec<(Currency, Line)>);
+
+impl Changed {
+    fn line(&mut self, totals: &Totals, currency: Currency) -> &mut Line {
+        let at = self.0.iter().position(|(known, _)| *known == currency);
+        let at = at.unwrap_or_else(|| {
+            self.0.push((currency, totals.line(currency)));
+            self.0.len() - 1
+        });
+        &mut self.0[at].1
+    }
+}
+
+/// So much of the base for so much of the other currency: either side can be
+/// the one that is quoted, so no digit is lost in turning a quote round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    pub base: Positive,
+    pub other: Positive,
+    pub time: Micros,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rates {
+    base: Currency,
+    known: BTreeMap<Currency, Rate>,
+}
+
+impl Rates {
+    pub fn into(base: Currency) -> Self {
+        Self {
+            base,
+            known: BTreeMap::new(),
+        }
+    }
+
+    pub fn base(&self) -> Currency {
+        self.base
+    }
+
+    /// Its time tells whether it is stale.
+    pub fn rate(&self, of: Currency) -> Option<&Rate> {
+        self.known.get(&of)
+    }
+
+    pub fn set(&mut self, of: Currency, rate: Rate) {
+        self.known.insert(of, rate);
+    }
+
+    /// Nothing of a currency is nothing in any other, with or without a rate.
+    pub fn translate(&self, money: Money, from: Currency) -> Result<Money, Missing> {
+        if from == self.base || money.is_zero() {
+            return Ok(money);
+        }
+        let rate = self.rate(from).ok_or(Missing::Rate)?;
+        Ok(money.share(rate.base.get(), rate.other.get(), ROUNDING)?)
+    }
+}

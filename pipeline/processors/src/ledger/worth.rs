@@ -1,0 +1,192 @@
+//! What a position is worth at the prices of the moment.
+
+use serde::{Deserialize, Serialize};
+use tapeline_model::Micros;
+use tapeline_model::money::{Money, MoneyError, Price};
+
+use super::ROUNDING;
+use super::amount::{Amount, Missing};
+use super::line::{Booked, Line, Open};
+use super::position::Position;
+use super::terms::{Currency, Settlement};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quoted {
+    pub price: Price,
+    pub time: Micros,
+}
+
+/// What is known of a symbol's price, each with its own time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prices {
+    pub mark: Option<Quoted>,
+    pub bid: Option<Quoted>,
+    pub ask: Option<Quoted>,
+    pub last: Option<Quoted>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PriceKind {
+    Mark,
+    Bid,
+    Ask,
+    Last,
+}
+
+/// The price a position was valued at: its time tells whether it is stale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Valued {
+    pub price: Price,
+    pub time: Micros,
+    pub kind: PriceKind,
+}
+
+impl Prices {
+    /// The mark, else what closing would get at once, else the last trade.
+    pub fn for_closing(&self, is_long: bool) -> Option<Valued> {
+        let side = if is_long {
+            (self.bid, PriceKind::Bid)
+        } else {
+            (self.ask, PriceKind::Ask)
+        };
+        [
+            (self.mark, PriceKind::Mark),
+            side,
+            (self.last, PriceKind::Last),
+        ]
+        .into_iter()
+        .find_map(|(quoted, kind)| {
+            let Quoted { price, time } = quoted?;
+            Some(Valued { price, time, kind })
+        })
+    }
+}
+
+/// What is open of one position, and what it is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holding {
+    /// None when flat, or when no price is known.
+    pub price: Option<Valued>,
+    pub market_value: Result<Money, Missing>,
+    pub unrealised: Result<Money, Missing>,
+    settlement: Settlement,
+}
+
+impl From<&Holding> for Open {
+    fn from(holding: &Holding) -> Self {
+        Self {
+            unrealised: holding.unrealised.into(),
+            net: holding.market_value.into(),
+            gross: holding.market_value.map(Money::abs).into(),
+            equity: match holding.settlement {
+                Settlement::InFull => holding.market_value.into(),
+                Settlement::Margined => holding.unrealised.into(),
+            },
+        }
+    }
+}
+
+/// What a position adds to its account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worth {
+    pub currency: Currency,
+    pub booked: Booked,
+    /// Fees in other currencies.
+    pub elsewhere: Vec<(Currency, Booked)>,
+    pub holding: Holding,
+}
+
+impl Worth {
+    /// In the position's own currency.
+    pub fn line(&self) -> Line {
+        Line {
+            booked: self.booked,
+            open: Open::from(&self.holding),
+        }
+    }
+
+    pub fn booked(&self) -> impl Iterator<Item = (Currency, &Booked)> {
+        let elsewhere = self
+            .elsewhere
+            .iter()
+            .map(|(currency, fees)| (*currency, fees));
+        std::iter::once((self.currency, &self.booked)).chain(elsewhere)
+    }
+}
+
+impl Position {
+    pub fn worth(&self, prices: &Prices) -> Worth {
+        let currency = self.terms().currency;
+        let elsewhere = self.standing().fees.iter();
+        Worth {
+            currency,
+            booked: self.booked().unwrap_or_else(|_| Booked::too_large()),
+            elsewhere: elsewhere
+                .filter(|charge| charge.currency != currency)
+                .map(|charge| (charge.currency, fees_paid(charge.amount)))
+                .collect(),
+            holding: self.holding(prices),
+        }
+    }
+
+    /// All of its worth that a price can change.
+    pub fn holding(&self, prices: &Prices) -> Holding {
+        let quantity = self.quantity();
+        let settlement = self.terms().settlement;
+        if quantity.is_zero() {
+            return Holding {
+                price: None,
+                market_value: Ok(Money::ZERO),
+                unrealised: Ok(Money::ZERO),
+                settlement,
+            };
+        }
+        let price = prices.for_closing(quantity.is_positive());
+        let market_value = self.market_value(price);
+        Holding {
+            price,
+            market_value,
+            unrealised: market_value.and_then(|value| self.gained(value)),
+            settlement,
+        }
+    }
+
+    fn market_value(&self, price: Option<Valued>) -> Result<Money, Missing> {
+        let price = price.ok_or(Missing::Price)?.price;
+        let multiplier = self.terms().multiplier.get();
+        Ok(price.value(self.quantity(), multiplier, ROUNDING)?)
+    }
+
+    fn gained(&self, value: Money) -> Result<Money, Missing> {
+        let cost = self.standing().inventory.cost()?.ok_or(Missing::Cost)?;
+        Ok(value.checked_sub(cost)?)
+    }
+
+    fn booked(&self) -> Result<Booked, MoneyError> {
+        let (terms, now) = (self.terms(), self.standing());
+        let closed =
+            Amount::missing(Missing::Cost, now.unknown_costs).plus(&now.realised.into())?;
+        let fees = Amount::missing(Missing::Fee, now.unknown_fees)
+            .plus(&now.fees.get(terms.currency).into())?;
+        let income = now.income.into();
+        let traded = match terms.settlement {
+            Settlement::InFull => now.proceeds.into(),
+            Settlement::Margined => closed,
+        };
+        Ok(Booked {
+            closed,
+            fees,
+            income,
+            cash: traded.plus(&income)?.minus(&fees)?,
+        })
+    }
+}
+
+/// Fees alone, and the cash they took.
+fn fees_paid(fees: Money) -> Booked {
+    Booked {
+        fees: fees.into(),
+        cash: fees.negated().into(),
+        ..Booked::default()
+    }
+}
