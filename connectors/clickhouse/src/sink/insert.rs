@@ -25,6 +25,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// asks which rows are there: other ranges may have pushed the token out.
 const TOKEN_TRUSTED: Duration = Duration::from_secs(60);
 
+/// Rows that the store does not keep are sent this often.
+const TURNS: u32 = 5;
+
 /// What a task reports to the sink's thread.
 #[derive(Debug)]
 pub(crate) enum Outcome {
@@ -60,6 +63,33 @@ struct Reach {
 #[derive(Row, Deserialize)]
 struct Held {
     offset: u64,
+}
+
+/// A store that is killed during an insert may have noted its token and not kept
+/// its rows. Then a retry is answered as a repetition, so whoever may not be the
+/// first to use a token looks whether the rows are there, and takes the next one.
+#[derive(Clone, Copy)]
+struct Turn {
+    number: u32,
+    /// The token of this turn may have been used before.
+    in_doubt: bool,
+}
+
+impl Turn {
+    fn token(self, first: String) -> String {
+        match self.number {
+            1 => first,
+            number => format!("{first}/{number}"),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Attempt {
+    /// Rows that were sent.
+    rows: usize,
+    /// Rows of the range that are not in the store although it said so.
+    missing: usize,
 }
 
 impl Inserter {
@@ -101,23 +131,40 @@ impl Inserter {
         let started = Instant::now();
         let topic = work.lane.topic;
         let mut backoff = Backoff::default();
+        let mut turn = Turn {
+            number: 1,
+            in_doubt: work.careful || work.sealed.replay,
+        };
+        let mut sent = 0;
         loop {
-            let careful = work.careful || started.elapsed() > TOKEN_TRUSTED;
-            match self.attempt(&work, careful).await {
-                Ok(rows) => {
+            let careful = work.careful || started.elapsed() > TOKEN_TRUSTED || turn.number > 1;
+            match self.attempt(&work, careful, turn).await {
+                Ok(Attempt { rows, missing }) => {
+                    sent += rows;
+                    if missing > 0 && turn.number < TURNS {
+                        note_forgotten(&work, missing);
+                        turn.number += 1;
+                        tokio::time::sleep(backoff.next()).await;
+                        continue;
+                    }
+                    if missing > 0 {
+                        note_given_up(&work, missing);
+                    }
                     self.recovered(topic);
-                    self.count(&work, rows);
+                    self.count(&work, sent.min(work.sealed.rows()));
                     let Work { lane, epoch, .. } = work;
                     return self.report(Outcome::Inserted { lane, epoch });
                 }
-                Err(error) if error.retryable() => self.wait(topic, &error, &mut backoff).await,
+                Err(error) if error.retryable() => {
+                    turn.in_doubt = true;
+                    self.wait(topic, &error, &mut backoff).await;
+                }
                 Err(error) => return self.report(Outcome::Failed(error)),
             }
         }
     }
 
-    /// Returns how many rows were sent.
-    async fn attempt(&self, work: &Work, careful: bool) -> Result<usize, StoreError> {
+    async fn attempt(&self, work: &Work, careful: bool, turn: Turn) -> Result<Attempt, StoreError> {
         let LaneId { topic, partition } = work.lane;
         // The semaphore is never closed; without a permit the bound is off, not the data.
         let _permit = self.permits.acquire().await;
@@ -132,14 +179,22 @@ impl Inserter {
                 .increment((work.sealed.rows() - rows) as u64);
         }
         if rows == 0 {
-            return Ok(0);
+            return Ok(Attempt::default());
         }
         let token = work.sealed.range.token(self.names.topic(topic), partition);
         let started = Instant::now();
-        self.store.insert(insert_sql(topic), &token, body).await?;
+        self.store
+            .insert(insert_sql(topic), &turn.token(token), body)
+            .await?;
         histogram!(names::SINK_INSERT_SECONDS, "table" => table(topic))
             .record(started.elapsed().as_secs_f64());
-        Ok(rows)
+        let missing = if turn.in_doubt {
+            let held = self.held(work.lane, work.sealed.range).await?;
+            work.sealed.body_without(topic, &held).1
+        } else {
+            0
+        };
+        Ok(Attempt { rows, missing })
     }
 
     /// The offsets of a range that the store holds already, sorted.
@@ -185,6 +240,32 @@ impl Inserter {
         // Without a listener the sink has stopped, and nobody needs it.
         let _ = self.outcomes.send(outcome);
     }
+}
+
+fn note_forgotten(work: &Work, missing: usize) {
+    let (table, partition) = (table(work.lane.topic), work.lane.partition);
+    let Range { start, end } = work.sealed.range;
+    tracing::warn!(
+        table,
+        partition,
+        start,
+        end,
+        missing,
+        "the store knew the token of a range and not its rows; sending them again"
+    );
+}
+
+fn note_given_up(work: &Work, missing: usize) {
+    let (table, partition) = (table(work.lane.topic), work.lane.partition);
+    let Range { start, end } = work.sealed.range;
+    tracing::error!(
+        table,
+        partition,
+        start,
+        end,
+        missing,
+        "the store takes these rows again and again and does not keep them; does the table's TTL end before they come?"
+    );
 }
 
 /// Doubles up to a limit; no chance in it, so tests can tell what happens.

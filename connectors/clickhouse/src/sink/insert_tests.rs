@@ -13,6 +13,7 @@ const LANE: LaneId = LaneId {
     partition: 2,
 };
 const INSERT: &str = "INSERT INTO quotes";
+const HELD: &str = "SELECT DISTINCT _offset";
 
 /// Rows of offsets 10, 11 and 12, each a byte that is its offset.
 fn work(careful: bool) -> Work {
@@ -107,6 +108,7 @@ async fn an_insert_carries_its_token_and_what_keeps_it_one_block() {
 async fn an_answer_that_is_lost_after_the_insert_is_asked_for_again_with_the_same_token() {
     let fake = FakeStore::start().await;
     fake.reply(INSERT, [Reply::Vanish, Reply::Vanish]);
+    fake.reply(HELD, [held(&[10, 11, 12])]);
     let (outcome, progress) = run(&fake, work(false)).await;
     assert!(matches!(outcome, Outcome::Inserted { .. }), "{outcome:?}");
     assert_eq!(
@@ -125,12 +127,51 @@ async fn an_answer_that_is_lost_after_the_insert_is_asked_for_again_with_the_sam
 }
 
 #[tokio::test]
+async fn rows_that_a_killed_store_forgot_are_sent_again_under_another_token() {
+    let fake = FakeStore::start().await;
+    fake.reply(INSERT, [Reply::Vanish]);
+    // It says yes each time, and has one row, then two, then all.
+    let seen: [&[u64]; 5] = [&[10], &[10], &[10, 12], &[10, 12], &[10, 11, 12]];
+    fake.reply(HELD, seen.map(held));
+    let (outcome, progress) = run(&fake, work(false)).await;
+    assert!(matches!(outcome, Outcome::Inserted { .. }), "{outcome:?}");
+    assert_eq!(progress.rows(TOPIC), 3);
+    let inserts = fake.requests(INSERT);
+    let sent: Vec<(Vec<u8>, Option<&str>)> = inserts
+        .iter()
+        .map(|request| {
+            let token = request.setting("insert_deduplication_token");
+            (rows_of(request), token)
+        })
+        .collect();
+    let first = Some("t1.market.quotes:2:10-12");
+    assert_eq!(
+        sent[..2],
+        [(vec![10, 11, 12], first), (vec![10, 11, 12], first)]
+    );
+    assert_eq!(sent[2], (vec![11, 12], Some("t1.market.quotes:2:10-12/2")));
+    assert_eq!(sent[3], (vec![11], Some("t1.market.quotes:2:10-12/3")));
+    assert_eq!(sent.len(), 4);
+}
+
+#[tokio::test]
+async fn rows_that_are_never_kept_are_not_sent_for_ever() {
+    let fake = FakeStore::start().await;
+    fake.reply(INSERT, [Reply::Vanish]);
+    fake.reply(HELD, (0..20).map(|_| held(&[])).collect::<Vec<_>>());
+    let (outcome, _) = run(&fake, work(false)).await;
+    assert!(matches!(outcome, Outcome::Inserted { .. }), "{outcome:?}");
+    assert_eq!(fake.requests(INSERT).len(), 1 + TURNS as usize);
+}
+
+#[tokio::test]
 async fn a_store_that_is_full_or_busy_is_waited_for_and_nothing_is_dropped() {
     let fake = FakeStore::start().await;
     fake.reply(
         INSERT,
         [Reply::Code(243), Reply::Code(252), Reply::Code(241)],
     );
+    fake.reply(HELD, [held(&[10, 11, 12])]);
     let (outcome, progress) = run(&fake, work(false)).await;
     assert!(matches!(outcome, Outcome::Inserted { .. }), "{outcome:?}");
     assert_eq!((progress.rows(TOPIC), progress.retries()), (3, 3));
@@ -140,6 +181,7 @@ async fn a_store_that_is_full_or_busy_is_waited_for_and_nothing_is_dropped() {
 async fn an_answer_that_takes_too_long_is_not_waited_for_for_ever() {
     let fake = FakeStore::start().await;
     fake.reply(INSERT, [Reply::Hang]);
+    fake.reply(HELD, [held(&[10, 11, 12])]);
     let mut settings = fake.settings();
     settings.insert_timeout = Duration::from_millis(200);
     let (inserter, received) = inserter(Store::connect(&settings).unwrap());
@@ -165,11 +207,11 @@ async fn what_waiting_cannot_mend_is_told_at_once() {
 #[tokio::test]
 async fn with_care_only_what_the_store_does_not_hold_is_sent() {
     let fake = FakeStore::start().await;
-    fake.reply("SELECT DISTINCT _offset", [held(&[10, 12])]);
+    fake.reply(HELD, [held(&[10, 12]), held(&[10, 11, 12])]);
     let (outcome, progress) = run(&fake, work(true)).await;
     assert!(matches!(outcome, Outcome::Inserted { .. }), "{outcome:?}");
     assert_eq!(progress.rows(TOPIC), 1);
-    let asked = fake.requests("SELECT DISTINCT _offset");
+    let asked = fake.requests(HELD);
     assert!(
         asked[0]
             .sql
@@ -188,7 +230,7 @@ async fn with_care_only_what_the_store_does_not_hold_is_sent() {
 #[tokio::test]
 async fn with_care_a_range_that_is_there_is_not_sent_at_all() {
     let fake = FakeStore::start().await;
-    fake.reply("SELECT DISTINCT _offset", [held(&[10, 11, 12])]);
+    fake.reply(HELD, [held(&[10, 11, 12])]);
     let (outcome, progress) = run(&fake, work(true)).await;
     assert!(matches!(outcome, Outcome::Inserted { .. }), "{outcome:?}");
     assert_eq!((progress.rows(TOPIC), fake.requests(INSERT).len()), (0, 0));
