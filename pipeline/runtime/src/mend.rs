@@ -136,14 +136,14 @@ fn find(
     let time = journal.sealed_at.millis();
     let patience = order.kafka.transaction_timeout.as_millis() as i64 + SKEW_MS;
     let from = everything.since(&places.partitions, time)?;
-    let partitions: Vec<(String, i32)> = from.iter().map(of_position).collect();
-    let later = everything.since(&partitions, time + patience)?;
+    let later = everything.since(&places.partitions, time + patience)?;
     let mut spans = Vec::new();
     for from in from {
-        let end = later.iter().find(|p| of_position(p) == of_position(&from));
-        let end = match end {
+        let (topic, partition) = (&from.topic, from.partition);
+        let mut ends = later.iter();
+        let end = match ends.find(|p| p.topic == *topic && p.partition == partition) {
             Some(later) => later.offset,
-            None => everything.range(&from.topic, from.partition)?.1,
+            None => everything.range(topic, partition)?.1,
         };
         spans.push(Span { from, end });
     }
@@ -196,10 +196,6 @@ fn see(
         }
     });
     Ok(written.collect())
-}
-
-fn of_position(position: &Position) -> (String, i32) {
-    (position.topic.clone(), position.partition)
 }
 
 /// With the time they had, so that a next look finds them as the same.

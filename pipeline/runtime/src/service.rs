@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use metrics::gauge;
 use tapeline_kafka::{Admin, Hanging, KafkaError, KafkaSettings, Membership, Ownership};
-use tapeline_processors::{Processor, Reach};
+use tapeline_processors::{Input, Processor, Reach};
 use tapeline_schemas::topics::Group;
 
 use crate::attempt::attempt;
@@ -233,7 +233,7 @@ impl ProcessorService {
     /// Follows every task that is not run here.
     fn stand_by(&self, tasks: &mut Tasks) {
         let sample = (self.make)();
-        let (processor, group) = (sample.name(), group_of(&*sample));
+        let (processor, group) = (sample.name(), group_of(sample.inputs()));
         for task in 0..self.kafka.partitions(group) {
             if !tasks.running.contains_key(&task) && !tasks.standbys.contains_key(&task) {
                 let begun = Restored::new((self.make)(), self.settings.snapshots);
@@ -324,8 +324,8 @@ impl ProcessorService {
 }
 
 /// Keyed inputs, and so the changelog, are in one group.
-fn group_of(processor: &dyn Processor) -> Group {
-    let mut keyed = processor.inputs().iter();
+pub(crate) fn group_of(inputs: &[Input]) -> Group {
+    let mut keyed = inputs.iter();
     keyed
         .find(|input| input.reach == Reach::Keyed)
         .map_or(Group::Portfolio, |input| input.topic.spec().group)

@@ -13,14 +13,13 @@ use tapeline_kafka::{
 };
 use tapeline_model::reasons::Refusal;
 use tapeline_model::{Micros, Origin};
-use tapeline_processors::Reach;
 use tapeline_schemas::topics::Topic;
 
 use crate::clock;
 use crate::error::WorkerError;
 use crate::metric_names as names;
 use crate::policy::{CommitPolicy, Pending};
-use crate::service::Status;
+use crate::service::{Status, group_of};
 use crate::take::Taken;
 use crate::task::{Refused, SnapshotPolicy, Task, Write};
 
@@ -259,7 +258,8 @@ impl Worker {
 
     fn commit(&mut self) -> Result<(), WorkerError> {
         self.advance_now();
-        self.now = clock::seal(self.now, self.sealed, self.order.partition, self.tasks());
+        let tasks = self.order.kafka.partitions(group_of(self.task.inputs()));
+        self.now = clock::seal(self.now, self.sealed, self.order.partition, tasks);
         self.sealed = self.now;
         let records = self.task.taken();
         let (producer, names) = (&self.producer, &self.names);
@@ -371,12 +371,5 @@ impl Worker {
     /// The wall clock, but never backwards, whoever had the task before.
     fn advance_now(&mut self) {
         self.now = self.now.max(clock::wall());
-    }
-
-    fn tasks(&self) -> u32 {
-        let keyed = self.task.inputs().iter().find(|i| i.reach == Reach::Keyed);
-        keyed.map_or(1, |input| {
-            self.order.kafka.partitions(input.topic.spec().group)
-        })
     }
 }

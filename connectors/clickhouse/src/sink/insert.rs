@@ -142,13 +142,21 @@ impl Inserter {
                 Ok(Attempt { rows, missing }) => {
                     sent += rows;
                     if missing > 0 && turn.number < TURNS {
-                        note_forgotten(&work, missing);
+                        tracing::warn!(
+                            range = self.token(&work),
+                            missing,
+                            "the store knew the token of a range and not its rows; sending them again"
+                        );
                         turn.number += 1;
                         tokio::time::sleep(backoff.next()).await;
                         continue;
                     }
                     if missing > 0 {
-                        note_given_up(&work, missing);
+                        tracing::error!(
+                            range = self.token(&work),
+                            missing,
+                            "the store takes these rows again and again and does not keep them; does the table's TTL end before they come?"
+                        );
                     }
                     self.recovered(topic);
                     self.count(&work, sent.min(work.sealed.rows()));
@@ -165,7 +173,7 @@ impl Inserter {
     }
 
     async fn attempt(&self, work: &Work, careful: bool, turn: Turn) -> Result<Attempt, StoreError> {
-        let LaneId { topic, partition } = work.lane;
+        let topic = work.lane.topic;
         // The semaphore is never closed; without a permit the bound is off, not the data.
         let _permit = self.permits.acquire().await;
         let (body, rows) = if careful {
@@ -181,11 +189,9 @@ impl Inserter {
         if rows == 0 {
             return Ok(Attempt::default());
         }
-        let token = work.sealed.range.token(self.names.topic(topic), partition);
+        let token = turn.token(self.token(work));
         let started = Instant::now();
-        self.store
-            .insert(insert_sql(topic), &turn.token(token), body)
-            .await?;
+        self.store.insert(insert_sql(topic), &token, body).await?;
         histogram!(names::SINK_INSERT_SECONDS, "table" => table(topic))
             .record(started.elapsed().as_secs_f64());
         let missing = if turn.in_doubt {
@@ -195,6 +201,11 @@ impl Inserter {
             0
         };
         Ok(Attempt { rows, missing })
+    }
+
+    fn token(&self, work: &Work) -> String {
+        let LaneId { topic, partition } = work.lane;
+        work.sealed.range.token(self.names.topic(topic), partition)
     }
 
     /// The offsets of a range that the store holds already, sorted.
@@ -240,32 +251,6 @@ impl Inserter {
         // Without a listener the sink has stopped, and nobody needs it.
         let _ = self.outcomes.send(outcome);
     }
-}
-
-fn note_forgotten(work: &Work, missing: usize) {
-    let (table, partition) = (table(work.lane.topic), work.lane.partition);
-    let Range { start, end } = work.sealed.range;
-    tracing::warn!(
-        table,
-        partition,
-        start,
-        end,
-        missing,
-        "the store knew the token of a range and not its rows; sending them again"
-    );
-}
-
-fn note_given_up(work: &Work, missing: usize) {
-    let (table, partition) = (table(work.lane.topic), work.lane.partition);
-    let Range { start, end } = work.sealed.range;
-    tracing::error!(
-        table,
-        partition,
-        start,
-        end,
-        missing,
-        "the store takes these rows again and again and does not keep them; does the table's TTL end before they come?"
-    );
 }
 
 /// Doubles up to a limit; no chance in it, so tests can tell what happens.

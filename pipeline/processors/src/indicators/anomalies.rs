@@ -20,19 +20,15 @@ const SEEDING: &str = "None: only the window counts. What is judged is not in it
 const FLAT: &str = "ratio is undefined when the mean is 0, score when all in the window are equal.";
 
 const fn ratio(needs: &'static [Need]) -> Line {
-    Line {
-        name: "ratio",
-        meaning: "how many times the mean of those before it",
-        needs,
-    }
+    Line::new("ratio", "how many times the mean of those before it", needs)
 }
 
 const fn score(needs: &'static [Need]) -> Line {
-    Line {
-        name: "score",
-        meaning: "how many standard deviations above that mean",
+    Line::new(
+        "score",
+        "how many standard deviations above that mean",
         needs,
-    }
+    )
 }
 
 const AFTER_GAPS: &[Need] = &[Need::of(&["period"], 2)];
@@ -57,11 +53,11 @@ pub(super) const SPREAD_ANOMALY: Definition = Definition {
     parameters: &[COMPARED],
     ascending: None,
     lines: &[
-        Line {
-            name: "spread_bps",
-            meaning: "ask less bid in basis points of the price between",
-            needs: &[Need::of(&[], 1)],
-        },
+        Line::new(
+            "spread_bps",
+            "ask less bid in basis points of the price between",
+            &[Need::of(&[], 1)],
+        ),
         ratio(PERIOD_AFTER_FIRST),
         score(PERIOD_AFTER_FIRST),
     ],
@@ -78,11 +74,7 @@ pub(super) const QUOTE_GAP: Definition = Definition {
     parameters: &[COMPARED],
     ascending: None,
     lines: &[
-        Line {
-            name: "gap_seconds",
-            meaning: "how long no quote came",
-            needs: &[Need::of(&[], 2)],
-        },
+        Line::new("gap_seconds", "how long no quote came", &[Need::of(&[], 2)]),
         ratio(AFTER_GAPS),
         score(AFTER_GAPS),
     ],

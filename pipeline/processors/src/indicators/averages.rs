@@ -9,11 +9,7 @@ use super::window::{Ramp, Sum, Window};
 const PARAMETERS: &[Parameter] = &[Parameter::period("period", "how many values", 20.0, 1.0)];
 
 const fn average(name: &'static str, meaning: &'static str) -> Line {
-    Line {
-        name,
-        meaning,
-        needs: PERIOD,
-    }
+    Line::new(name, meaning, PERIOD)
 }
 
 pub(super) const SMA: Definition = Definition {

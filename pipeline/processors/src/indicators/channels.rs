@@ -7,14 +7,6 @@ use super::smoothing::Smoothed;
 use super::tape::Tape;
 use super::window::{Highest, Lowest, Moments, Window};
 
-const fn line(name: &'static str, meaning: &'static str, needs: &'static [Need]) -> Line {
-    Line {
-        name,
-        meaning,
-        needs,
-    }
-}
-
 pub(super) const BOLLINGER: Definition = Definition {
     name: "bollinger",
     title: "Bollinger bands",
@@ -28,15 +20,15 @@ pub(super) const BOLLINGER: Definition = Definition {
     ],
     ascending: None,
     lines: &[
-        line("middle", "the mean", PERIOD),
-        line("upper", "the mean plus the deviations", PERIOD),
-        line("lower", "the mean less the deviations", PERIOD),
-        line(
+        Line::new("middle", "the mean", PERIOD),
+        Line::new("upper", "the mean plus the deviations", PERIOD),
+        Line::new("lower", "the mean less the deviations", PERIOD),
+        Line::new(
             "percent_b",
             "where the value is: 0 at the lower band, 1 at the upper",
             PERIOD,
         ),
-        line(
+        Line::new(
             "bandwidth",
             "upper less lower, as a fraction of the middle",
             PERIOD,
@@ -72,9 +64,9 @@ pub(super) const DONCHIAN: Definition = Definition {
     ],
     ascending: None,
     lines: &[
-        line("upper", "the highest high", DONCHIAN_NEEDS),
-        line("lower", "the lowest low", DONCHIAN_NEEDS),
-        line("middle", "halfway between", DONCHIAN_NEEDS),
+        Line::new("upper", "the highest high", DONCHIAN_NEEDS),
+        Line::new("lower", "the lowest low", DONCHIAN_NEEDS),
+        Line::new("middle", "halfway between", DONCHIAN_NEEDS),
     ],
     formula: "upper = highest high and lower = lowest low of `period` bars, the newest of which is `offset` bars back; middle = (upper + lower) / 2.",
     seeding: "None: only the bars in the window count.",
@@ -102,9 +94,9 @@ pub(super) const KELTNER: Definition = Definition {
     ],
     ascending: None,
     lines: &[
-        line("middle", "the average", PERIOD),
-        line("upper", "the average plus the ranges", KELTNER_BANDS),
-        line("lower", "the average less the ranges", KELTNER_BANDS),
+        Line::new("middle", "the average", PERIOD),
+        Line::new("upper", "the average plus the ranges", KELTNER_BANDS),
+        Line::new("lower", "the average less the ranges", KELTNER_BANDS),
     ],
     formula: "middle = ema(`period`) of the close; upper and lower = middle ± `ranges` × atr(`atr_period`).",
     seeding: "As `ema` and `atr` are.",

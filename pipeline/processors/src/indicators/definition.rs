@@ -30,6 +30,20 @@ pub struct Line {
     pub needs: &'static [Need],
 }
 
+impl Line {
+    pub(super) const fn new(
+        name: &'static str,
+        meaning: &'static str,
+        needs: &'static [Need],
+    ) -> Self {
+        Self {
+            name,
+            meaning,
+            needs,
+        }
+    }
+}
+
 /// A number of samples: a sum of parameters, and a bit more or less.
 #[derive(Debug)]
 pub struct Need {

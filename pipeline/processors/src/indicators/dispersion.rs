@@ -11,11 +11,11 @@ pub(super) const Z_SCORE: Definition = Definition {
     reads: Reads::Price,
     parameters: &[Parameter::period("period", "how many values", 20.0, 2.0)],
     ascending: None,
-    lines: &[Line {
-        name: "score",
-        meaning: "how many standard deviations the value is above the mean",
-        needs: PERIOD,
-    }],
+    lines: &[Line::new(
+        "score",
+        "how many standard deviations the value is above the mean",
+        PERIOD,
+    )],
     formula: "(value − mean) / standard deviation of the newest `period` values, this one among them (divided by `period`, not by one less).",
     seeding: "None: only the values in the window count.",
     flat: "Undefined when all values are equal.",
@@ -38,11 +38,11 @@ pub(super) const REALISED_VOLATILITY: Definition = Definition {
         },
     ],
     ascending: None,
-    lines: &[Line {
-        name: "volatility",
-        meaning: "a year's standard deviation, as a fraction",
-        needs: PERIOD_AFTER_FIRST,
-    }],
+    lines: &[Line::new(
+        "volatility",
+        "a year's standard deviation, as a fraction",
+        PERIOD_AFTER_FIRST,
+    )],
     formula: "The standard deviation (divided by one less than `period`) of the newest `period` logarithmic returns, times the square root of `per_year`.",
     seeding: "The first value has no return. Only the returns in the window count.",
     flat: "0 when all returns are equal. A value that is not above zero is refused: it has no logarithm.",

@@ -16,11 +16,11 @@ pub(super) const RSI: Definition = Definition {
     reads: Reads::Price,
     parameters: &[Parameter::period("period", "of the averages", 14.0, 1.0)],
     ascending: None,
-    lines: &[Line {
-        name: "rsi",
-        meaning: "0 when all changes were losses, 100 when all were gains",
-        needs: PERIOD_AFTER_FIRST,
-    }],
+    lines: &[Line::new(
+        "rsi",
+        "0 when all changes were losses, 100 when all were gains",
+        PERIOD_AFTER_FIRST,
+    )],
     formula: "100 × average gain / (average gain + average loss) of the changes from value to value; a change one way counts 0 the other way. Averages as Wilder's: average + (new − average) / `period`.",
     seeding: "The first averages are the plain means of the first `period` changes.",
     flat: "50 when neither a gain nor a loss is left.",
@@ -45,21 +45,21 @@ pub(super) const MACD: Definition = Definition {
     ],
     ascending: Some(("fast", "slow")),
     lines: &[
-        Line {
-            name: "macd",
-            meaning: "the faster less the slower average",
-            needs: &[Need::of(&["slow"], 0)],
-        },
-        Line {
-            name: "signal",
-            meaning: "the average of macd",
-            needs: &[Need::of(&["slow", "signal"], -1)],
-        },
-        Line {
-            name: "histogram",
-            meaning: "macd less signal",
-            needs: &[Need::of(&["slow", "signal"], -1)],
-        },
+        Line::new(
+            "macd",
+            "the faster less the slower average",
+            &[Need::of(&["slow"], 0)],
+        ),
+        Line::new(
+            "signal",
+            "the average of macd",
+            &[Need::of(&["slow", "signal"], -1)],
+        ),
+        Line::new(
+            "histogram",
+            "macd less signal",
+            &[Need::of(&["slow", "signal"], -1)],
+        ),
     ],
     formula: "macd = ema(`fast`) − ema(`slow`); signal = ema(`signal`) of macd; histogram = macd − signal.",
     seeding: "Each average is seeded as `ema` is: the two of the value with its own first values, the signal with the first values of macd.",
@@ -89,16 +89,16 @@ pub(super) const STOCHASTIC: Definition = Definition {
     ],
     ascending: None,
     lines: &[
-        Line {
-            name: "k",
-            meaning: "%K: where the close is in the range, 0 at its low, 100 at its high",
-            needs: &[Need::of(&["period", "smooth"], -1)],
-        },
-        Line {
-            name: "d",
-            meaning: "%D: the average of %K",
-            needs: &[Need::of(&["period", "smooth", "signal"], -2)],
-        },
+        Line::new(
+            "k",
+            "%K: where the close is in the range, 0 at its low, 100 at its high",
+            &[Need::of(&["period", "smooth"], -1)],
+        ),
+        Line::new(
+            "d",
+            "%D: the average of %K",
+            &[Need::of(&["period", "smooth", "signal"], -2)],
+        ),
     ],
     formula: "raw = 100 × (close − lowest low) / (highest high − lowest low) of the newest `period` bars; k = sma(`smooth`) of raw; d = sma(`signal`) of k.",
     seeding: "None: only the bars in the windows count.",
@@ -125,11 +125,11 @@ pub(super) const RATE_OF_CHANGE: Definition = Definition {
         1.0,
     )],
     ascending: None,
-    lines: &[Line {
-        name: "percent",
-        meaning: "the change in percent of the older value",
-        needs: PERIOD_AFTER_FIRST,
-    }],
+    lines: &[Line::new(
+        "percent",
+        "the change in percent of the older value",
+        PERIOD_AFTER_FIRST,
+    )],
     formula: "100 × (value − value `period` before) / value `period` before.",
     seeding: "None: only the two values count.",
     flat: "Undefined when the older value is not above zero.",

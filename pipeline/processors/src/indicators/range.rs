@@ -11,11 +11,11 @@ pub(super) const ATR: Definition = Definition {
     reads: Reads::Bar,
     parameters: &[Parameter::period("period", "of the average", 14.0, 1.0)],
     ascending: None,
-    lines: &[Line {
-        name: "atr",
-        meaning: "how far the price moves in a bar, gaps included",
-        needs: PERIOD_AFTER_FIRST,
-    }],
+    lines: &[Line::new(
+        "atr",
+        "how far the price moves in a bar, gaps included",
+        PERIOD_AFTER_FIRST,
+    )],
     formula: "true range = the larger of high and previous close, less the smaller of low and previous close. The average as Wilder's: average + (new − average) / `period`.",
     seeding: "The first bar has no previous close and so no true range. The first average is the plain mean of the first `period` true ranges.",
     flat: "Nothing is divided by what can be zero.",
@@ -29,21 +29,21 @@ pub(super) const ADX: Definition = Definition {
     parameters: &[Parameter::period("period", "of all averages", 14.0, 1.0)],
     ascending: None,
     lines: &[
-        Line {
-            name: "plus_di",
-            meaning: "+DI: movement up in percent of the true range",
-            needs: PERIOD_AFTER_FIRST,
-        },
-        Line {
-            name: "minus_di",
-            meaning: "−DI: movement down in percent of the true range",
-            needs: PERIOD_AFTER_FIRST,
-        },
-        Line {
-            name: "adx",
-            meaning: "how strong the trend is, whichever way; 0 to 100",
-            needs: &[Need::of(&["period", "period"], 0)],
-        },
+        Line::new(
+            "plus_di",
+            "+DI: movement up in percent of the true range",
+            PERIOD_AFTER_FIRST,
+        ),
+        Line::new(
+            "minus_di",
+            "−DI: movement down in percent of the true range",
+            PERIOD_AFTER_FIRST,
+        ),
+        Line::new(
+            "adx",
+            "how strong the trend is, whichever way; 0 to 100",
+            &[Need::of(&["period", "period"], 0)],
+        ),
     ],
     formula: "up = high − previous high; down = previous low − low; the larger of them counts if it is above 0, the other counts 0. ±DI = 100 × average movement / average true range; DX = 100 × |+DI − −DI| / (+DI + −DI); adx = average of DX. All averages as Wilder's: average + (new − average) / `period`.",
     seeding: "The first bar has nothing to compare with. The first averages are the plain means of the first `period` movements and true ranges, then of the first `period` DX.",

@@ -12,11 +12,11 @@ pub(super) const OBV: Definition = Definition {
     reads: Reads::Bar,
     parameters: &[],
     ascending: None,
-    lines: &[Line {
-        name: "obv",
-        meaning: "volume of bars that rose less volume of bars that fell",
-        needs: FIRST,
-    }],
+    lines: &[Line::new(
+        "obv",
+        "volume of bars that rose less volume of bars that fell",
+        FIRST,
+    )],
     formula: "obv plus the volume of a bar that closed above the one before, less that of one that closed below.",
     seeding: "0 at the first bar, which has nothing to compare with.",
     flat: "A bar that closed where the one before did changes nothing.",
@@ -30,16 +30,16 @@ pub(super) const VWAP: Definition = Definition {
     parameters: &[],
     ascending: None,
     lines: &[
-        Line {
-            name: "vwap",
-            meaning: "what a unit cost on the average since the session began",
-            needs: FIRST,
-        },
-        Line {
-            name: "deviation",
-            meaning: "how far the close is above it, in percent of it",
-            needs: FIRST,
-        },
+        Line::new(
+            "vwap",
+            "what a unit cost on the average since the session began",
+            FIRST,
+        ),
+        Line::new(
+            "deviation",
+            "how far the close is above it, in percent of it",
+            FIRST,
+        ),
     ],
     formula: "vwap = sum of notional / sum of volume of the bars of the session; deviation = 100 × (close − vwap) / vwap.",
     seeding: "Both sums begin at 0 with the first bar of each session.",
