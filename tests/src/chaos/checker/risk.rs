@@ -223,6 +223,9 @@ fn equity(observed: &Observed, replay: &Replay, findings: &mut Findings) {
     }
 }
 
+/// The one that makes verdicts.
+const RULE: &str = "max_drawdown";
+
 /// What one portfolio's verdicts, or alerts, were caused by, in their order.
 type Causes = BTreeMap<String, Vec<(String, i32, i64)>>;
 
@@ -266,8 +269,8 @@ fn alerts(observed: &Observed, mut decided: Causes, findings: &mut Findings) {
             findings.duplicated(1, format!("alert {:?} is there again", seen.place()));
             continue;
         }
-        // Others alert, too, without a verdict.
-        if alert.source == NAME {
+        // Others alert, too, and its runtime does for an input that stands still.
+        if alert.source == NAME && alert.rule == RULE {
             let cause = (alert.cause_topic, alert.cause_partition, alert.cause_offset);
             alerted.entry(alert.subject).or_default().push(cause);
         }

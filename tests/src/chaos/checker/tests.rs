@@ -358,19 +358,20 @@ fn with_verdicts() -> Run {
             ingest_time: TIME,
             source: "risk".to_owned(),
         }));
-        run.put(&alert("risk", number));
+        run.put(&alert("risk", "max_drawdown", number));
     }
-    // Another processor's alert has no verdict.
-    run.put(&alert("market", 3));
+    // Another processor's alert has no verdict, and one about an input has none.
+    run.put(&alert("market", "max_drawdown", 3));
+    run.put(&alert("risk", "hanging_transaction", 4));
     run
 }
 
-fn alert(source: &str, number: u64) -> Event<'static> {
+fn alert(source: &str, rule: &str, number: u64) -> Event<'static> {
     Event::Alert(Alert {
         alert_id: output_id("market.marks", 0, number, "alert", 0),
         key: "p/max_drawdown".to_owned(),
         subject: "p".to_owned(),
-        rule: "max_drawdown".to_owned(),
+        rule: rule.to_owned(),
         severity: Severity::Warning,
         message: String::new(),
         value: None,
