@@ -60,6 +60,12 @@ pub struct EncodeError {
 /// Something that has a schema in the catalog.
 pub trait Record {
     const RECORD: &'static str;
+
+    /// The oldest version that holds all of this value, if not the newest: whoever knows no
+    /// newer one can still read it.
+    fn version(&self) -> Option<u32> {
+        None
+    }
 }
 
 /// Replaces what is in `out` with the framed record.
@@ -68,9 +74,11 @@ pub fn encode<T: Serialize + Record>(value: &T, out: &mut Vec<u8>) -> Result<(),
         record: T::RECORD,
         detail,
     };
-    let schema = registry()
-        .newest(T::RECORD)
-        .ok_or_else(|| fail("no such schema".to_owned()))?;
+    let schema = match value.version() {
+        Some(version) => registry().version(T::RECORD, version),
+        None => registry().newest(T::RECORD),
+    };
+    let schema = schema.ok_or_else(|| fail("no such schema".to_owned()))?;
     let mut buffer = std::mem::take(out);
     buffer.clear();
     buffer.push(MAGIC);
@@ -153,6 +161,10 @@ mod tests {
     }
     impl Record for Progress<'_> {
         const RECORD: &'static str = "progress";
+
+        fn version(&self) -> Option<u32> {
+            Some(1)
+        }
     }
     #[derive(Debug, Deserialize)]
     struct Quote {}
@@ -178,6 +190,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let bytes = framed();
+        assert_eq!(unframe(&bytes).unwrap().0.version, 1);
         let back: Progress = decode(&bytes).unwrap();
         assert_eq!(back.transactions, 7);
         assert_eq!(back.inputs[0].next_offset, 42);

@@ -8,11 +8,18 @@ pub struct Migration {
     pub sql: &'static str,
 }
 
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "base_tables",
-    sql: include_str!("../clickhouse/0001_base_tables.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "base_tables",
+        sql: include_str!("../clickhouse/0001_base_tables.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "trading",
+        sql: include_str!("../clickhouse/0002_trading.sql"),
+    },
+];
 
 impl Migration {
     /// By which a changed file is found.
@@ -49,6 +56,13 @@ mod tests {
             .map(|m| format!("{} {} {}", m.version, m.name, m.checksum()))
             .collect();
         assert_eq!(now, LOCKED.lines().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn no_statement_ends_within_a_text() {
+        for statement in MIGRATIONS.iter().flat_map(Migration::statements) {
+            assert_eq!(statement.matches('\'').count() % 2, 0, "{statement}");
+        }
     }
 
     #[test]

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use apache_avro::Schema as AvroSchema;
@@ -25,6 +26,7 @@ pub struct SchemaVersion {
 pub struct Registry {
     /// In the order of their ids, which start at 1 and have no gap.
     versions: Vec<SchemaVersion>,
+    newest: HashMap<&'static str, usize>,
 }
 
 /// The compiled-in schemas, parsed at first use.
@@ -41,7 +43,12 @@ impl Registry {
 
     /// The newest version of a record: what writers use.
     pub fn newest(&self, record: &str) -> Option<&SchemaVersion> {
-        self.versions.iter().rfind(|v| v.record == record)
+        self.versions.get(*self.newest.get(record)?)
+    }
+
+    pub fn version(&self, record: &str, version: u32) -> Option<&SchemaVersion> {
+        let mut all = self.versions.iter();
+        all.find(|v| v.record == record && v.version == version)
     }
 
     pub fn all(&self) -> &[SchemaVersion] {
@@ -53,7 +60,7 @@ impl Registry {
         reason = "the files are compiled in; a test parses each"
     )]
     fn parse() -> Self {
-        let versions = COMMITTED
+        let versions: Vec<SchemaVersion> = COMMITTED
             .iter()
             .map(|c| {
                 let avro = AvroSchema::parse_str(c.json).expect("a committed schema parses");
@@ -69,7 +76,9 @@ impl Registry {
                 }
             })
             .collect();
-        Self { versions }
+        let numbered = versions.iter().enumerate();
+        let newest = numbered.map(|(index, v)| (v.record, index)).collect();
+        Self { versions, newest }
     }
 }
 

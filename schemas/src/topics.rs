@@ -26,11 +26,16 @@ macro_rules! topics {
 
 topics! {
     MarketQuotes "market.quotes"
+    MarketTrades "market.trades"
+    MarketBars "market.bars"
     MarketMarks "market.marks"
+    Signals "signals"
     BrokerFills "broker.fills"
     BrokerOrders "broker.orders"
     BrokerAccounts "broker.accounts"
     AuthEvents "auth.events"
+    OrdersRequests "orders.requests"
+    ControlCommands "control.commands"
     RiskPositions "risk.positions"
     RiskEquity "risk.equity"
     RiskVerdicts "risk.verdicts"

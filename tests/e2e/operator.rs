@@ -71,6 +71,12 @@ fn alerts_are_tailed_with_their_cause() {
         kind: tapeline_model::records::AccountEventKind::Deposit,
         amount: "1000".parse().unwrap(),
         currency: "USD".into(),
+        matter: tapeline_model::records::AccountMatter::Cash,
+        symbol: None,
+        quantity: None,
+        price: None,
+        ratio_new: None,
+        ratio_old: None,
         event_time: quote("S", "1", "1").event_time,
         ingest_time: quote("S", "1", "1").event_time,
         source: "test".into(),
@@ -78,9 +84,9 @@ fn alerts_are_tailed_with_their_cause() {
     namespace.publish(&Event::Account(deposit));
     namespace.publish(&fill("a1", "e1", "50", "10"));
     namespace.read_at_least(Topic::RiskPositions, 1);
-    namespace.publish(&Event::Quote(quote("S", "10", "10")));
+    namespace.publish(&Event::Quote(quote("S", "9.99", "10.01")));
     namespace.read_at_least(Topic::MarketMarks, 1);
-    namespace.publish(&Event::Quote(quote("S", "7", "7")));
+    namespace.publish(&Event::Quote(quote("S", "6.99", "7.01")));
     let alerts = namespace
         .program(["alerts", "tail", "--all", "--count", "1", "--json"])
         .run()

@@ -1,8 +1,11 @@
 //! One row in ClickHouse's binary row format, straight into a buffer.
 
+use std::collections::BTreeMap;
+
 use tapeline_model::Micros;
 use tapeline_model::money::{Money, Price, Quantity};
 use tapeline_model::reasons::{Reason, Refusal};
+use tapeline_model::records::{Charge, MarkUsed};
 
 /// Appends the values of one row, column by column.
 pub(crate) struct RowWriter<'a> {
@@ -85,6 +88,55 @@ impl<'a> RowWriter<'a> {
         value.map_or(Ok(()), |value| write(self, value))
     }
 
+    pub(crate) fn flag(&mut self, value: bool) -> Written {
+        self.put(&[u8::from(value)])
+    }
+
+    pub(crate) fn float(&mut self, value: f64) -> Written {
+        self.put(&value.to_le_bytes())
+    }
+
+    pub(crate) fn array<T>(
+        &mut self,
+        items: &[T],
+        mut write: impl FnMut(&mut Self, &T) -> Written,
+    ) -> Written {
+        put_length(self.out, items.len());
+        items.iter().try_for_each(|item| write(self, item))
+    }
+
+    pub(crate) fn map<T>(
+        &mut self,
+        map: &BTreeMap<String, T>,
+        mut write: impl FnMut(&mut Self, &T) -> Written,
+    ) -> Written {
+        put_length(self.out, map.len());
+        map.iter().try_for_each(|(key, value)| {
+            self.text(key)?;
+            write(self, value)
+        })
+    }
+
+    pub(crate) fn texts(&mut self, texts: &[String]) -> Written {
+        self.array(texts, |row, text| row.text(text))
+    }
+
+    pub(crate) fn charges(&mut self, charges: &[Charge]) -> Written {
+        self.array(charges, |row, charge| {
+            row.money(charge.amount)?;
+            row.text(&charge.currency)
+        })
+    }
+
+    pub(crate) fn marks(&mut self, marks: &[MarkUsed]) -> Written {
+        self.array(marks, |row, mark| {
+            row.text(mark.symbol.as_str())?;
+            row.nullable(mark.price, Self::price)?;
+            row.nullable(mark.kind.as_ref(), Self::text)?;
+            row.nullable(mark.time, |row, time| row.time("marks", time))
+        })
+    }
+
     pub(crate) fn origin(&mut self, partition: u32, offset: u64) {
         self.out.extend_from_slice(&partition.to_le_bytes());
         self.out.extend_from_slice(&offset.to_le_bytes());
@@ -103,13 +155,17 @@ fn negative(column: &str, value: i64) -> Refusal {
 
 /// A length as LEB128, then the bytes.
 pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    let mut rest = bytes.len();
+    put_length(out, bytes.len());
+    out.extend_from_slice(bytes);
+}
+
+fn put_length(out: &mut Vec<u8>, length: usize) {
+    let mut rest = length;
     while rest >= 0x80 {
         out.push(rest as u8 | 0x80);
         rest >>= 7;
     }
     out.push(rest as u8);
-    out.extend_from_slice(bytes);
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use tapeline_model::Event;
 use tapeline_model::reasons::Refusal;
 use tapeline_model::records::{
-    AccountEvent, Alert, AuthEvent, DeadLetter, Equity, Fill, Mark, Order, Position, Quote, Verdict,
+    AccountEvent, Alert, AuthEvent, Bar, Command, DeadLetter, Equity, Fill, Mark, Order,
+    OrderRequest, Position, Quote, Signal, Trade, Verdict,
 };
 use tapeline_schemas::topics::Topic;
 
@@ -53,12 +54,55 @@ tables! {
         "bid_size" "Decimal(18, 8)" = row.quantity(r.bid_size);
         "ask_size" "Decimal(18, 8)" = row.quantity(r.ask_size);
     }
+    trade TRADE (row, r: Trade<'_>) {
+        "kind" "Enum8('TRADE' = 1, 'CORRECTION' = 2, 'CANCEL' = 3)" = row.symbol(r.kind as u8);
+        "trade_id" "String" = row.text(&r.trade_id);
+        "ref_trade_id" "Nullable(String)" = row.nullable(r.ref_trade_id.as_deref(), RowWriter::text);
+        "symbol" "LowCardinality(String)" = row.text(&r.symbol);
+        "venue" "LowCardinality(String)" = row.text(&r.venue);
+        "seq" "UInt64" = row.u64("seq", r.seq);
+        "price" "Decimal(18, 8)" = row.price(r.price);
+        "size" "Decimal(18, 8)" = row.quantity(r.size);
+    }
+    bar BAR (row, r: Bar) {
+        "symbol" "LowCardinality(String)" = row.text(r.symbol.as_str());
+        "venue" "LowCardinality(String)" = row.text(&r.venue);
+        "interval" "LowCardinality(String)" = row.text(&r.interval);
+        "start" "DateTime64(6, 'UTC')" = row.time("start", r.start);
+        "open" "Decimal(18, 8)" = row.price(r.open);
+        "high" "Decimal(18, 8)" = row.price(r.high);
+        "low" "Decimal(18, 8)" = row.price(r.low);
+        "close" "Decimal(18, 8)" = row.price(r.close);
+        "volume" "Decimal(38, 8)" = row.money(r.volume);
+        "count" "UInt64" = row.u64("count", r.count);
+        "of" "Enum8('TRADES' = 1, 'MIDS' = 2)" = row.symbol(r.of as u8);
+        "revision" "UInt32" = row.u32("revision", r.revision);
+    }
     mark MARK (row, r: Mark<'_>) {
         "symbol" "LowCardinality(String)" = row.text(&r.symbol);
         "price" "Decimal(18, 8)" = row.price(r.price);
         "bid_price" "Decimal(18, 8)" = row.price(r.bid_price);
         "ask_price" "Decimal(18, 8)" = row.price(r.ask_price);
         "quotes" "UInt64" = row.u64("quotes", r.quotes);
+        "basis" "Enum8('MID' = 1, 'BID' = 2, 'ASK' = 3, 'LAST' = 4)" = row.symbol(r.basis as u8);
+        "last_price" "Nullable(Decimal(18, 8))" = row.nullable(r.last_price, RowWriter::price);
+        "last_time" "Nullable(DateTime64(6, 'UTC'))"
+            = row.nullable(r.last_time, |row, time| row.time("last_time", time));
+    }
+    signal SIGNAL (row, r: Signal) {
+        "signal_id" "UUID" = row.uuid(r.signal_id.as_u64_pair());
+        "symbol" "LowCardinality(String)" = row.text(r.symbol.as_str());
+        "rule" "LowCardinality(String)" = row.text(&r.rule);
+        "kind" "LowCardinality(String)" = row.text(&r.kind);
+        "direction" "Enum8('LONG' = 1, 'SHORT' = 2, 'FLAT' = 3, 'NEUTRAL' = 4)" = row.symbol(r.direction as u8);
+        "interval" "LowCardinality(String)" = row.text(&r.interval);
+        "price" "Decimal(18, 8)" = row.price(r.price);
+        "inputs" "Map(String, Float64)" = row.map(&r.inputs, |row, value| row.float(*value));
+        "parameters" "Map(String, String)" = row.map(&r.parameters, |row, value| row.text(value));
+        "config_hash" "String" = row.text(&r.config_hash);
+        "cause_topic" "LowCardinality(String)" = row.text(&r.cause_topic);
+        "cause_partition" "UInt32" = row.u32("cause_partition", r.cause_partition);
+        "cause_offset" "UInt64" = row.u64("cause_offset", r.cause_offset);
     }
     fill FILL (row, r: Fill) {
         "kind" "Enum8('FILL' = 1, 'BUST' = 2, 'CORRECTION' = 3)" = row.symbol(r.kind as u8);
@@ -73,6 +117,11 @@ tables! {
         "quantity" "Decimal(18, 8)" = row.quantity(r.quantity);
         "fee" "Nullable(Decimal(18, 8))" = row.nullable(r.fee, RowWriter::price);
         "currency" "LowCardinality(String)" = row.text(&r.currency);
+        "fees" "Array(Tuple(amount Decimal(38, 8), currency String))"
+            = row.charges(r.fees.as_deref().unwrap_or_default());
+        "itemised" "Bool" = row.flag(r.fees.is_some());
+        "voided_quantity" "Nullable(Decimal(18, 8))" = row.nullable(r.voided_quantity, RowWriter::quantity);
+        "strategy" "LowCardinality(Nullable(String))" = row.nullable(r.strategy.as_ref(), RowWriter::text);
     }
     order ORDER (row, r: Order) {
         "order_id" "String" = row.text(r.order_id.as_str());
@@ -86,6 +135,7 @@ tables! {
         "filled_quantity" "Decimal(18, 8)" = row.quantity(r.filled_quantity);
         "limit_price" "Nullable(Decimal(18, 8))" = row.nullable(r.limit_price, RowWriter::price);
         "reason" "Nullable(String)" = row.nullable(r.reason.as_ref(), RowWriter::text);
+        "strategy" "LowCardinality(Nullable(String))" = row.nullable(r.strategy.as_ref(), RowWriter::text);
     }
     account ACCOUNT (row, r: AccountEvent) {
         "event_id" "String" = row.text(&r.event_id);
@@ -95,6 +145,14 @@ tables! {
             = row.symbol(r.kind as u8);
         "amount" "Decimal(38, 8)" = row.money(r.amount);
         "currency" "LowCardinality(String)" = row.text(&r.currency);
+        "matter" "Enum8('CASH' = 1, 'INTEREST' = 2, 'OPENING' = 3, 'POSITION' = 4, 'SPLIT' = 5, 'DISTRIBUTION' = 6, 'BUYING_POWER' = 7)"
+            = row.symbol(r.matter as u8);
+        "symbol" "LowCardinality(Nullable(String))"
+            = row.nullable(r.symbol.as_ref(), |row, symbol| row.text(symbol.as_str()));
+        "quantity" "Nullable(Decimal(18, 8))" = row.nullable(r.quantity, RowWriter::quantity);
+        "price" "Nullable(Decimal(18, 8))" = row.nullable(r.price, RowWriter::price);
+        "ratio_new" "Nullable(UInt32)" = row.nullable(r.ratio_new, |row, n| row.u32("ratio_new", n));
+        "ratio_old" "Nullable(UInt32)" = row.nullable(r.ratio_old, |row, n| row.u32("ratio_old", n));
     }
     auth AUTH (row, r: AuthEvent) {
         "event_id" "String" = row.text(&r.event_id);
@@ -109,6 +167,31 @@ tables! {
         "expires_at" "Nullable(DateTime64(6, 'UTC'))"
             = row.nullable(r.expires_at, |row, time| row.time("expires_at", time));
         "detail" "String" = row.text(&r.detail);
+    }
+    request REQUEST (row, r: OrderRequest) {
+        "request_id" "String" = row.text(&r.request_id);
+        "portfolio" "LowCardinality(String)" = row.text(r.portfolio.as_str());
+        "account" "LowCardinality(String)" = row.text(r.account.as_str());
+        "symbol" "LowCardinality(String)" = row.text(r.symbol.as_str());
+        "side" "Enum8('BUY' = 1, 'SELL' = 2)" = row.symbol(r.side as u8);
+        "quantity" "Decimal(18, 8)" = row.quantity(r.quantity);
+        "limit_price" "Nullable(Decimal(18, 8))" = row.nullable(r.limit_price, RowWriter::price);
+        "reduce_only" "Bool" = row.flag(r.reduce_only);
+        "strategy" "LowCardinality(Nullable(String))" = row.nullable(r.strategy.as_ref(), RowWriter::text);
+        "author" "LowCardinality(String)" = row.text(&r.author);
+        "reason" "String" = row.text(&r.reason);
+        "signal_id" "Nullable(String)" = row.nullable(r.signal_id.as_ref(), RowWriter::text);
+    }
+    command COMMAND (row, r: Command) {
+        "command_id" "String" = row.text(&r.command_id);
+        "portfolio" "LowCardinality(String)" = row.text(r.portfolio.as_str());
+        "kind" "Enum8('UNKNOWN' = 1, 'HALT' = 2, 'REDUCE' = 3, 'RESET' = 4, 'SET_LIMIT' = 5, 'REMOVE_LIMIT' = 6)"
+            = row.symbol(r.kind as u8);
+        "author" "LowCardinality(String)" = row.text(&r.author);
+        "reason" "String" = row.text(&r.reason);
+        "overrides" "Array(String)" = row.texts(&r.overrides);
+        "limit" "LowCardinality(Nullable(String))" = row.nullable(r.limit.as_ref(), RowWriter::text);
+        "definition" "Nullable(String)" = row.nullable(r.definition.as_ref(), RowWriter::text);
     }
     position POSITION (row, r: Position) {
         "portfolio" "LowCardinality(String)" = row.text(r.portfolio.as_str());
@@ -125,6 +208,13 @@ tables! {
         "cause_topic" "LowCardinality(String)" = row.text(&r.cause_topic);
         "cause_partition" "UInt32" = row.u32("cause_partition", r.cause_partition);
         "cause_offset" "UInt64" = row.u64("cause_offset", r.cause_offset);
+        "market_value" "Nullable(Decimal(38, 8))" = row.nullable(r.market_value, RowWriter::money);
+        "price_kind" "LowCardinality(Nullable(String))" = row.nullable(r.price_kind.as_ref(), RowWriter::text);
+        "price_time" "Nullable(DateTime64(6, 'UTC'))"
+            = row.nullable(r.price_time, |row, time| row.time("price_time", time));
+        "income" "Nullable(Decimal(38, 8))" = row.nullable(r.income, RowWriter::money);
+        "unknown_costs" "UInt32" = row.u32("unknown_costs", r.unknown_costs);
+        "foreign_fees" "Array(Tuple(amount Decimal(38, 8), currency String))" = row.charges(&r.foreign_fees);
     }
     equity EQUITY (row, r: Equity) {
         "portfolio" "LowCardinality(String)" = row.text(r.portfolio.as_str());
@@ -135,6 +225,19 @@ tables! {
         "high_water" "Nullable(Decimal(38, 8))" = row.nullable(r.high_water, RowWriter::money);
         "drawdown" "Nullable(Decimal(38, 8))" = row.nullable(r.drawdown, RowWriter::money);
         "missing_prices" "UInt32" = row.u32("missing_prices", r.missing_prices);
+        "account" "LowCardinality(Nullable(String))"
+            = row.nullable(r.account.as_ref(), |row, id| row.text(id.as_str()));
+        "currency" "LowCardinality(String)" = row.text(&r.currency);
+        "cash" "Nullable(Decimal(38, 8))" = row.nullable(r.cash, RowWriter::money);
+        "gross" "Nullable(Decimal(38, 8))" = row.nullable(r.gross, RowWriter::money);
+        "net" "Nullable(Decimal(38, 8))" = row.nullable(r.net, RowWriter::money);
+        "leverage" "Nullable(Decimal(38, 8))" = row.nullable(r.leverage, RowWriter::money);
+        "buying_power_used" "Nullable(Decimal(38, 8))" = row.nullable(r.buying_power_used, RowWriter::money);
+        "stale_prices" "UInt32" = row.u32("stale_prices", r.stale_prices);
+        "missing_rates" "UInt32" = row.u32("missing_rates", r.missing_rates);
+        "unknown_costs" "UInt32" = row.u32("unknown_costs", r.unknown_costs);
+        "unknown_fees" "UInt32" = row.u32("unknown_fees", r.unknown_fees);
+        "guard" "Enum8('ACTIVE' = 1, 'REDUCING' = 2, 'HALTED' = 3)" = row.symbol(r.guard as u8);
     }
     verdict VERDICT (row, r: Verdict) {
         "verdict_id" "UUID" = row.uuid(r.verdict_id.as_u64_pair());
@@ -150,6 +253,18 @@ tables! {
         "cause_partition" "UInt32" = row.u32("cause_partition", r.cause_partition);
         "cause_offset" "UInt64" = row.u64("cause_offset", r.cause_offset);
         "config_hash" "String" = row.text(&r.config_hash);
+        "grade" "Enum8('PASS' = 1, 'WARN' = 2, 'BREACH' = 3, 'APPROVE' = 4, 'REFUSE' = 5, 'RESET' = 6)"
+            = row.symbol(r.grade as u8);
+        "scope" "LowCardinality(String)" = row.text(&r.scope);
+        "action" "Enum8('NONE' = 1, 'ALERT' = 2, 'REDUCING' = 3, 'HALTED' = 4)" = row.symbol(r.action as u8);
+        "guard" "Enum8('ACTIVE' = 1, 'REDUCING' = 2, 'HALTED' = 3)" = row.symbol(r.guard as u8);
+        "unit" "LowCardinality(String)" = row.text(&r.unit);
+        "request_id" "Nullable(String)" = row.nullable(r.request_id.as_ref(), RowWriter::text);
+        "message" "String" = row.text(&r.message);
+        "marks" "Array(Tuple(symbol String, price Nullable(Decimal(18, 8)), kind Nullable(String), time Nullable(DateTime64(6, 'UTC'))))"
+            = row.marks(&r.marks);
+        "limit_version" "UInt64" = row.u64("limit_version", r.limit_version);
+        "limit_author" "LowCardinality(String)" = row.text(&r.limit_author);
     }
     alert ALERT (row, r: Alert) {
         "alert_id" "UUID" = row.uuid(r.alert_id.as_u64_pair());
@@ -181,11 +296,16 @@ tables! {
 pub fn table(topic: Topic) -> &'static str {
     match topic {
         Topic::MarketQuotes => "quotes",
+        Topic::MarketTrades => "trades",
+        Topic::MarketBars => "bars",
         Topic::MarketMarks => "marks",
+        Topic::Signals => "signals",
         Topic::BrokerFills => "fills",
         Topic::BrokerOrders => "orders",
         Topic::BrokerAccounts => "account_events",
         Topic::AuthEvents => "auth_events",
+        Topic::OrdersRequests => "order_requests",
+        Topic::ControlCommands => "commands",
         Topic::RiskPositions => "positions",
         Topic::RiskEquity => "equity",
         Topic::RiskVerdicts => "verdicts",
@@ -197,11 +317,16 @@ pub fn table(topic: Topic) -> &'static str {
 pub(crate) fn columns(topic: Topic) -> &'static [Column] {
     match topic {
         Topic::MarketQuotes => QUOTE,
+        Topic::MarketTrades => TRADE,
+        Topic::MarketBars => BAR,
         Topic::MarketMarks => MARK,
+        Topic::Signals => SIGNAL,
         Topic::BrokerFills => FILL,
         Topic::BrokerOrders => ORDER,
         Topic::BrokerAccounts => ACCOUNT,
         Topic::AuthEvents => AUTH,
+        Topic::OrdersRequests => REQUEST,
+        Topic::ControlCommands => COMMAND,
         Topic::RiskPositions => POSITION,
         Topic::RiskEquity => EQUITY,
         Topic::RiskVerdicts => VERDICT,
@@ -220,11 +345,16 @@ pub(crate) fn write(
     let mut row = RowWriter::new(out);
     match event {
         Event::Quote(record) => quote(&mut row, record),
+        Event::Trade(record) => trade(&mut row, record),
+        Event::Bar(record) => bar(&mut row, record),
         Event::Mark(record) => mark(&mut row, record),
+        Event::Signal(record) => signal(&mut row, record),
         Event::Fill(record) => fill(&mut row, record),
         Event::Order(record) => order(&mut row, record),
         Event::Account(record) => account(&mut row, record),
         Event::Auth(record) => auth(&mut row, record),
+        Event::Request(record) => request(&mut row, record),
+        Event::Command(record) => command(&mut row, record),
         Event::Position(record) => position(&mut row, record),
         Event::Equity(record) => equity(&mut row, record),
         Event::Verdict(record) => verdict(&mut row, record),

@@ -1,201 +1,17 @@
-use std::borrow::Cow;
-
 use tapeline_model::Micros;
-use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol, output_id};
-use tapeline_model::money::Money;
 use tapeline_model::reasons::Reason;
 use tapeline_model::records::{
-    AccountEventKind, AuthEventKind, FillKind, OrderStatus, Outcome, Severity, Side,
+    AccountEventKind, AccountMatter, AuthEventKind, BarSource, CommandKind, Direction, FillKind,
+    Grade, GuardState, LimitAction, MarkBasis, OrderStatus, Outcome, Severity, Side, TradeKind,
 };
 use tapeline_schemas::migrations::MIGRATIONS;
 
 use super::*;
 
-const NOW: Micros = Micros(1_795_251_600_123_456);
+#[path = "rows_examples.rs"]
+mod rows_examples;
 
-fn text(value: &str) -> String {
-    value.to_owned()
-}
-
-fn money(units: i128) -> Money {
-    Money::from_raw(units).unwrap()
-}
-
-fn a_quote(event_time: Micros, seq: i64) -> Event<'static> {
-    Event::Quote(Quote {
-        symbol: Cow::Borrowed("AAPL"),
-        venue: Cow::Borrowed("DEMO"),
-        seq,
-        bid_price: "1.5".parse().unwrap(),
-        ask_price: "-1.5".parse().unwrap(),
-        bid_size: "10".parse().unwrap(),
-        ask_size: "0".parse().unwrap(),
-        event_time,
-        ingest_time: NOW,
-        source: Cow::Borrowed("test"),
-    })
-}
-
-/// One of each, with the optional fields set or not.
-fn events(set: bool) -> Vec<Event<'static>> {
-    let price = "2.25".parse().unwrap();
-    let (portfolio, account, symbol) = (
-        PortfolioId::new("p"),
-        AccountId::new("a"),
-        Symbol::new("AAPL"),
-    );
-    vec![
-        a_quote(NOW, 7),
-        Event::Mark(Mark {
-            symbol: Cow::Borrowed("AAPL"),
-            price,
-            bid_price: price,
-            ask_price: price,
-            quotes: 3,
-            event_time: NOW,
-            ingest_time: NOW,
-            source: Cow::Borrowed("market"),
-        }),
-        Event::Fill(Fill {
-            kind: FillKind::Correction,
-            exec_id: ExecId::new("e1"),
-            ref_exec_id: set.then(|| ExecId::new("e0")),
-            order_id: OrderId::new("o"),
-            portfolio: portfolio.clone(),
-            account: account.clone(),
-            symbol: symbol.clone(),
-            side: Side::Sell,
-            price,
-            quantity: "3".parse().unwrap(),
-            fee: set.then_some(price),
-            currency: text("USD"),
-            event_time: NOW,
-            ingest_time: NOW,
-            source: text("demo"),
-        }),
-        Event::Order(Order {
-            order_id: OrderId::new("o"),
-            portfolio: portfolio.clone(),
-            account: account.clone(),
-            symbol: symbol.clone(),
-            side: Side::Buy,
-            status: OrderStatus::Rejected,
-            quantity: "3".parse().unwrap(),
-            filled_quantity: "1".parse().unwrap(),
-            limit_price: set.then_some(price),
-            reason: set.then(|| text("no")),
-            event_time: NOW,
-            ingest_time: NOW,
-            source: text("demo"),
-        }),
-        Event::Account(AccountEvent {
-            event_id: text("x"),
-            portfolio: portfolio.clone(),
-            account: account.clone(),
-            kind: AccountEventKind::Fee,
-            amount: money(-5),
-            currency: text("USD"),
-            event_time: NOW,
-            ingest_time: NOW,
-            source: text("demo"),
-        }),
-        Event::Auth(AuthEvent {
-            event_id: text("x"),
-            portfolio: portfolio.clone(),
-            account: account.clone(),
-            venue: text("DEMO"),
-            kind: AuthEventKind::Healthy,
-            method: set.then(|| text("totp")),
-            attempt: 2,
-            category: set.then(|| text("c")),
-            expires_at: set.then_some(NOW),
-            detail: text("d"),
-            event_time: NOW,
-            ingest_time: NOW,
-            source: text("demo"),
-        }),
-        Event::Position(Position {
-            portfolio: portfolio.clone(),
-            account,
-            symbol,
-            quantity: "3".parse().unwrap(),
-            average_price: set.then_some(price),
-            realised: money(1),
-            fees: money(2),
-            unknown_fees: 1,
-            unrealised: set.then(|| money(3)),
-            mark_price: set.then_some(price),
-            currency: text("USD"),
-            cause_topic: text("broker.fills"),
-            cause_partition: 1,
-            cause_offset: 2,
-            event_time: NOW,
-            ingest_time: NOW,
-            source: text("risk"),
-        }),
-        Event::Equity(Equity {
-            portfolio: portfolio.clone(),
-            cash_flow: money(1),
-            realised: money(2),
-            unrealised: set.then(|| money(3)),
-            equity: set.then(|| money(4)),
-            high_water: set.then(|| money(5)),
-            drawdown: set.then(|| money(6)),
-            missing_prices: 0,
-            event_time: NOW,
-            ingest_time: NOW,
-            source: text("risk"),
-        }),
-        Event::Verdict(Verdict {
-            verdict_id: output_id("t", 0, 0, "r", 0),
-            portfolio,
-            rule: text("max_drawdown"),
-            mode: text("live"),
-            reason: text("DRAWDOWN_BREACHED"),
-            outcome: Outcome::Breach,
-            value: money(1),
-            limit: money(2),
-            distance: money(-1),
-            cause_topic: text("broker.fills"),
-            cause_partition: 1,
-            cause_offset: 2,
-            config_hash: text("h"),
-            event_time: NOW,
-            ingest_time: NOW,
-            source: text("risk"),
-        }),
-        Event::Alert(Alert {
-            alert_id: output_id("t", 0, 0, "r", 0),
-            key: text("k"),
-            subject: text("p"),
-            rule: text("max_drawdown"),
-            severity: Severity::Critical,
-            message: text("m"),
-            value: set.then(|| money(1)),
-            limit: set.then(|| money(2)),
-            procedure: text("sop"),
-            cause_topic: text("broker.fills"),
-            cause_partition: 1,
-            cause_offset: 2,
-            event_time: NOW,
-            ingest_time: NOW,
-            source: text("risk"),
-        }),
-        Event::DeadLetter(DeadLetter {
-            letter_id: output_id("t", 0, 0, "r", 0),
-            topic: text("broker.fills"),
-            partition: 1,
-            offset: 2,
-            key: set.then(|| vec![0, 255]),
-            value: set.then(|| vec![b'\n'; 300]),
-            reason: text("CORRUPT"),
-            message: text("m"),
-            event_time: NOW,
-            ingest_time: NOW,
-            source: text("sink"),
-        }),
-    ]
-}
+use rows_examples::{NOW, a_quote, events};
 
 /// The bytes that a value of this type takes at the start of `row`.
 fn width(kind: &str, row: &[u8]) -> usize {
@@ -213,20 +29,58 @@ fn width(kind: &str, row: &[u8]) -> usize {
             1 + width(kind, &row[1..])
         };
     }
+    if let Some(kind) = inner("Array(") {
+        return counted(row, |row| width(kind, row));
+    }
+    if let Some(fields) = inner("Map(") {
+        let (key, value) = fields.split_once(", ").unwrap();
+        return counted(row, |row| {
+            let key = width(key, row);
+            key + width(value, &row[key..])
+        });
+    }
+    if let Some(fields) = inner("Tuple(") {
+        return tuple(fields)
+            .iter()
+            .fold(0, |at, kind| at + width(kind, &row[at..]));
+    }
     match kind {
-        "String" => {
-            let digits = row.iter().position(|byte| byte & 0x80 == 0).unwrap() + 1;
-            let length: usize = (0..digits)
-                .map(|i| usize::from(row[i] & 0x7f) << (7 * i))
-                .sum();
-            digits + length
-        }
-        "Decimal(18, 8)" | "UInt64" | "DateTime64(6, 'UTC')" => 8,
+        "String" => counted(row, |_| 1),
+        "Bool" => 1,
+        "Decimal(18, 8)" | "UInt64" | "Float64" | "DateTime64(6, 'UTC')" => 8,
         "Decimal(38, 8)" | "UUID" => 16,
         "UInt32" => 4,
         _ if kind.starts_with("Enum8(") => 1,
         other => panic!("no width for {other}"),
     }
+}
+
+/// The bytes of a length and of as many items.
+fn counted(row: &[u8], item: impl Fn(&[u8]) -> usize) -> usize {
+    let digits = row.iter().position(|byte| byte & 0x80 == 0).unwrap() + 1;
+    let length: usize = (0..digits)
+        .map(|i| usize::from(row[i] & 0x7f) << (7 * i))
+        .sum();
+    (0..length).fold(digits, |at, _| at + item(&row[at..]))
+}
+
+/// The types of a tuple's fields, each of which has a name.
+fn tuple(fields: &str) -> Vec<&str> {
+    let mut depth = 0;
+    let mut kinds = Vec::new();
+    let mut start = 0;
+    for (at, letter) in fields.char_indices().chain([(fields.len(), ',')]) {
+        match letter {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            ',' if depth == 0 => {
+                kinds.push(fields[start..at].trim().split_once(' ').unwrap().1);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    kinds
 }
 
 #[test]
@@ -262,26 +116,33 @@ fn canonical(kind: &str) -> String {
 
 /// Name and type of each column, from the migrations' own text.
 fn migrated(table: &str) -> Vec<(String, String)> {
-    let start = format!("CREATE TABLE IF NOT EXISTS {table}\n");
-    let statement = MIGRATIONS
+    let made = format!("CREATE TABLE IF NOT EXISTS {table}\n");
+    let altered = format!("ALTER TABLE {table}\n");
+    let mut columns: Vec<(String, String)> = Vec::new();
+    let statements = MIGRATIONS
         .iter()
-        .flat_map(tapeline_schemas::migrations::Migration::statements)
-        .find(|s| s.starts_with(&start))
-        .unwrap();
-    let lines = statement
-        .lines()
-        .map(str::trim)
-        .filter(|line| line.starts_with('`'));
-    let columns = lines.map(|line| {
-        let (name, rest) = line[1..].split_once('`').unwrap();
-        let rest = rest.trim().trim_end_matches(',');
-        let end = rest
-            .find(" CODEC(")
-            .or(rest.find(" DEFAULT "))
-            .unwrap_or(rest.len());
-        (name.to_owned(), canonical(&rest[..end]))
-    });
-    columns.collect()
+        .flat_map(tapeline_schemas::migrations::Migration::statements);
+    for statement in statements.filter(|s| s.starts_with(&made) || s.starts_with(&altered)) {
+        for line in statement.lines().map(str::trim) {
+            let line = line.trim_end_matches(',');
+            let (line, after) = line.split_once(" AFTER ").unwrap_or((line, ""));
+            let line = line.trim_start_matches("ADD COLUMN IF NOT EXISTS ");
+            let Some((name, rest)) = line.strip_prefix('`').and_then(|l| l.split_once('`')) else {
+                continue;
+            };
+            let ends = [" CODEC(", " DEFAULT "]
+                .iter()
+                .filter_map(|word| rest.find(word));
+            let end = ends.min().unwrap_or(rest.len());
+            let column = (name.to_owned(), canonical(rest[..end].trim()));
+            let before = after.trim_matches('`');
+            match columns.iter().position(|(name, _)| name == before) {
+                Some(at) => columns.insert(at + 1, column),
+                None => columns.push(column),
+            }
+        }
+    }
+    columns
 }
 
 #[test]
@@ -347,6 +208,61 @@ fn enums_count_as_their_columns_do() {
         Outcome::ALL.iter().map(|v| v.as_str()).collect(),
     );
     check(
+        Topic::MarketTrades,
+        "kind",
+        TradeKind::ALL.iter().map(|v| v.as_str()).collect(),
+    );
+    check(
+        Topic::MarketBars,
+        "of",
+        BarSource::ALL.iter().map(|v| v.as_str()).collect(),
+    );
+    check(
+        Topic::MarketMarks,
+        "basis",
+        MarkBasis::ALL.iter().map(|v| v.as_str()).collect(),
+    );
+    check(
+        Topic::Signals,
+        "direction",
+        Direction::ALL.iter().map(|v| v.as_str()).collect(),
+    );
+    check(
+        Topic::BrokerAccounts,
+        "matter",
+        AccountMatter::ALL.iter().map(|v| v.as_str()).collect(),
+    );
+    check(
+        Topic::ControlCommands,
+        "kind",
+        CommandKind::ALL.iter().map(|v| v.as_str()).collect(),
+    );
+    check(
+        Topic::RiskEquity,
+        "guard",
+        GuardState::ALL.iter().map(|v| v.as_str()).collect(),
+    );
+    check(
+        Topic::RiskVerdicts,
+        "grade",
+        Grade::ALL.iter().map(|v| v.as_str()).collect(),
+    );
+    check(
+        Topic::RiskVerdicts,
+        "action",
+        LimitAction::ALL.iter().map(|v| v.as_str()).collect(),
+    );
+    check(
+        Topic::RiskVerdicts,
+        "guard",
+        GuardState::ALL.iter().map(|v| v.as_str()).collect(),
+    );
+    check(
+        Topic::OrdersRequests,
+        "side",
+        Side::ALL.iter().map(|v| v.as_str()).collect(),
+    );
+    check(
         Topic::Alerts,
         "severity",
         Severity::ALL.iter().map(|v| v.as_str()).collect(),
@@ -373,6 +289,6 @@ fn an_insert_names_its_columns_and_types() {
         "{sql}"
     );
     let header = header(Topic::MarketMarks);
-    assert_eq!(header[..8], *b"\x0a\x06symbol");
+    assert_eq!(header[..8], *b"\x0d\x06symbol");
     assert!(header.ends_with(b"\x06UInt32\x06UInt64"));
 }

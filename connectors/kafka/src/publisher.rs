@@ -237,7 +237,8 @@ mod tests {
         assert!(started.elapsed() < Duration::from_secs(10));
         assert!(matches!(error, KafkaError::Unreachable { .. }), "{error:?}");
         assert!(error.to_string().contains(&settings.bootstrap));
-        assert_eq!(publisher.waiting(), 1);
+        // What librdkafka has to say waits there, too.
+        assert!(publisher.waiting() >= 1);
     }
 
     #[test]

@@ -73,7 +73,7 @@ mod tests {
     use tapeline_model::Micros;
     use tapeline_model::ids::{AccountId, PortfolioId};
     use tapeline_model::money::Money;
-    use tapeline_model::records::{AccountEvent, AccountEventKind};
+    use tapeline_model::records::{AccountEvent, AccountEventKind, AccountMatter};
     use tokio::time::timeout;
 
     use super::*;
@@ -86,6 +86,12 @@ mod tests {
             kind: AccountEventKind::Deposit,
             amount: Money::ZERO,
             currency: "USD".into(),
+            matter: AccountMatter::Cash,
+            symbol: None,
+            quantity: None,
+            price: None,
+            ratio_new: None,
+            ratio_old: None,
             event_time: Micros(0),
             ingest_time: Micros(0),
             source: "test".into(),

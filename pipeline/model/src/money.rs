@@ -188,6 +188,8 @@ impl Price {
 }
 
 impl Quantity {
+    pub const ONE: Self = Self(SCALE);
+
     /// `times / by` of this quantity.
     pub fn scaled(
         self,
@@ -287,6 +289,14 @@ impl Money {
         let units = i128::from(quantity.0) * i128::from(multiplier.0);
         let Self(raw) = self.scaled(scale * scale, units, rounding)?;
         Price::try_from(raw)
+    }
+
+    /// How many times `other` goes into this amount; nothing for an `other` that is not above zero.
+    pub fn ratio(self, other: Self, rounding: Rounding) -> Result<Option<Self>, MoneyError> {
+        if other.0 <= 0 {
+            return Ok(None);
+        }
+        self.scaled(i128::from(SCALE), other.0, rounding).map(Some)
     }
 
     fn scaled(self, times: i128, by: i128, rounding: Rounding) -> Result<Self, MoneyError> {

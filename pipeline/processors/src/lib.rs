@@ -10,5 +10,8 @@ pub mod market;
 pub mod risk;
 mod store;
 
+/// Names the sources that decide: programs with the same name come to the same outputs.
+pub const LOGIC: &str = env!("TAPELINE_LOGIC");
+
 pub use contract::{Haste, Input, Out, Processor, Reach, StateError, StateStore};
 pub use store::{StateKey, Store};

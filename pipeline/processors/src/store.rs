@@ -77,6 +77,21 @@ impl<K: StateKey, V> Store<K, V> {
         slot.value.as_mut()
     }
 
+    /// Edits the value of a key that is there; it is noted as changed if the edit says so.
+    pub fn edit<Q, R>(&mut self, key: &Q, edit: impl FnOnce(&mut V) -> (R, bool)) -> Option<R>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let (key, slot) = self.slots.get_key_value_mut(key)?;
+        let (result, changed) = edit(slot.value.as_mut()?);
+        if changed && !slot.changed {
+            slot.changed = true;
+            self.changed.push(key.clone());
+        }
+        Some(result)
+    }
+
     pub fn put(&mut self, key: K, value: V) {
         self.set(key, Some(value));
     }
@@ -231,6 +246,21 @@ mod tests {
         assert_eq!(keys, [b"b", b"a"]);
         assert!(drain(&mut store).is_empty());
         store.change("a").unwrap();
+        assert_eq!(drain(&mut store).len(), 1);
+    }
+
+    #[test]
+    fn an_edit_that_changed_nothing_is_not_written() {
+        let mut store = Portfolios::new("portfolios");
+        assert_eq!(store.edit("a", |_| ((), true)), None);
+        store.put(id("a"), StatePortfolio::default());
+        drain(&mut store);
+        assert_eq!(
+            store.edit("a", |value| (value.breached.len(), false)),
+            Some(0)
+        );
+        assert!(drain(&mut store).is_empty());
+        store.edit("a", |value| (value.breached.push("x".into()), true));
         assert_eq!(drain(&mut store).len(), 1);
     }
 

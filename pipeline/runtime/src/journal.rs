@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 use tapeline_model::records::{Journal, JournalStep, StepKind};
 use tapeline_model::{Micros, Origin};
+use tapeline_processors::LOGIC;
 use tapeline_schemas::topics::Topic;
 
 /// The steps of the transaction that is open.
@@ -73,6 +74,7 @@ impl Steps {
             outputs: outputs.count,
             output_hash: outputs.finish(),
             state_hash: None,
+            logic: LOGIC.to_owned(),
         }
     }
 }

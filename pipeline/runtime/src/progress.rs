@@ -265,6 +265,7 @@ fn write(
         outputs: nothing.count(),
         output_hash: nothing.finish(),
         state_hash: None,
+        logic: record.logic.clone(),
     };
     let alert = Event::Alert(alert(accepted, acceptance, record.transactions));
     let mut value = Vec::new();

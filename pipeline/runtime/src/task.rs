@@ -9,7 +9,7 @@ use tapeline_model::records::{
     Alert, DeadLetter, InputOffset, Journal, Progress, Severity, Snapshot,
 };
 use tapeline_model::{Event, Micros, Origin};
-use tapeline_processors::{Haste, Input, Out, Processor, StateError};
+use tapeline_processors::{Haste, Input, LOGIC, Out, Processor, StateError};
 use tapeline_schemas::codec::{self, EncodeError};
 use tapeline_schemas::topics::Topic;
 
@@ -108,6 +108,8 @@ pub struct Task {
     snapshots: SnapshotPolicy,
     /// Of the last snapshot, or of the first commit as long as there is none.
     snapshot_at: Option<Micros>,
+    /// Which sources decided in the last transaction.
+    logic: String,
 }
 
 impl Task {
@@ -121,6 +123,7 @@ impl Task {
             steps: Steps::default(),
             snapshots,
             snapshot_at: None,
+            logic: LOGIC.to_owned(),
         }
     }
 
@@ -163,6 +166,7 @@ impl Task {
         let progress: Progress = codec::decode(value).map_err(TaskError::Progress)?;
         self.transactions = progress.transactions;
         self.snapshot_at = progress.snapshot_at;
+        self.logic = progress.logic;
         self.next.clear();
         for input in progress.inputs {
             let Some(topic) = Topic::from_name(&input.topic) else {
@@ -300,8 +304,11 @@ impl Task {
         self.seal_state(&mut write)?;
         let mut journal = self.steps.seal(self.transactions, now, outputs);
         let last = *self.snapshot_at.get_or_insert(now);
-        if self.snapshots.is_due(self.transactions, last, now) {
+        // What another release left may not come out of a replay with this one.
+        let took_over = self.snapshots != SnapshotPolicy::NEVER && self.logic != LOGIC;
+        if took_over || self.snapshots.is_due(self.transactions, last, now) {
             self.snapshot_at = Some(now);
+            LOGIC.clone_into(&mut self.logic);
             journal.state_hash = Some(self.write_snapshot(&mut write)?);
         }
         let mut value = Vec::with_capacity(256);
@@ -422,6 +429,7 @@ impl Task {
             inputs: inputs.collect(),
             transactions: self.transactions,
             snapshot_at: self.snapshot_at,
+            logic: self.logic.clone(),
         }
     }
 }

@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 use tapeline_model::ids::{AccountId, PortfolioId};
 use tapeline_model::records::{Mark, Quote};
+use tapeline_processors::ledger::Currency;
 use tapeline_processors::market::Market;
 use tapeline_processors::risk::{Risk, RiskSettings};
 
@@ -129,6 +130,33 @@ fn a_refused_record_becomes_a_dead_letter_with_its_bytes_and_the_rest_flows_on()
 }
 
 #[test]
+fn whoever_takes_over_from_another_release_writes_a_snapshot_first() {
+    let mut before = market();
+    take(&mut before, 0, &quote("A", 10, 1)).unwrap();
+    let mut log = vec![seal(&mut before, Micros(5))];
+    let snapshots = |task: &mut Task, offset| {
+        take(task, offset, &quote("A", 11, offset as i64)).unwrap();
+        let mut count = 0;
+        let journal = task.seal(Micros(6), |write| {
+            count += usize::from(matches!(write, Write::Snapshot { .. }));
+            Ok::<(), TaskError>(())
+        });
+        (count, journal.unwrap().logic)
+    };
+    let mut same = restored(market(), &log);
+    assert_eq!(snapshots(&mut same, 1), (0, LOGIC.to_owned()));
+
+    let progress = log[0].changelog.last_mut().unwrap();
+    let mut record: Progress = codec::decode(progress.1.as_deref().unwrap()).unwrap();
+    record.logic = "another".to_owned();
+    codec::encode(&record, progress.1.as_mut().unwrap()).unwrap();
+    let mut successor = restored(market(), &log);
+    // The mark of A, and the record that closes the snapshot.
+    assert_eq!(snapshots(&mut successor, 1), (2, LOGIC.to_owned()));
+    assert_eq!(snapshots(&mut successor, 2).0, 0, "once");
+}
+
+#[test]
 fn a_parked_record_becomes_a_dead_letter_and_an_alert_and_is_never_processed() {
     let mut task = market();
     let value = quote("A", 10, 1);
@@ -163,7 +191,7 @@ fn a_changelog_of_a_newer_release_is_refused_by_name() {
     assert!(market().restore(b"progress", Some(b"x")).is_err());
     let settings = RiskSettings {
         accounts: [(AccountId::new("a"), PortfolioId::new("p"))].into(),
-        ..RiskSettings::default()
+        ..RiskSettings::new(Currency::USD)
     };
     let risk = Task::new(Box::new(Risk::new(settings)), SnapshotPolicy::default());
     assert_eq!(risk.next_offset(Topic::BrokerFills, 0), None);

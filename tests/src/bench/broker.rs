@@ -3,7 +3,9 @@
 use tapeline_model::Event;
 use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol};
 use tapeline_model::money::{Price, Quantity};
-use tapeline_model::records::{AccountEvent, AccountEventKind, Fill, FillKind, Side};
+use tapeline_model::records::{
+    AccountEvent, AccountEventKind, AccountMatter, Fill, FillKind, Side,
+};
 
 use super::quotes::now;
 
@@ -38,6 +40,9 @@ pub(crate) fn fill(trade: &Trade<'_>) -> Event<'static> {
         quantity: Quantity::from_raw(trade.quantity * UNIT).unwrap(),
         fee: Some(Price::from_raw(trade.fee).unwrap()),
         currency: "USD".to_owned(),
+        fees: None,
+        voided_quantity: None,
+        strategy: None,
         event_time: time,
         ingest_time: time,
         source: "bench".to_owned(),
@@ -53,6 +58,12 @@ pub(crate) fn deposit(account: &str) -> Event<'static> {
         kind: AccountEventKind::Deposit,
         amount: "100000".parse().unwrap(),
         currency: "USD".to_owned(),
+        matter: AccountMatter::Cash,
+        symbol: None,
+        quantity: None,
+        price: None,
+        ratio_new: None,
+        ratio_old: None,
         event_time: time,
         ingest_time: time,
         source: "bench".to_owned(),

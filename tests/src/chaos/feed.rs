@@ -8,7 +8,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tapeline_kafka::{KafkaError, KafkaSettings, Publisher, partition_of};
 use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol};
 use tapeline_model::money::{Money, Price, Quantity};
-use tapeline_model::records::{AccountEvent, AccountEventKind, Fill, FillKind, Quote, Side};
+use tapeline_model::records::{
+    AccountEvent, AccountEventKind, AccountMatter, Fill, FillKind, Quote, Side,
+};
 use tapeline_model::{Event, Micros};
 use tapeline_schemas::topics::Topic;
 
@@ -227,6 +229,9 @@ impl Made {
             quantity: Quantity::from_raw(quantity).unwrap_or_default(),
             fee: Price::from_raw(1_000_000),
             currency: CURRENCY.to_owned(),
+            fees: None,
+            voided_quantity: None,
+            strategy: None,
             event_time: now,
             ingest_time: now,
             source: "chaos".to_owned(),
@@ -245,6 +250,12 @@ impl Made {
             kind: AccountEventKind::Deposit,
             amount: Money::from_raw(amount).unwrap_or_default(),
             currency: CURRENCY.to_owned(),
+            matter: AccountMatter::Cash,
+            symbol: None,
+            quantity: None,
+            price: None,
+            ratio_new: None,
+            ratio_old: None,
             event_time: now,
             ingest_time: now,
             source: "chaos".to_owned(),

@@ -9,7 +9,8 @@ use super::world::{Group, World};
 pub(crate) fn roll(world: &mut World, stuck: &mut Vec<String>) -> Outcome<u64> {
     world.deploy_present()?;
     let mut upgraded = 0;
-    for group in [Group::Processors, Group::Sinks] {
+    // Readers first: what the new processors write, the former sinks may not know.
+    for group in [Group::Sinks, Group::Processors] {
         for at in 0..world.members(group).len() {
             world.upgrade(group, at);
             if !wait::recovers(world)? {

@@ -1,7 +1,7 @@
 //! Money that moves for another reason than a trade.
 
 use tapeline_model::Event;
-use tapeline_model::records::{AccountEvent, AccountEventKind};
+use tapeline_model::records::{AccountEvent, AccountEventKind, AccountMatter};
 
 use crate::NAME;
 use crate::accounts::{ACCOUNTS, AccountIndex, OPENING_DEPOSIT_DOLLARS};
@@ -59,6 +59,12 @@ impl Cash {
             kind,
             amount: money(cents),
             currency: CURRENCY.to_owned(),
+            matter: AccountMatter::Cash,
+            symbol: None,
+            quantity: None,
+            price: None,
+            ratio_new: None,
+            ratio_old: None,
             event_time: outbox.now,
             ingest_time: outbox.now,
             source: NAME.to_owned(),

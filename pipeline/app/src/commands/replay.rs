@@ -63,6 +63,13 @@ fn show(reports: &[Report]) {
         .collect();
     console::table(&["TASK", "TRANSACTIONS", "COUNT", "DIFFERENCES"], &rows);
     for report in reports {
+        if report.former > 0 {
+            let count = console::count(report.former as usize, "transaction");
+            console::line(format!(
+                "task {}: {count} left out, made before this release took the task over",
+                report.task
+            ));
+        }
         for difference in &report.shown {
             let (transaction, what) = (difference.transaction, &difference.what);
             console::line(format!(

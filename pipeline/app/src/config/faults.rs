@@ -4,8 +4,6 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use tapeline_model::money::Money;
-
 use super::{Config, secrets};
 use crate::registry;
 
@@ -56,8 +54,7 @@ pub(super) fn validate(config: &Config) -> Vec<Fault> {
     }
     clickhouse(config, &mut faults);
     processors(config, &mut faults);
-    risk(config, &mut faults);
-    accounts(config, &mut faults);
+    faults.extend(super::risk::faults(config));
     if let Err(invalid) = config.demo.settings.validate() {
         for fault in invalid.0 {
             let message = format!("{} {}", fault.value, fault.remedy);
@@ -124,64 +121,6 @@ fn processors(config: &Config, faults: &mut Vec<Fault>) {
     if config.processors.urgent_gap.0 > interval {
         let message = "must not be above processors.commit_interval";
         faults.push(Fault::new("processors.urgent_gap", message));
-    }
-}
-
-fn risk(config: &Config, faults: &mut Vec<Fault>) {
-    let currency = &config.risk.currency;
-    if currency.len() != 3 || !currency.chars().all(|c| c.is_ascii_uppercase()) {
-        let message = format!("`{currency}` is no currency code like `USD`");
-        faults.push(Fault::new("risk.currency", message));
-    }
-    let general = config
-        .risk
-        .max_drawdown
-        .iter()
-        .map(|text| (String::from("risk.max_drawdown"), text));
-    let own = config.risk.max_drawdown_of.iter();
-    let own = own.map(|(id, text)| (format!("risk.max_drawdown_of.{id}"), text));
-    for (key, text) in general.chain(own) {
-        let positive = text.parse::<Money>().is_ok_and(|m| m > Money::ZERO);
-        if !positive {
-            let message =
-                format!("`{text}` must be an amount above zero, like \"5000\" or \"2500.50\"");
-            faults.push(Fault::new(key, message));
-        }
-    }
-    for id in config.risk.max_drawdown_of.keys() {
-        let known = config.accounts.iter().any(|a| a.portfolio() == id);
-        if !known && !config.demo.enabled {
-            let message = format!("no account under [[accounts]] belongs to portfolio `{id}`");
-            faults.push(Fault::new(format!("risk.max_drawdown_of.{id}"), message));
-        }
-    }
-}
-
-fn accounts(config: &Config, faults: &mut Vec<Fault>) {
-    for (index, account) in config.accounts.iter().enumerate() {
-        let key = |field: &str| format!("accounts[{index}].{field}");
-        if account.id.is_empty() || account.id.contains('\0') {
-            faults.push(Fault::new(
-                key("id"),
-                "must be the broker's name of the account",
-            ));
-        }
-        if account.portfolio().is_empty() {
-            faults.push(Fault::new(
-                key("portfolio"),
-                "must be a name; leave it out for the account's own",
-            ));
-        }
-        if config.accounts[..index]
-            .iter()
-            .any(|other| other.id == account.id)
-        {
-            let message = format!(
-                "`{}` is listed twice; an account is in one portfolio",
-                account.id
-            );
-            faults.push(Fault::new(key("id"), message));
-        }
     }
 }
 

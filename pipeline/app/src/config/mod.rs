@@ -3,6 +3,7 @@
 
 mod faults;
 mod load;
+mod risk;
 mod secrets;
 mod span;
 mod template;
@@ -12,17 +13,15 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tapeline_clickhouse::{Password, SinkSettings, StoreSettings};
 use tapeline_demo::DemoSettings;
 use tapeline_kafka::KafkaSettings;
-use tapeline_model::ids::{AccountId, PortfolioId};
 use tapeline_processors::market::MarketSettings;
-use tapeline_processors::risk::RiskSettings;
 use tapeline_runtime::{CommitPolicy, RunSettings, SnapshotPolicy};
 
 pub(crate) use faults::{ConfigError, Fault};
 pub(crate) use load::{Source, json_schema, load};
+pub(crate) use risk::{Account, Instrument, Risk};
 pub(crate) use span::Span;
 pub(crate) use template::template;
 
@@ -37,6 +36,8 @@ pub(crate) struct Config {
     pub risk: Risk,
     /// Every broker account, and the portfolio it shares limits with.
     pub accounts: Vec<Account>,
+    /// What is not a plain share in the currency of its fills.
+    pub instruments: Vec<Instrument>,
     pub sink: Sink,
     pub demo: Demo,
     pub local: Local,
@@ -152,42 +153,6 @@ impl Default for Market {
         Self {
             wide_spread_bps: 500,
         }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Risk {
-    /// The currency every amount is kept in.
-    pub currency: String,
-    /// How far a portfolio's marked equity may fall below its high, as a decimal in quotes; leave out for no limit.
-    pub max_drawdown: Option<String>,
-    /// The same for single portfolios.
-    pub max_drawdown_of: BTreeMap<String, String>,
-}
-
-impl Default for Risk {
-    fn default() -> Self {
-        Self {
-            currency: "USD".to_owned(),
-            max_drawdown: Some("5000".to_owned()),
-            max_drawdown_of: BTreeMap::new(),
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Account {
-    pub id: String,
-    /// Accounts of one portfolio share limits; by default one of the account's own name.
-    #[serde(default)]
-    pub portfolio: Option<String>,
-}
-
-impl Account {
-    pub fn portfolio(&self) -> &str {
-        self.portfolio.as_deref().unwrap_or(&self.id)
     }
 }
 
@@ -360,36 +325,6 @@ impl Config {
         }
     }
 
-    /// What the risk processor is told. Only for a configuration without faults.
-    pub fn risk_settings(&self) -> RiskSettings {
-        let amount = |text: &String| text.parse().ok();
-        let of = self.risk.max_drawdown_of.iter();
-        RiskSettings {
-            currency: self.risk.currency.clone(),
-            accounts: self
-                .accounts
-                .iter()
-                .map(|a| (AccountId::new(&*a.id), PortfolioId::new(a.portfolio())))
-                .collect(),
-            max_drawdown: self.risk.max_drawdown.as_ref().and_then(amount),
-            max_drawdown_of: of
-                .filter_map(|(id, text)| Some((PortfolioId::new(id), amount(text)?)))
-                .collect(),
-            config_hash: self.risk_hash(),
-        }
-    }
-
-    /// Of everything a verdict depends on.
-    fn risk_hash(&self) -> String {
-        use std::fmt::Write;
-        let decides = serde_json::json!({ "risk": self.risk, "accounts": self.accounts });
-        let digest = Sha256::digest(decides.to_string().as_bytes());
-        digest.iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
-    }
-
     /// The demo brings its own accounts.
     pub fn with_demo(mut self) -> Self {
         self.demo.enabled = true;
@@ -399,6 +334,7 @@ impl Config {
                 self.accounts.push(Account {
                     id,
                     portfolio: Some(account.portfolio.to_string()),
+                    leverage: None,
                 });
             }
         }

@@ -44,10 +44,10 @@ fn the_template_says_every_key_with_its_default() {
     let text = uncommented();
     assert_eq!(parse_text(&text).unwrap(), Config::default());
     let defaults = toml::Table::try_from(Config::default()).unwrap();
-    // Only the list of accounts has no default to show.
+    // Only the lists of accounts and instruments have no default to show.
     assert_eq!(
         keys(&text.parse().unwrap()),
-        keys(&defaults) - 1,
+        keys(&defaults) - 2,
         "a key is missing in the template"
     );
 }
@@ -79,6 +79,43 @@ fn every_fault_is_told_at_once_with_its_place_and_a_remedy() {
     has("local.clickhouse_port:", "also local.kafka_port");
     assert_eq!(found.len(), 8, "{found:#?}");
     assert!(!found.concat().contains("hunter2"));
+}
+
+#[test]
+fn instruments_and_rates_are_told_or_refused() {
+    let config = parse_text(
+        "[risk]\nmethod = 'fifo'\nstale_after = '5s'\n\
+         [risk.rates]\nJPY = { symbol = 'USDJPY', inverse = true }\n\
+         [[accounts]]\nid = 'a'\nleverage = '2'\n\
+         [[instruments]]\nsymbol = 'ESZ6'\ncurrency = 'USD'\nmultiplier = '50'\nmargined = true\n",
+    )
+    .unwrap()
+    .risk_settings();
+    let (symbol, future) = config.instruments.first_key_value().unwrap();
+    assert_eq!(
+        (symbol.as_str(), future.multiplier.get().to_string()),
+        ("ESZ6", "50".into())
+    );
+    assert_eq!(config.rates.first_key_value().unwrap().0.as_str(), "JPY");
+    assert_eq!(config.stale_after, Some(5_000_000));
+    assert_eq!(config.leverage.len(), 1);
+
+    let found = faults(
+        "[risk.rates]\nUSD = { symbol = 'X' }\nEUR = { symbol = 'Y' }\nJPY = { symbol = 'Y' }\n\
+         [[accounts]]\nid = 'a'\nleverage = '0'\n\
+         [[instruments]]\nsymbol = 'S'\ncurrency = 'usd'\nmultiplier = '-1'\n\
+         [[instruments]]\nsymbol = 'S'\ncurrency = 'USD'\n",
+    );
+    let keys: Vec<&str> = found.iter().filter_map(|f| f.split(':').next()).collect();
+    let expected = [
+        "risk.rates.JPY",
+        "risk.rates.USD",
+        "accounts[0].leverage",
+        "instruments[0].currency",
+        "instruments[0].multiplier",
+        "instruments[1].symbol",
+    ];
+    assert_eq!(keys, expected, "{found:#?}");
 }
 
 #[test]

@@ -62,6 +62,13 @@ impl Amount {
         }
     }
 
+    /// The value, whether or not parts are missing for this one reason.
+    pub fn value_despite(&self, tolerated: Missing) -> Result<Money, Missing> {
+        let mut kept = *self;
+        kept.gaps[tolerated as usize] = 0;
+        kept.value()
+    }
+
     /// The sum of the parts that are known: a bound for a person to judge, not the value.
     pub fn known(&self) -> Money {
         self.known

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tapeline_model::Micros;
 use tapeline_model::money::{Money, MoneyError};
+use tapeline_schemas::codec::Record;
 
 use super::line::Booked;
 use super::memory::Memory;
@@ -39,6 +40,10 @@ pub struct CashEvent {
 pub struct CashBook {
     balances: BTreeMap<Currency, Balance>,
     seen: Memory,
+}
+
+impl Record for CashBook {
+    const RECORD: &'static str = "state_cash";
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

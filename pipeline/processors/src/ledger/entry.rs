@@ -93,6 +93,13 @@ impl FillEntry {
         }))
     }
 
+    pub fn amend(&mut self, amend: &Amend) -> Result<(), Refused> {
+        if let Amended::Anew(amendments) = self.amended_by(amend)? {
+            self.amendments = Some(Box::new(amendments));
+        }
+        Ok(())
+    }
+
     pub fn amended_by(&self, amend: &Amend) -> Result<Amended, Refused> {
         match self.amendments.as_deref() {
             Some(amendments) => amendments.with(amend),

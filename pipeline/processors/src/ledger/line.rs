@@ -68,6 +68,20 @@ pub struct Line {
 }
 
 impl Line {
+    pub fn plus(&self, other: &Self) -> Result<Self, MoneyError> {
+        Ok(Self {
+            booked: self.booked.plus(&other.booked)?,
+            open: self.open.plus(&other.open)?,
+        })
+    }
+
+    pub fn too_large() -> Self {
+        Self {
+            booked: Booked::too_large(),
+            open: Open::too_large(),
+        }
+    }
+
     /// After fees.
     pub fn realised(&self) -> Amount {
         or_too_large(self.booked.closed.minus(&self.booked.fees))

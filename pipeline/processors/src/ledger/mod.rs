@@ -23,6 +23,7 @@
 //! Applying a report either changes everything it should or, refused, nothing.
 
 mod amount;
+mod carried;
 mod cash;
 mod charges;
 mod entry;
@@ -55,7 +56,7 @@ pub use standing::Standing;
 pub use state::{HELD, OPEN_ENTRIES};
 pub use terms::{Currency, Method, NotACurrency, NotPositive, Positive, Ratio, Settlement, Terms};
 pub use totals::{Rate, Rates, Totals};
-pub use worth::{Holding, PriceKind, Prices, Quoted, Valued, Worth};
+pub use worth::{Exposure, Holding, PriceKind, Prices, Quoted, Valued, Worth};
 
 use tapeline_model::money::Rounding;
 

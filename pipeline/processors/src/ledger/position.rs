@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 use tapeline_model::money::{Price, Quantity};
+use tapeline_schemas::codec::Record;
 
 use super::ROUNDING;
 use super::amount::Missing;
@@ -20,6 +21,10 @@ pub struct Position {
     state: PositionState,
     /// The base and the entries added up.
     now: Standing,
+}
+
+impl Record for Position {
+    const RECORD: &'static str = "state_position";
 }
 
 /// Only the state is stored.

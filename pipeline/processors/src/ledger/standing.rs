@@ -42,6 +42,16 @@ impl Standing {
         self.inventory.quantity()
     }
 
+    /// How many closings nobody told the cost of.
+    pub fn unknown_costs(&self) -> u32 {
+        self.unknown_costs
+    }
+
+    /// How many fills nobody told the fees of.
+    pub fn unknown_fees(&self) -> u32 {
+        self.unknown_fees
+    }
+
     /// What is open, oldest first; one lot at average cost.
     pub fn lots(&self) -> &[Lot] {
         self.inventory.lots()

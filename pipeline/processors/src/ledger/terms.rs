@@ -16,6 +16,8 @@ pub struct Positive(Quantity);
 pub struct NotPositive(pub Quantity);
 
 impl Positive {
+    pub const ONE: Self = Self(Quantity::ONE);
+
     pub const fn get(self) -> Quantity {
         self.0
     }
@@ -51,6 +53,8 @@ pub struct Currency([u8; CURRENCY_BYTES]);
 pub struct NotACurrency(pub String);
 
 impl Currency {
+    pub const USD: Self = Self(*b"USD\0\0\0\0\0\0\0\0\0");
+
     pub fn new(code: &str) -> Result<Self, NotACurrency> {
         let mut bytes = [0; CURRENCY_BYTES];
         let fits = (1..=CURRENCY_BYTES).contains(&code.len());

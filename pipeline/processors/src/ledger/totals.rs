@@ -77,12 +77,11 @@ impl Totals {
         let mut sum = Line::default();
         for (currency, line) in &self.lines {
             let with = |money| rates.translate(money, *currency);
-            let booked = sum.booked.plus(&line.booked.translated(with));
-            let open = sum.open.plus(&line.open.translated(with));
-            sum = Line {
-                booked: booked.unwrap_or_else(|_| Booked::too_large()),
-                open: open.unwrap_or_else(|_| Open::too_large()),
+            let line = Line {
+                booked: line.booked.translated(with),
+                open: line.open.translated(with),
             };
+            sum = sum.plus(&line).unwrap_or_else(|_| Line::too_large());
         }
         sum
     }

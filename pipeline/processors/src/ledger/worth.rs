@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 use tapeline_model::Micros;
-use tapeline_model::money::{Money, MoneyError, Price};
+use tapeline_model::money::{Money, MoneyError, Price, Quantity};
 
 use super::ROUNDING;
 use super::amount::{Amount, Missing};
 use super::line::{Booked, Line, Open};
 use super::position::Position;
-use super::terms::{Currency, Settlement};
+use super::terms::{Currency, Positive, Settlement};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quoted {
@@ -60,6 +60,15 @@ impl Prices {
             Some(Valued { price, time, kind })
         })
     }
+}
+
+/// All of a position that its value depends on, besides prices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exposure {
+    pub quantity: Quantity,
+    cost: Result<Money, Missing>,
+    multiplier: Positive,
+    settlement: Settlement,
 }
 
 /// What is open of one position, and what it is worth.
@@ -114,6 +123,32 @@ impl Worth {
     }
 }
 
+impl Exposure {
+    pub fn holding(&self, prices: &Prices) -> Holding {
+        if self.quantity.is_zero() {
+            return Holding {
+                price: None,
+                market_value: Ok(Money::ZERO),
+                unrealised: Ok(Money::ZERO),
+                settlement: self.settlement,
+            };
+        }
+        let price = prices.for_closing(self.quantity.is_positive());
+        let market_value = self.market_value(price);
+        Holding {
+            price,
+            market_value,
+            unrealised: market_value.and_then(|value| Ok(value.checked_sub(self.cost?)?)),
+            settlement: self.settlement,
+        }
+    }
+
+    fn market_value(&self, price: Option<Valued>) -> Result<Money, Missing> {
+        let price = price.ok_or(Missing::Price)?.price;
+        Ok(price.value(self.quantity, self.multiplier.get(), ROUNDING)?)
+    }
+}
+
 impl Position {
     pub fn worth(&self, prices: &Prices) -> Worth {
         let currency = self.terms().currency;
@@ -131,35 +166,20 @@ impl Position {
 
     /// All of its worth that a price can change.
     pub fn holding(&self, prices: &Prices) -> Holding {
-        let quantity = self.quantity();
-        let settlement = self.terms().settlement;
-        if quantity.is_zero() {
-            return Holding {
-                price: None,
-                market_value: Ok(Money::ZERO),
-                unrealised: Ok(Money::ZERO),
-                settlement,
-            };
-        }
-        let price = prices.for_closing(quantity.is_positive());
-        let market_value = self.market_value(price);
-        Holding {
-            price,
-            market_value,
-            unrealised: market_value.and_then(|value| self.gained(value)),
-            settlement,
-        }
+        self.exposure().holding(prices)
     }
 
-    fn market_value(&self, price: Option<Valued>) -> Result<Money, Missing> {
-        let price = price.ok_or(Missing::Price)?.price;
-        let multiplier = self.terms().multiplier.get();
-        Ok(price.value(self.quantity(), multiplier, ROUNDING)?)
-    }
-
-    fn gained(&self, value: Money) -> Result<Money, Missing> {
-        let cost = self.standing().inventory.cost()?.ok_or(Missing::Cost)?;
-        Ok(value.checked_sub(cost)?)
+    pub fn exposure(&self) -> Exposure {
+        let cost = self.standing().inventory.cost();
+        Exposure {
+            quantity: self.quantity(),
+            cost: match cost {
+                Ok(cost) => cost.ok_or(Missing::Cost),
+                Err(e) => Err(e.into()),
+            },
+            multiplier: self.terms().multiplier,
+            settlement: self.terms().settlement,
+        }
     }
 
     fn booked(&self) -> Result<Booked, MoneyError> {

@@ -6,7 +6,7 @@ mod spread;
 use tapeline_model::ids::Symbol;
 use tapeline_model::money::{Price, Rounding};
 use tapeline_model::reasons::{Reason, Refusal};
-use tapeline_model::records::{Mark, Quote, StateMark};
+use tapeline_model::records::{Mark, MarkBasis, Quote, StateMark};
 use tapeline_model::{Event, Micros, Origin};
 use tapeline_schemas::topics::Topic;
 
@@ -75,6 +75,9 @@ impl Processor for Market {
                 bid_price: mark.bid_price,
                 ask_price: mark.ask_price,
                 quotes: mark.quotes,
+                basis: MarkBasis::Mid,
+                last_price: None,
+                last_time: None,
                 event_time: mark.event_time,
                 ingest_time: now,
                 source: NAME.into(),
@@ -145,6 +148,9 @@ fn mark_of(quote: &Quote<'_>, quotes: i64, wide: bool) -> StateMark {
         quotes,
         event_time: quote.event_time,
         wide,
+        basis: MarkBasis::Mid,
+        last_price: None,
+        last_time: None,
     }
 }
 

@@ -1,28 +1,31 @@
 //! Positions, profit and loss, equity and one drawdown limit, computed on every
 //! fill and on every mark of a held symbol.
 
-mod book;
-mod limits;
-mod portfolio;
+mod accounts;
+mod carried;
+mod drawdown;
+mod equity;
+mod parse;
+mod position;
+mod prices;
 mod settings;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
-use tapeline_model::money::{Money, MoneyError, Price};
+use tapeline_model::money::Money;
 use tapeline_model::reasons::{Reason, Refusal};
-use tapeline_model::records::{
-    AccountEvent, AccountEventKind, Fill, Mark, Position, StateMark, StatePortfolio,
-};
+use tapeline_model::records::{AccountEvent, Fill, Mark, StateBook, StateMark, StatePortfolio};
 use tapeline_model::{Event, Micros, Origin};
 use tapeline_schemas::topics::Topic;
 
+use self::accounts::{AccountIndex, Accounts, PortfolioIndex};
+use self::drawdown::Crossing;
+use self::parse::Report;
 use crate::contract::{Input, Out, Processor, StateError, StateStore};
+use crate::ledger::{self, Applied, CashBook, CashEvent, Currency, Missing, Position, Rates};
 use crate::store::{StateKey, Store};
-use book::{Applied, Book};
-use limits::Crossing;
-use portfolio::{Portfolio, Value};
-pub use settings::RiskSettings;
+pub use settings::{Instrument, RateSource, RiskSettings};
 
 pub const NAME: &str = "risk";
 
@@ -49,26 +52,18 @@ impl StateKey for BookKey {
     }
 }
 
-/// How many ids of account events are remembered, to count each once.
-const RECENT_EVENTS: usize = 64;
-
 pub struct Risk {
     settings: RiskSettings,
     marks: Store<Symbol, StateMark>,
-    books: Store<BookKey, Book>,
+    positions: Store<BookKey, Position>,
+    cash: Store<AccountId, CashBook>,
     portfolios: Store<PortfolioId, StatePortfolio>,
-    derived: Derived,
-}
-
-/// Rebuilt from the stores; ordered, because it is iterated.
-#[derive(Default)]
-struct Derived {
-    values: BTreeMap<BookKey, Value>,
-    /// Books that are not flat, by symbol: the cost of a mark grows with these only.
-    holders: BTreeMap<Symbol, BTreeSet<BookKey>>,
-    portfolios: BTreeMap<PortfolioId, Portfolio>,
+    /// Positions of releases before the ledger; emptied at the first start.
+    books: Store<BookKey, StateBook>,
+    accounts: Accounts,
+    rates: Rates,
     /// Whose equity changed since the last commit, and by which newest event time.
-    changed: BTreeMap<PortfolioId, Micros>,
+    changed: BTreeMap<PortfolioIndex, Micros>,
 }
 
 /// The record being processed.
@@ -82,89 +77,36 @@ struct Cause {
 impl Risk {
     pub fn new(settings: RiskSettings) -> Self {
         Self {
-            settings,
             marks: Store::new("marks"),
-            books: Store::new("books"),
+            positions: Store::new("positions"),
+            cash: Store::new("cash"),
             portfolios: Store::new("portfolios"),
-            derived: Derived::default(),
+            books: Store::new("books"),
+            accounts: Accounts::new(&settings.accounts),
+            rates: Rates::into(settings.currency),
+            changed: BTreeMap::new(),
+            settings,
         }
     }
 
     fn fill(&mut self, fill: &Fill, cause: Cause, out: &mut Out) -> Result<(), Refusal> {
-        self.check_account(&fill.account, &fill.portfolio, &fill.currency)?;
+        let account = self.known(&fill.account, &fill.portfolio)?;
+        let event = parse::fill(fill)?;
         let key = BookKey {
             account: fill.account.clone(),
             symbol: fill.symbol.clone(),
         };
-        let fresh = Book::new(&self.settings.currency);
-        let book = self.books.get(&key).unwrap_or(&fresh);
-        let Applied::Changed(book) = book.apply(fill)? else {
-            return Ok(());
-        };
-        let mark = self.marks.get(&fill.symbol).map(|m| m.price);
-        let value = value_of(&book, mark);
-        let overflow = |e: MoneyError| {
-            Refusal::new(
-                Reason::AmountOverflow,
-                format!("fill {}: {e}", fill.exec_id),
-            )
-        };
-        let average_price = book.average_price().map_err(overflow)?;
-        self.derived
-            .revalue(&fill.portfolio, &key, value, cause.event_time)
-            .map_err(overflow)?;
-        self.derived.hold(&key, !book.lot().quantity.is_zero());
-        out.emit(Event::Position(position(
-            fill,
-            &book,
-            average_price,
-            mark,
-            cause,
-        )));
-        self.books.put(key, book);
-        self.judge(&fill.portfolio, cause, out);
-        Ok(())
-    }
-
-    fn mark(&mut self, mark: &Mark<'_>, cause: Cause, out: &mut Out) {
-        let state = StateMark {
-            price: mark.price,
-            bid_price: mark.bid_price,
-            ask_price: mark.ask_price,
-            quotes: mark.quotes,
-            event_time: mark.event_time,
-            // The market judges spreads.
-            wide: false,
-        };
-        match self.marks.change(mark.symbol.as_ref()) {
-            Some(known) if known.event_time > mark.event_time => return,
-            Some(known) => *known = state,
-            None => self.marks.put(Symbol::new(mark.symbol.as_ref()), state),
-        }
-        let holders = self.derived.holders.get(mark.symbol.as_ref());
-        let mut touched = BTreeSet::new();
-        for key in holders.cloned().unwrap_or_default() {
-            let (Some(book), Some(portfolio)) = (
-                self.books.get(&key),
-                self.settings.accounts.get(&key.account),
-            ) else {
-                continue;
-            };
-            let value = value_of(book, Some(mark.price));
-            let portfolio = portfolio.clone();
-            let fits = self
-                .derived
-                .revalue(&portfolio, &key, value, cause.event_time);
-            if fits.is_err() {
-                self.derived.lose_price(&portfolio, &key, cause.event_time);
+        let what = format!("{} {}", fill.kind.as_str().to_lowercase(), fill.exec_id);
+        let currency = parse::currency(&fill.currency, || what.clone())?;
+        let applied = self.apply(&key, currency, &event);
+        let applied = applied.map_err(|refused| parse::refusal(&what, &refused))?;
+        if let Applied::Changed(change) = applied {
+            self.settle(&key, account, cause, out);
+            for alert in position::alerts(&key, &fill.portfolio, &change, cause) {
+                out.emit(Event::Alert(alert));
             }
-            touched.insert(portfolio);
         }
-        // Only once all of its accounts have the new price: between them it is worth
-        // what it never was.
-        for portfolio in touched {
-            self.judge(&portfolio, cause, out);
-        }
+        Ok(())
     }
 
     fn account(
@@ -173,132 +115,234 @@ impl Risk {
         cause: Cause,
         out: &mut Out,
     ) -> Result<(), Refusal> {
-        self.check_account(&event.account, &event.portfolio, &event.currency)?;
-        if event.kind == AccountEventKind::Balance {
+        let account = self.known(&event.account, &event.portfolio)?;
+        match parse::account(event)? {
+            Report::Cash(cash) => self.move_cash(event, account, &cash, cause, out),
+            Report::Position(report) => self.act(event, account, &report, cause, out),
+            // Reports of what the broker believes count nothing.
+            Report::Balance(..) | Report::Held(_) | Report::BuyingPower(_) => Ok(()),
+        }
+    }
+
+    fn move_cash(
+        &mut self,
+        event: &AccountEvent,
+        account: AccountIndex,
+        moved: &CashEvent,
+        cause: Cause,
+        out: &mut Out,
+    ) -> Result<(), Refusal> {
+        let known = self.portfolios.get(&event.portfolio);
+        if known.is_some_and(|state| state.recent_events.contains(&event.event_id)) {
             return Ok(());
         }
-        let mut state = self
-            .portfolios
-            .get(&event.portfolio)
-            .cloned()
-            .unwrap_or_default();
-        if state.recent_events.contains(&event.event_id) {
+        let mut book = self.cash.get(&event.account).cloned().unwrap_or_default();
+        let before = book.booked(moved.currency);
+        let applied = book.apply(moved).map_err(|refused| {
+            parse::refusal(&format!("account event {}", event.event_id), &refused)
+        })?;
+        if !matches!(applied, Applied::Changed(_)) {
             return Ok(());
         }
-        let overflow = |e: MoneyError| {
-            let message = format!("account event {}: {e}", event.event_id);
-            Refusal::new(Reason::AmountOverflow, message)
-        };
-        state.cash_flow = state
-            .cash_flow
-            .checked_add(event.amount)
-            .map_err(overflow)?;
-        // Money paid in or out is neither profit nor drawdown; a dividend or a fee is.
-        if matches!(
-            event.kind,
-            AccountEventKind::Deposit | AccountEventKind::Withdrawal
-        ) {
-            state.high_water = state
-                .high_water
-                .checked_add(event.amount)
-                .map_err(overflow)?;
+        let after = book.booked(moved.currency);
+        self.cash.put(event.account.clone(), book);
+        let portfolio = self.accounts.portfolio_of(account);
+        let is_profit = moved.kind != ledger::CashKind::Transfer;
+        let worth = self.equity(portfolio);
+        self.accounts
+            .rebook(account, moved.currency, &before, &after);
+        if !is_profit {
+            self.contribute(portfolio, worth);
         }
-        if state.recent_events.len() >= RECENT_EVENTS {
-            state.recent_events.remove(0);
-        }
-        state.recent_events.push(event.event_id.clone());
-        self.portfolios.put(event.portfolio.clone(), state);
-        self.derived.touch(&event.portfolio, cause.event_time);
-        self.judge(&event.portfolio, cause, out);
+        self.touch(portfolio, cause.event_time);
+        self.judge(portfolio, cause, out);
         Ok(())
     }
 
-    fn check_account(
-        &self,
-        account: &AccountId,
-        portfolio: &PortfolioId,
-        currency: &str,
+    /// An opening position, a split or a distribution.
+    fn act(
+        &mut self,
+        event: &AccountEvent,
+        account: AccountIndex,
+        report: &ledger::Event,
+        cause: Cause,
+        out: &mut Out,
     ) -> Result<(), Refusal> {
-        let Some(expected) = self.settings.accounts.get(account) else {
+        let what = format!("account event {}", event.event_id);
+        let Some(symbol) = event.symbol.clone() else {
+            let message = format!("{what}: its symbol is missing");
+            return Err(Refusal::new(Reason::MissingField, message));
+        };
+        let key = BookKey {
+            account: event.account.clone(),
+            symbol,
+        };
+        let currency = parse::currency(&event.currency, || what.clone())?;
+        let portfolio = self.accounts.portfolio_of(account);
+        let worth = self.equity(portfolio);
+        let applied = self.apply(&key, currency, report);
+        let applied = applied.map_err(|refused| parse::refusal(&what, &refused))?;
+        if let Applied::Changed(_) = applied {
+            self.revalue_position(&key, account);
+            if matches!(report, ledger::Event::Opening(_)) {
+                self.contribute(portfolio, worth);
+            }
+            self.settle(&key, account, cause, out);
+        }
+        Ok(())
+    }
+
+    fn apply(
+        &mut self,
+        key: &BookKey,
+        currency: Currency,
+        event: &ledger::Event,
+    ) -> Result<Applied, ledger::Refused> {
+        let known = self.positions.edit(key, |position| {
+            let applied = position.apply(event);
+            let changed = matches!(applied, Ok(Applied::Changed(_) | Applied::Held));
+            (applied, changed)
+        });
+        if let Some(applied) = known {
+            return applied;
+        }
+        let mut position = Position::new(self.settings.terms(&key.symbol, currency));
+        let applied = position.apply(event)?;
+        self.positions.put(key.clone(), position);
+        Ok(applied)
+    }
+
+    /// A position changed: tells it, and judges its portfolio.
+    fn settle(&mut self, key: &BookKey, account: AccountIndex, cause: Cause, out: &mut Out) {
+        self.revalue_position(key, account);
+        let portfolio = self.accounts.portfolio_of(account);
+        let id = self.accounts.portfolio_id(portfolio);
+        if let Some(position) = self.positions.get(key) {
+            let prices = prices::of(self.marks.get(&key.symbol));
+            let record = position::record(key, id, position, &prices, cause);
+            out.emit(Event::Position(record));
+        }
+        self.touch(portfolio, cause.event_time);
+        self.judge(portfolio, cause, out);
+    }
+
+    fn revalue_position(&mut self, key: &BookKey, account: AccountIndex) {
+        if let Some(position) = self.positions.get(key) {
+            let prices = prices::of(self.marks.get(&key.symbol));
+            self.accounts.settle(key, account, position, &prices);
+        }
+    }
+
+    fn mark(&mut self, mark: &Mark<'_>, cause: Cause, out: &mut Out) {
+        let state = prices::state(mark);
+        match self.marks.change(mark.symbol.as_ref()) {
+            Some(known) if known.event_time > mark.event_time => return,
+            Some(known) => *known = state,
+            None => self.marks.put(Symbol::new(mark.symbol.as_ref()), state),
+        }
+        let prices = prices::of(self.marks.get(mark.symbol.as_ref()));
+        let mut touched = self.accounts.revalue(&mark.symbol, &prices);
+        let rate = prices::rate(&self.settings, &mark.symbol, mark.price, mark.event_time);
+        if let Some((currency, rate)) = rate {
+            self.rates.set(currency, rate);
+            touched.extend(self.accounts.users_of(currency));
+            touched.sort_unstable();
+            touched.dedup();
+        }
+        // Only once all of its accounts have the new price: between them it is worth
+        // what it never was.
+        for portfolio in touched {
+            self.touch(portfolio, cause.event_time);
+            self.judge(portfolio, cause, out);
+        }
+    }
+
+    fn known(&self, account: &AccountId, portfolio: &PortfolioId) -> Result<AccountIndex, Refusal> {
+        let Some(index) = self.accounts.find(account) else {
             let message = format!("account {account} is unknown: add it under [[accounts]]");
             return Err(Refusal::new(Reason::UnknownAccount, message));
         };
+        let expected = self
+            .accounts
+            .portfolio_id(self.accounts.portfolio_of(index));
         if expected != portfolio {
             let message = format!(
                 "account {account} belongs to portfolio {expected}, the record says {portfolio}"
             );
             return Err(Refusal::new(Reason::WrongPortfolio, message));
         }
-        if currency != self.settings.currency {
-            let message = format!(
-                "account {account}: {currency} cannot be valued in {}, no rate is known",
-                self.settings.currency
-            );
-            return Err(Refusal::new(Reason::WrongCurrency, message));
+        Ok(index)
+    }
+
+    fn touch(&mut self, portfolio: PortfolioIndex, event_time: Micros) {
+        let newest = self.changed.entry(portfolio).or_default();
+        *newest = event_time.max(*newest);
+    }
+
+    /// What a portfolio is worth. A fee that nobody told is left out and counted apart;
+    /// everything else that is missing makes it missing.
+    fn equity(&self, portfolio: PortfolioIndex) -> Result<Money, Missing> {
+        let line = self.accounts.line(portfolio, &self.rates);
+        let carried = self.state(portfolio).map(|state| state.cash_flow);
+        let equity = line.equity().value_despite(Missing::Fee)?;
+        Ok(equity.checked_add(carried.unwrap_or_default())?)
+    }
+
+    fn state(&self, portfolio: PortfolioIndex) -> Option<&StatePortfolio> {
+        self.portfolios.get(self.accounts.portfolio_id(portfolio))
+    }
+
+    /// What came in or went out since it was worth `before` is neither profit nor drawdown.
+    fn contribute(&mut self, portfolio: PortfolioIndex, before: Result<Money, Missing>) {
+        let (Ok(before), Ok(after)) = (before, self.equity(portfolio)) else {
+            return;
+        };
+        let mut state = self.state(portfolio).cloned().unwrap_or_default();
+        let moved = after.checked_sub(before);
+        if let Ok(high) = moved.and_then(|moved| state.high_water.checked_add(moved)) {
+            state.high_water = high;
         }
-        Ok(())
+        let id = self.accounts.portfolio_id(portfolio).clone();
+        self.portfolios.put(id, state);
     }
 
     /// Raises the high-water mark and tells when the drawdown crosses its limit.
-    fn judge(&mut self, id: &PortfolioId, cause: Cause, out: &mut Out) {
-        let Some(live) = self.derived.portfolios.get(id) else {
+    fn judge(&mut self, portfolio: PortfolioIndex, cause: Cause, out: &mut Out) {
+        let id = self.accounts.portfolio_id(portfolio);
+        let Ok(equity) = self.equity(portfolio) else {
             return;
         };
-        let Some(mut state) = self.portfolios.get(id).cloned() else {
+        let nothing = StatePortfolio::default();
+        let state = self.portfolios.get(id).unwrap_or(&nothing);
+        let high_water = state.high_water.max(equity);
+        let limit = self.settings.max_drawdown(id.as_str());
+        let breached = drawdown::is_breached(state);
+        let crossing = limit.and_then(|limit| {
+            let drawdown = high_water.checked_sub(equity).ok()?;
+            let outcome = drawdown::crossed(drawdown, limit, breached)?;
+            Some(Crossing {
+                origin: cause.origin,
+                portfolio: id,
+                outcome,
+                drawdown,
+                limit,
+                currency: self.settings.currency,
+                config_hash: &self.settings.config_hash,
+                event_time: cause.event_time,
+                now: cause.now,
+            })
+        });
+        if state.high_water == high_water && crossing.is_none() {
             return;
-        };
-        let Some(equity) = live.equity(state.cash_flow) else {
-            return;
-        };
-        let before = (state.high_water, state.breached.len());
-        state.high_water = state.high_water.max(equity);
-        if let Some(limit) = self.settings.max_drawdown(id.as_str()) {
-            self.check_drawdown(id, &mut state, equity, limit, cause, out);
         }
-        if before != (state.high_water, state.breached.len()) {
-            self.portfolios.put(id.clone(), state);
+        let mut next = state.clone();
+        next.high_water = high_water;
+        if let Some(crossing) = &crossing {
+            crossing.tell(out);
+            drawdown::set_breached(&mut next, !breached);
         }
-    }
-
-    fn check_drawdown(
-        &self,
-        id: &PortfolioId,
-        state: &mut StatePortfolio,
-        equity: Money,
-        limit: Money,
-        cause: Cause,
-        out: &mut Out,
-    ) {
-        let breached = state
-            .breached
-            .iter()
-            .any(|rule| rule == limits::MAX_DRAWDOWN);
-        let Ok(drawdown) = state.high_water.checked_sub(equity) else {
-            return;
-        };
-        let Some(outcome) = limits::crossed(drawdown, limit, breached) else {
-            return;
-        };
-        let crossing = Crossing {
-            origin: cause.origin,
-            portfolio: id,
-            outcome,
-            drawdown,
-            limit,
-            currency: &self.settings.currency,
-            config_hash: &self.settings.config_hash,
-            event_time: cause.event_time,
-            now: cause.now,
-        };
-        if let Ok(verdict) = crossing.verdict() {
-            out.emit(Event::Verdict(verdict));
-        }
-        out.emit(Event::Alert(crossing.alert()));
-        if breached {
-            state.breached.retain(|rule| rule != limits::MAX_DRAWDOWN);
-        } else {
-            state.breached.push(limits::MAX_DRAWDOWN.to_owned());
-        }
+        let id = id.clone();
+        self.portfolios.put(id, next);
     }
 }
 
@@ -354,122 +398,46 @@ impl Processor for Risk {
     }
 
     fn before_commit(&mut self, now: Micros, out: &mut Out) {
-        let nothing = StatePortfolio::default();
-        for (id, event_time) in std::mem::take(&mut self.derived.changed) {
-            let state = self.portfolios.get(&id).unwrap_or(&nothing);
-            if let Some(live) = self.derived.portfolios.get(&id) {
-                out.emit(Event::Equity(live.record(&id, state, event_time, now)));
-            }
+        for (portfolio, event_time) in std::mem::take(&mut self.changed) {
+            self.tell_equity(portfolio, event_time, now, out);
         }
     }
 
     fn stores(&mut self) -> Vec<&mut dyn StateStore> {
-        vec![&mut self.marks, &mut self.books, &mut self.portfolios]
+        vec![
+            &mut self.marks,
+            &mut self.positions,
+            &mut self.cash,
+            &mut self.portfolios,
+            &mut self.books,
+        ]
     }
 
     fn restored(&mut self) -> Result<(), StateError> {
-        self.derived = Derived::default();
-        for (key, book) in self.books.sorted() {
-            let Some(portfolio) = self.settings.accounts.get(&key.account) else {
+        self.carry_over()?;
+        self.accounts = Accounts::new(&self.settings.accounts);
+        self.rates = prices::rates(&self.settings, &self.marks);
+        for (key, position) in self.positions.sorted() {
+            let Some(account) = self.accounts.find(&key.account) else {
                 continue;
             };
-            let mark = self.marks.get(&key.symbol);
-            let value = value_of(book, mark.map(|m| m.price));
-            self.derived
-                .revalue(portfolio, key, value, Micros(0))
-                .map_err(|e| StateError::Inconsistent {
-                    store: "books",
-                    detail: format!("{} in {}: {e}", key.symbol, key.account),
-                })?;
-            self.derived.hold(key, !book.lot().quantity.is_zero());
+            let prices = prices::of(self.marks.get(&key.symbol));
+            self.accounts.settle(key, account, position, &prices);
         }
-        for (id, _) in self.portfolios.sorted() {
-            self.derived.touch(id, Micros(0));
+        for (id, book) in self.cash.sorted() {
+            let Some(account) = self.accounts.find(id) else {
+                continue;
+            };
+            for currency in book.currencies() {
+                let nothing = ledger::Booked::default();
+                let booked = book.booked(currency);
+                self.accounts.rebook(account, currency, &nothing, &booked);
+            }
         }
-        self.derived.changed.clear();
+        self.changed.clear();
         Ok(())
-    }
-}
-
-impl Derived {
-    fn revalue(
-        &mut self,
-        portfolio: &PortfolioId,
-        key: &BookKey,
-        value: Value,
-        event_time: Micros,
-    ) -> Result<(), MoneyError> {
-        let old = self.values.get(key).copied();
-        let current = self.portfolios.get(portfolio).cloned().unwrap_or_default();
-        let next = current.with(old, value)?;
-        self.portfolios.insert(portfolio.clone(), next);
-        self.values.insert(key.clone(), value);
-        self.touch(portfolio, event_time);
-        Ok(())
-    }
-
-    /// What cannot be added up counts as missing; that only takes away, so it fits.
-    fn lose_price(&mut self, portfolio: &PortfolioId, key: &BookKey, event_time: Micros) {
-        let known = self.values.get(key).copied().unwrap_or_default();
-        let missing = Value {
-            unrealised: None,
-            ..known
-        };
-        let _fits = self.revalue(portfolio, key, missing, event_time);
-    }
-
-    fn touch(&mut self, portfolio: &PortfolioId, event_time: Micros) {
-        self.portfolios.entry(portfolio.clone()).or_default();
-        let newest = self.changed.entry(portfolio.clone()).or_default();
-        *newest = event_time.max(*newest);
-    }
-
-    fn hold(&mut self, key: &BookKey, open: bool) {
-        let holders = self.holders.entry(key.symbol.clone()).or_default();
-        if open {
-            holders.insert(key.clone());
-        } else {
-            holders.remove(key);
-        }
-    }
-}
-
-fn value_of(book: &Book, mark: Option<Price>) -> Value {
-    Value {
-        realised: book.lot().realised,
-        unrealised: book.unrealised(mark).ok().flatten(),
-    }
-}
-
-fn position(
-    fill: &Fill,
-    book: &Book,
-    average_price: Option<Price>,
-    mark: Option<Price>,
-    cause: Cause,
-) -> Position {
-    let lot = book.lot();
-    Position {
-        portfolio: fill.portfolio.clone(),
-        account: fill.account.clone(),
-        symbol: fill.symbol.clone(),
-        quantity: lot.quantity,
-        average_price,
-        realised: lot.realised,
-        fees: lot.fees,
-        unknown_fees: lot.unknown_fees,
-        unrealised: value_of(book, mark).unrealised,
-        mark_price: mark,
-        currency: book.state().currency.clone(),
-        cause_topic: cause.origin.topic.name().to_owned(),
-        cause_partition: cause.origin.partition as i32,
-        cause_offset: cause.origin.offset as i64,
-        event_time: cause.event_time,
-        ingest_time: cause.now,
-        source: NAME.to_owned(),
     }
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

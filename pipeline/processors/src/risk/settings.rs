@@ -1,15 +1,27 @@
 use std::collections::BTreeMap;
 
-use tapeline_model::ids::{AccountId, PortfolioId};
+use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
 use tapeline_model::money::Money;
 
+use crate::ledger::{Currency, Method, Positive, Settlement, Terms};
+
 /// What the risk processor is told before it starts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct RiskSettings {
-    /// The currency every amount is kept in.
-    pub currency: String,
+    /// The currency in which portfolios are judged.
+    pub currency: Currency,
     /// Every account there is, and the portfolio it belongs to.
     pub accounts: BTreeMap<AccountId, PortfolioId>,
+    /// How many times its equity an account may hold; once where nothing is said.
+    pub leverage: BTreeMap<AccountId, Positive>,
+    /// Symbols that are not plain shares in the currency of their fills.
+    pub instruments: BTreeMap<Symbol, Instrument>,
+    /// Where the price of each other currency comes from.
+    pub rates: BTreeMap<Currency, RateSource>,
+    /// Which cost leaves when a part of a position is closed.
+    pub method: Method,
+    /// A price older than this, in microseconds, is stale.
+    pub stale_after: Option<i64>,
     /// How far a portfolio's marked equity may fall below its high; no limit where none is set.
     pub max_drawdown: Option<Money>,
     /// The same for single portfolios.
@@ -18,11 +30,66 @@ pub struct RiskSettings {
     pub config_hash: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instrument {
+    pub currency: Currency,
+    /// How much one unit of the quantity stands for.
+    pub multiplier: Positive,
+    pub settlement: Settlement,
+    pub sector: Option<String>,
+}
+
+/// The symbol whose price is a currency's rate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateSource {
+    pub symbol: Symbol,
+    /// The price says how much of it one unit of our currency buys, and not the other way.
+    pub inverse: bool,
+}
+
 impl RiskSettings {
+    pub fn new(currency: Currency) -> Self {
+        Self {
+            currency,
+            accounts: BTreeMap::new(),
+            leverage: BTreeMap::new(),
+            instruments: BTreeMap::new(),
+            rates: BTreeMap::new(),
+            method: Method::default(),
+            stale_after: None,
+            max_drawdown: None,
+            max_drawdown_of: BTreeMap::new(),
+            config_hash: String::new(),
+        }
+    }
+
+    pub(super) fn leverage(&self, account: &AccountId) -> Positive {
+        self.leverage.get(account).copied().unwrap_or(Positive::ONE)
+    }
+
     pub fn max_drawdown(&self, portfolio: &str) -> Option<Money> {
         self.max_drawdown_of
             .get(portfolio)
             .copied()
             .or(self.max_drawdown)
+    }
+
+    /// How a symbol that is first traded in `currency` is kept.
+    pub(super) fn terms(&self, symbol: &Symbol, currency: Currency) -> Terms {
+        let method = self.method;
+        match self.instruments.get(symbol) {
+            Some(instrument) => Terms {
+                currency: instrument.currency,
+                multiplier: instrument.multiplier,
+                settlement: instrument.settlement,
+                method,
+            },
+            None => Terms {
+                currency,
+                multiplier: Positive::ONE,
+                settlement: Settlement::InFull,
+                method,
+            },
+        }
     }
 }

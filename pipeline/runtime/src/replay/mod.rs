@@ -2,6 +2,7 @@
 
 pub mod recording;
 mod report;
+mod takeover;
 mod topics;
 
 use tapeline_model::Origin;

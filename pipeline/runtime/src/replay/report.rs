@@ -61,6 +61,10 @@ pub struct Range {
 }
 
 impl Range {
+    pub(crate) fn holds(self, transaction: i64) -> bool {
+        self.from.is_none_or(|from| transaction >= from) && !self.ends_before(transaction)
+    }
+
     /// Whether this transaction lies behind the range.
     pub(crate) fn ends_before(self, transaction: i64) -> bool {
         self.to.is_some_and(|to| transaction > to)
@@ -75,6 +79,8 @@ pub struct Report {
     pub from: i64,
     pub to: i64,
     pub transactions: u64,
+    /// Left out: another release made them before this one took over.
+    pub former: u64,
     pub differences: u64,
     /// The first of them.
     pub shown: Vec<Difference>,

@@ -8,11 +8,12 @@ use tapeline_kafka::{
     BatchReader, KafkaError, KafkaSettings, Message, Names, OwnedMessage, Position,
 };
 use tapeline_model::records::{Journal, Snapshot};
-use tapeline_processors::Processor;
+use tapeline_processors::{LOGIC, Processor};
 use tapeline_schemas::codec;
 use tapeline_schemas::topics::{self, Topic};
 
 use super::recording::{Contents, Writer};
+use super::takeover::Takeover;
 use super::{Inputs, Range, Recorded, Replay, ReplayError, Report};
 use crate::changelog;
 
@@ -33,6 +34,7 @@ pub fn replay(
 ) -> Result<Report, ReplayError> {
     let history = History::open(kafka, task, processor.name())?;
     let mut report = Report::new(task);
+    let range = history.since_taken_over(range, &mut report)?;
     let Some(start) = history.start(range)? else {
         return Ok(report);
     };
@@ -178,6 +180,18 @@ impl History {
                 each(journal, message)
             })?;
         Ok(())
+    }
+
+    /// Leaves out what other releases decided before this one took the task over.
+    fn since_taken_over(&self, range: Range, report: &mut Report) -> Result<Range, ReplayError> {
+        let mut takeover = Takeover::by(LOGIC, range);
+        self.each_transaction(0, Range::default(), |journal, _| {
+            takeover.note(&journal);
+            Ok(())
+        })?;
+        let (rest, former) = takeover.rest();
+        report.former = former;
+        Ok(rest)
     }
 
     fn first_transaction(&self) -> Result<Option<i64>, ReplayError> {

@@ -2,7 +2,9 @@
 //! one partition, marks in two others.
 
 use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol};
-use tapeline_model::records::{AccountEvent, AccountEventKind, Fill, FillKind, Mark, Side};
+use tapeline_model::records::{
+    AccountEvent, AccountEventKind, AccountMatter, Fill, FillKind, Mark, MarkBasis, Side,
+};
 use tapeline_model::{Event, Micros};
 use tapeline_schemas::topics::Topic;
 
@@ -64,6 +66,12 @@ fn deposit() -> Vec<u8> {
         kind: AccountEventKind::Deposit,
         amount: "1000".parse().unwrap(),
         currency: "USD".into(),
+        matter: AccountMatter::Cash,
+        symbol: None,
+        quantity: None,
+        price: None,
+        ratio_new: None,
+        ratio_old: None,
         event_time: Micros(1),
         ingest_time: Micros(1),
         source: "simulation".into(),
@@ -96,6 +104,9 @@ fn fill(n: u64, random: &mut Random) -> Vec<u8> {
         quantity: (1 + own.below(9)).to_string().parse().unwrap(),
         fee: Some("0.5".parse().unwrap()),
         currency: "USD".into(),
+        fees: None,
+        voided_quantity: None,
+        strategy: None,
         event_time: Micros(10 + number as i64),
         ingest_time: Micros(10),
         source: "simulation".into(),
@@ -110,6 +121,9 @@ fn mark(symbol: &'static str, n: u64, random: &mut Random) -> Vec<u8> {
         bid_price: price,
         ask_price: price,
         quotes: n as i64 + 1,
+        basis: MarkBasis::Mid,
+        last_price: None,
+        last_time: None,
         event_time: Micros(100 + n as i64),
         ingest_time: Micros(100),
         source: "simulation".into(),

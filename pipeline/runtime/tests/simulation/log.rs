@@ -146,16 +146,16 @@ impl Log {
 
 pub(crate) fn new_processor() -> Box<dyn Processor> {
     use tapeline_model::ids::{AccountId, PortfolioId};
+    use tapeline_processors::ledger::Currency;
     use tapeline_processors::risk::{Risk, RiskSettings};
     let settings = RiskSettings {
-        currency: "USD".into(),
         accounts: [(
             AccountId::new(crate::inputs::ACCOUNT),
             PortfolioId::new(crate::inputs::PORTFOLIO),
         )]
         .into(),
         max_drawdown: Some("50".parse().unwrap()),
-        ..RiskSettings::default()
+        ..RiskSettings::new(Currency::USD)
     };
     Box::new(Risk::new(settings))
 }

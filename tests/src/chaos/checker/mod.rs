@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use tapeline_model::ids::{AccountId, PortfolioId};
 use tapeline_model::{Event, Micros, Origin};
+use tapeline_processors::ledger::Currency;
 use tapeline_processors::risk::RiskSettings;
 use tapeline_processors::{Out, Processor};
 use tapeline_schemas::topics::Topic;
@@ -132,9 +133,8 @@ pub(crate) fn check(observed: &Observed) -> Findings {
 /// and fills met.
 fn oracle_settings(observed: &Observed) -> RiskSettings {
     RiskSettings {
-        currency: "USD".to_owned(),
         accounts: observed.accounts.clone(),
-        ..RiskSettings::default()
+        ..RiskSettings::new(Currency::USD)
     }
 }
 

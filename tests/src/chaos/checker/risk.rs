@@ -63,7 +63,9 @@ impl Replay {
             outputs(&mut risk, Some((seen.origin(Topic::MarketMarks), &event)));
         }
         for made in outputs(&mut risk, None) {
-            if let Event::Equity(equity) = made {
+            if let Event::Equity(equity) = made
+                && equity.account.is_none()
+            {
                 replay.last.insert(equity.portfolio.to_string(), equity);
             }
         }
@@ -185,6 +187,10 @@ fn equity(observed: &Observed, replay: &Replay, findings: &mut Findings) {
         let Event::Equity(equity) = event else {
             continue;
         };
+        // Accounts are told besides; the sum of all is what can be checked.
+        if equity.account.is_some() {
+            continue;
+        }
         let (portfolio, at) = (equity.portfolio.to_string(), seen.place());
         let sums = replay.cash.get(&portfolio).map_or(&[][..], Vec::as_slice);
         let cash = equity.cash_flow;

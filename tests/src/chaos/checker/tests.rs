@@ -3,7 +3,8 @@
 use tapeline_model::Micros;
 use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol, output_id};
 use tapeline_model::records::{
-    AccountEvent, AccountEventKind, Alert, Fill, FillKind, Outcome, Quote, Severity, Side, Verdict,
+    AccountEvent, AccountEventKind, AccountMatter, Alert, Fill, FillKind, Grade, GuardState,
+    LimitAction, Outcome, Quote, Severity, Side, Verdict,
 };
 use tapeline_processors::market::Market;
 use tapeline_processors::risk::Risk;
@@ -28,6 +29,9 @@ fn fill(number: u32) -> Event<'static> {
         quantity: format!("{number}.5").parse().unwrap(),
         fee: None,
         currency: "USD".to_owned(),
+        fees: None,
+        voided_quantity: None,
+        strategy: None,
         event_time: TIME,
         ingest_time: TIME,
         source: "test".to_owned(),
@@ -42,6 +46,12 @@ fn deposit(number: u32) -> Event<'static> {
         kind: AccountEventKind::Deposit,
         amount: format!("{number}").parse().unwrap(),
         currency: "USD".to_owned(),
+        matter: AccountMatter::Cash,
+        symbol: None,
+        quantity: None,
+        price: None,
+        ratio_new: None,
+        ratio_old: None,
         event_time: TIME,
         ingest_time: TIME,
         source: "test".to_owned(),
@@ -354,6 +364,16 @@ fn with_verdicts() -> Run {
             cause_partition: 0,
             cause_offset: number as i64,
             config_hash: String::new(),
+            grade: Grade::Breach,
+            scope: String::new(),
+            action: LimitAction::None,
+            guard: GuardState::Active,
+            unit: String::new(),
+            request_id: None,
+            message: String::new(),
+            marks: Vec::new(),
+            limit_version: 0,
+            limit_author: String::new(),
             event_time: TIME,
             ingest_time: TIME,
             source: "risk".to_owned(),

@@ -1,15 +1,20 @@
 //! The drawdown limit: trailing high-water mark, marked to market.
 
+use tapeline_model::Event;
 use tapeline_model::Micros;
 use tapeline_model::Origin;
 use tapeline_model::ids::{PortfolioId, output_id};
 use tapeline_model::money::{Money, MoneyError};
 use tapeline_model::reasons::Reason;
-use tapeline_model::records::{Alert, Outcome, Severity, Verdict};
+use tapeline_model::records::{
+    Alert, Grade, GuardState, LimitAction, Outcome, Severity, StatePortfolio, Verdict,
+};
 
 use super::NAME;
+use crate::contract::Out;
+use crate::ledger::Currency;
 
-pub(super) const MAX_DRAWDOWN: &str = "max_drawdown";
+const MAX_DRAWDOWN: &str = "max_drawdown";
 const MODE: &str = "trailing-marked";
 /// A breach is over once the drawdown is within this many hundredths of the limit.
 const RECOVERED_PERCENT: i128 = 80;
@@ -24,6 +29,17 @@ pub(super) fn crossed(drawdown: Money, limit: Money, breached: bool) -> Option<O
     (breached && recovered).then_some(Outcome::Pass)
 }
 
+pub(super) fn is_breached(state: &StatePortfolio) -> bool {
+    state.breached.iter().any(|rule| rule == MAX_DRAWDOWN)
+}
+
+pub(super) fn set_breached(state: &mut StatePortfolio, breached: bool) {
+    state.breached.retain(|rule| rule != MAX_DRAWDOWN);
+    if breached {
+        state.breached.push(MAX_DRAWDOWN.to_owned());
+    }
+}
+
 /// A crossing, with all that its records need.
 pub(super) struct Crossing<'a> {
     pub origin: Origin,
@@ -31,7 +47,7 @@ pub(super) struct Crossing<'a> {
     pub outcome: Outcome,
     pub drawdown: Money,
     pub limit: Money,
-    pub currency: &'a str,
+    pub currency: Currency,
     pub config_hash: &'a str,
     pub event_time: Micros,
     pub now: Micros,
@@ -45,7 +61,18 @@ impl Crossing<'_> {
         }
     }
 
-    pub fn verdict(&self) -> Result<Verdict, MoneyError> {
+    pub fn tell(&self, out: &mut Out) {
+        if let Ok(verdict) = self.verdict() {
+            out.emit(Event::Verdict(verdict));
+        }
+        out.emit(Event::Alert(self.alert()));
+    }
+
+    fn verdict(&self) -> Result<Verdict, MoneyError> {
+        let grade = match self.outcome {
+            Outcome::Breach => Grade::Breach,
+            Outcome::Pass => Grade::Pass,
+        };
         Ok(Verdict {
             verdict_id: self.id("verdict"),
             portfolio: self.portfolio.clone(),
@@ -60,16 +87,26 @@ impl Crossing<'_> {
             cause_partition: self.origin.partition as i32,
             cause_offset: self.origin.offset as i64,
             config_hash: self.config_hash.to_owned(),
+            grade,
+            scope: self.portfolio.as_str().to_owned(),
+            action: LimitAction::Alert,
+            guard: GuardState::Active,
+            unit: self.currency.to_string(),
+            request_id: None,
+            message: self.message(),
+            marks: Vec::new(),
+            limit_version: 0,
+            limit_author: "config".to_owned(),
             event_time: self.event_time,
             ingest_time: self.now,
             source: NAME.to_owned(),
         })
     }
 
-    pub fn alert(&self) -> Alert {
-        let (severity, state) = match self.outcome {
-            Outcome::Breach => (Severity::Critical, "beyond"),
-            Outcome::Pass => (Severity::Info, "back within"),
+    fn alert(&self) -> Alert {
+        let severity = match self.outcome {
+            Outcome::Breach => Severity::Critical,
+            Outcome::Pass => Severity::Info,
         };
         Alert {
             alert_id: self.id("alert"),
@@ -77,13 +114,7 @@ impl Crossing<'_> {
             subject: self.portfolio.as_str().to_owned(),
             rule: MAX_DRAWDOWN.to_owned(),
             severity,
-            message: format!(
-                "{} is {} {currency} below its high, {state} its limit of {} {currency}",
-                self.portfolio,
-                self.drawdown,
-                self.limit,
-                currency = self.currency,
-            ),
+            message: self.message(),
             value: Some(self.drawdown),
             limit: Some(self.limit),
             procedure: "drawdown".to_owned(),
@@ -94,6 +125,20 @@ impl Crossing<'_> {
             ingest_time: self.now,
             source: NAME.to_owned(),
         }
+    }
+
+    fn message(&self) -> String {
+        let state = match self.outcome {
+            Outcome::Breach => "beyond",
+            Outcome::Pass => "back within",
+        };
+        format!(
+            "{} is {} {currency} below its high, {state} its limit of {} {currency}",
+            self.portfolio,
+            self.drawdown,
+            self.limit,
+            currency = self.currency,
+        )
     }
 
     /// The portfolio is part of the rule: one mark can move several over their limits.

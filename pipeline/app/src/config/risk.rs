@@ -1,0 +1,290 @@
+//! What the risk processor is told: accounts, instruments, rates and limits.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
+use tapeline_model::money::{Money, Quantity};
+use tapeline_processors::ledger::{self, Currency, Positive};
+use tapeline_processors::risk::{self, RateSource, RiskSettings};
+
+use super::{Config, Fault, Span};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Risk {
+    /// The currency in which portfolios are judged.
+    pub currency: String,
+    /// Which cost leaves when a part of a position is closed: "average" or "fifo".
+    pub method: Method,
+    /// A price older than this is told as stale; 0 for never.
+    pub stale_after: Span,
+    /// How far a portfolio's marked equity may fall below its high, as a decimal in quotes; leave out for no limit.
+    pub max_drawdown: Option<String>,
+    /// The same for single portfolios.
+    pub max_drawdown_of: BTreeMap<String, String>,
+    /// The symbol whose price is the rate of a currency.
+    pub rates: BTreeMap<String, Rate>,
+}
+
+impl Default for Risk {
+    fn default() -> Self {
+        Self {
+            currency: "USD".to_owned(),
+            method: Method::Average,
+            stale_after: Span(std::time::Duration::from_secs(60)),
+            max_drawdown: Some("5000".to_owned()),
+            max_drawdown_of: BTreeMap::new(),
+            rates: BTreeMap::new(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Method {
+    Average,
+    Fifo,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rate {
+    pub symbol: String,
+    /// Its price is what one unit of our currency buys, as of USDJPY for dollars.
+    #[serde(default)]
+    pub inverse: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Account {
+    pub id: String,
+    /// Accounts of one portfolio share limits; by default one of the account's own name.
+    #[serde(default)]
+    pub portfolio: Option<String>,
+    /// How many times its equity it may hold; by default once.
+    #[serde(default)]
+    pub leverage: Option<String>,
+}
+
+impl Account {
+    pub fn portfolio(&self) -> &str {
+        self.portfolio.as_deref().unwrap_or(&self.id)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Instrument {
+    pub symbol: String,
+    pub currency: String,
+    /// How much one unit stands for: 100 for most options.
+    #[serde(default)]
+    pub multiplier: Option<String>,
+    /// Whether only gains and losses change hands, as with futures.
+    #[serde(default)]
+    pub margined: bool,
+    #[serde(default)]
+    pub sector: Option<String>,
+}
+
+impl Config {
+    /// What the risk processor is told. Only for a configuration without faults.
+    pub fn risk_settings(&self) -> RiskSettings {
+        let risk = &self.risk;
+        let amount = |text: &String| text.parse().ok();
+        let of = risk.max_drawdown_of.iter();
+        let stale = i64::try_from(risk.stale_after.0.as_micros()).unwrap_or(i64::MAX);
+        let accounts = self.accounts.iter();
+        RiskSettings {
+            currency: Currency::new(&risk.currency).unwrap_or(Currency::USD),
+            accounts: accounts
+                .clone()
+                .map(|a| (AccountId::new(&*a.id), PortfolioId::new(a.portfolio())))
+                .collect(),
+            leverage: accounts
+                .filter_map(|a| Some((AccountId::new(&*a.id), positive(a.leverage.as_deref()?)?)))
+                .collect(),
+            instruments: self.instruments.iter().filter_map(instrument).collect(),
+            rates: risk.rates.iter().filter_map(rate).collect(),
+            method: match risk.method {
+                Method::Average => ledger::Method::Average,
+                Method::Fifo => ledger::Method::Fifo,
+            },
+            stale_after: Some(stale).filter(|micros| *micros > 0),
+            max_drawdown: risk.max_drawdown.as_ref().and_then(amount),
+            max_drawdown_of: of
+                .filter_map(|(id, text)| Some((PortfolioId::new(id), amount(text)?)))
+                .collect(),
+            config_hash: self.risk_hash(),
+        }
+    }
+
+    /// Of everything a verdict depends on.
+    fn risk_hash(&self) -> String {
+        let decides = serde_json::json!({
+            "risk": self.risk, "accounts": self.accounts, "instruments": self.instruments,
+        });
+        let digest = Sha256::digest(decides.to_string().as_bytes());
+        digest.iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+}
+
+fn positive(text: &str) -> Option<Positive> {
+    Positive::try_from(text.parse::<Quantity>().ok()?).ok()
+}
+
+fn instrument(instrument: &Instrument) -> Option<(Symbol, risk::Instrument)> {
+    let multiplier = instrument
+        .multiplier
+        .as_deref()
+        .map_or(Some(Positive::ONE), positive);
+    let known = risk::Instrument {
+        currency: Currency::new(&instrument.currency).ok()?,
+        multiplier: multiplier?,
+        settlement: if instrument.margined {
+            ledger::Settlement::Margined
+        } else {
+            ledger::Settlement::InFull
+        },
+        sector: instrument.sector.clone(),
+    };
+    Some((Symbol::new(&*instrument.symbol), known))
+}
+
+fn rate((currency, rate): (&String, &Rate)) -> Option<(Currency, RateSource)> {
+    let source = RateSource {
+        symbol: Symbol::new(&*rate.symbol),
+        inverse: rate.inverse,
+    };
+    Some((Currency::new(currency).ok()?, source))
+}
+
+/// All that is wrong with these sections.
+pub(super) fn faults(config: &Config) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    limits(config, &mut faults);
+    rates(config, &mut faults);
+    accounts(config, &mut faults);
+    instruments(config, &mut faults);
+    faults
+}
+
+fn limits(config: &Config, faults: &mut Vec<Fault>) {
+    currency_is_one("risk.currency", &config.risk.currency, faults);
+    let general = config
+        .risk
+        .max_drawdown
+        .iter()
+        .map(|text| (String::from("risk.max_drawdown"), text));
+    let own = config.risk.max_drawdown_of.iter();
+    let own = own.map(|(id, text)| (format!("risk.max_drawdown_of.{id}"), text));
+    for (key, text) in general.chain(own) {
+        let positive = text.parse::<Money>().is_ok_and(|m| m > Money::ZERO);
+        if !positive {
+            let message =
+                format!("`{text}` must be an amount above zero, like \"5000\" or \"2500.50\"");
+            faults.push(Fault::new(key, message));
+        }
+    }
+    for id in config.risk.max_drawdown_of.keys() {
+        let known = config.accounts.iter().any(|a| a.portfolio() == id);
+        if !known && !config.demo.enabled {
+            let message = format!("no account under [[accounts]] belongs to portfolio `{id}`");
+            faults.push(Fault::new(format!("risk.max_drawdown_of.{id}"), message));
+        }
+    }
+}
+
+fn rates(config: &Config, faults: &mut Vec<Fault>) {
+    let rates = &config.risk.rates;
+    for (code, rate) in rates {
+        let key = format!("risk.rates.{code}");
+        currency_is_one(&key, code, faults);
+        if *code == config.risk.currency {
+            let message = "is the currency portfolios are judged in; it needs no rate";
+            faults.push(Fault::new(&*key, message));
+        }
+        let others = rates.range::<String, _>(..code);
+        if rate.symbol.is_empty() || others.into_iter().any(|(_, r)| r.symbol == rate.symbol) {
+            let message = format!(
+                "symbol `{}` must name one symbol for this currency alone",
+                rate.symbol
+            );
+            faults.push(Fault::new(key, message));
+        }
+    }
+}
+
+fn accounts(config: &Config, faults: &mut Vec<Fault>) {
+    for (index, account) in config.accounts.iter().enumerate() {
+        let key = |field: &str| format!("accounts[{index}].{field}");
+        if account.id.is_empty() || account.id.contains('\0') {
+            faults.push(Fault::new(
+                key("id"),
+                "must be the broker's name of the account",
+            ));
+        }
+        if account.portfolio().is_empty() {
+            faults.push(Fault::new(
+                key("portfolio"),
+                "must be a name; leave it out for the account's own",
+            ));
+        }
+        if account
+            .leverage
+            .as_deref()
+            .is_some_and(|text| positive(text).is_none())
+        {
+            let message = "must be a number above zero in quotes, like \"2\"";
+            faults.push(Fault::new(key("leverage"), message));
+        }
+        if config.accounts[..index]
+            .iter()
+            .any(|other| other.id == account.id)
+        {
+            let message = format!(
+                "`{}` is listed twice; an account is in one portfolio",
+                account.id
+            );
+            faults.push(Fault::new(key("id"), message));
+        }
+    }
+}
+
+fn instruments(config: &Config, faults: &mut Vec<Fault>) {
+    for (index, instrument) in config.instruments.iter().enumerate() {
+        let key = |field: &str| format!("instruments[{index}].{field}");
+        let symbol = &instrument.symbol;
+        let before = &config.instruments[..index];
+        if symbol.is_empty() || before.iter().any(|other| other.symbol == *symbol) {
+            let message = format!("`{symbol}` must be a symbol that is listed once");
+            faults.push(Fault::new(key("symbol"), message));
+        }
+        currency_is_one(&key("currency"), &instrument.currency, faults);
+        let multiplier = instrument.multiplier.as_deref();
+        if multiplier.is_some_and(|text| positive(text).is_none()) {
+            let message = "must be a number above zero in quotes, like \"100\"";
+            faults.push(Fault::new(key("multiplier"), message));
+        }
+    }
+}
+
+fn currency_is_one(key: &str, code: &str, faults: &mut Vec<Fault>) {
+    let fits = (3..=12).contains(&code.len());
+    if !fits
+        || !code
+            .chars()
+            .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
+    {
+        let message = format!("`{code}` is no currency code like `USD`");
+        faults.push(Fault::new(key, message));
+    }
+}

@@ -1,0 +1,171 @@
+//! What is concluded, and what somebody should know.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Charge, Grade, GuardState, LimitAction, Outcome, Severity};
+use crate::ids::{AccountId, PortfolioId, Symbol};
+use crate::money::{Money, Price, Quantity};
+use crate::time::Micros;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    pub portfolio: PortfolioId,
+    pub account: AccountId,
+    pub symbol: Symbol,
+    pub quantity: Quantity,
+    pub average_price: Option<Price>,
+    pub realised: Money,
+    pub fees: Money,
+    pub unknown_fees: i32,
+    pub unrealised: Option<Money>,
+    pub mark_price: Option<Price>,
+    pub currency: String,
+    pub cause_topic: String,
+    pub cause_partition: i32,
+    pub cause_offset: i64,
+    #[serde(default)]
+    pub market_value: Option<Money>,
+    #[serde(default)]
+    pub price_kind: Option<String>,
+    #[serde(default)]
+    pub price_time: Option<Micros>,
+    /// Dividends received less those paid; not part of `realised`.
+    #[serde(default)]
+    pub income: Option<Money>,
+    /// Closed parts of which nobody told the cost.
+    #[serde(default)]
+    pub unknown_costs: i32,
+    #[serde(default)]
+    pub foreign_fees: Vec<Charge>,
+    pub event_time: Micros,
+    pub ingest_time: Micros,
+    pub source: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Equity {
+    pub portfolio: PortfolioId,
+    pub cash_flow: Money,
+    pub realised: Money,
+    pub unrealised: Option<Money>,
+    pub equity: Option<Money>,
+    pub high_water: Option<Money>,
+    pub drawdown: Option<Money>,
+    pub missing_prices: i32,
+    /// None for the whole portfolio.
+    #[serde(default)]
+    pub account: Option<AccountId>,
+    #[serde(default)]
+    pub currency: String,
+    #[serde(default)]
+    pub cash: Option<Money>,
+    #[serde(default)]
+    pub gross: Option<Money>,
+    #[serde(default)]
+    pub net: Option<Money>,
+    #[serde(default)]
+    pub leverage: Option<Money>,
+    #[serde(default)]
+    pub buying_power_used: Option<Money>,
+    #[serde(default)]
+    pub stale_prices: i32,
+    #[serde(default)]
+    pub missing_rates: i32,
+    #[serde(default)]
+    pub unknown_costs: i32,
+    #[serde(default)]
+    pub unknown_fees: i32,
+    #[serde(default)]
+    pub guard: GuardState,
+    pub event_time: Micros,
+    pub ingest_time: Micros,
+    pub source: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    pub verdict_id: Uuid,
+    pub portfolio: PortfolioId,
+    pub rule: String,
+    pub mode: String,
+    pub reason: String,
+    pub outcome: Outcome,
+    pub value: Money,
+    pub limit: Money,
+    pub distance: Money,
+    pub cause_topic: String,
+    pub cause_partition: i32,
+    pub cause_offset: i64,
+    pub config_hash: String,
+    #[serde(default)]
+    pub grade: Grade,
+    #[serde(default)]
+    pub scope: String,
+    #[serde(default)]
+    pub action: LimitAction,
+    /// What may still be done after this.
+    #[serde(default)]
+    pub guard: GuardState,
+    #[serde(default)]
+    pub unit: String,
+    #[serde(default)]
+    pub request_id: Option<String>,
+    #[serde(default)]
+    pub message: String,
+    #[serde(default)]
+    pub marks: Vec<MarkUsed>,
+    #[serde(default)]
+    pub limit_version: i64,
+    #[serde(default)]
+    pub limit_author: String,
+    pub event_time: Micros,
+    pub ingest_time: Micros,
+    pub source: String,
+}
+
+/// A price that a verdict was made with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkUsed {
+    pub symbol: Symbol,
+    /// None when it was missing.
+    pub price: Option<Price>,
+    pub kind: Option<String>,
+    pub time: Option<Micros>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alert {
+    pub alert_id: Uuid,
+    pub key: String,
+    pub subject: String,
+    pub rule: String,
+    pub severity: Severity,
+    pub message: String,
+    pub value: Option<Money>,
+    pub limit: Option<Money>,
+    pub procedure: String,
+    pub cause_topic: String,
+    pub cause_partition: i32,
+    pub cause_offset: i64,
+    pub event_time: Micros,
+    pub ingest_time: Micros,
+    pub source: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    pub letter_id: Uuid,
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+    #[serde(with = "serde_bytes")]
+    pub key: Option<Vec<u8>>,
+    #[serde(with = "serde_bytes")]
+    pub value: Option<Vec<u8>>,
+    pub reason: String,
+    pub message: String,
+    pub event_time: Micros,
+    pub ingest_time: Micros,
+    pub source: String,
+}

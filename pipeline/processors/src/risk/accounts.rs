@@ -1,0 +1,224 @@
+//! What accounts hold and are worth at the newest prices: sums that are kept up to
+//! date by differences. Rebuilt from the stores at a start, never stored itself.
+
+use std::collections::BTreeMap;
+
+use hashbrown::{HashMap, HashSet};
+use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
+use tapeline_model::money::MoneyError;
+
+use super::BookKey;
+use crate::ledger::{
+    Booked, Currency, Exposure, Holding, Line, Position, Prices, Rates, Totals, Worth,
+};
+
+/// Portfolios count in the order of their names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct PortfolioIndex(usize);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct AccountIndex(usize);
+
+pub(super) struct Accounts {
+    accounts: Vec<Account>,
+    by_id: BTreeMap<AccountId, AccountIndex>,
+    portfolios: Vec<Portfolio>,
+    slots: Vec<Slot>,
+    slot_of: HashMap<BookKey, usize>,
+    /// Positions that are not flat: the cost of a mark grows with these only.
+    holders: HashMap<Symbol, Vec<usize>>,
+    /// Accounts that ever had something in a currency.
+    users: BTreeMap<Currency, HashSet<usize>>,
+}
+
+struct Account {
+    id: AccountId,
+    portfolio: PortfolioIndex,
+    totals: Totals,
+    slots: Vec<usize>,
+    /// Its sums grew beyond what an amount can be.
+    too_large: bool,
+}
+
+struct Portfolio {
+    id: PortfolioId,
+    accounts: Vec<AccountIndex>,
+}
+
+/// One position, as far as prices need it.
+struct Slot {
+    account: AccountIndex,
+    symbol: Symbol,
+    exposure: Exposure,
+    worth: Worth,
+}
+
+impl Accounts {
+    pub fn new(known: &BTreeMap<AccountId, PortfolioId>) -> Self {
+        let mut names: Vec<&PortfolioId> = known.values().collect();
+        names.sort_unstable();
+        names.dedup();
+        let mut portfolios: Vec<Portfolio> = names
+            .iter()
+            .map(|id| Portfolio {
+                id: (*id).clone(),
+                accounts: Vec::new(),
+            })
+            .collect();
+        let mut accounts = Vec::with_capacity(known.len());
+        let mut by_id = BTreeMap::new();
+        for (id, portfolio) in known {
+            let at = AccountIndex(accounts.len());
+            // Every portfolio of an account is among the names.
+            let portfolio = names.binary_search(&portfolio).unwrap_or_default();
+            portfolios[portfolio].accounts.push(at);
+            by_id.insert(id.clone(), at);
+            accounts.push(Account {
+                id: id.clone(),
+                portfolio: PortfolioIndex(portfolio),
+                totals: Totals::default(),
+                slots: Vec::new(),
+                too_large: false,
+            });
+        }
+        Self {
+            accounts,
+            by_id,
+            portfolios,
+            slots: Vec::new(),
+            slot_of: HashMap::new(),
+            holders: HashMap::new(),
+            users: BTreeMap::new(),
+        }
+    }
+
+    pub fn find(&self, id: &AccountId) -> Option<AccountIndex> {
+        self.by_id.get(id).copied()
+    }
+
+    pub fn id(&self, account: AccountIndex) -> &AccountId {
+        &self.accounts[account.0].id
+    }
+
+    pub fn portfolio_of(&self, account: AccountIndex) -> PortfolioIndex {
+        self.accounts[account.0].portfolio
+    }
+
+    pub fn portfolio_id(&self, portfolio: PortfolioIndex) -> &PortfolioId {
+        &self.portfolios[portfolio.0].id
+    }
+
+    pub fn accounts_of(&self, portfolio: PortfolioIndex) -> &[AccountIndex] {
+        &self.portfolios[portfolio.0].accounts
+    }
+
+    #[cfg(test)]
+    pub fn portfolio_named(&self, id: &str) -> Option<PortfolioIndex> {
+        let at = self.portfolios.binary_search_by(|p| p.id.as_str().cmp(id));
+        at.ok().map(PortfolioIndex)
+    }
+
+    /// A report changed a position.
+    pub fn settle(
+        &mut self,
+        key: &BookKey,
+        at: AccountIndex,
+        position: &Position,
+        prices: &Prices,
+    ) {
+        let worth = position.worth(prices);
+        let exposure = position.exposure();
+        for (currency, _) in worth.booked() {
+            self.users.entry(currency).or_default().insert(at.0);
+        }
+        let known = self.slot_of.get(key).copied();
+        let old = known.map(|slot| &self.slots[slot].worth);
+        let account = &mut self.accounts[at.0];
+        account.too_large |= account.totals.replace(old, &worth).is_err();
+        let was_open = known.is_some_and(|slot| !self.slots[slot].exposure.quantity.is_zero());
+        let is_open = !exposure.quantity.is_zero();
+        let slot = Slot {
+            account: at,
+            symbol: key.symbol.clone(),
+            exposure,
+            worth,
+        };
+        let number = if let Some(number) = known {
+            self.slots[number] = slot;
+            number
+        } else {
+            let number = self.slots.len();
+            self.slots.push(slot);
+            self.slot_of.insert(key.clone(), number);
+            account.slots.push(number);
+            number
+        };
+        let holders = self.holders.entry(key.symbol.clone()).or_default();
+        match (was_open, is_open) {
+            (false, true) => holders.push(number),
+            (true, false) => holders.retain(|known| *known != number),
+            _ => {}
+        }
+    }
+
+    /// A price changed: whose worth it changes, in order.
+    pub fn revalue(&mut self, symbol: &str, prices: &Prices) -> Vec<PortfolioIndex> {
+        let mut touched = Vec::new();
+        for number in self.holders.get(symbol).into_iter().flatten() {
+            let slot = &mut self.slots[*number];
+            let holding = slot.exposure.holding(prices);
+            let account = &mut self.accounts[slot.account.0];
+            let (currency, old) = (slot.worth.currency, &slot.worth.holding);
+            account.too_large |= account.totals.revalue(currency, old, &holding).is_err();
+            slot.worth.holding = holding;
+            touched.push(account.portfolio);
+        }
+        touched.sort_unstable();
+        touched.dedup();
+        touched
+    }
+
+    /// Cash moved that no position explains.
+    pub fn rebook(&mut self, at: AccountIndex, currency: Currency, old: &Booked, new: &Booked) {
+        self.users.entry(currency).or_default().insert(at.0);
+        let account = &mut self.accounts[at.0];
+        account.too_large |= account.totals.rebook(currency, old, new).is_err();
+    }
+
+    /// Portfolios whose worth depends on the rate of a currency, in order.
+    pub fn users_of(&self, currency: Currency) -> Vec<PortfolioIndex> {
+        let accounts = self.users.get(&currency).into_iter().flatten();
+        let mut portfolios: Vec<_> = accounts.map(|at| self.accounts[*at].portfolio).collect();
+        portfolios.sort_unstable();
+        portfolios.dedup();
+        portfolios
+    }
+
+    pub fn line_of(&self, account: AccountIndex, rates: &Rates) -> Line {
+        let account = &self.accounts[account.0];
+        if account.too_large {
+            return Line::too_large();
+        }
+        account.totals.translated(rates)
+    }
+
+    pub fn line(&self, portfolio: PortfolioIndex, rates: &Rates) -> Line {
+        let accounts = &self.portfolios[portfolio.0].accounts;
+        if let [only] = accounts.as_slice() {
+            return self.line_of(*only, rates);
+        }
+        let add =
+            |sum: Result<Line, MoneyError>, at: &AccountIndex| sum?.plus(&self.line_of(*at, rates));
+        let sum = accounts.iter().fold(Ok(Line::default()), add);
+        sum.unwrap_or_else(|_| Line::too_large())
+    }
+
+    /// The open positions of an account, in the order of its first reports.
+    pub fn open(&self, account: AccountIndex) -> impl Iterator<Item = (&Symbol, &Holding)> {
+        let slots = self.accounts[account.0].slots.iter();
+        let slots = slots.map(|number| &self.slots[*number]);
+        slots
+            .filter(|slot| !slot.exposure.quantity.is_zero())
+            .map(|slot| (&slot.symbol, &slot.worth.holding))
+    }
+}

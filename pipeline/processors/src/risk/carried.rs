@@ -1,0 +1,26 @@
+//! Positions of releases before the ledger, taken into it.
+
+use super::Risk;
+use crate::contract::StateError;
+use crate::ledger::{Currency, Position};
+
+impl Risk {
+    pub(super) fn carry_over(&mut self) -> Result<(), StateError> {
+        let mut carried = Vec::new();
+        for (key, book) in self.books.sorted() {
+            let wrong = |detail: String| StateError::Inconsistent {
+                store: "books",
+                detail: format!("{} in {}: {detail}", key.symbol, key.account),
+            };
+            let currency = Currency::new(&book.currency).map_err(|e| wrong(e.to_string()))?;
+            let terms = self.settings.terms(&key.symbol, currency);
+            let position = Position::carried_over(terms, book).map_err(|e| wrong(e.to_string()))?;
+            carried.push((key.clone(), position));
+        }
+        for (key, position) in carried {
+            self.books.remove(key.clone());
+            self.positions.put(key, position);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,142 @@
+//! What is told of a position after each report that changed it.
+
+use tapeline_model::Micros;
+use tapeline_model::ids::{PortfolioId, output_id};
+use tapeline_model::money::Money;
+use tapeline_model::records::{self, Alert, Severity};
+
+use super::{BookKey, Cause, NAME};
+use crate::ledger::{Change, Late, Position, PriceKind, Prices};
+
+pub(super) fn record(
+    key: &BookKey,
+    portfolio: &PortfolioId,
+    position: &Position,
+    prices: &Prices,
+    cause: Cause,
+) -> records::Position {
+    let worth = position.worth(prices);
+    let (booked, holding) = (&worth.booked, &worth.holding);
+    let price = holding.price;
+    let counted = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
+    let standing = position.standing();
+    let realised = booked.closed.known().checked_sub(booked.fees.known());
+    let foreign = worth
+        .elsewhere
+        .iter()
+        .map(|(currency, fees)| records::Charge {
+            amount: fees.fees.known(),
+            currency: currency.to_string(),
+        });
+    records::Position {
+        portfolio: portfolio.clone(),
+        account: key.account.clone(),
+        symbol: key.symbol.clone(),
+        quantity: position.quantity(),
+        average_price: position.average_price().ok().flatten(),
+        realised: realised.unwrap_or(Money::ZERO),
+        fees: booked.fees.known(),
+        unknown_fees: counted(standing.unknown_fees()),
+        unrealised: holding.unrealised.ok(),
+        mark_price: price.map(|valued| valued.price),
+        currency: worth.currency.to_string(),
+        cause_topic: cause.origin.topic.name().to_owned(),
+        cause_partition: cause.origin.partition as i32,
+        cause_offset: cause.origin.offset as i64,
+        market_value: holding.market_value.ok(),
+        price_kind: price.map(|valued| name(valued.kind).to_owned()),
+        price_time: price.map(|valued| valued.time),
+        income: booked.income.value().ok(),
+        unknown_costs: counted(standing.unknown_costs()),
+        foreign_fees: foreign.collect(),
+        event_time: cause.event_time,
+        ingest_time: cause.now,
+        source: NAME.to_owned(),
+    }
+}
+
+/// What somebody should look at, though it was counted.
+pub(super) fn alerts(
+    key: &BookKey,
+    portfolio: &PortfolioId,
+    change: &Change,
+    cause: Cause,
+) -> Vec<Alert> {
+    let BookKey { account, symbol } = key;
+    let mut alerts = Vec::new();
+    if let Some(beyond) = change.overfilled {
+        let message = format!(
+            "an order of {symbol} in {account} was filled for {beyond} more than was ordered"
+        );
+        alerts.push(alert(
+            "overfill",
+            Severity::Warning,
+            message,
+            key,
+            portfolio,
+            cause,
+        ));
+    }
+    if change.late == Some(Late::BehindSettled) {
+        let message = format!(
+            "a report about {symbol} in {account} from {} is older than what is settled: quantity \
+             and cash are right, the profit of what was closed may be shifted",
+            cause.event_time
+        );
+        alerts.push(alert(
+            "late_fill",
+            Severity::Info,
+            message,
+            key,
+            portfolio,
+            cause,
+        ));
+    }
+    alerts
+}
+
+fn alert(
+    rule: &str,
+    severity: Severity,
+    message: String,
+    key: &BookKey,
+    portfolio: &PortfolioId,
+    cause: Cause,
+) -> Alert {
+    let (topic, partition, offset) = (
+        cause.origin.topic.name(),
+        cause.origin.partition,
+        cause.origin.offset,
+    );
+    Alert {
+        alert_id: output_id(topic, partition, offset, &format!("alert/{rule}"), 0),
+        key: format!("{}/{}/{rule}", key.account, key.symbol),
+        subject: portfolio.as_str().to_owned(),
+        rule: rule.to_owned(),
+        severity,
+        message,
+        value: None,
+        limit: None,
+        procedure: rule.to_owned(),
+        cause_topic: topic.to_owned(),
+        cause_partition: partition as i32,
+        cause_offset: offset as i64,
+        event_time: cause.event_time,
+        ingest_time: cause.now,
+        source: NAME.to_owned(),
+    }
+}
+
+pub(super) fn name(kind: PriceKind) -> &'static str {
+    match kind {
+        PriceKind::Mark => "MARK",
+        PriceKind::Bid => "BID",
+        PriceKind::Ask => "ASK",
+        PriceKind::Last => "LAST",
+    }
+}
+
+/// Whether a price from `time` is too old at `now`.
+pub(super) fn is_stale(time: Micros, now: Micros, stale_after: Option<i64>) -> bool {
+    stale_after.is_some_and(|bound| now.since(time) > bound)
+}
