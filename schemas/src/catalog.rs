@@ -57,4 +57,6 @@ pub(crate) const COMMITTED: &[Committed] = committed! {
     34 "state_mark" v 3 "state_mark.v3.avsc"
     35 "journal" v 2 "journal.v2.avsc"
     36 "progress" v 3 "progress.v3.avsc"
+    37 "state_limits" v 1 "state_limits.avsc"
+    38 "state_limit" v 1 "state_limit.avsc"
 };

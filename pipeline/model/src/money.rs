@@ -291,12 +291,13 @@ impl Money {
         Price::try_from(raw)
     }
 
-    /// How many times `other` goes into this amount; nothing for an `other` that is not above zero.
-    pub fn ratio(self, other: Self, rounding: Rounding) -> Result<Option<Self>, MoneyError> {
-        if other.0 <= 0 {
-            return Ok(None);
-        }
-        self.scaled(i128::from(SCALE), other.0, rounding).map(Some)
+    /// How many times `other` this amount is.
+    pub fn times(self, other: Self, rounding: Rounding) -> Result<Self, MoneyError> {
+        self.scaled(i128::from(SCALE), other.0, rounding)
+    }
+
+    pub fn percent(self, percent: u32, rounding: Rounding) -> Result<Self, MoneyError> {
+        self.scaled(i128::from(percent), 100, rounding)
     }
 
     fn scaled(self, times: i128, by: i128, rounding: Rounding) -> Result<Self, MoneyError> {
@@ -317,6 +318,13 @@ impl TryFrom<i128> for Money {
 
     fn try_from(raw: i128) -> Result<Self, MoneyError> {
         Self::from_raw(raw).ok_or(MoneyError::Overflow)
+    }
+}
+
+/// A quantity among amounts, where a limit is one of units.
+impl From<Quantity> for Money {
+    fn from(quantity: Quantity) -> Self {
+        Self(quantity.0.into())
     }
 }
 

@@ -211,3 +211,25 @@ fn a_quantity_is_scaled_and_made_whole() {
     assert_eq!(quantity("151.5").whole().to_string(), "151");
     assert_eq!(quantity("-33.33333333").whole().to_string(), "-33");
 }
+
+#[test]
+fn an_amount_is_told_as_times_another_and_in_percent() {
+    let times = |a: &str, b: &str| {
+        let (a, b) = (a.parse::<Money>().unwrap(), b.parse::<Money>().unwrap());
+        a.times(b, Rounding::HalfEven).map(|m| m.to_string())
+    };
+    assert_eq!(times("25000", "10000").unwrap(), "2.5");
+    assert_eq!(times("-1", "3").unwrap(), "-0.33333333");
+    assert_eq!(times("1", "0"), Err(MoneyError::DivisionByZero));
+    // 10^30 less a bit, over 10^-8, is beyond decimal(38,8); over itself it is 1.
+    let most = "999999999999999999999999999999.99999999";
+    assert_eq!(times(most, "0.00000001"), Err(MoneyError::Overflow));
+    assert_eq!(times(most, most).unwrap(), "1");
+    let percent = |a: &str, p| {
+        let amount = a.parse::<Money>().unwrap();
+        amount.percent(p, Rounding::HalfEven).unwrap().to_string()
+    };
+    assert_eq!(percent("2000", 80), "1600");
+    assert_eq!(percent("0.00000001", 50), "0", "a tie goes to even");
+    assert_eq!(percent(most, 100), most);
+}

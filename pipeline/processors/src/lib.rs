@@ -4,8 +4,11 @@
 
 pub mod bars;
 pub mod contract;
+#[cfg(test)]
+mod golden;
 pub mod indicators;
 pub mod ledger;
+pub mod limits;
 pub mod market;
 pub mod risk;
 mod store;

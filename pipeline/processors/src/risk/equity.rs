@@ -63,7 +63,8 @@ impl Risk {
         let realised = realised(line);
         let counted = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
         let ratio = |part: Option<Money>, whole: Option<Money>| {
-            part?.ratio(whole?, Rounding::HalfEven).ok().flatten()
+            let whole = whole.filter(|whole| *whole > Money::ZERO)?;
+            part?.times(whole, Rounding::HalfEven).ok()
         };
         Equity {
             portfolio: tapeline_model::ids::PortfolioId::new(""),

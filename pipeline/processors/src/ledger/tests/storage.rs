@@ -1,12 +1,11 @@
 //! What is stored, in the encoding that it will be stored in.
 
-use std::fmt::Write;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tapeline_schemas::codec::{self, Record};
 
 use super::*;
+use crate::golden::is_golden;
 
 pub(super) fn restored<T: Serialize + DeserializeOwned + Record>(value: &T) -> T {
     let mut bytes = Vec::new();
@@ -88,7 +87,6 @@ fn a_stored_book_of_cash_comes_back_the_same() {
     assert_eq!(restored(&cash), cash);
 }
 
-/// A new release goes on with the bytes that an old one left.
 #[test]
 fn what_is_stored_keeps_its_bytes() {
     is_golden(&averaged(&[
@@ -101,17 +99,4 @@ fn what_is_stored_keeps_its_bytes() {
         correct_at(4, "later", Side::Sell, "1 @ 2 fee ?"),
     ]));
     is_golden(&some_cash());
-}
-
-fn is_golden<T: Serialize + Record>(value: &T) {
-    const GOLDEN: &str = include_str!("../../../../../schemas/golden/records.txt");
-    let mut bytes = Vec::new();
-    codec::encode(value, &mut bytes).unwrap();
-    let (schema, _) = codec::unframe(&bytes).unwrap();
-    let hex = bytes.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
-    let line = format!("{} v{} {hex}", T::RECORD, schema.version);
-    assert!(GOLDEN.lines().any(|l| l == line), "not golden:\n{line}");
 }

@@ -1,0 +1,107 @@
+//! What a portfolio looks like at one moment: what limits are measured with.
+
+use std::collections::BTreeMap;
+
+use tapeline_model::Micros;
+use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
+use tapeline_model::money::{Money, Quantity};
+
+use super::scope::Doing;
+use crate::ledger::Missing;
+
+pub type Known = Result<Money, Missing>;
+
+/// Amounts are in one currency, the portfolio's.
+#[derive(Debug, Clone)]
+pub struct Picture<'a> {
+    pub portfolio: &'a PortfolioId,
+    pub currency: &'a str,
+    pub whole: Sums,
+    pub accounts: &'a BTreeMap<AccountId, Sums>,
+    /// What is held, one row for each account and symbol.
+    pub positions: &'a [Held<'a>],
+}
+
+/// Of an account, or of a portfolio as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sums {
+    pub equity: Known,
+    /// Equity without what open positions gained or lost.
+    pub realised_equity: Known,
+    pub gross: Known,
+    pub net: Known,
+    pub buying_power_used: Known,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Held<'a> {
+    pub account: &'a AccountId,
+    pub symbol: &'a Symbol,
+    pub sector: Option<&'a str>,
+    pub currency: &'a str,
+    pub strategy: Option<&'a str>,
+    pub quantity: Quantity,
+    pub market_value: Known,
+    /// When the price it is valued at was made.
+    pub price_time: Option<Micros>,
+}
+
+/// Money that came in or went out, or a position that was taken over: neither
+/// profit nor loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// What it added to the equity.
+    pub marked: Money,
+    /// What it added to the equity without unrealised gains: for a position, its cost.
+    pub realised: Money,
+}
+
+impl Moved {
+    /// Cash: a withdrawal is negative.
+    pub fn cash(amount: Money) -> Self {
+        Self {
+            marked: amount,
+            realised: amount,
+        }
+    }
+}
+
+impl Sums {
+    /// Of something that has nothing.
+    pub const NOTHING: Self = Self {
+        equity: Ok(Money::ZERO),
+        realised_equity: Ok(Money::ZERO),
+        gross: Ok(Money::ZERO),
+        net: Ok(Money::ZERO),
+        buying_power_used: Ok(Money::ZERO),
+    };
+}
+
+/// Leverage where there is exposure and no equity to carry it.
+pub(super) const BEYOND_ALL: Money =
+    match Money::from_raw(99_999_999_999_999_999_999_999_999_999_999_999_999) {
+        Some(most) => most,
+        None => Money::ZERO,
+    };
+
+pub(super) fn leverage(gross: Known, equity: Known) -> Known {
+    let (gross, equity) = (gross?, equity?);
+    if gross.is_zero() {
+        return Ok(Money::ZERO);
+    }
+    if equity <= Money::ZERO {
+        return Ok(BEYOND_ALL);
+    }
+    // Larger than an amount can be is beyond every level.
+    Ok(gross.times(equity, super::ROUNDING).unwrap_or(BEYOND_ALL))
+}
+
+impl<'a> Held<'a> {
+    pub(super) fn doing(&self) -> Doing<'a> {
+        Doing {
+            account: self.account,
+            symbol: self.symbol,
+            strategy: self.strategy,
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Which limits bind one portfolio, and what each of them measures.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
+
+use super::calendar::{Calendar, Calendars};
+use super::limit::{Limit, Limits};
+use super::rule::{DrawdownMode, Gate, Grouping, Rule, Window};
+use super::scope::{Doing, Scope};
+
+/// Made anew whenever limits or accounts change; the watch's state outlives it.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    pub(super) measured: Vec<Planned>,
+    pub(super) hours: Vec<(Arc<Limit>, Arc<Calendar>)>,
+    pub(super) restricted: Vec<Arc<Limit>>,
+    pub(super) needs: Needs,
+}
+
+/// A limit, and the groups for which a narrower one is in force.
+#[derive(Debug, Clone)]
+pub(super) struct Planned {
+    pub limit: Arc<Limit>,
+    pub excluded: BTreeSet<String>,
+    /// By what its window is tracked; empty where it has none.
+    pub window: String,
+}
+
+/// What must be tracked for the limits.
+#[derive(Debug, Clone, Default)]
+pub struct Needs {
+    pub(super) calendars: BTreeMap<String, Arc<Calendar>>,
+    pub(super) windows: BTreeMap<String, Window>,
+    /// Whose equity has limits of its own.
+    pub(super) accounts: BTreeSet<AccountId>,
+}
+
+impl Plan {
+    /// Limits of unknown calendars are left out: a definition that names one was refused.
+    pub fn new<'a>(
+        limits: &Limits,
+        calendars: &Calendars,
+        portfolio: &PortfolioId,
+        accounts: impl IntoIterator<Item = &'a AccountId>,
+    ) -> Self {
+        let accounts: BTreeSet<&AccountId> = accounts.into_iter().collect();
+        let bound: Vec<&Arc<Limit>> = limits
+            .iter()
+            .filter(|limit| limit.scope.is_in(portfolio))
+            .filter(|limit| {
+                limit
+                    .scope
+                    .account
+                    .as_ref()
+                    .is_none_or(|own| accounts.contains(own))
+            })
+            .collect();
+        let mut plan = Self::default();
+        for limit in &bound {
+            plan.add(limit, &bound, calendars);
+        }
+        plan
+    }
+
+    /// Whether the positions of a picture are looked at.
+    pub fn needs_positions(&self) -> bool {
+        self.measured.iter().any(|planned| {
+            let limit = &planned.limit;
+            let from_positions = matches!(
+                limit.rule,
+                Rule::SymbolExposure
+                    | Rule::SectorExposure
+                    | Rule::CurrencyExposure
+                    | Rule::PositionSize
+                    | Rule::PositionCount
+                    | Rule::StalePrice
+            );
+            from_positions
+                || (limit.scope.is_of_positions() && limit.rule.info().gate == Gate::Projected)
+        })
+    }
+
+    /// In force for this portfolio, by name.
+    pub fn limits(&self) -> impl Iterator<Item = &Arc<Limit>> {
+        let measured = self.measured.iter().map(|planned| &planned.limit);
+        let hours = self.hours.iter().map(|(limit, _)| limit);
+        measured.chain(hours).chain(&self.restricted)
+    }
+
+    /// The calendar that the narrowest limit names.
+    pub(super) fn hours_of(&self, doing: &Doing<'_>) -> Option<&(Arc<Limit>, Arc<Calendar>)> {
+        self.hours
+            .iter()
+            .filter(|(limit, _)| limit.scope.covers(doing))
+            .max_by_key(|(limit, _)| limit.scope.narrowness())
+    }
+
+    /// The first list that has the symbol.
+    pub(super) fn restriction_of(&self, doing: &Doing<'_>) -> Option<&Arc<Limit>> {
+        self.restricted.iter().find(|limit| {
+            let listed = matches!(&limit.rule, Rule::Restricted { symbols } if symbols.contains(doing.symbol));
+            listed && limit.scope.covers(doing)
+        })
+    }
+
+    fn add(&mut self, limit: &Arc<Limit>, bound: &[&Arc<Limit>], calendars: &Calendars) {
+        match &limit.rule {
+            Rule::TradingHours { calendar } => {
+                if let Some(calendar) = calendars.get(calendar) {
+                    self.hours.push((Arc::clone(limit), Arc::clone(calendar)));
+                }
+            }
+            Rule::Restricted { .. } => self.restricted.push(Arc::clone(limit)),
+            _ if bound.iter().any(|other| wins(other, limit)) => {}
+            rule => {
+                self.needs.add(rule, calendars);
+                self.needs.add_account(limit);
+                self.measured.push(Planned {
+                    limit: Arc::clone(limit),
+                    excluded: excluded(limit, bound),
+                    window: rolling(rule).map(|w| w.to_string()).unwrap_or_default(),
+                });
+            }
+        }
+    }
+}
+
+impl Needs {
+    fn add(&mut self, rule: &Rule, calendars: &Calendars) {
+        if let Some(name) = rule.calendar()
+            && let Some(calendar) = calendars.get(name)
+        {
+            self.calendars.insert(name.to_owned(), Arc::clone(calendar));
+        }
+        if let Some(window) = rolling(rule) {
+            self.windows.insert(window.to_string(), window);
+        }
+    }
+
+    fn add_account(&mut self, limit: &Limit) {
+        let of_equity = matches!(
+            limit.rule,
+            Rule::Drawdown { .. } | Rule::DailyLoss { .. } | Rule::MaxProfit { .. }
+        );
+        if of_equity {
+            self.accounts.extend(limit.scope.account.clone());
+        }
+    }
+}
+
+fn rolling(rule: &Rule) -> Option<Window> {
+    match rule {
+        Rule::Drawdown {
+            mode: DrawdownMode::Rolling { window },
+            ..
+        } => Some(*window),
+        _ => None,
+    }
+}
+
+fn same_measure(one: &Limit, other: &Limit) -> bool {
+    one.name != other.name
+        && one.rule.name() == other.rule.name()
+        && one.rule.mode() == other.rule.mode()
+}
+
+/// Whether both measure the same, and the first names the portfolio.
+fn wins(one: &Limit, other: &Limit) -> bool {
+    let within = |scope: &Scope| Scope {
+        portfolio: None,
+        ..scope.clone()
+    };
+    same_measure(one, other)
+        && within(&one.scope) == within(&other.scope)
+        && one.scope.narrowness() > other.scope.narrowness()
+}
+
+/// The symbols or accounts that this limit would measure, too, and that have a
+/// limit of their own.
+fn excluded(limit: &Limit, bound: &[&Arc<Limit>]) -> BTreeSet<String> {
+    let others = bound.iter().filter(|other| same_measure(other, limit));
+    let scope = &limit.scope;
+    match limit.rule.info().grouping {
+        Grouping::Symbol if scope.symbol.is_none() => others
+            .filter(|other| {
+                other.scope.account == scope.account && other.scope.strategy == scope.strategy
+            })
+            .filter_map(|other| other.scope.symbol.as_ref().map(Symbol::as_str))
+            .map(str::to_owned)
+            .collect(),
+        Grouping::Account if scope.account.is_none() => others
+            .filter_map(|other| other.scope.account.as_ref().map(AccountId::as_str))
+            .map(str::to_owned)
+            .collect(),
+        _ => BTreeSet::new(),
+    }
+}

@@ -1,0 +1,211 @@
+//! How far prices may move before limits must be looked at again.
+//!
+//! Prices move all the time, and hardly ever is a level crossed. After each evaluation
+//! it is known between which sums every grade and every high stays as it is; while
+//! the sums are in between, there is nothing to do.
+
+use tapeline_model::money::Money;
+use tapeline_model::records::Grade;
+
+use super::limit::{Levels, Limit};
+use super::measure::Value;
+use super::picture::{BEYOND_ALL, Known, Sums, leverage};
+use super::plan::Plan;
+use super::rule::{Basis, Rule};
+use super::state::{Graded, StateLimits};
+use super::tracks::Track;
+use super::window::Highs;
+
+/// None where it cannot be told from the sums of the portfolio.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Quiet(Option<Bounds>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Bounds {
+    marked: Between,
+    realised: Between,
+    gross: Between,
+    net: Between,
+    used: Between,
+    leverage: Option<Between>,
+}
+
+/// Both ends are outside.
+#[derive(Debug, Clone, Copy)]
+struct Between {
+    low: Money,
+    high: Money,
+}
+
+impl Default for Between {
+    fn default() -> Self {
+        Self {
+            low: BEYOND_ALL.negated(),
+            high: BEYOND_ALL,
+        }
+    }
+}
+
+impl Between {
+    /// The equities at which what is lost from `from` is in between.
+    fn under(self, from: Money) -> Self {
+        Self {
+            low: minus(from, self.high),
+            high: minus(from, self.low),
+        }
+    }
+
+    /// The equities at which what is gained since `start` is in between.
+    fn over(self, start: Money) -> Self {
+        Self {
+            low: minus(start, self.low.negated()),
+            high: minus(start, self.high.negated()),
+        }
+    }
+
+    fn narrow(&mut self, other: Self) {
+        self.low = self.low.max(other.low);
+        self.high = self.high.min(other.high);
+    }
+
+    fn has(&self, value: Known) -> bool {
+        value.is_ok_and(|value| self.low < value && value < self.high)
+    }
+}
+
+impl Quiet {
+    /// As things stand after an evaluation, of which `value_of` tells the value of each limit.
+    pub fn after(
+        plan: &Plan,
+        state: &StateLimits,
+        sums: &Sums,
+        value_of: impl Fn(&str) -> Option<Value>,
+    ) -> Self {
+        let mut bounds = Bounds::default();
+        let whole = &state.whole;
+        bounds.marked.high = above_highs(&whole.marked);
+        bounds.realised.high = above_highs(&whole.realised);
+        for planned in &plan.measured {
+            let limit = &planned.limit;
+            if !is_moved_by_prices(limit, state) {
+                continue;
+            }
+            let known = value_of(&limit.name).and_then(Result::ok);
+            let graded = state
+                .grades
+                .get(&limit.name)
+                .and_then(|groups| groups.get(""));
+            let bounded = match (known, &limit.levels) {
+                (Some(value), Some(levels)) => {
+                    bounds.narrow(limit, sums, value, kept(levels, graded))
+                }
+                _ => None,
+            };
+            if bounded.is_none() {
+                return Self(None);
+            }
+        }
+        Self(Some(bounds))
+    }
+
+    pub fn keeps(&self, sums: &Sums) -> bool {
+        self.0.as_ref().is_some_and(|bounds| {
+            bounds.marked.has(sums.equity)
+                && bounds.realised.has(sums.realised_equity)
+                && bounds.gross.has(sums.gross)
+                && bounds.net.has(sums.net.map(Money::abs))
+                && bounds.used.has(sums.buying_power_used)
+                && bounds
+                    .leverage
+                    .is_none_or(|between| between.has(leverage(sums.gross, sums.equity)))
+        })
+    }
+}
+
+impl Bounds {
+    /// None where the sums of the portfolio do not tell the limit's value.
+    fn narrow(&mut self, limit: &Limit, sums: &Sums, value: Money, kept: Between) -> Option<()> {
+        if limit.scope.account.is_some() || limit.scope.is_of_positions() {
+            return None;
+        }
+        match &limit.rule {
+            Rule::Drawdown { basis, .. } | Rule::DailyLoss { basis, .. } => {
+                let (own, equity) = self.of(*basis, sums);
+                own.narrow(kept.under(value.checked_add(equity.ok()?).ok()?));
+            }
+            Rule::MaxProfit { basis, .. } => {
+                let (own, equity) = self.of(*basis, sums);
+                own.narrow(kept.over(equity.ok()?.checked_sub(value).ok()?));
+            }
+            Rule::GrossExposure => self.gross.narrow(kept),
+            Rule::NetExposure => self.net.narrow(kept),
+            Rule::BuyingPower => self.used.narrow(kept),
+            Rule::Leverage => self.leverage.get_or_insert_default().narrow(kept),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn of(&mut self, basis: Basis, sums: &Sums) -> (&mut Between, Known) {
+        match basis {
+            Basis::Marked => (&mut self.marked, sums.equity),
+            Basis::Realised => (&mut self.realised, sums.realised_equity),
+        }
+    }
+}
+
+/// The values with which a limit keeps its grade, and tells nothing.
+fn kept(levels: &Levels, graded: Option<&Graded>) -> Between {
+    let all = Between::default();
+    let warn = levels.warn.unwrap_or(levels.breach);
+    match graded {
+        None => Between {
+            high: warn.at,
+            ..all
+        },
+        Some(graded) if graded.grade == Grade::Breach => Between {
+            low: levels.breach.until,
+            high: graded
+                .set_aside
+                .and_then(|value| value.checked_add(levels.margin()).ok())
+                .unwrap_or(all.high),
+        },
+        Some(_) => Between {
+            low: warn.until,
+            high: levels.breach.at,
+        },
+    }
+}
+
+/// What happens without a new price is told by other calls or by the time.
+fn is_moved_by_prices(limit: &Limit, state: &StateLimits) -> bool {
+    match limit.rule {
+        Rule::PositionSize
+        | Rule::PositionCount
+        | Rule::OrderRate { .. }
+        | Rule::CancelRate { .. }
+        | Rule::LossStreak
+        | Rule::LostSession
+        | Rule::Unreconciled => false,
+        // A newer price can only bring it back.
+        Rule::StalePrice => state.grades.contains_key(&limit.name),
+        _ => true,
+    }
+}
+
+/// A new high must be noted; an equal one is none.
+fn above_highs(track: &Track) -> Money {
+    let days = track.days.values().filter_map(|day| day.high);
+    let windows = track.windows.values().filter_map(Highs::newest);
+    let highs = track.high.into_iter().chain(days).chain(windows);
+    let smallest = Money::from_raw(1).unwrap_or_default();
+    let lowest = highs.min().unwrap_or(BEYOND_ALL);
+    minus(lowest, smallest.negated())
+}
+
+/// What does not fit is as far as can be.
+fn minus(one: Money, other: Money) -> Money {
+    let most = BEYOND_ALL.raw();
+    let raw = one.raw().saturating_sub(other.raw()).clamp(-most, most);
+    Money::from_raw(raw).unwrap_or_default()
+}

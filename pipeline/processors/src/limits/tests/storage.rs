@@ -1,0 +1,128 @@
+//! What is stored, in the encoding that it is stored in.
+
+use tapeline_schemas::codec;
+
+use super::*;
+use crate::golden::is_golden;
+
+const EVERY_KIND: &str = r#"
+    {name="cancels", rule="cancel_rate", window="1m", breach="1", action="alert"}
+    {name="dd", rule="max_drawdown", mode="rolling", window="1d", basis="realised", breach="100", action="halted"}
+    {name="loss", rule="daily_loss", basis="marked", warn="50", breach="5000", action="reducing"}
+    {name="row", rule="loss_streak", breach="1", action="alert"}
+    {name="size", rule="position_size", breach="5", action="alert"}
+"#;
+
+fn eventful() -> Scene {
+    let mut scene = Scene::new(EVERY_KIND);
+    let (a, aapl) = (AccountId::new("a"), Symbol::new("AAPL"));
+    let doing = Doing {
+        account: &a,
+        symbol: &aapl,
+        strategy: Some("trend"),
+    };
+    scene.latch("10000", 1);
+    for second in 0..2 {
+        scene
+            .watch
+            .cancel(&scene.plan, &doing, seconds_on(noon(), second));
+        scene
+            .watch
+            .closed_trade(&scene.plan, &doing, Ok(money("-1")));
+    }
+    scene.watch.session(&a, false, noon());
+    scene.watch.unreconciled(&a, Some(&aapl), Some(noon()));
+    scene.watch.unreconciled(&a, None, Some(noon()));
+    scene.rows = vec![row("a", "AAPL", "6", "600")];
+    scene.latch("9800", 1);
+    let reset = command(CommandKind::Reset, &["v2"]);
+    scene.watch.command(&reset, "v9", noon()).unwrap();
+    let halt = command(CommandKind::Halt, &[]);
+    scene.watch.command(&halt, "v10", noon()).unwrap();
+    scene
+}
+
+fn through(state: &StateLimits) -> StateLimits {
+    let mut bytes = Vec::new();
+    codec::encode(state, &mut bytes).unwrap();
+    codec::decode(&bytes).unwrap()
+}
+
+#[test]
+fn what_is_stored_keeps_its_bytes() {
+    is_golden(eventful().watch.state());
+    is_golden(&StateLimit {
+        name: "day".into(),
+        definition: Some(r#"{"rule": "daily_loss"}"#.into()),
+        version: 2,
+        author: "ann".into(),
+    });
+}
+
+#[test]
+fn a_stored_watch_comes_back_the_same() {
+    let scene = eventful();
+    let back = through(scene.watch.state());
+    assert_eq!(&back, scene.watch.state());
+    assert_eq!(through(&StateLimits::default()), StateLimits::default());
+}
+
+#[test]
+fn a_restored_watch_goes_on_the_same() {
+    let mut scene = eventful();
+    let mut copy = eventful();
+    copy.watch = Watch::restore(through(scene.watch.state()));
+    for (second, amount) in [
+        (1, "9800"),
+        (2, "9600"),
+        (60, "9990"),
+        (70_000, "9000"),
+        (90_000, "20000"),
+    ] {
+        for scene in [&mut scene, &mut copy] {
+            scene.now = seconds_on(noon(), second);
+        }
+        assert_eq!(
+            copy.latch(amount, 20),
+            scene.latch(amount, 20),
+            "after {second} s"
+        );
+        assert_eq!(copy.watch.state(), scene.watch.state());
+        assert_eq!(copy.watch.guard(), scene.watch.guard());
+    }
+}
+
+#[test]
+fn what_did_not_change_need_not_be_stored_again() {
+    let mut scene = Scene::new(
+        r#"
+        {name="dd", rule="max_drawdown", mode="trailing", basis="marked", breach="500", action="halted"}
+        {name="window", rule="max_drawdown", mode="rolling", window="1h", basis="marked", breach="500", action="halted"}
+        "#,
+    );
+    scene.worth("10000");
+    assert!(scene.watch.take_changed());
+    for amount in ["9900", "10000", "9950"] {
+        scene.worth(amount);
+        assert!(!scene.watch.take_changed(), "{amount} is no new high");
+    }
+    scene.worth("10001");
+    assert!(scene.watch.take_changed());
+    scene.worth("9400");
+    assert!(scene.watch.take_changed(), "breached");
+}
+
+#[test]
+fn a_stored_change_of_a_limit_comes_back_the_same() {
+    for definition in [None, Some("{}".to_owned())] {
+        let change = StateLimit {
+            name: "day".to_owned(),
+            definition,
+            version: 7,
+            author: "maria".to_owned(),
+        };
+        let mut bytes = Vec::new();
+        codec::encode(&change, &mut bytes).unwrap();
+        assert_eq!(codec::decode::<StateLimit>(&bytes).unwrap(), change);
+    }
+}

@@ -1,0 +1,410 @@
+//! Watches the limits of one portfolio.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tapeline_model::Micros;
+use tapeline_model::ids::AccountId;
+use tapeline_model::money::{Money, MoneyError};
+use tapeline_model::reasons::Refusal;
+use tapeline_model::records::{Command, CommandKind, Grade, GuardState, LimitAction};
+
+use super::decision::{Decision, Standing, distance, is_worse, reason};
+use super::guard::{Guard, GuardChange, Hold};
+use super::limit::{Levels, Limit};
+use super::measure::{Look, Value, grows_beyond};
+use super::picture::{Moved, Picture, Sums};
+use super::plan::{Plan, Planned};
+use super::quiet::Quiet;
+use super::rule::{Grouping, Rule, Unit};
+use super::state::{Graded, StateLimits};
+use super::tracks::{Days, Tracks};
+use super::window::piece_ends;
+use super::wording::{Measured, Turn, sentence, subject};
+
+/// What is stored, and what is known of the moment.
+#[derive(Debug, Clone, Default)]
+pub struct Watch {
+    pub(super) state: StateLimits,
+    live: Live,
+    changed: bool,
+}
+
+/// Found out anew by the first evaluation after a start.
+#[derive(Debug, Clone, Default)]
+struct Live {
+    /// By limit and group.
+    standings: BTreeMap<String, BTreeMap<String, Standing>>,
+    days: Days,
+    /// When the days were looked up; until the next open they stay the same.
+    days_of: Micros,
+    next_open: Option<Micros>,
+    rolls_at: Option<Micros>,
+    wake_at: Option<Micros>,
+    quiet: Quiet,
+}
+
+impl Watch {
+    pub fn restore(state: StateLimits) -> Self {
+        Self {
+            state,
+            ..Self::default()
+        }
+    }
+
+    pub fn state(&self) -> &StateLimits {
+        &self.state
+    }
+
+    /// Whether the state must be stored again; asking forgets it.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    pub fn guard(&self) -> &Guard {
+        &self.state.guard
+    }
+
+    /// Whether a day or a piece of a window ended. Then [`Self::evaluate`] wants the picture
+    /// of before the next change: what is lost from here on counts from there.
+    pub fn rolls(&self, now: Micros) -> bool {
+        self.live.rolls_at.is_none_or(|at| at <= now)
+    }
+
+    /// When something changes by time alone; at once until the first evaluation.
+    pub fn wake_at(&self) -> Option<Micros> {
+        match self.live.rolls_at {
+            Some(_) => self.live.wake_at,
+            None => Some(Micros(0)),
+        }
+    }
+
+    /// Whether new prices that lead to these sums can change nothing, so that
+    /// [`Self::evaluate`] need not be called. No is never wrong, only dearer.
+    pub fn stays_quiet(&self, whole: &Sums, now: Micros) -> bool {
+        let live = &self.live;
+        let in_time =
+            live.rolls_at.is_some_and(|at| now < at) && live.wake_at.is_none_or(|at| now < at);
+        in_time && live.quiet.keeps(whole)
+    }
+
+    /// Forgets what no limit needs any more. Whatever holds the guard up stays.
+    pub fn adopt(&mut self, plan: &Plan) {
+        let measured = |name: &String| plan.measured.iter().any(|p| p.limit.name == *name);
+        let state = &mut self.state;
+        state.grades.retain(|name, _| measured(name));
+        state.counts.retain(|name, _| measured(name));
+        state.streaks.retain(|name, _| measured(name));
+        state.whole.keep(&plan.needs);
+        state
+            .accounts
+            .retain(|account, _| plan.needs.accounts.contains(account));
+        for tracks in state.accounts.values_mut() {
+            tracks.keep(&plan.needs);
+        }
+        self.live = Live::default();
+        self.changed = true;
+    }
+
+    /// Where all limits stand now. Decisions come in the order of the limits' names,
+    /// then of their groups.
+    pub fn evaluate(&mut self, plan: &Plan, picture: &Picture<'_>, now: Micros) -> Vec<Decision> {
+        self.find_days(plan, now);
+        self.observe(plan, picture, now);
+        let mut decisions = Vec::new();
+        let mut wake = self.live.next_open;
+        for planned in &plan.measured {
+            let look = Look {
+                picture,
+                state: &self.state,
+                now,
+            };
+            let values = look.values(planned);
+            wake = earlier(wake, self.wakes(planned, &values, now));
+            self.grade_all(&planned.limit, values, picture, &mut decisions);
+        }
+        self.live.wake_at = wake;
+        let standings = &self.live.standings;
+        self.live.quiet = Quiet::after(plan, &self.state, &picture.whole, |limit| {
+            let standing = standings.get(limit)?.get("")?;
+            Some(standing.value)
+        });
+        decisions
+    }
+
+    /// Deposits, withdrawals and positions that were taken over are no profit and no loss.
+    pub fn moved(&mut self, account: &AccountId, by: Moved) -> Result<(), MoneyError> {
+        let whole = self.state.whole.shifted(by)?;
+        if let Some(tracks) = self.state.accounts.get_mut(account) {
+            *tracks = tracks.shifted(by)?;
+        }
+        self.state.whole = whole;
+        self.touch();
+        Ok(())
+    }
+
+    /// Raises the guard as the limit says. Tells how it changed, if it did.
+    pub fn latch(
+        &mut self,
+        decision: &Decision,
+        verdict_id: &str,
+        now: Micros,
+    ) -> Option<GuardChange> {
+        let state = match (decision.grade, decision.limit.action) {
+            (Grade::Breach, LimitAction::Reducing) => GuardState::Reducing,
+            (Grade::Breach, LimitAction::Halted) => GuardState::Halted,
+            _ => return None,
+        };
+        let from = self.state.guard.state();
+        self.changed |= self.state.guard.raise(Hold {
+            verdict_id: verdict_id.to_owned(),
+            state,
+            limit: decision.limit.name.clone(),
+            group: decision.group.clone(),
+            since: now,
+            author: decision.limit.author.clone(),
+            message: decision.message.clone(),
+        });
+        let to = self.state.guard.state();
+        (from != to).then(|| GuardChange {
+            from,
+            to,
+            reason: decision.reason,
+            message: decision.message.clone(),
+        })
+    }
+
+    /// HALT, REDUCE or RESET. A reset sets aside what is breached: it raises the guard again
+    /// only once it was back within and is breached anew, or got worse by as much as it
+    /// must come back to be over.
+    pub fn command(
+        &mut self,
+        command: &Command,
+        verdict_id: &str,
+        now: Micros,
+    ) -> Result<GuardChange, Refusal> {
+        let change = self.state.guard.command(command, verdict_id, now)?;
+        if command.kind == CommandKind::Reset {
+            self.set_aside();
+        }
+        self.touch();
+        Ok(change)
+    }
+
+    /// By limit and group.
+    pub fn standings(&self) -> impl Iterator<Item = (&str, &str, &Standing)> {
+        self.live.standings.iter().flat_map(|(limit, groups)| {
+            groups
+                .iter()
+                .map(move |(group, standing)| (limit.as_str(), group.as_str(), standing))
+        })
+    }
+
+    pub fn standing(&self, limit: &str, group: &str) -> Option<&Standing> {
+        self.live.standings.get(limit)?.get(group)
+    }
+
+    /// Whether anything was evaluated since the start.
+    pub fn is_ready(&self) -> bool {
+        self.live.rolls_at.is_some()
+    }
+
+    /// The state must be stored, and looked at again.
+    pub(super) fn touch(&mut self) {
+        self.changed = true;
+        self.live.quiet = Quiet::default();
+    }
+
+    fn find_days(&mut self, plan: &Plan, now: Micros) {
+        let Live {
+            days_of, next_open, ..
+        } = self.live;
+        let still_lasts = next_open.is_some_and(|at| days_of <= now && now < at);
+        if still_lasts {
+            return;
+        }
+        self.live.days_of = now;
+        self.live.days.clear();
+        self.live.next_open = None;
+        for (name, calendar) in &plan.needs.calendars {
+            if let Some(session) = calendar.session_of(now) {
+                self.live.days.insert(name.clone(), session.opens);
+                self.live.next_open = earlier(self.live.next_open, Some(session.next_opens));
+            }
+        }
+    }
+
+    fn observe(&mut self, plan: &Plan, picture: &Picture<'_>, now: Micros) {
+        let Live { days, .. } = &self.live;
+        self.changed |= self
+            .state
+            .whole
+            .observe(&picture.whole, &plan.needs, days, now);
+        for account in &plan.needs.accounts {
+            let Some(sums) = picture.accounts.get(account) else {
+                continue;
+            };
+            if let Some(tracks) = self.state.accounts.get_mut(account) {
+                self.changed |= tracks.observe(sums, &plan.needs, days, now);
+            } else {
+                let mut tracks = Tracks::default();
+                tracks.observe(sums, &plan.needs, days, now);
+                self.state.accounts.insert(account.clone(), tracks);
+                self.changed = true;
+            }
+        }
+        let pieces = plan
+            .needs
+            .windows
+            .values()
+            .map(|window| piece_ends(*window, now));
+        let never = Micros(i64::MAX);
+        let rolls = pieces.chain(self.live.next_open).min();
+        self.live.rolls_at = Some(rolls.unwrap_or(never));
+    }
+
+    fn wakes(&self, planned: &Planned, values: &[(String, Value)], now: Micros) -> Option<Micros> {
+        let limit = &planned.limit;
+        match &limit.rule {
+            Rule::OrderRate { window } | Rule::CancelRate { window } => {
+                self.state.counts.get(&limit.name)?.falls_at(*window, now)
+            }
+            _ if limit.unit() == Unit::Seconds => values
+                .iter()
+                .filter_map(|(_, value)| grows_beyond(limit, (*value).ok()?, now))
+                .min(),
+            _ => None,
+        }
+    }
+
+    fn grade_all(
+        &mut self,
+        limit: &Arc<Limit>,
+        mut values: Vec<(String, Value)>,
+        picture: &Picture<'_>,
+        decisions: &mut Vec<Decision>,
+    ) {
+        let Some(levels) = &limit.levels else { return };
+        // What is gone is back within its limit.
+        if let Some(graded) = self.state.grades.get(&limit.name) {
+            for group in graded.keys() {
+                if !values.iter().any(|(known, _)| known == group) {
+                    values.push((group.clone(), Ok(Money::ZERO)));
+                }
+            }
+            values.sort_by(|(one, _), (other, _)| one.cmp(other));
+        }
+        self.forget_gone(limit, &values);
+        for (group, value) in values {
+            let turned = value
+                .ok()
+                .and_then(|value| self.regrade(limit, levels, &group, value));
+            if let (Some((grade, turn)), Ok(value)) = (turned, value) {
+                let measured = Measured {
+                    group: &group,
+                    value,
+                    currency: picture.currency,
+                };
+                decisions.push(Decision {
+                    limit: Arc::clone(limit),
+                    scope: limit.scope.to_string(),
+                    subject: subject(limit, picture.portfolio),
+                    grade,
+                    reason: reason(limit, grade),
+                    value,
+                    level: levels.breach.at,
+                    distance: distance(levels, value),
+                    unit: limit.unit().text(picture.currency),
+                    message: sentence(limit, levels, picture.portfolio, &measured, grade, turn),
+                    group: group.clone(),
+                });
+            }
+            self.stand(limit, levels, group, value);
+        }
+    }
+
+    fn forget_gone(&mut self, limit: &Limit, values: &[(String, Value)]) {
+        if limit.rule.info().grouping == Grouping::Whole {
+            return;
+        }
+        if let Some(groups) = self.live.standings.get_mut(&limit.name) {
+            groups.retain(|group, _| values.iter().any(|(known, _)| known == group));
+        }
+    }
+
+    /// The new grade, if there is something to tell.
+    fn regrade(
+        &mut self,
+        limit: &Limit,
+        levels: &Levels,
+        group: &str,
+        value: Money,
+    ) -> Option<(Grade, Turn)> {
+        let known = self
+            .state
+            .grades
+            .get(&limit.name)
+            .and_then(|groups| groups.get(group));
+        let was = known.map_or(Grade::Pass, |known| known.grade);
+        let grade = levels.grade(was, value);
+        let turn = if grade != was {
+            Turn::From(was)
+        } else if grade == Grade::Breach && is_worse(known?.set_aside?, levels, value) {
+            Turn::Worse
+        } else {
+            return None;
+        };
+        self.changed = true;
+        if grade == Grade::Pass {
+            self.state.pass(&limit.name, group);
+        } else {
+            let graded = Graded {
+                grade,
+                value,
+                set_aside: None,
+            };
+            self.state.put_grade(&limit.name, group, graded);
+        }
+        Some((grade, turn))
+    }
+
+    fn stand(&mut self, limit: &Limit, levels: &Levels, group: String, value: Value) {
+        let graded = self
+            .state
+            .grades
+            .get(&limit.name)
+            .and_then(|groups| groups.get(&group));
+        let standing = Standing {
+            grade: graded.map_or(Grade::Pass, |graded| graded.grade),
+            value,
+            distance: value.map(|value| distance(levels, value)),
+        };
+        if let Some(groups) = self.live.standings.get_mut(&limit.name) {
+            groups.insert(group, standing);
+        } else {
+            let groups = BTreeMap::from([(group, standing)]);
+            self.live.standings.insert(limit.name.clone(), groups);
+        }
+    }
+
+    fn set_aside(&mut self) {
+        for (limit, groups) in &mut self.state.grades {
+            for (group, graded) in groups {
+                if graded.grade != Grade::Breach {
+                    continue;
+                }
+                let standing = self
+                    .live
+                    .standings
+                    .get(limit)
+                    .and_then(|known| known.get(group));
+                let now = standing.and_then(|standing| standing.value.ok());
+                graded.set_aside = Some(now.unwrap_or(graded.value));
+            }
+        }
+    }
+}
+
+fn earlier(one: Option<Micros>, other: Option<Micros>) -> Option<Micros> {
+    one.into_iter().chain(other).min()
+}

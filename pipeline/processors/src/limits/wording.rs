@@ -1,0 +1,171 @@
+//! What limits say to people.
+
+use tapeline_model::ids::PortfolioId;
+use tapeline_model::money::Money;
+use tapeline_model::records::Grade;
+
+use super::limit::{Levels, Limit};
+use super::picture::BEYOND_ALL;
+use super::rule::{Basis, DrawdownMode, Rule, Unit};
+
+/// How a value came to stand where it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    From(Grade),
+    /// Breached still, and worse than when a reset set it aside.
+    Worse,
+}
+
+/// Whom the limit measures.
+pub(super) fn subject(limit: &Limit, portfolio: &PortfolioId) -> String {
+    let scope = &limit.scope;
+    let whose = match &scope.account {
+        Some(account) => format!("account {account} of {portfolio}"),
+        None => portfolio.as_str().to_owned(),
+    };
+    let strategy = scope
+        .strategy
+        .as_ref()
+        .map(|name| format!("strategy {name}"));
+    let symbol = scope.symbol.as_ref().map(|name| name.as_str().to_owned());
+    let within: Vec<String> = strategy.into_iter().chain(symbol).collect();
+    if within.is_empty() {
+        whose
+    } else {
+        format!("{whose} ({})", within.join(", "))
+    }
+}
+
+/// `growth is 2100 USD below its high, beyond its limit of 2000 USD`
+pub(super) fn sentence(
+    limit: &Limit,
+    levels: &Levels,
+    portfolio: &PortfolioId,
+    measured: &Measured<'_>,
+    grade: Grade,
+    turn: Turn,
+) -> String {
+    let whom = subject(limit, portfolio);
+    let what = measured.phrase(&limit.rule);
+    let level = |at: Money| amount(limit.unit(), at, measured.currency);
+    let breach = level(levels.breach.at);
+    let warn = levels.warn.map(|warn| level(warn.at)).unwrap_or_default();
+    let stands = match (grade, turn) {
+        (Grade::Breach, Turn::Worse) => {
+            format!("further beyond its limit of {breach} than when it was reset")
+        }
+        (Grade::Breach, _) => format!("beyond its limit of {breach}"),
+        (Grade::Warn, Turn::From(Grade::Breach)) => {
+            format!("back within its limit of {breach}, but beyond its warning level of {warn}")
+        }
+        (Grade::Warn, _) => format!("beyond its warning level of {warn}; its limit is {breach}"),
+        (_, Turn::From(Grade::Warn)) => format!("back within its warning level of {warn}"),
+        _ => format!("back within its limit of {breach}"),
+    };
+    format!("{whom} {what}, {stands}")
+}
+
+/// What an order would lead to.
+pub(super) fn projection(
+    limit: &Limit,
+    levels: &Levels,
+    portfolio: &PortfolioId,
+    measured: &Measured<'_>,
+) -> String {
+    let whom = subject(limit, portfolio);
+    let what = measured.phrase(&limit.rule);
+    let breach = amount(limit.unit(), levels.breach.at, measured.currency);
+    let lead = match limit.rule {
+        Rule::OrderRate { .. } => "with this order",
+        _ => "with this order and all open ones filled",
+    };
+    format!("{lead}, {whom} {what}, beyond its limit of {breach}")
+}
+
+/// `2000 USD`, `3`, `90 s`
+pub(super) fn amount(unit: Unit, value: Money, currency: &str) -> String {
+    match unit {
+        Unit::Money => format!("{value} {currency}"),
+        Unit::Units => format!("{value} units"),
+        Unit::Times => format!("{value} times its equity"),
+        Unit::Seconds => format!("{value} s"),
+        Unit::Count | Unit::Nothing => value.to_string(),
+    }
+}
+
+/// A value of a group.
+pub(super) struct Measured<'a> {
+    pub group: &'a str,
+    pub value: Money,
+    pub currency: &'a str,
+}
+
+impl Measured<'_> {
+    fn phrase(&self, rule: &Rule) -> String {
+        let Self {
+            group,
+            value,
+            currency,
+        } = self;
+        match rule {
+            Rule::Drawdown { mode, basis } => self.drawdown(mode, *basis),
+            Rule::DailyLoss { basis, .. } => self.gained(value.negated(), *basis),
+            Rule::MaxProfit { basis, .. } => self.gained(*value, *basis),
+            Rule::GrossExposure => format!("holds {value} {currency} gross"),
+            Rule::NetExposure => format!("holds {value} {currency} net"),
+            Rule::SymbolExposure => format!("holds {value} {currency} of {group}"),
+            Rule::SectorExposure => format!("holds {value} {currency} in the sector {group}"),
+            Rule::CurrencyExposure => {
+                format!("holds {value} {currency} in positions kept in {group}")
+            }
+            Rule::Leverage if *value == BEYOND_ALL => {
+                "has no equity that could carry what it holds".to_owned()
+            }
+            Rule::Leverage => format!("holds {value} times its equity"),
+            Rule::BuyingPower => format!("uses {value} {currency} of its buying power"),
+            Rule::PositionSize => format!("holds {value} units of {group}"),
+            Rule::PositionCount => format!("has {value} open positions"),
+            Rule::OrderRate { window } => format!("sent {value} orders in {window}"),
+            Rule::CancelRate { window } => format!("sent {value} cancels in {window}"),
+            Rule::LossStreak => format!("closed {value} trades in a row at a loss"),
+            Rule::StalePrice => format!("holds {group}, whose price is {value} s old"),
+            Rule::LostSession => format!("has had no session at account {group} for {value} s"),
+            Rule::Unreconciled => {
+                format!("has differed from the broker's report of account {group} for {value} s")
+            }
+            Rule::TradingHours { .. } | Rule::Restricted { .. } => String::new(),
+        }
+    }
+
+    fn drawdown(&self, mode: &DrawdownMode, basis: Basis) -> String {
+        let from = match mode {
+            DrawdownMode::Static => "its start".to_owned(),
+            DrawdownMode::Trailing => "its high".to_owned(),
+            DrawdownMode::Session { .. } => "its high of the day".to_owned(),
+            DrawdownMode::Rolling { window } => format!("its high of the last {window}"),
+        };
+        let side = if self.value.is_negative() {
+            "above"
+        } else {
+            "below"
+        };
+        let (value, currency) = (self.value.abs(), self.currency);
+        format!("is {value} {currency} {side} {from}{}", told(basis))
+    }
+
+    fn gained(&self, gain: Money, basis: Basis) -> String {
+        let verb = if gain.is_negative() { "lost" } else { "gained" };
+        let (value, currency) = (gain.abs(), self.currency);
+        format!(
+            "has {verb} {value} {currency} since the day's open{}",
+            told(basis)
+        )
+    }
+}
+
+fn told(basis: Basis) -> &'static str {
+    match basis {
+        Basis::Marked => "",
+        Basis::Realised => " without its open positions",
+    }
+}
