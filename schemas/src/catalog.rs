@@ -59,4 +59,9 @@ pub(crate) const COMMITTED: &[Committed] = committed! {
     36 "progress" v 3 "progress.v3.avsc"
     37 "state_limits" v 1 "state_limits.avsc"
     38 "state_limit" v 1 "state_limit.avsc"
+    39 "state_flags" v 1 "state_flags.avsc"
+    40 "state_series" v 1 "state_series.avsc"
+    41 "state_rule" v 1 "state_rule.avsc"
+    42 "state_strategy" v 1 "state_strategy.avsc"
+    43 "state_prints" v 1 "state_prints.avsc"
 };

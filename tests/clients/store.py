@@ -13,7 +13,7 @@ client = clickhouse_connect.get_client(
 rows = client.query(
     """
     SELECT portfolio, argMax(equity, event_time) AS worth, max(drawdown) AS worst, count() AS records
-    FROM equity WHERE equity IS NOT NULL GROUP BY portfolio ORDER BY portfolio
+    FROM equity WHERE account IS NULL AND equity IS NOT NULL GROUP BY portfolio ORDER BY portfolio
     """
 )
 print(*rows.column_names, sep=" | ")

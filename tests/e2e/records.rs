@@ -8,7 +8,7 @@ use tapeline_model::{Event, Micros};
 use tapeline_schemas::topics::Topic;
 use tapeline_tests::Namespace;
 
-const NOW: Micros = Micros(1_795_251_600_000_000);
+const NOW: Micros = Micros(1_704_196_800_000_000);
 const ACCOUNTS: &str = "[[accounts]]\nid = 'a1'\nportfolio = 'one'\n";
 
 pub(crate) fn quote(symbol: &str, bid: &str, ask: &str) -> Quote<'static> {

@@ -4,6 +4,7 @@ use tapeline_demo::DemoVenue;
 use tapeline_processors::Processor;
 use tapeline_processors::market::{self, Market};
 use tapeline_processors::risk::{self, Risk};
+use tapeline_processors::strategy::{self, Strategy};
 use tapeline_venue::Venue;
 
 use crate::config::Config;
@@ -13,22 +14,34 @@ pub(crate) type MakeProcessor = Box<dyn Fn() -> Box<dyn Processor> + Send + Sync
 
 struct ProcessorEntry {
     name: &'static str,
+    /// Whether there is anything for it to do.
+    has_work: fn(&Config) -> bool,
     make: fn(&Config) -> MakeProcessor,
 }
 
 const PROCESSORS: &[ProcessorEntry] = &[
     ProcessorEntry {
         name: market::NAME,
+        has_work: |_| true,
         make: |config| {
             let settings = config.market_settings();
-            Box::new(move || Box::new(Market::new(settings)))
+            Box::new(move || Box::new(Market::new(settings.clone())))
         },
     },
     ProcessorEntry {
         name: risk::NAME,
+        has_work: |_| true,
         make: |config| {
             let settings = config.risk_settings();
             Box::new(move || Box::new(Risk::new(settings.clone())))
+        },
+    },
+    ProcessorEntry {
+        name: strategy::NAME,
+        has_work: |config| !config.strategies.is_empty(),
+        make: |config| {
+            let settings = config.strategy_settings();
+            Box::new(move || Box::new(Strategy::new(&settings)))
         },
     },
 ];
@@ -45,6 +58,7 @@ pub(crate) fn processors(config: &Config) -> Vec<(&'static str, MakeProcessor)> 
     PROCESSORS
         .iter()
         .filter(|entry| config.processors.run.iter().any(|name| name == entry.name))
+        .filter(|entry| (entry.has_work)(config))
         .map(|entry| (entry.name, (entry.make)(config)))
         .collect()
 }
@@ -80,10 +94,10 @@ mod tests {
     #[test]
     fn every_processor_has_its_name_and_its_topics_in_the_manifest() {
         let config = Config::default();
-        let names: Vec<&str> = processors(&config).iter().map(|(name, _)| *name).collect();
-        assert_eq!(names, processor_names());
-        for (name, make) in processors(&config) {
-            assert_eq!(make().name(), name);
+        let names = processor_names();
+        assert_eq!(names, config.processors.run);
+        for name in &names {
+            assert_eq!(processor(&config, name).unwrap()().name(), name);
         }
         let in_manifest: Vec<&str> = manifest()
             .processors
@@ -98,6 +112,8 @@ mod tests {
         let mut config = Config::default();
         config.processors.run = vec!["risk".to_owned()];
         assert_eq!(processors(&config).len(), 1);
+        config.processors.run = vec!["strategy".to_owned()];
+        assert!(processors(&config).is_empty(), "no strategy is configured");
         assert!(venues(&config).is_empty());
         assert_eq!(venues(&config.with_demo()).len(), 1);
     }

@@ -109,6 +109,10 @@ impl Out {
         self.events.push(event);
     }
 
+    pub fn extend(&mut self, events: impl IntoIterator<Item = Event<'static>>) {
+        events.into_iter().for_each(|event| self.emit(event));
+    }
+
     /// Someone waits for what was emitted.
     pub fn is_urgent(&self) -> bool {
         self.urgent

@@ -1,20 +1,26 @@
-//! What is stored keeps its bytes: a new release goes on with what an old one left.
+//! The bytes that state has: the next release must go on with them.
 
-use std::fmt::Write;
+use std::fmt::{Debug, Write};
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tapeline_schemas::codec::{self, Record};
+use tapeline_schemas::registry;
 
 const GOLDEN: &str = include_str!("../../../schemas/golden/records.txt");
 
-pub(crate) fn is_golden<T: Serialize + Record>(value: &T) {
+pub(crate) fn assert_golden<T>(state: &T)
+where
+    T: Serialize + DeserializeOwned + Record + PartialEq + Debug,
+{
     let mut bytes = Vec::new();
-    codec::encode(value, &mut bytes).unwrap();
-    let (schema, _) = codec::unframe(&bytes).unwrap();
-    let hex = bytes.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
-    let line = format!("{} v{} {hex}", T::RECORD, schema.version);
-    assert!(GOLDEN.lines().any(|l| l == line), "not golden:\n{line}");
+    codec::encode(state, &mut bytes).unwrap();
+    assert_eq!(&codec::decode::<T>(&bytes).unwrap(), state);
+    let version = registry().newest(T::RECORD).unwrap().version;
+    let mut line = format!("{} v{version} ", T::RECORD);
+    for byte in bytes {
+        write!(line, "{byte:02x}").unwrap();
+    }
+    let is_golden = GOLDEN.lines().any(|golden| golden == line);
+    assert!(is_golden, "not golden:\n{line}");
 }

@@ -11,10 +11,14 @@ pub mod ledger;
 pub mod limits;
 pub mod market;
 pub mod risk;
+mod settings;
+pub mod signals;
 mod store;
+pub mod strategy;
 
 /// Names the sources that decide: programs with the same name come to the same outputs.
 pub const LOGIC: &str = env!("TAPELINE_LOGIC");
 
 pub use contract::{Haste, Input, Out, Processor, Reach, StateError, StateStore};
+pub use settings::SettingFault;
 pub use store::{StateKey, Store};

@@ -2,6 +2,7 @@ use std::borrow::Borrow;
 use std::hash::Hash;
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::EntryRef;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
@@ -90,6 +91,35 @@ impl<K: StateKey, V> Store<K, V> {
             self.changed.push(key.clone());
         }
         Some(result)
+    }
+
+    /// The value of a key, to complete what was restored: that is no change.
+    pub fn complete<Q>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.slots.get_mut(key)?.value.as_mut()
+    }
+
+    /// The same as [`change`](Self::change), beginning with `first` if the key is not there.
+    pub fn change_or_put<Q>(&mut self, key: &Q, first: impl FnOnce() -> V) -> &mut V
+    where
+        K: Borrow<Q> + for<'q> From<&'q Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let slot = match self.slots.entry_ref(key) {
+            EntryRef::Occupied(entry) => entry.into_mut(),
+            EntryRef::Vacant(entry) => entry.insert(Slot {
+                value: None,
+                changed: false,
+            }),
+        };
+        if !slot.changed {
+            slot.changed = true;
+            self.changed.push(K::from(key));
+        }
+        slot.value.get_or_insert_with(first)
     }
 
     pub fn put(&mut self, key: K, value: V) {

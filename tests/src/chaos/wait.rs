@@ -66,7 +66,7 @@ pub(crate) fn settles(world: &mut World, fed: &FedRecords) -> Outcome<bool> {
          AND (SELECT count() FROM quotes) >= {quotes} \
          AND (SELECT sum(q) FROM (SELECT max(quotes) AS q FROM marks GROUP BY symbol)) >= {quotes} \
          AND (SELECT count() FROM account_events) >= {} \
-         AND (SELECT sum(c) FROM (SELECT max(cash_flow) AS c FROM equity GROUP BY portfolio)) \
+         AND (SELECT sum(c) FROM (SELECT max(cash_flow) AS c FROM equity WHERE account IS NULL GROUP BY portfolio)) \
            >= (SELECT sum(amount) FROM account_events)",
         count(Topic::BrokerAccounts)
     );

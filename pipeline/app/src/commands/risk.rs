@@ -109,7 +109,9 @@ fn standings(config: &Config) -> Result<Vec<Standing>, Failure> {
         .map(ToString::to_string)
         .collect();
     let equity = newest(&kafka, Topic::RiskEquity, &known, |event| match event {
-        Event::Equity(equity) => Some((equity.portfolio.to_string(), equity)),
+        Event::Equity(equity) if equity.account.is_none() => {
+            Some((equity.portfolio.to_string(), equity))
+        }
         _ => None,
     })?;
     let mut verdicts = newest(&kafka, Topic::RiskVerdicts, &known, |event| match event {

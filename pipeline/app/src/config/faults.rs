@@ -54,6 +54,7 @@ pub(super) fn validate(config: &Config) -> Vec<Fault> {
     }
     clickhouse(config, &mut faults);
     processors(config, &mut faults);
+    faults.extend(super::market::faults(config));
     faults.extend(super::risk::faults(config));
     if let Err(invalid) = config.demo.settings.validate() {
         for fault in invalid.0 {

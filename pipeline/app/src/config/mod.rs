@@ -3,24 +3,28 @@
 
 mod faults;
 mod load;
+mod market;
 mod risk;
 mod secrets;
 mod span;
 mod template;
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tapeline_clickhouse::{Password, SinkSettings, StoreSettings};
 use tapeline_demo::DemoSettings;
 use tapeline_kafka::KafkaSettings;
-use tapeline_processors::market::MarketSettings;
+use tapeline_processors::strategy::InstanceSettings;
 use tapeline_runtime::{CommitPolicy, RunSettings, SnapshotPolicy};
 
 pub(crate) use faults::{ConfigError, Fault};
 pub(crate) use load::{Source, json_schema, load};
+pub(crate) use market::Market;
 pub(crate) use risk::{Account, Instrument, Risk};
 pub(crate) use span::Span;
 pub(crate) use template::template;
@@ -38,6 +42,8 @@ pub(crate) struct Config {
     pub accounts: Vec<Account>,
     /// What is not a plain share in the currency of its fills.
     pub instruments: Vec<Instrument>,
+    /// What trades by itself; nothing, unless it is listed here.
+    pub strategies: Vec<InstanceSettings>,
     pub sink: Sink,
     pub demo: Demo,
     pub local: Local,
@@ -137,21 +143,6 @@ impl Default for Processors {
             commit_records: policy.max_records,
             snapshot_transactions: SnapshotPolicy::default().transactions,
             standby: false,
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Market {
-    /// A spread beyond this many basis points of the price is alerted; 0 for none.
-    pub wide_spread_bps: u32,
-}
-
-impl Default for Market {
-    fn default() -> Self {
-        Self {
-            wide_spread_bps: 500,
         }
     }
 }
@@ -319,12 +310,6 @@ impl Config {
         }
     }
 
-    pub fn market_settings(&self) -> MarketSettings {
-        MarketSettings {
-            wide_spread_bps: Some(self.market.wide_spread_bps).filter(|limit| *limit > 0),
-        }
-    }
-
     /// The demo brings its own accounts.
     pub fn with_demo(mut self) -> Self {
         self.demo.enabled = true;
@@ -340,6 +325,15 @@ impl Config {
         }
         self
     }
+}
+
+/// SHA-256 of settings, to stand in what was decided by them.
+fn hash_of(settings: &serde_json::Value) -> String {
+    let digest = Sha256::digest(settings.to_string().as_bytes());
+    digest.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 #[cfg(test)]

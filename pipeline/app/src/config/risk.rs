@@ -1,17 +1,15 @@
 //! What the risk processor is told: accounts, instruments, rates and limits.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
 use tapeline_model::money::{Money, Quantity};
 use tapeline_processors::ledger::{self, Currency, Positive};
 use tapeline_processors::risk::{self, RateSource, RiskSettings};
 
-use super::{Config, Fault, Span};
+use super::{Config, Fault, Span, hash_of};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -126,14 +124,9 @@ impl Config {
 
     /// Of everything a verdict depends on.
     fn risk_hash(&self) -> String {
-        let decides = serde_json::json!({
+        hash_of(&serde_json::json!({
             "risk": self.risk, "accounts": self.accounts, "instruments": self.instruments,
-        });
-        let digest = Sha256::digest(decides.to_string().as_bytes());
-        digest.iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        }))
     }
 }
 

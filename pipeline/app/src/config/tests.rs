@@ -44,10 +44,10 @@ fn the_template_says_every_key_with_its_default() {
     let text = uncommented();
     assert_eq!(parse_text(&text).unwrap(), Config::default());
     let defaults = toml::Table::try_from(Config::default()).unwrap();
-    // Only the lists of accounts and instruments have no default to show.
+    // Only lists have no default to show.
     assert_eq!(
         keys(&text.parse().unwrap()),
-        keys(&defaults) - 2,
+        keys(&defaults) - 5,
         "a key is missing in the template"
     );
 }
@@ -116,6 +116,61 @@ fn instruments_and_rates_are_told_or_refused() {
         "instruments[1].symbol",
     ];
     assert_eq!(keys, expected, "{found:#?}");
+}
+
+/// The examples of the template that are comments, taken at their word.
+#[test]
+fn the_examples_of_the_template_can_be_used() {
+    let mut text = String::from("[[accounts]]\nid = 'alpha-1'\n");
+    let mut wanted = false;
+    for line in template().lines() {
+        let Some(line) = line.strip_prefix("# ") else {
+            wanted = false;
+            continue;
+        };
+        if line.starts_with('[') {
+            wanted = [
+                "market.bars",
+                "market.rules",
+                "strategies",
+                "instruments",
+                "risk.rates",
+            ]
+            .iter()
+            .any(|section| line.contains(section));
+        }
+        if wanted && (line.starts_with('[') || line.contains(" = ")) {
+            text += line;
+            text.push('\n');
+        }
+    }
+    let config = parse_text(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    let market = config.market_settings();
+    assert_eq!((market.bars.len(), config.market.rules.len()), (1, 1));
+    assert!(market.rules.len() > 1, "the strategy brings its own");
+    assert_eq!(config.strategy_settings().instances.len(), 1);
+    assert_eq!(config.risk_settings().rates.len(), 2);
+    assert_eq!(config.instruments.len(), 1);
+}
+
+#[test]
+fn what_is_wrong_with_rules_and_strategies_is_told_with_its_place() {
+    let found = faults(
+        "[market]\nmax_jump_percent = 50\n\
+         [[market.rules]]\nname = 'r'\ninterval = '1m'\n\
+         when.threshold = { of = { indicator = 'rsy' }, above = 70.0 }\n\
+         [[strategies]]\nname = 's'\naccounts = ['nobody']\nsymbols = ['S']\ninterval = '1m'\n\
+         trade.trend = {}\nsize.fixed = { quantity = '0' }\n",
+    );
+    let all = found.concat();
+    for part in [
+        "market.max_jump_percent",
+        "market.rules[0]",
+        "strategies[0].accounts",
+        "strategies[0].size",
+    ] {
+        assert!(all.contains(part), "{part} is not in {found:#?}");
+    }
 }
 
 #[test]

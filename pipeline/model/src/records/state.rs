@@ -39,6 +39,7 @@ pub struct StateMark {
     pub wide: bool,
     #[serde(default)]
     pub basis: MarkBasis,
+    /// Of the newest trade.
     #[serde(default)]
     pub last_price: Option<Price>,
     #[serde(default)]

@@ -39,6 +39,8 @@ pub enum BarEvent {
         frame: Frame,
         start: Micros,
         revision: i32,
+        /// As it was told before.
+        was: Ohlcv,
     },
 }
 

@@ -40,6 +40,11 @@ pub enum Refused {
     Crossed { bid: Price, ask: Price },
     #[error("the time {} lies outside 1970 to 2262; times are microseconds", time.0)]
     BadTime { time: Micros },
+    #[error(
+        "the print of {time} is ahead of the clock, which says {now}: \
+         set the clock of whoever wrote it, or allow more lateness"
+    )]
+    Ahead { time: Micros, now: Micros },
 }
 
 impl Print {
@@ -80,6 +85,11 @@ impl Print {
 
     pub fn quantity(&self) -> Quantity {
         self.quantity
+    }
+
+    /// The number its source gave it.
+    pub fn seq(&self) -> i64 {
+        self.order.seq
     }
 
     pub(super) fn order(&self) -> Order {

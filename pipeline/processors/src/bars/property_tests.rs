@@ -55,6 +55,7 @@ impl Listener {
                 frame,
                 start,
                 revision,
+                ..
             } => ((frame, start), revision, None),
         };
         let expected = self.revisions.get(&key).map_or(0, |last| last + 1);

@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use tapeline_model::Micros;
@@ -43,13 +43,18 @@ impl Retention {
 }
 
 /// The bars of one symbol, as state that can be stored. What became final is only
-/// kept as the part it makes of the bars that are still open.
+/// kept as the part it makes of the bars that are still open. The prints that are not
+/// final are stored apart, second by second: few of them change at a time.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Series {
     /// Event time has come this far.
     watermark: Option<Micros>,
     /// In order; later than what is final.
+    #[serde(skip)]
     kept: VecDeque<Print>,
+    /// The seconds whose kept prints changed.
+    #[serde(skip)]
+    touched: BTreeSet<Micros>,
     final_to: Option<Order>,
     /// Of each frame the newest bar that final prints are part of.
     settled: Vec<Part>,
@@ -71,11 +76,11 @@ struct Revised {
     revision: i32,
 }
 
-/// A bar that was due before an edit, and whether it held anything then.
+/// A bar that was due before an edit, and what was told of it.
 struct Touched {
     frame: Frame,
     start: Micros,
-    told: bool,
+    told: Option<Ohlcv>,
 }
 
 impl Series {
@@ -130,9 +135,51 @@ impl Series {
     /// time to call [`close_until`](Self::close_until) with, if nothing comes.
     pub fn next_close(&self) -> Option<Micros> {
         let watermark = self.watermark?;
-        let open = |frame: &Frame| self.ohlcv(*frame, frame.start_of(watermark)).is_some();
+        let open = |frame: &Frame| self.holds(*frame, frame.start_of(watermark));
         let frame = Frame::ALL.into_iter().find(open)?;
         Some(frame.end_of(watermark))
+    }
+
+    /// Whether [`take`](Self::take) would take it.
+    pub fn admits(&self, print: &Print) -> Result<(), Refused> {
+        self.admit(print, None)
+    }
+
+    /// The print with this id, as long as it can be corrected or cancelled.
+    pub fn kept(&self, id: &str) -> Result<&Print, Refused> {
+        let at = self.position(id)?;
+        self.kept
+            .get(at)
+            .ok_or_else(|| Refused::NotKept { id: id.into() })
+    }
+
+    /// The newest print that is not final.
+    pub fn newest(&self) -> Option<&Print> {
+        self.kept.back()
+    }
+
+    /// The seconds, by their start, whose kept prints changed since the last call.
+    pub fn touched(&mut self) -> BTreeSet<Micros> {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// The kept prints of the second that starts then, in order.
+    pub fn of_second(&self, start: Micros) -> impl Iterator<Item = &Print> {
+        let end = Frame::Second.end_of(start);
+        let first = self.kept.partition_point(|print| print.time() < start);
+        let behind = self.kept.partition_point(|print| print.time() < end);
+        self.kept.range(first..behind)
+    }
+
+    /// Puts the prints back that were stored apart, second after second.
+    pub fn restore(&mut self, kept: impl IntoIterator<Item = Print>) {
+        self.kept = kept.into_iter().collect();
+        self.touched.clear();
+    }
+
+    /// How far event time has come.
+    pub fn watermark(&self) -> Option<Micros> {
+        self.watermark
     }
 
     fn admit(&self, print: &Print, replaces: Option<usize>) -> Result<(), Refused> {
@@ -176,6 +223,9 @@ impl Series {
         if let Some(at) = gone {
             self.kept.remove(at);
         }
+        let changed = [gone_time, new_time].into_iter().flatten();
+        self.touched
+            .extend(changed.map(|time| Frame::Second.start_of(time)));
         if let Some(print) = new {
             let order = print.order();
             let at = self.kept.partition_point(|kept| kept.order() <= order);
@@ -202,7 +252,7 @@ impl Series {
                     due.push(Touched {
                         frame,
                         start,
-                        told: self.ohlcv(frame, start).is_some(),
+                        told: self.ohlcv(frame, start),
                     });
                 }
             }
@@ -227,10 +277,11 @@ impl Series {
                 revision,
                 ohlcv,
             })),
-            (None, _) => told.then_some(BarEvent::Withdrawn {
+            (None, _) => told.map(|was| BarEvent::Withdrawn {
                 frame,
                 start,
                 revision,
+                was,
             }),
         });
     }
@@ -242,14 +293,15 @@ impl Series {
             revised.revision = revised.revision.saturating_add(1);
             return revised.revision;
         }
-        if bar.told {
-            self.revised.push(Revised {
-                frame: bar.frame,
-                start: bar.start,
-                revision: 1,
-            });
+        if bar.told.is_none() {
+            return 0;
         }
-        bar.told.into()
+        self.revised.push(Revised {
+            frame: bar.frame,
+            start: bar.start,
+            revision: 1,
+        });
+        1
     }
 
     fn advance(&mut self, to: Micros, out: &mut Vec<BarEvent>) {
@@ -289,6 +341,7 @@ impl Series {
             let order = print.order();
             let ohlcv = Ohlcv::from(print);
             self.kept.pop_front();
+            self.touched.insert(Frame::Second.start_of(order.time));
             self.settle_one(order.time, ohlcv);
             self.final_to = self.final_to.max(Some(order));
         }
@@ -317,6 +370,14 @@ impl Series {
                 }),
             }
         }
+    }
+
+    fn holds(&self, frame: Frame, start: Micros) -> bool {
+        let end = frame.end_of(start);
+        let first = self.kept.partition_point(|print| print.time() < start);
+        let kept = self.kept.get(first).is_some_and(|p| p.time() < end);
+        let same = |part: &Part| part.frame == frame && part.start == start;
+        kept || self.settled.iter().any(same)
     }
 
     fn ohlcv(&self, frame: Frame, start: Micros) -> Option<Ohlcv> {

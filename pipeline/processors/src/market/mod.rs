@@ -1,31 +1,37 @@
-//! Marks from quotes: the newest two-sided price of each symbol, one a commit;
-//! and what a single quote says that somebody should know at once.
+//! Marks from quotes and trades: the newest price of each symbol, one a commit;
+//! bars and signals of the symbols that are to have any; and what a single quote
+//! says that somebody should know at once.
 
+mod bar_record;
+mod flags;
+mod known;
+mod settings;
 mod spread;
+mod studies;
+mod tracked;
 
 use tapeline_model::ids::Symbol;
 use tapeline_model::money::{Price, Rounding};
 use tapeline_model::reasons::{Reason, Refusal};
-use tapeline_model::records::{Mark, MarkBasis, Quote, StateMark};
+use tapeline_model::records::{MarkBasis, Quote, StateMark, Trade, TradeKind};
 use tapeline_model::{Event, Micros, Origin};
 use tapeline_schemas::topics::Topic;
 
+use self::flags::{Cause, Flagged, Last, Priced, is_jump};
+use self::known::{Follow, Known};
+pub use self::settings::{BarSettings, BarsOf, MarketSettings};
 use self::spread::Crossing;
-use crate::contract::{Haste, Input, Out, Processor, StateStore};
+use self::studies::Studies;
+use crate::contract::{Haste, Input, Out, Processor, StateError, StateStore};
 use crate::store::Store;
 
 pub const NAME: &str = "market";
 
-/// What the processor is told; without a limit, it does not judge.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct MarketSettings {
-    /// A spread beyond this many basis points of the price between is alerted.
-    pub wide_spread_bps: Option<u32>,
-}
-
 pub struct Market {
     settings: MarketSettings,
-    marks: Store<Symbol, StateMark>,
+    marks: Store<Symbol, Known>,
+    flagged: Flagged,
+    studies: Studies,
 }
 
 impl Default for Market {
@@ -40,12 +46,20 @@ impl Processor for Market {
     }
 
     fn inputs(&self) -> &'static [Input] {
-        const INPUTS: &[Input] = &[Input::keyed(Topic::MarketQuotes)];
+        const INPUTS: &[Input] = &[
+            Input::keyed(Topic::MarketQuotes),
+            Input::keyed(Topic::MarketTrades),
+        ];
         INPUTS
     }
 
     fn outputs(&self) -> &'static [Topic] {
-        &[Topic::MarketMarks, Topic::Alerts]
+        &[
+            Topic::MarketMarks,
+            Topic::MarketBars,
+            Topic::Signals,
+            Topic::Alerts,
+        ]
     }
 
     /// Portfolios are revalued with the marks.
@@ -60,65 +74,272 @@ impl Processor for Market {
         now: Micros,
         out: &mut Out,
     ) -> Result<(), Refusal> {
-        if let Event::Quote(quote) = event {
-            check(quote)?;
-            self.take(quote, origin, now, out);
+        match event {
+            Event::Quote(quote) => {
+                check_sizes(quote)?;
+                self.check_time("quote", &quote.symbol, quote.event_time, now)?;
+                self.quote(quote, origin, now, out);
+                Ok(())
+            }
+            Event::Trade(trade) => {
+                self.check_time("trade", &trade.symbol, trade.event_time, now)?;
+                self.trade(trade, origin, now, out)
+            }
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    fn wake_at(&self) -> Option<Micros> {
+        self.studies.wake_at()
+    }
+
+    fn tick(&mut self, now: Micros, out: &mut Out) {
+        self.studies.tick(now, out);
     }
 
     fn before_commit(&mut self, now: Micros, out: &mut Out) {
-        for (symbol, mark) in self.marks.changed() {
-            out.emit(Event::Mark(Mark {
-                symbol: symbol.as_str().to_owned().into(),
-                price: mark.price,
-                bid_price: mark.bid_price,
-                ask_price: mark.ask_price,
-                quotes: mark.quotes,
-                basis: MarkBasis::Mid,
-                last_price: None,
-                last_time: None,
-                event_time: mark.event_time,
-                ingest_time: now,
-                source: NAME.into(),
-            }));
+        self.studies.before_commit();
+        for (symbol, known) in self.marks.changed() {
+            out.emit(Event::Mark(known.record(symbol.as_str(), now)));
         }
     }
 
     fn stores(&mut self) -> Vec<&mut dyn StateStore> {
-        vec![&mut self.marks]
+        let [series, prints, rules] = self.studies.stores();
+        vec![&mut self.marks, self.flagged.store(), series, prints, rules]
+    }
+
+    fn restored(&mut self) -> Result<(), StateError> {
+        self.studies.restored();
+        Ok(())
     }
 }
 
 impl Market {
+    /// Settings with a fault are left out: see [`MarketSettings::faults`].
     pub fn new(settings: MarketSettings) -> Self {
         Self {
-            settings,
             marks: Store::new("marks"),
+            flagged: Flagged::new(&settings),
+            studies: Studies::new(&settings),
+            settings,
         }
     }
 
-    fn take(&mut self, quote: &Quote<'_>, origin: Origin, now: Micros, out: &mut Out) {
-        // One-sided and crossed quotes say nothing about the price between.
-        let two_sided = quote.bid_size.is_positive() && quote.ask_size.is_positive();
-        if !two_sided || quote.bid_price > quote.ask_price {
-            return;
+    fn check_time(
+        &self,
+        what: &str,
+        symbol: &str,
+        time: Micros,
+        now: Micros,
+    ) -> Result<(), Refusal> {
+        let max = self.settings.max_ahead_ms;
+        let is_ahead = max.is_some_and(|max| now.plus_millis(max) < time);
+        if time.is_storable() && !is_ahead {
+            return Ok(());
         }
-        let limit = self.settings.wide_spread_bps;
-        let Some(mark) = self.marks.change(quote.symbol.as_ref()) else {
-            let mut mark = mark_of(quote, 1, false);
-            judge(limit, &mut mark, quote, origin, now, out);
-            self.marks.put(Symbol::new(quote.symbol.as_ref()), mark);
-            return;
-        };
-        // A late quote counts, but the newer price stands.
-        let quotes = mark.quotes.saturating_add(1);
-        if quote.event_time < mark.event_time {
-            mark.quotes = quotes;
+        let message = if is_ahead {
+            format!(
+                "{what} of {symbol}: event time {time} is ahead of the clock, which says {now}; \
+                 set the clock of whoever wrote it"
+            )
         } else {
-            *mark = mark_of(quote, quotes, mark.wide);
-            judge(limit, mark, quote, origin, now, out);
+            format!(
+                "{what} of {symbol}: event time {} lies outside 1970 to 2262; times are microseconds",
+                time.0
+            )
+        };
+        Err(Refusal::new(Reason::BadTime, message))
+    }
+
+    fn quote(&mut self, quote: &Quote<'_>, origin: Origin, now: Micros, out: &mut Out) {
+        match (quote.bid_size.is_positive(), quote.ask_size.is_positive()) {
+            (true, true) if quote.bid_price > quote.ask_price => {
+                let cause = Cause::quote(quote, origin, now);
+                self.flagged.crossed(quote, cause, out);
+            }
+            (true, true) => self.two_sided(quote, origin, now, out),
+            (true, false) => {
+                self.one_sided(quote, quote.bid_price, MarkBasis::Bid, (origin, now), out);
+            }
+            (false, true) => {
+                self.one_sided(quote, quote.ask_price, MarkBasis::Ask, (origin, now), out);
+            }
+            (false, false) => {}
         }
+    }
+
+    fn two_sided(&mut self, quote: &Quote<'_>, origin: Origin, now: Micros, out: &mut Out) {
+        let mid = Price::mid(quote.bid_price, quote.ask_price, Rounding::HalfEven);
+        if self.settings.max_jump_percent.is_some()
+            && !self.is_believed(Priced::Quote, mid, Cause::quote(quote, origin, now), out)
+        {
+            return;
+        }
+        if quote.bid_price == quote.ask_price {
+            let cause = Cause::quote(quote, origin, now);
+            self.flagged.locked(quote, cause, out);
+        }
+        let symbol = quote.symbol.as_ref();
+        let first = || Known::new(known::first(mid, MarkBasis::Mid, quote.event_time));
+        let known = self.marks.change_or_put(symbol, first);
+        if known.follow == Follow::Unasked {
+            known.follow = self.studies.follow(symbol);
+        }
+        let follow = known.follow;
+        let mark = &mut known.mark;
+        mark.quotes = mark.quotes.saturating_add(1);
+        // A late quote counts, but the newer price stands.
+        let is_newest = quote.event_time >= mark.event_time;
+        if is_newest {
+            known::both_sides(mark, quote, mid);
+            judge(self.settings.wide_spread_bps, mark, quote, origin, now, out);
+        }
+        if let Follow::Plan(id) = follow {
+            self.studies.quote(id, quote, is_newest, origin, now, out);
+        }
+    }
+
+    fn one_sided(
+        &mut self,
+        quote: &Quote<'_>,
+        price: Price,
+        basis: MarkBasis,
+        (origin, now): (Origin, Micros),
+        out: &mut Out,
+    ) {
+        let symbol = quote.symbol.as_ref();
+        let time = quote.event_time;
+        let staleness = self.settings.quote_staleness_ms;
+        let staleness = staleness.map(|millis| millis.saturating_mul(1_000));
+        let known = self.marks.get(symbol);
+        if known.is_some_and(|known| !known::gives_way(&known.mark, time, staleness)) {
+            return;
+        }
+        if !self.is_believed(Priced::Quote, price, Cause::quote(quote, origin, now), out) {
+            return;
+        }
+        let mark = &mut self.known(symbol, price, basis, time).mark;
+        mark.quotes = mark.quotes.saturating_add(1);
+        known::alone(mark, price, basis, time);
+    }
+
+    fn trade(
+        &mut self,
+        trade: &Trade<'_>,
+        origin: Origin,
+        now: Micros,
+        out: &mut Out,
+    ) -> Result<(), Refusal> {
+        if trade.kind != TradeKind::Cancel && !trade.size.is_positive() {
+            let message = format!(
+                "trade {} of {}: its size {} is not above zero",
+                trade.trade_id, trade.symbol, trade.size
+            );
+            return Err(Refusal::new(Reason::BadQuantity, message));
+        }
+        if trade.kind != TradeKind::Trade {
+            return self.amend(trade, origin, now, out);
+        }
+        let cause = Cause {
+            symbol: trade.symbol.as_ref(),
+            event_time: trade.event_time,
+            origin,
+            now,
+        };
+        if !self.is_believed(Priced::Trade, trade.price, cause, out) {
+            return Ok(());
+        }
+        if let Follow::Plan(id) = self.follow(&trade.symbol) {
+            self.studies.trade(id, trade, origin, now, out)?;
+        }
+        let (price, time) = (trade.price, trade.event_time);
+        let known = self.marks.get(trade.symbol.as_ref());
+        if known.is_none_or(|known| known::is_newest(&known.mark, trade)) {
+            let known = self.known(&trade.symbol, price, MarkBasis::Last, time);
+            known::traded(&mut known.mark, price, time);
+        }
+        Ok(())
+    }
+
+    /// A correction or a cancellation. Where prints are kept, the newest that is left
+    /// is the last price then.
+    fn amend(
+        &mut self,
+        trade: &Trade<'_>,
+        origin: Origin,
+        now: Micros,
+        out: &mut Out,
+    ) -> Result<(), Refusal> {
+        let Some(print) = trade.ref_trade_id.as_deref() else {
+            let message = format!(
+                "trade {} of {}: a {} must say in ref_trade_id which trade it speaks of",
+                trade.trade_id, trade.symbol, trade.kind
+            );
+            return Err(Refusal::new(Reason::UnknownTrade, message));
+        };
+        let Follow::Plan(id) = self.follow(&trade.symbol) else {
+            return Ok(());
+        };
+        let replaces = trade.kind == TradeKind::Correction;
+        let newest = self
+            .studies
+            .amend(id, (print, trade), replaces, (origin, now), out)?;
+        let Some(newest) = newest else {
+            return Ok(());
+        };
+        let last = Some((newest.price(), newest.time()));
+        let known = self.marks.get(trade.symbol.as_ref());
+        let is_other = |known: &Known| known.mark.last_price.zip(known.mark.last_time) != last;
+        if known.is_some_and(is_other)
+            && let Some(known) = self.marks.change(trade.symbol.as_ref())
+        {
+            known::traded(&mut known.mark, newest.price(), newest.time());
+        }
+        Ok(())
+    }
+
+    /// Whether a price is near the last one, or has been far away for long enough.
+    fn is_believed(
+        &mut self,
+        priced: Priced,
+        price: Price,
+        cause: Cause<'_>,
+        out: &mut Out,
+    ) -> bool {
+        let known = self.marks.get(cause.symbol);
+        let (Some(percent), Some(known)) = (self.settings.max_jump_percent, known) else {
+            return true;
+        };
+        let mark = &known.mark;
+        let quoted = Last {
+            price: mark.price,
+            time: mark.event_time,
+        };
+        let traded = mark.last_price.zip(mark.last_time);
+        let last = match (priced, traded) {
+            (Priced::Trade, Some((price, time))) => Last { price, time },
+            _ => quoted,
+        };
+        let is_near = !is_jump(last.price, price, percent);
+        is_near
+            || self
+                .flagged
+                .jumped(priced, price, last, percent, cause, out)
+    }
+
+    /// What is to be computed of a symbol beyond its mark.
+    fn follow(&mut self, symbol: &str) -> Follow {
+        match self.marks.get(symbol).map(|known| known.follow) {
+            Some(Follow::Unasked) | None => self.studies.follow(symbol),
+            Some(follow) => follow,
+        }
+    }
+
+    /// A symbol that changes; it begins with this price.
+    fn known(&mut self, symbol: &str, price: Price, basis: MarkBasis, time: Micros) -> &mut Known {
+        let first = || Known::new(known::first(price, basis, time));
+        self.marks.change_or_put(symbol, first)
     }
 }
 
@@ -140,21 +361,7 @@ fn judge(
     }
 }
 
-fn mark_of(quote: &Quote<'_>, quotes: i64, wide: bool) -> StateMark {
-    StateMark {
-        price: Price::mid(quote.bid_price, quote.ask_price, Rounding::HalfEven),
-        bid_price: quote.bid_price,
-        ask_price: quote.ask_price,
-        quotes,
-        event_time: quote.event_time,
-        wide,
-        basis: MarkBasis::Mid,
-        last_price: None,
-        last_time: None,
-    }
-}
-
-fn check(quote: &Quote<'_>) -> Result<(), Refusal> {
+fn check_sizes(quote: &Quote<'_>) -> Result<(), Refusal> {
     for (side, size) in [("bid", quote.bid_size), ("ask", quote.ask_size)] {
         if size.is_negative() {
             let message = format!(
@@ -164,188 +371,14 @@ fn check(quote: &Quote<'_>) -> Result<(), Refusal> {
             return Err(Refusal::new(Reason::NegativeSize, message));
         }
     }
-    if !quote.event_time.is_storable() {
-        let message = format!(
-            "quote of {}: event time {} lies outside 1970 to 2262; times are microseconds",
-            quote.symbol, quote.event_time.0
-        );
-        return Err(Refusal::new(Reason::BadTime, message));
-    }
     Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use tapeline_model::records::Severity;
-
-    use super::*;
-
-    const AT: Origin = Origin {
-        topic: Topic::MarketQuotes,
-        partition: 0,
-        offset: 0,
-    };
-
-    fn quote(symbol: &'static str, bid: &str, ask: &str, time: i64) -> Quote<'static> {
-        Quote {
-            symbol: symbol.into(),
-            venue: "XNAS".into(),
-            seq: 0,
-            bid_price: bid.parse().unwrap(),
-            ask_price: ask.parse().unwrap(),
-            bid_size: "1".parse().unwrap(),
-            ask_size: "1".parse().unwrap(),
-            event_time: Micros(time),
-            ingest_time: Micros(time),
-            source: "test".into(),
-        }
-    }
-
-    fn take(market: &mut Market, quote: Quote<'static>) -> Result<(), Refusal> {
-        let mut out = Out::default();
-        let result = market.process(AT, &Event::Quote(quote), Micros(9), &mut out);
-        assert!(out.is_empty(), "marks wait for the commit");
-        result
-    }
-
-    /// Commits, and returns what went out: symbol, price, quotes.
-    fn commit(market: &mut Market) -> Vec<(String, String, i64)> {
-        let mut out = Out::default();
-        market.before_commit(Micros(10), &mut out);
-        market.marks.drain_changes(&mut |_, _| {}).unwrap();
-        out.drain()
-            .map(|event| match event {
-                Event::Mark(m) => (m.symbol.into_owned(), m.price.to_string(), m.quotes),
-                other => panic!("{other:?}"),
-            })
-            .collect()
-    }
-
-    fn row(symbol: &str, price: &str, quotes: i64) -> (String, String, i64) {
-        (symbol.into(), price.into(), quotes)
-    }
-
-    #[test]
-    fn quotes_are_conflated_to_one_mark_a_commit() {
-        let mut market = Market::default();
-        take(&mut market, quote("B", "10", "10.02", 1)).unwrap();
-        take(&mut market, quote("A", "5", "5.01", 2)).unwrap();
-        take(&mut market, quote("B", "11", "11.04", 3)).unwrap();
-        assert_eq!(
-            commit(&mut market),
-            [row("B", "11.02", 2), row("A", "5.005", 1)]
-        );
-        assert_eq!(commit(&mut market), []);
-    }
-
-    #[test]
-    fn a_late_quote_does_not_move_the_mark() {
-        let mut market = Market::default();
-        take(&mut market, quote("A", "10", "12", 5)).unwrap();
-        take(&mut market, quote("A", "1", "3", 4)).unwrap();
-        assert_eq!(commit(&mut market), [row("A", "11", 2)]);
-    }
-
-    #[test]
-    fn crossed_and_one_sided_quotes_make_no_mark() {
-        let mut market = Market::default();
-        take(&mut market, quote("A", "12", "10", 1)).unwrap();
-        let mut one_sided = quote("A", "12", "0", 1);
-        one_sided.ask_size = "0".parse().unwrap();
-        take(&mut market, one_sided).unwrap();
-        assert_eq!(commit(&mut market), []);
-    }
-
-    #[test]
-    fn a_negative_size_is_refused_and_changes_nothing() {
-        let mut market = Market::default();
-        let mut bad = quote("A", "10", "12", 1);
-        bad.ask_size = "-1".parse().unwrap();
-        let refusal = take(&mut market, bad).unwrap_err();
-        assert_eq!(refusal.reason, Reason::NegativeSize);
-        assert_eq!(refusal.message, "quote of A: ask size -1 is below zero");
-        assert_eq!(commit(&mut market), []);
-    }
-
-    #[test]
-    fn a_time_the_store_cannot_hold_is_refused() {
-        let refusal = take(&mut Market::default(), quote("A", "1", "2", -1)).unwrap_err();
-        assert_eq!(refusal.reason, Reason::BadTime);
-    }
-
-    /// A market with a limit of 100 basis points, and what each quote alerts.
-    fn alerts_of(quotes: &[(&str, &str)]) -> Vec<Option<(Severity, String)>> {
-        let mut market = Market::new(MarketSettings {
-            wide_spread_bps: Some(100),
-        });
-        let mut out = Out::default();
-        let mut each = |time, (bid, ask): (&str, &str)| {
-            let mut quote = quote("A", "1", "1", time);
-            quote.bid_price = bid.parse().unwrap();
-            quote.ask_price = ask.parse().unwrap();
-            market
-                .process(AT, &Event::Quote(quote), Micros(9), &mut out)
-                .unwrap();
-            let mut events = out.drain();
-            events.next().map(|event| match event {
-                Event::Alert(alert) => (alert.severity, alert.message),
-                other => panic!("{other:?}"),
-            })
-        };
-        let times = 1..;
-        times.zip(quotes).map(|(time, q)| each(time, *q)).collect()
-    }
-
-    #[test]
-    fn a_spread_is_told_when_it_gets_wide_and_when_it_is_well_back() {
-        // 99.5 to 100.5 is exactly 100 bp of 100; 99.6 to 100.4 exactly 80 bp.
-        let quotes = [
-            ("99.5", "100.5"),
-            ("99.49", "100.51"),
-            ("99", "101"),
-            ("99.59", "100.41"),
-            ("99.6", "100.4"),
-            ("99.99", "100.01"),
-        ];
-        let told = alerts_of(&quotes);
-        let wide = "A is quoted 99.49 to 100.51, 102 basis points apart, beyond its limit of 100";
-        let back = "A is quoted 99.6 to 100.4, 80 basis points apart, back within its limit of 100";
-        let expected = [
-            None,
-            Some((Severity::Warning, wide.to_owned())),
-            None,
-            None,
-            Some((Severity::Info, back.to_owned())),
-            None,
-        ];
-        assert_eq!(told, expected);
-    }
-
-    #[test]
-    fn prices_at_and_below_zero_have_no_spread_in_basis_points() {
-        assert_eq!(
-            alerts_of(&[("-1", "1"), ("-3", "-2"), ("0", "0")]),
-            [None, None, None]
-        );
-    }
-
-    #[test]
-    fn a_restart_does_not_tell_again() {
-        let settings = MarketSettings {
-            wide_spread_bps: Some(100),
-        };
-        let mut before = Market::new(settings);
-        let mut out = Out::default();
-        let wide = Event::Quote(quote("A", "90", "110", 1));
-        before.process(AT, &wide, Micros(9), &mut out).unwrap();
-        assert_eq!(out.drain().count(), 1);
-        let mut after = Market::new(settings);
-        before
-            .marks
-            .drain_changes(&mut |key, value| after.marks.restore(key, value).unwrap())
-            .unwrap();
-        let still = Event::Quote(quote("A", "90", "111", 2));
-        after.process(AT, &still, Micros(9), &mut out).unwrap();
-        assert!(out.is_empty());
-    }
-}
+mod harness;
+#[cfg(test)]
+mod property_tests;
+#[cfg(test)]
+mod study_tests;
+#[cfg(test)]
+mod tests;

@@ -147,12 +147,13 @@ impl Risk {
         let after = book.booked(moved.currency);
         self.cash.put(event.account.clone(), book);
         let portfolio = self.accounts.portfolio_of(account);
-        let is_profit = moved.kind != ledger::CashKind::Transfer;
-        let worth = self.equity(portfolio);
         self.accounts
             .rebook(account, moved.currency, &before, &after);
-        if !is_profit {
-            self.contribute(portfolio, worth);
+        if moved.kind == ledger::CashKind::Transfer {
+            self.contribute(
+                portfolio,
+                self.rates.translate(moved.amount, moved.currency),
+            );
         }
         self.touch(portfolio, cause.event_time);
         self.judge(portfolio, cause, out);
@@ -185,7 +186,9 @@ impl Risk {
         if let Applied::Changed(_) = applied {
             self.revalue_position(&key, account);
             if matches!(report, ledger::Event::Opening(_)) {
-                self.contribute(portfolio, worth);
+                let added = self.equity(portfolio);
+                let added = added.and_then(|after| Ok(after.checked_sub(worth?)?));
+                self.contribute(portfolio, added);
             }
             self.settle(&key, account, cause, out);
         }
@@ -292,16 +295,14 @@ impl Risk {
         self.portfolios.get(self.accounts.portfolio_id(portfolio))
     }
 
-    /// What came in or went out since it was worth `before` is neither profit nor drawdown.
-    fn contribute(&mut self, portfolio: PortfolioIndex, before: Result<Money, Missing>) {
-        let (Ok(before), Ok(after)) = (before, self.equity(portfolio)) else {
+    /// What was put in or taken out is neither profit nor drawdown.
+    fn contribute(&mut self, portfolio: PortfolioIndex, moved: Result<Money, Missing>) {
+        let mut state = self.state(portfolio).cloned().unwrap_or_default();
+        let high = moved.and_then(|moved| Ok(state.high_water.checked_add(moved)?));
+        let Ok(high) = high else {
             return;
         };
-        let mut state = self.state(portfolio).cloned().unwrap_or_default();
-        let moved = after.checked_sub(before);
-        if let Ok(high) = moved.and_then(|moved| state.high_water.checked_add(moved)) {
-            state.high_water = high;
-        }
+        state.high_water = high;
         let id = self.accounts.portfolio_id(portfolio).clone();
         self.portfolios.put(id, state);
     }

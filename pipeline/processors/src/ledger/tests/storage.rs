@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use tapeline_schemas::codec::{self, Record};
 
 use super::*;
-use crate::golden::is_golden;
+use crate::golden::assert_golden;
 
 pub(super) fn restored<T: Serialize + DeserializeOwned + Record>(value: &T) -> T {
     let mut bytes = Vec::new();
@@ -89,7 +89,7 @@ fn a_stored_book_of_cash_comes_back_the_same() {
 
 #[test]
 fn what_is_stored_keeps_its_bytes() {
-    is_golden(&averaged(&[
+    assert_golden(&averaged(&[
         opening(0, "7", Some("3")),
         order("5"),
         split("s", 1, 3, 2, Some("0.5")),
@@ -98,5 +98,5 @@ fn what_is_stored_keeps_its_bytes() {
         bust_part("1", "0.5", Some("0.05")),
         correct_at(4, "later", Side::Sell, "1 @ 2 fee ?"),
     ]));
-    is_golden(&some_cash());
+    assert_golden(&some_cash());
 }

@@ -3,7 +3,7 @@
 use tapeline_schemas::codec;
 
 use super::*;
-use crate::golden::is_golden;
+use crate::golden::assert_golden;
 
 const EVERY_KIND: &str = r#"
     {name="cancels", rule="cancel_rate", window="1m", breach="1", action="alert"}
@@ -50,8 +50,8 @@ fn through(state: &StateLimits) -> StateLimits {
 
 #[test]
 fn what_is_stored_keeps_its_bytes() {
-    is_golden(eventful().watch.state());
-    is_golden(&StateLimit {
+    assert_golden(eventful().watch.state());
+    assert_golden(&StateLimit {
         name: "day".into(),
         definition: Some(r#"{"rule": "daily_loss"}"#.into()),
         version: 2,

@@ -82,6 +82,19 @@ fn an_opening_position_is_no_profit_and_no_drawdown() {
 }
 
 #[test]
+fn money_that_comes_while_a_price_is_missing_raises_the_high_all_the_same() {
+    let mut desk = Desk::new();
+    desk.buy("a1", "one", "S", "50", "10");
+    desk.deposit("a1", "one", "1000");
+    desk.mark("S", "9.99");
+    desk.mark("S", "10");
+    // 0.5 were lost at first, and nothing is now.
+    let told = desk.commit().equity.pop().unwrap();
+    assert_eq!(told.high_water.unwrap().to_string(), "1000");
+    assert_eq!(told.drawdown.unwrap().to_string(), "0");
+}
+
+#[test]
 fn a_split_changes_the_quantity_and_a_distribution_is_income() {
     let mut desk = Desk::new();
     desk.mark("S", "5");
