@@ -1,6 +1,6 @@
 //! What a processor is, and what the runtime promises it.
 
-use tapeline_model::reasons::Refusal;
+use tapeline_model::reasons::{Reason, Refusal};
 use tapeline_model::{Event, Micros, Origin};
 use tapeline_schemas::codec::{DecodeError, EncodeError};
 use tapeline_schemas::topics::Topic;
@@ -94,6 +94,16 @@ pub trait Processor: Send {
     fn restored(&mut self) -> Result<(), StateError> {
         Ok(())
     }
+}
+
+/// The record's event time, if the store can hold it.
+pub(crate) fn event_time(event: &Event<'_>) -> Result<Micros, Refusal> {
+    let time = event.event_time();
+    if time.is_storable() {
+        return Ok(time);
+    }
+    let message = format!("event time {} lies outside 1970 to 2262", time.0);
+    Err(Refusal::new(Reason::BadTime, message))
 }
 
 /// What a processor emits, in order.

@@ -32,6 +32,17 @@ macro_rules! text_keys {
 
 text_keys! { Symbol AccountId PortfolioId }
 
+/// Two names as one key; the first one holds no NUL.
+pub(crate) fn write_pair(first: &str, second: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(first.as_bytes());
+    out.push(0);
+    out.extend_from_slice(second.as_bytes());
+}
+
+pub(crate) fn read_pair(bytes: &[u8]) -> Option<(&str, &str)> {
+    std::str::from_utf8(bytes).ok()?.split_once('\0')
+}
+
 /// Typed state in memory. A key is written once a commit, however often it
 /// changed. It is iterated in the order of keys only: the hash's own order would differ between runs.
 pub struct Store<K, V> {
@@ -91,15 +102,6 @@ impl<K: StateKey, V> Store<K, V> {
             self.changed.push(key.clone());
         }
         Some(result)
-    }
-
-    /// The value of a key, to complete what was restored: that is no change.
-    pub fn complete<Q>(&mut self, key: &Q) -> Option<&mut V>
-    where
-        K: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-    {
-        self.slots.get_mut(key)?.value.as_mut()
     }
 
     /// The same as [`change`](Self::change), beginning with `first` if the key is not there.

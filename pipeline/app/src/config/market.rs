@@ -8,8 +8,9 @@ use tapeline_processors::SettingFault;
 use tapeline_processors::market::{BarSettings, MarketSettings};
 use tapeline_processors::signals::RuleSettings;
 use tapeline_processors::strategy::{InstanceSettings, StrategySettings};
+use tapeline_schemas::checksum;
 
-use super::{Config, Fault, Span, hash_of};
+use super::{Config, Fault, Span};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -63,16 +64,17 @@ impl Config {
             flag_again_ms: millis(market.flag_again),
             bars: market.bars.clone(),
             rules: own.chain(brought).collect(),
-            config_hash: hash_of(&serde_json::json!({
-                "market": self.market, "strategies": self.strategies,
-            })),
+            config_hash: checksum(
+                &serde_json::json!({ "market": self.market, "strategies": self.strategies })
+                    .to_string(),
+            ),
         }
     }
 
     pub fn strategy_settings(&self) -> StrategySettings {
         StrategySettings {
             instances: self.strategies.clone(),
-            accounts: self.risk_settings().accounts,
+            accounts: self.portfolios(),
         }
     }
 }

@@ -10,15 +10,14 @@ mod span;
 mod template;
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tapeline_clickhouse::{Password, SinkSettings, StoreSettings};
 use tapeline_demo::DemoSettings;
 use tapeline_kafka::KafkaSettings;
+use tapeline_model::ids::{AccountId, PortfolioId};
 use tapeline_processors::strategy::InstanceSettings;
 use tapeline_runtime::{CommitPolicy, RunSettings, SnapshotPolicy};
 
@@ -310,6 +309,14 @@ impl Config {
         }
     }
 
+    /// Every account, and the portfolio it belongs to.
+    fn portfolios(&self) -> BTreeMap<AccountId, PortfolioId> {
+        let accounts = self.accounts.iter();
+        accounts
+            .map(|a| (AccountId::new(&*a.id), PortfolioId::new(a.portfolio())))
+            .collect()
+    }
+
     /// The demo brings its own accounts.
     pub fn with_demo(mut self) -> Self {
         self.demo.enabled = true;
@@ -325,15 +332,6 @@ impl Config {
         }
         self
     }
-}
-
-/// SHA-256 of settings, to stand in what was decided by them.
-fn hash_of(settings: &serde_json::Value) -> String {
-    let digest = Sha256::digest(settings.to_string().as_bytes());
-    digest.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 #[cfg(test)]

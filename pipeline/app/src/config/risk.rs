@@ -8,8 +8,9 @@ use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
 use tapeline_model::money::{Money, Quantity};
 use tapeline_processors::ledger::{self, Currency, Positive};
 use tapeline_processors::risk::{self, RateSource, RiskSettings};
+use tapeline_schemas::checksum;
 
-use super::{Config, Fault, Span, hash_of};
+use super::{Config, Fault, Span};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -100,10 +101,7 @@ impl Config {
         let accounts = self.accounts.iter();
         RiskSettings {
             currency: Currency::new(&risk.currency).unwrap_or(Currency::USD),
-            accounts: accounts
-                .clone()
-                .map(|a| (AccountId::new(&*a.id), PortfolioId::new(a.portfolio())))
-                .collect(),
+            accounts: self.portfolios(),
             leverage: accounts
                 .filter_map(|a| Some((AccountId::new(&*a.id), positive(a.leverage.as_deref()?)?)))
                 .collect(),
@@ -124,9 +122,10 @@ impl Config {
 
     /// Of everything a verdict depends on.
     fn risk_hash(&self) -> String {
-        hash_of(&serde_json::json!({
+        let decides = serde_json::json!({
             "risk": self.risk, "accounts": self.accounts, "instruments": self.instruments,
-        }))
+        });
+        checksum(&decides.to_string())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MarkBasis, Side, StepKind};
+use super::{Mark, MarkBasis, Side, StepKind};
 use crate::ids::ExecId;
 use crate::money::{Money, Price, Quantity};
 use crate::time::Micros;
@@ -44,6 +44,23 @@ pub struct StateMark {
     pub last_price: Option<Price>,
     #[serde(default)]
     pub last_time: Option<Micros>,
+}
+
+/// As a reader keeps it, who does not judge spreads.
+impl From<&Mark<'_>> for StateMark {
+    fn from(mark: &Mark<'_>) -> Self {
+        Self {
+            price: mark.price,
+            bid_price: mark.bid_price,
+            ask_price: mark.ask_price,
+            quotes: mark.quotes,
+            event_time: mark.event_time,
+            wide: false,
+            basis: mark.basis,
+            last_price: mark.last_price,
+            last_time: mark.last_time,
+        }
+    }
 }
 
 /// A position in one symbol: what it cost, and what closing parts of it brought.

@@ -274,9 +274,9 @@ impl Studies {
             }
         }
         for (symbol, prints) in kept {
-            if let Some(tracked) = self.series.complete(&symbol) {
-                tracked.series.restore(prints);
-            }
+            // That is no change: the prints are stored apart.
+            self.series
+                .edit(&symbol, |tracked| (tracked.series.restore(prints), false));
             if let Some(id) = self.plan(symbol.as_str()) {
                 self.reschedule(id);
             }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use hashbrown::{HashMap, HashSet};
 use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
-use tapeline_model::money::MoneyError;
 
 use super::BookKey;
 use crate::ledger::{
@@ -108,10 +107,6 @@ impl Accounts {
         &self.portfolios[portfolio.0].id
     }
 
-    pub fn accounts_of(&self, portfolio: PortfolioIndex) -> &[AccountIndex] {
-        &self.portfolios[portfolio.0].accounts
-    }
-
     #[cfg(test)]
     pub fn portfolio_named(&self, id: &str) -> Option<PortfolioIndex> {
         let at = self.portfolios.binary_search_by(|p| p.id.as_str().cmp(id));
@@ -161,6 +156,11 @@ impl Accounts {
         }
     }
 
+    pub fn worth(&self, key: &BookKey) -> Option<&Worth> {
+        let slot = *self.slot_of.get(key)?;
+        Some(&self.slots[slot].worth)
+    }
+
     /// A price changed: whose worth it changes, in order.
     pub fn revalue(&mut self, symbol: &str, prices: &Prices) -> Vec<PortfolioIndex> {
         let mut touched = Vec::new();
@@ -194,7 +194,7 @@ impl Accounts {
         portfolios
     }
 
-    pub fn line_of(&self, account: AccountIndex, rates: &Rates) -> Line {
+    fn line_of(&self, account: AccountIndex, rates: &Rates) -> Line {
         let account = &self.accounts[account.0];
         if account.too_large {
             return Line::too_large();
@@ -202,15 +202,18 @@ impl Accounts {
         account.totals.translated(rates)
     }
 
+    /// What each account of a portfolio comes to.
+    pub fn lines(
+        &self,
+        portfolio: PortfolioIndex,
+        rates: &Rates,
+    ) -> impl Iterator<Item = (AccountIndex, Line)> {
+        let accounts = self.portfolios[portfolio.0].accounts.iter();
+        accounts.map(|at| (*at, self.line_of(*at, rates)))
+    }
+
     pub fn line(&self, portfolio: PortfolioIndex, rates: &Rates) -> Line {
-        let accounts = &self.portfolios[portfolio.0].accounts;
-        if let [only] = accounts.as_slice() {
-            return self.line_of(*only, rates);
-        }
-        let add =
-            |sum: Result<Line, MoneyError>, at: &AccountIndex| sum?.plus(&self.line_of(*at, rates));
-        let sum = accounts.iter().fold(Ok(Line::default()), add);
-        sum.unwrap_or_else(|_| Line::too_large())
+        sum(self.lines(portfolio, rates).map(|(_, line)| line))
     }
 
     /// The open positions of an account, in the order of its first reports.
@@ -221,4 +224,11 @@ impl Accounts {
             .filter(|slot| !slot.exposure.quantity.is_zero())
             .map(|slot| (&slot.symbol, &slot.worth.holding))
     }
+}
+
+pub(super) fn sum(lines: impl IntoIterator<Item = Line>) -> Line {
+    let mut lines = lines.into_iter();
+    let first = lines.next().unwrap_or_default();
+    let sum = lines.try_fold(first, |sum, line| sum.plus(&line));
+    sum.unwrap_or_else(|_| Line::too_large())
 }

@@ -4,7 +4,7 @@ use tapeline_model::money::{Money, Quantity, Rounding};
 use tapeline_model::records::{Equity, GuardState, StatePortfolio};
 use tapeline_model::{Event, Micros};
 
-use super::accounts::{AccountIndex, PortfolioIndex};
+use super::accounts::{AccountIndex, PortfolioIndex, sum};
 use super::position::is_stale;
 use super::{NAME, Risk};
 use crate::contract::Out;
@@ -19,22 +19,20 @@ impl Risk {
         now: Micros,
         out: &mut Out,
     ) {
-        let accounts = self.accounts.accounts_of(portfolio);
-        let line = self.accounts.line(portfolio, &self.rates);
+        let lines: Vec<_> = self.accounts.lines(portfolio, &self.rates).collect();
         let nothing = StatePortfolio::default();
         let state = self.state(portfolio).unwrap_or(&nothing);
-        let mut whole = self.figures(&line, accounts, state.cash_flow, now);
+        let mut whole = self.figures(&lines, state.cash_flow, now);
         whole.portfolio = self.accounts.portfolio_id(portfolio).clone();
         whole.high_water = whole.equity.map(|_| state.high_water);
         let drawdown = |equity| state.high_water.checked_sub(equity).ok();
         whole.drawdown = whole.equity.and_then(drawdown);
         whole.event_time = event_time;
-        if accounts.len() > 1 {
-            for account in accounts {
-                let line = self.accounts.line_of(*account, &self.rates);
-                let mut part = self.figures(&line, &[*account], Money::ZERO, now);
+        if lines.len() > 1 {
+            for line in &lines {
+                let mut part = self.figures(std::slice::from_ref(line), Money::ZERO, now);
                 part.portfolio = whole.portfolio.clone();
-                part.account = Some(self.accounts.id(*account).clone());
+                part.account = Some(self.accounts.id(line.0).clone());
                 part.event_time = event_time;
                 // What was there before accounts were kept apart belongs to one of them.
                 if !state.cash_flow.is_zero() {
@@ -46,13 +44,9 @@ impl Risk {
         out.emit(Event::Equity(whole));
     }
 
-    fn figures(
-        &self,
-        line: &Line,
-        accounts: &[AccountIndex],
-        carried: Money,
-        now: Micros,
-    ) -> Equity {
+    fn figures(&self, lines: &[(AccountIndex, Line)], carried: Money, now: Micros) -> Equity {
+        let line = &sum(lines.iter().map(|(_, line)| *line));
+        let accounts = || lines.iter().map(|(account, _)| *account);
         let despite_fees = |amount: crate::ledger::Amount| {
             let known = amount.value_despite(Missing::Fee).ok();
             known.and_then(|known| known.checked_add(carried).ok())
@@ -69,7 +63,7 @@ impl Risk {
         Equity {
             portfolio: tapeline_model::ids::PortfolioId::new(""),
             cash_flow: cash_flow(equity, realised, unrealised)
-                .unwrap_or_else(|| self.transferred(accounts, carried)),
+                .unwrap_or_else(|| self.transferred(accounts(), carried)),
             realised,
             unrealised,
             equity,
@@ -82,8 +76,8 @@ impl Risk {
             gross,
             net: line.open.net.value().ok(),
             leverage: ratio(gross, equity),
-            buying_power_used: ratio(gross, self.buying_power(accounts)),
-            stale_prices: self.stale_prices(accounts, now),
+            buying_power_used: ratio(gross, self.buying_power(lines)),
+            stale_prices: self.stale_prices(accounts(), now),
             missing_rates: counted(line.equity().gaps(Missing::Rate)),
             unknown_costs: counted(line.booked.closed.gaps(Missing::Cost)),
             unknown_fees: counted(line.booked.fees.gaps(Missing::Fee)),
@@ -95,9 +89,8 @@ impl Risk {
     }
 
     /// What the accounts may hold: their equity, times their leverage.
-    fn buying_power(&self, accounts: &[AccountIndex]) -> Option<Money> {
-        accounts.iter().try_fold(Money::ZERO, |sum, account| {
-            let line = self.accounts.line_of(*account, &self.rates);
+    fn buying_power(&self, lines: &[(AccountIndex, Line)]) -> Option<Money> {
+        lines.iter().try_fold(Money::ZERO, |sum, (account, line)| {
             let equity = line.equity().value_despite(Missing::Fee).ok()?;
             let times = self.settings.leverage(self.accounts.id(*account)).get();
             let power = equity
@@ -108,10 +101,8 @@ impl Risk {
     }
 
     /// Deposits less withdrawals, as far as there are rates.
-    fn transferred(&self, accounts: &[AccountIndex], carried: Money) -> Money {
-        let books = accounts
-            .iter()
-            .filter_map(|account| self.cash.get(self.accounts.id(*account)));
+    fn transferred(&self, accounts: impl Iterator<Item = AccountIndex>, carried: Money) -> Money {
+        let books = accounts.filter_map(|account| self.cash.get(self.accounts.id(account)));
         let moved = books.flat_map(|book| {
             let translated = |currency| self.rates.translate(book.transferred(currency), currency);
             book.currencies().filter_map(move |c| translated(c).ok())
@@ -119,11 +110,11 @@ impl Risk {
         moved.fold(carried, |sum, money| sum.checked_add(money).unwrap_or(sum))
     }
 
-    fn stale_prices(&self, accounts: &[AccountIndex], now: Micros) -> i32 {
+    fn stale_prices(&self, accounts: impl Iterator<Item = AccountIndex>, now: Micros) -> i32 {
         if self.settings.stale_after.is_none() {
             return 0;
         }
-        let open = accounts.iter().flat_map(|at| self.accounts.open(*at));
+        let open = accounts.flat_map(|at| self.accounts.open(at));
         let stale = open.filter(|(_, holding)| {
             let time = holding.price.map(|valued| valued.time);
             time.is_some_and(|time| is_stale(time, now, self.settings.stale_after))

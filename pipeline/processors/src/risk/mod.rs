@@ -22,9 +22,9 @@ use tapeline_schemas::topics::Topic;
 use self::accounts::{AccountIndex, Accounts, PortfolioIndex};
 use self::drawdown::Crossing;
 use self::parse::Report;
-use crate::contract::{Input, Out, Processor, StateError, StateStore};
+use crate::contract::{Input, Out, Processor, StateError, StateStore, event_time};
 use crate::ledger::{self, Applied, CashBook, CashEvent, Currency, Missing, Position, Rates};
-use crate::store::{StateKey, Store};
+use crate::store::{StateKey, Store, read_pair, write_pair};
 pub use settings::{Instrument, RateSource, RiskSettings};
 
 pub const NAME: &str = "risk";
@@ -38,16 +38,14 @@ struct BookKey {
 
 impl StateKey for BookKey {
     fn write(&self, out: &mut Vec<u8>) {
-        self.account.write(out);
-        out.push(0);
-        self.symbol.write(out);
+        write_pair(self.account.as_str(), self.symbol.as_str(), out);
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {
-        let split = bytes.iter().position(|byte| *byte == 0)?;
+        let (account, symbol) = read_pair(bytes)?;
         Some(Self {
-            account: AccountId::read(&bytes[..split])?,
-            symbol: Symbol::read(&bytes[split + 1..])?,
+            account: AccountId::new(account),
+            symbol: Symbol::new(symbol),
         })
     }
 }
@@ -91,17 +89,17 @@ impl Risk {
 
     fn fill(&mut self, fill: &Fill, cause: Cause, out: &mut Out) -> Result<(), Refusal> {
         let account = self.known(&fill.account, &fill.portfolio)?;
-        let event = parse::fill(fill)?;
+        let (currency, event) = parse::fill(fill)?;
         let key = BookKey {
             account: fill.account.clone(),
             symbol: fill.symbol.clone(),
         };
-        let what = format!("{} {}", fill.kind.as_str().to_lowercase(), fill.exec_id);
-        let currency = parse::currency(&fill.currency, || what.clone())?;
         let applied = self.apply(&key, currency, &event);
-        let applied = applied.map_err(|refused| parse::refusal(&what, &refused))?;
+        let applied =
+            applied.map_err(|refused| parse::refusal(&parse::fill_name(fill), &refused))?;
         if let Applied::Changed(change) = applied {
-            self.settle(&key, account, cause, out);
+            self.revalue(&key, account);
+            self.tell(&key, account, cause, out);
             for alert in position::alerts(&key, &fill.portfolio, &change, cause) {
                 out.emit(Event::Alert(alert));
             }
@@ -118,7 +116,9 @@ impl Risk {
         let account = self.known(&event.account, &event.portfolio)?;
         match parse::account(event)? {
             Report::Cash(cash) => self.move_cash(event, account, &cash, cause, out),
-            Report::Position(report) => self.act(event, account, &report, cause, out),
+            Report::Position(currency, report) => {
+                self.act(event, account, (currency, &report), cause, out)
+            }
             // Reports of what the broker believes count nothing.
             Report::Balance(..) | Report::Held(_) | Report::BuyingPower(_) => Ok(()),
         }
@@ -138,9 +138,9 @@ impl Risk {
         }
         let mut book = self.cash.get(&event.account).cloned().unwrap_or_default();
         let before = book.booked(moved.currency);
-        let applied = book.apply(moved).map_err(|refused| {
-            parse::refusal(&format!("account event {}", event.event_id), &refused)
-        })?;
+        let applied = book
+            .apply(moved)
+            .map_err(|refused| parse::refusal(&parse::event_name(event), &refused))?;
         if !matches!(applied, Applied::Changed(_)) {
             return Ok(());
         }
@@ -165,32 +165,28 @@ impl Risk {
         &mut self,
         event: &AccountEvent,
         account: AccountIndex,
-        report: &ledger::Event,
+        (currency, report): (Currency, &ledger::Event),
         cause: Cause,
         out: &mut Out,
     ) -> Result<(), Refusal> {
-        let what = format!("account event {}", event.event_id);
-        let Some(symbol) = event.symbol.clone() else {
-            let message = format!("{what}: its symbol is missing");
-            return Err(Refusal::new(Reason::MissingField, message));
-        };
+        let what = || parse::event_name(event);
+        let symbol = parse::told(event.symbol.clone(), "symbol", what)?;
         let key = BookKey {
             account: event.account.clone(),
             symbol,
         };
-        let currency = parse::currency(&event.currency, || what.clone())?;
         let portfolio = self.accounts.portfolio_of(account);
         let worth = self.equity(portfolio);
         let applied = self.apply(&key, currency, report);
-        let applied = applied.map_err(|refused| parse::refusal(&what, &refused))?;
+        let applied = applied.map_err(|refused| parse::refusal(&what(), &refused))?;
         if let Applied::Changed(_) = applied {
-            self.revalue_position(&key, account);
+            self.revalue(&key, account);
             if matches!(report, ledger::Event::Opening(_)) {
                 let added = self.equity(portfolio);
                 let added = added.and_then(|after| Ok(after.checked_sub(worth?)?));
                 self.contribute(portfolio, added);
             }
-            self.settle(&key, account, cause, out);
+            self.tell(&key, account, cause, out);
         }
         Ok(())
     }
@@ -215,21 +211,19 @@ impl Risk {
         Ok(applied)
     }
 
-    /// A position changed: tells it, and judges its portfolio.
-    fn settle(&mut self, key: &BookKey, account: AccountIndex, cause: Cause, out: &mut Out) {
-        self.revalue_position(key, account);
+    /// A position that changed, and what its portfolio comes to with it.
+    fn tell(&mut self, key: &BookKey, account: AccountIndex, cause: Cause, out: &mut Out) {
         let portfolio = self.accounts.portfolio_of(account);
         let id = self.accounts.portfolio_id(portfolio);
-        if let Some(position) = self.positions.get(key) {
-            let prices = prices::of(self.marks.get(&key.symbol));
-            let record = position::record(key, id, position, &prices, cause);
+        if let (Some(position), Some(worth)) = (self.positions.get(key), self.accounts.worth(key)) {
+            let record = position::record(key, id, position, worth, cause);
             out.emit(Event::Position(record));
         }
         self.touch(portfolio, cause.event_time);
         self.judge(portfolio, cause, out);
     }
 
-    fn revalue_position(&mut self, key: &BookKey, account: AccountIndex) {
+    fn revalue(&mut self, key: &BookKey, account: AccountIndex) {
         if let Some(position) = self.positions.get(key) {
             let prices = prices::of(self.marks.get(&key.symbol));
             self.accounts.settle(key, account, position, &prices);
@@ -237,7 +231,7 @@ impl Risk {
     }
 
     fn mark(&mut self, mark: &Mark<'_>, cause: Cause, out: &mut Out) {
-        let state = prices::state(mark);
+        let state = StateMark::from(mark);
         match self.marks.change(mark.symbol.as_ref()) {
             Some(known) if known.event_time > mark.event_time => return,
             Some(known) => *known = state,
@@ -377,11 +371,7 @@ impl Processor for Risk {
         now: Micros,
         out: &mut Out,
     ) -> Result<(), Refusal> {
-        let event_time = event.event_time();
-        if !event_time.is_storable() {
-            let message = format!("event time {} lies outside 1970 to 2262", event_time.0);
-            return Err(Refusal::new(Reason::BadTime, message));
-        }
+        let event_time = event_time(event)?;
         let cause = Cause {
             origin,
             event_time,

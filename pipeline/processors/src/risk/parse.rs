@@ -16,26 +16,35 @@ use crate::ledger::{
 pub(super) enum Report {
     Cash(CashEvent),
     /// Something that happened to its position in the report's symbol.
-    Position(Event),
+    Position(Currency, Event),
     /// What the broker believes that there is.
     Balance(Currency, Money),
     Held(Quantity),
     BuyingPower(Money),
 }
 
-pub(super) fn fill(fill: &records::Fill) -> Result<Event, Refusal> {
-    let what = || format!("{} {}", fill.kind.as_str().to_lowercase(), fill.exec_id);
+/// How messages speak of a fill.
+pub(super) fn fill_name(fill: &records::Fill) -> String {
+    format!("{} {}", fill.kind.as_str().to_lowercase(), fill.exec_id)
+}
+
+pub(super) fn event_name(event: &AccountEvent) -> String {
+    format!("account event {}", event.event_id)
+}
+
+pub(super) fn fill(fill: &records::Fill) -> Result<(Currency, Event), Refusal> {
+    let what = || fill_name(fill);
     let currency = currency(&fill.currency, what)?;
-    let of = || fill.ref_exec_id.as_ref().unwrap_or(&fill.exec_id).clone();
     let change = match fill.kind {
         FillKind::Fill => {
-            return Ok(Event::Fill(Fill {
+            let first = Fill {
                 exec_id: fill.exec_id.clone(),
                 order_id: fill.order_id.clone(),
                 currency,
                 execution: execution(fill, currency)?,
                 time: fill.event_time,
-            }));
+            };
+            return Ok((currency, Event::Fill(first)));
         }
         FillKind::Correction => Amendment::Correction(currency, execution(fill, currency)?),
         FillKind::Bust => Amendment::Bust(Void {
@@ -49,16 +58,18 @@ pub(super) fn fill(fill: &records::Fill) -> Result<Event, Refusal> {
             },
         }),
     };
-    Ok(Event::Amend(Amend {
-        of: of(),
+    let amend = Amend {
+        of: fill.ref_exec_id.as_ref().unwrap_or(&fill.exec_id).clone(),
         time: fill.event_time,
         change,
-    }))
+    };
+    Ok((currency, Event::Amend(amend)))
 }
 
 pub(super) fn account(event: &AccountEvent) -> Result<Report, Refusal> {
-    let what = || format!("account event {}", event.event_id);
+    let what = || event_name(event);
     let currency = currency(&event.currency, what)?;
+    let position = |report| Report::Position(currency, report);
     let id = event.event_id.clone();
     let time = event.event_time;
     let cash = |kind| {
@@ -79,19 +90,19 @@ pub(super) fn account(event: &AccountEvent) -> Result<Report, Refusal> {
             cash(CashKind::Income)
         }
         (AccountMatter::Cash, AccountEventKind::Fee) => cash(CashKind::Fee),
-        (AccountMatter::Opening, _) => Report::Position(Event::Opening(Opening {
+        (AccountMatter::Opening, _) => position(Event::Opening(Opening {
             quantity: told(event.quantity, "quantity", what)?,
             price: event.price,
             time,
         })),
         (AccountMatter::Position, _) => Report::Held(told(event.quantity, "quantity", what)?),
-        (AccountMatter::Split, _) => Report::Position(Event::Split(Split {
+        (AccountMatter::Split, _) => position(Event::Split(Split {
             id,
             ratio: ratio(event)?,
             cash_in_lieu: Some(event.amount).filter(|amount| !amount.is_zero()),
             time,
         })),
-        (AccountMatter::Distribution, _) => Report::Position(Event::Dividend(Dividend {
+        (AccountMatter::Distribution, _) => position(Event::Dividend(Dividend {
             id,
             currency,
             per_unit: told::<Price>(event.price, "price", what)?,
@@ -120,7 +131,7 @@ pub(super) fn refusal(what: &str, refused: &Refused) -> Refusal {
 }
 
 fn execution(fill: &records::Fill, currency: Currency) -> Result<Execution, Refusal> {
-    let what = || format!("{} {}", fill.kind.as_str().to_lowercase(), fill.exec_id);
+    let what = || fill_name(fill);
     let fees = match (&fill.fees, fill.fee) {
         (Some(fees), _) => Fees::known(charges(fees, what)?),
         (None, Some(fee)) => Fees::known(vec![Charge {
@@ -150,7 +161,7 @@ fn charges(
     fees.iter().map(charge).collect()
 }
 
-pub(super) fn currency(code: &str, what: impl Fn() -> String) -> Result<Currency, Refusal> {
+fn currency(code: &str, what: impl Fn() -> String) -> Result<Currency, Refusal> {
     Currency::new(code).map_err(|e| Refusal::new(Reason::NotACurrency, format!("{}: {e}", what())))
 }
 
@@ -161,7 +172,11 @@ fn positive(quantity: Quantity, what: impl Fn() -> String) -> Result<Positive, R
     })
 }
 
-fn told<T>(value: Option<T>, field: &str, what: impl Fn() -> String) -> Result<T, Refusal> {
+pub(super) fn told<T>(
+    value: Option<T>,
+    field: &str,
+    what: impl Fn() -> String,
+) -> Result<T, Refusal> {
     value.ok_or_else(|| missing(field, what))
 }
 
@@ -171,7 +186,7 @@ fn missing(field: &str, what: impl Fn() -> String) -> Refusal {
 }
 
 fn ratio(event: &AccountEvent) -> Result<Ratio, Refusal> {
-    let what = || format!("account event {}", event.event_id);
+    let what = || event_name(event);
     let part = |value: Option<i32>, field: &str| {
         let value = value.and_then(|value| u32::try_from(value).ok());
         value

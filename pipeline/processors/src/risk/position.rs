@@ -6,16 +6,15 @@ use tapeline_model::money::Money;
 use tapeline_model::records::{self, Alert, Severity};
 
 use super::{BookKey, Cause, NAME};
-use crate::ledger::{Change, Late, Position, PriceKind, Prices};
+use crate::ledger::{Change, Late, Position, PriceKind, Worth};
 
 pub(super) fn record(
     key: &BookKey,
     portfolio: &PortfolioId,
     position: &Position,
-    prices: &Prices,
+    worth: &Worth,
     cause: Cause,
 ) -> records::Position {
-    let worth = position.worth(prices);
     let (booked, holding) = (&worth.booked, &worth.holding);
     let price = holding.price;
     let counted = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);

@@ -3,26 +3,11 @@
 use tapeline_model::Micros;
 use tapeline_model::ids::Symbol;
 use tapeline_model::money::{Price, Quantity};
-use tapeline_model::records::{Mark, MarkBasis, StateMark};
+use tapeline_model::records::{MarkBasis, StateMark};
 
 use super::RiskSettings;
 use crate::ledger::{Currency, Positive, Prices, Quoted, Rate, Rates};
 use crate::store::Store;
-
-pub(super) fn state(mark: &Mark<'_>) -> StateMark {
-    StateMark {
-        price: mark.price,
-        bid_price: mark.bid_price,
-        ask_price: mark.ask_price,
-        quotes: mark.quotes,
-        event_time: mark.event_time,
-        // The market judges spreads.
-        wide: false,
-        basis: mark.basis,
-        last_price: mark.last_price,
-        last_time: mark.last_time,
-    }
-}
 
 /// Each price that the mark holds; none of a symbol without a mark.
 pub(super) fn of(mark: Option<&StateMark>) -> Prices {

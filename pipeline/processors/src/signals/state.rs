@@ -5,7 +5,7 @@ use tapeline_model::records::Direction;
 use tapeline_schemas::codec::Record;
 
 use crate::indicators::{Indicator, Saved};
-use crate::store::StateKey;
+use crate::store::{StateKey, read_pair, write_pair};
 
 /// A rule remembers each symbol apart.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,16 +16,14 @@ pub(super) struct RuleKey {
 
 impl StateKey for RuleKey {
     fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.symbol.as_str().as_bytes());
-        out.push(0);
-        out.extend_from_slice(self.rule.as_bytes());
+        write_pair(self.symbol.as_str(), &self.rule, out);
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {
-        let split = bytes.iter().position(|byte| *byte == 0)?;
+        let (symbol, rule) = read_pair(bytes)?;
         Some(Self {
-            symbol: Symbol::read(&bytes[..split])?,
-            rule: std::str::from_utf8(&bytes[split + 1..]).ok()?.to_owned(),
+            symbol: Symbol::new(symbol),
+            rule: rule.to_owned(),
         })
     }
 }

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
 use tapeline_model::money::{Money, Quantity};
-use tapeline_model::reasons::{Reason, Refusal};
+use tapeline_model::reasons::Refusal;
 use tapeline_model::records::{Direction, Equity, GuardState, Mark, Position, Signal, StateMark};
 use tapeline_model::{Event, Micros, Origin};
 use tapeline_schemas::topics::Topic;
@@ -27,7 +27,7 @@ pub use self::settings::{
     SizeSettings, StrategySettings, TradeSettings, TrendSettings, VolatilitySettings,
 };
 use self::sizing::Sizing;
-use crate::contract::{Input, Out, Processor, StateStore};
+use crate::contract::{Input, Out, Processor, StateStore, event_time};
 use crate::settings::SymbolSet;
 use crate::store::Store;
 
@@ -98,11 +98,7 @@ impl Processor for Strategy {
         now: Micros,
         out: &mut Out,
     ) -> Result<(), Refusal> {
-        let event_time = event.event_time();
-        if !event_time.is_storable() {
-            let message = format!("event time {} lies outside 1970 to 2262", event_time.0);
-            return Err(Refusal::new(Reason::BadTime, message));
-        }
+        event_time(event)?;
         match event {
             Event::Mark(mark) => self.mark(mark),
             Event::Equity(equity) => self.equity(equity),
@@ -152,18 +148,7 @@ impl Strategy {
         if !is_traded || known.is_some_and(|known| known.event_time > mark.event_time) {
             return;
         }
-        let state = StateMark {
-            price: mark.price,
-            bid_price: mark.bid_price,
-            ask_price: mark.ask_price,
-            quotes: mark.quotes,
-            event_time: mark.event_time,
-            wide: false,
-            basis: mark.basis,
-            last_price: mark.last_price,
-            last_time: mark.last_time,
-        };
-        self.marks.put(Symbol::new(symbol), state);
+        self.marks.put(Symbol::new(symbol), mark.into());
     }
 
     fn equity(&mut self, equity: &Equity) {

@@ -1,4 +1,5 @@
 use proptest::prelude::{Strategy as _, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
+use tapeline_model::reasons::Reason;
 use tapeline_model::records::{OrderRequest, Side};
 
 use super::harness::*;
