@@ -64,4 +64,8 @@ pub(crate) const COMMITTED: &[Committed] = committed! {
     41 "state_rule" v 1 "state_rule.avsc"
     42 "state_strategy" v 1 "state_strategy.avsc"
     43 "state_prints" v 1 "state_prints.avsc"
+    44 "verdict" v 3 "verdict.v3.avsc"
+    45 "state_trade" v 1 "state_trade.avsc"
+    46 "state_difference" v 1 "state_difference.avsc"
+    47 "equity" v 3 "equity.v3.avsc"
 };

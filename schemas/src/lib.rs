@@ -6,9 +6,11 @@
 mod catalog;
 pub mod codec;
 pub mod migrations;
+mod partitioner;
 mod registry;
 pub mod topics;
 
+pub use partitioner::partition_of;
 pub use registry::{Registry, SchemaVersion, registry};
 
 /// SHA-256, in hexadecimal digits.

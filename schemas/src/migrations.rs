@@ -19,6 +19,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "trading",
         sql: include_str!("../clickhouse/0002_trading.sql"),
     },
+    Migration {
+        version: 3,
+        name: "limits",
+        sql: include_str!("../clickhouse/0003_limits.sql"),
+    },
 ];
 
 impl Migration {

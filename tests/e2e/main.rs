@@ -8,5 +8,6 @@ mod exactly_once;
 mod operator;
 mod recording;
 mod records;
+mod risk;
 mod start;
 mod torn;

@@ -3,10 +3,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tapeline_kafka::{KafkaError, OwnedMessage, TaskProducer, partition_of, read_to_end};
+use tapeline_kafka::{KafkaError, OwnedMessage, TaskProducer, read_to_end};
 use tapeline_model::{Event, Micros, Origin};
 use tapeline_processors::market::Market;
 use tapeline_runtime::{Refused, SnapshotPolicy, Task, TaskError, Write};
+use tapeline_schemas::partition_of;
 use tapeline_schemas::topics::Topic;
 use tapeline_tests::Namespace;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tapeline_model::Micros;
 use tapeline_model::money::{Money, Price, Quantity};
 use tapeline_model::reasons::{Reason, Refusal};
-use tapeline_model::records::{Charge, MarkUsed};
+use tapeline_model::records::{Charge, LimitStanding, MarkUsed};
 
 /// Appends the values of one row, column by column.
 pub(crate) struct RowWriter<'a> {
@@ -134,6 +134,18 @@ impl<'a> RowWriter<'a> {
             row.nullable(mark.price, Self::price)?;
             row.nullable(mark.kind.as_ref(), Self::text)?;
             row.nullable(mark.time, |row, time| row.time("marks", time))
+        })
+    }
+
+    pub(crate) fn standings(&mut self, standings: &[LimitStanding]) -> Written {
+        self.array(standings, |row, standing| {
+            row.text(&standing.limit)?;
+            row.text(&standing.rule)?;
+            row.text(&standing.group)?;
+            row.text(standing.grade.as_str())?;
+            row.nullable(standing.value, Self::money)?;
+            row.money(standing.level)?;
+            row.text(&standing.unit)
         })
     }
 

@@ -238,6 +238,9 @@ tables! {
         "unknown_costs" "UInt32" = row.u32("unknown_costs", r.unknown_costs);
         "unknown_fees" "UInt32" = row.u32("unknown_fees", r.unknown_fees);
         "guard" "Enum8('ACTIVE' = 1, 'REDUCING' = 2, 'HALTED' = 3)" = row.symbol(r.guard as u8);
+        "limits" "Array(Tuple(limit String, rule String, group String, grade String, value Nullable(Decimal(38, 8)), level Decimal(38, 8), unit String))"
+            = row.standings(&r.limits);
+        "held_by" "Array(String)" = row.texts(&r.held_by);
     }
     verdict VERDICT (row, r: Verdict) {
         "verdict_id" "UUID" = row.uuid(r.verdict_id.as_u64_pair());
@@ -265,6 +268,10 @@ tables! {
             = row.marks(&r.marks);
         "limit_version" "UInt64" = row.u64("limit_version", r.limit_version);
         "limit_author" "LowCardinality(String)" = row.text(&r.limit_author);
+        "limit_name" "LowCardinality(String)" = row.text(&r.limit_name);
+        "group" "String" = row.text(&r.group);
+        "author" "LowCardinality(String)" = row.text(&r.author);
+        "overrides" "Array(String)" = row.texts(&r.overrides);
     }
     alert ALERT (row, r: Alert) {
         "alert_id" "UUID" = row.uuid(r.alert_id.as_u64_pair());

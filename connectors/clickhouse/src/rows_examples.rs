@@ -8,8 +8,8 @@ use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol, outpu
 use tapeline_model::money::Money;
 use tapeline_model::records::{
     AccountEventKind, AccountMatter, AuthEventKind, BarSource, Charge, CommandKind, Direction,
-    FillKind, Grade, GuardState, LimitAction, MarkBasis, MarkUsed, OrderStatus, Outcome, Severity,
-    Side, TradeKind,
+    FillKind, Grade, GuardState, LimitAction, LimitStanding, MarkBasis, MarkUsed, OrderStatus,
+    Outcome, Severity, Side, TradeKind,
 };
 
 use super::super::*;
@@ -261,6 +261,16 @@ pub(super) fn events(set: bool) -> Vec<Event<'static>> {
             unknown_costs: 3,
             unknown_fees: 4,
             guard: GuardState::Reducing,
+            limits: vec![LimitStanding {
+                limit: "growth-drawdown".into(),
+                rule: "max_drawdown".into(),
+                group: String::new(),
+                grade: Grade::Warn,
+                value: set.then(|| money(2100)),
+                level: money(2500),
+                unit: "USD".into(),
+            }],
+            held_by: vec!["00000000-0000-0000-0000-000000000001".into()],
             event_time: NOW,
             ingest_time: NOW,
             source: text("risk"),
@@ -294,6 +304,10 @@ pub(super) fn events(set: bool) -> Vec<Event<'static>> {
             }],
             limit_version: 1,
             limit_author: text("config"),
+            limit_name: text("growth-drawdown"),
+            group: text("AAPL"),
+            author: text("maria"),
+            overrides: vec![text("id")],
             event_time: NOW,
             ingest_time: NOW,
             source: text("risk"),

@@ -200,7 +200,7 @@ mod tests {
         assert!(publisher.waiting() > 0);
         publisher.flush(Duration::from_secs(20)).unwrap();
         assert_eq!(publisher.waiting(), 0);
-        let partition = crate::partition_of(b"AAPL", 4);
+        let partition = tapeline_schemas::partition_of(b"AAPL", 4);
         let found = tail(&cluster.settings, "t", partition as i32, 10).unwrap();
         let values: Vec<Vec<u8>> = found
             .into_iter()

@@ -1,16 +1,16 @@
 //! Every component there is. A new one is one line here.
 
 use tapeline_demo::DemoVenue;
-use tapeline_processors::Processor;
 use tapeline_processors::market::{self, Market};
-use tapeline_processors::risk::{self, Risk};
+use tapeline_processors::risk::{self, Risk, RiskSettings};
 use tapeline_processors::strategy::{self, Strategy};
+use tapeline_processors::{Processor, Share};
 use tapeline_venue::Venue;
 
 use crate::config::Config;
 use crate::failure::Failure;
 
-pub(crate) type MakeProcessor = Box<dyn Fn() -> Box<dyn Processor> + Send + Sync>;
+pub(crate) type MakeProcessor = Box<dyn Fn(Share) -> Box<dyn Processor> + Send + Sync>;
 
 struct ProcessorEntry {
     name: &'static str,
@@ -25,7 +25,7 @@ const PROCESSORS: &[ProcessorEntry] = &[
         has_work: |_| true,
         make: |config| {
             let settings = config.market_settings();
-            Box::new(move || Box::new(Market::new(settings.clone())))
+            Box::new(move |_| Box::new(Market::new(settings.clone())))
         },
     },
     ProcessorEntry {
@@ -33,7 +33,10 @@ const PROCESSORS: &[ProcessorEntry] = &[
         has_work: |_| true,
         make: |config| {
             let settings = config.risk_settings();
-            Box::new(move || Box::new(Risk::new(settings.clone())))
+            Box::new(move |share| {
+                let settings = settings.clone();
+                Box::new(Risk::new(RiskSettings { share, ..settings }))
+            })
         },
     },
     ProcessorEntry {
@@ -41,7 +44,7 @@ const PROCESSORS: &[ProcessorEntry] = &[
         has_work: |config| !config.strategies.is_empty(),
         make: |config| {
             let settings = config.strategy_settings();
-            Box::new(move || Box::new(Strategy::new(&settings)))
+            Box::new(move |_| Box::new(Strategy::new(&settings)))
         },
     },
 ];
@@ -97,7 +100,7 @@ mod tests {
         let names = processor_names();
         assert_eq!(names, config.processors.run);
         for name in &names {
-            assert_eq!(processor(&config, name).unwrap()().name(), name);
+            assert_eq!(processor(&config, name).unwrap()(Share::ALL).name(), name);
         }
         let in_manifest: Vec<&str> = manifest()
             .processors

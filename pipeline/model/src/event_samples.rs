@@ -6,9 +6,9 @@ use crate::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol};
 use crate::money::{Money, Price, Quantity};
 use crate::records::{
     AccountEventKind, AccountMatter, AuthEventKind, BarSource, Charge, CommandKind, Direction,
-    FillKind, Grade, GuardState, InputOffset, Journal, JournalStep, LedgerFill, LimitAction, Lot,
-    MarkBasis, MarkUsed, OrderStatus, Outcome, Progress, Severity, Side, Snapshot, StateBook,
-    StateMark, StatePortfolio, StepKind, TradeKind,
+    FillKind, Grade, GuardState, InputOffset, Journal, JournalStep, LedgerFill, LimitAction,
+    LimitStanding, Lot, MarkBasis, MarkUsed, OrderStatus, Outcome, Progress, Severity, Side,
+    Snapshot, StateBook, StateMark, StatePortfolio, StepKind, TradeKind,
 };
 
 use super::super::*;
@@ -265,6 +265,16 @@ pub(super) fn samples() -> Vec<Event<'static>> {
             unknown_costs: 1,
             unknown_fees: 1,
             guard: GuardState::Reducing,
+            limits: vec![LimitStanding {
+                limit: "growth-drawdown".into(),
+                rule: "max_drawdown".into(),
+                group: String::new(),
+                grade: Grade::Warn,
+                value: Some(money("2100")),
+                level: money("2500"),
+                unit: "USD".into(),
+            }],
+            held_by: vec!["00000000-0000-0000-0000-000000000001".into()],
             event_time: EVENT,
             ingest_time: INGEST,
             source: "risk".into(),
@@ -298,6 +308,10 @@ pub(super) fn samples() -> Vec<Event<'static>> {
             }],
             limit_version: 3,
             limit_author: "config".into(),
+            limit_name: "growth-drawdown".into(),
+            group: "AAPL".into(),
+            author: "maria".into(),
+            overrides: vec!["00000000-0000-0000-0000-000000000001".into()],
             event_time: EVENT,
             ingest_time: INGEST,
             source: "risk".into(),

@@ -189,6 +189,8 @@ impl Price {
 
 impl Quantity {
     pub const ONE: Self = Self(SCALE);
+    /// The most that a record can hold.
+    pub const MAX: Self = Self(MAX_SMALL);
 
     /// `times / by` of this quantity.
     pub fn scaled(

@@ -40,6 +40,7 @@ reasons! {
     LockedQuote "LOCKED_QUOTE" "A quote's bid is its ask."
     PriceJump "PRICE_JUMP" "A price is too far away from the last one."
     UnknownAccount "UNKNOWN_ACCOUNT" "The account is not in the configuration."
+    WrongPartition "WRONG_PARTITION" "The record lies in a partition that its portfolio does not belong into."
     WrongPortfolio "WRONG_PORTFOLIO" "The account belongs to another portfolio."
     WrongCurrency "WRONG_CURRENCY" "The currency is not the portfolio's and no rate is known."
     ConflictingFill "CONFLICTING_FILL" "The same execution id came before with other data."
@@ -101,6 +102,10 @@ reasons! {
     NothingToReset "NOTHING_TO_RESET" "A reset came while the guard was active."
     UnknownCommand "UNKNOWN_COMMAND" "The command is not one that this release knows."
     BadLimit "BAD_LIMIT" "The definition of a limit has faults."
+    PositionDiffers "POSITION_DIFFERS" "The broker reports another quantity than was computed."
+    BalanceDiffers "BALANCE_DIFFERS" "The broker reports another balance than was computed."
+    Reconciled "RECONCILED" "The broker's report agrees again with what was computed."
+    LimitChanged "LIMIT_CHANGED" "A person set or removed a limit."
     UnknownLimit "UNKNOWN_LIMIT" "No limit has this name."
 }
 

@@ -3,6 +3,7 @@
 use tapeline_model::reasons::{Reason, Refusal};
 use tapeline_model::{Event, Micros, Origin};
 use tapeline_schemas::codec::{DecodeError, EncodeError};
+use tapeline_schemas::partition_of;
 use tapeline_schemas::topics::Topic;
 
 /// Which partitions of an input a task reads.
@@ -41,6 +42,35 @@ impl Input {
             Reach::Keyed => task..task + 1,
             Reach::Broadcast => 0..count,
         }
+    }
+}
+
+/// Whose keyed records a task is given: those of its own partition among so many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    task: u32,
+    of: u32,
+}
+
+impl Share {
+    /// Of a task that has no others beside it.
+    pub const ALL: Self = Self { task: 0, of: 1 };
+
+    pub fn new(task: u32, of: u32) -> Self {
+        Self { task, of }
+    }
+
+    pub fn task(self) -> u32 {
+        self.task
+    }
+
+    /// How many tasks there are.
+    pub fn of(self) -> u32 {
+        self.of
+    }
+
+    pub fn has(self, key: &str) -> bool {
+        partition_of(key.as_bytes(), self.of) == self.task
     }
 }
 

@@ -32,6 +32,32 @@ macro_rules! text_keys {
 
 text_keys! { Symbol AccountId PortfolioId }
 
+/// Several names as one key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Names<const N: usize>([String; N]);
+
+impl<const N: usize> Names<N> {
+    pub fn new(names: [&str; N]) -> Self {
+        Self(names.map(str::to_owned))
+    }
+
+    pub fn parts(&self) -> [&str; N] {
+        self.0.each_ref().map(String::as_str)
+    }
+}
+
+impl<const N: usize> StateKey for Names<N> {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.0.join("\0").as_bytes());
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        let names: Vec<String> = text.splitn(N, '\0').map(str::to_owned).collect();
+        names.try_into().ok().map(Self)
+    }
+}
+
 /// Two names as one key; the first one holds no NUL.
 pub(crate) fn write_pair(first: &str, second: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(first.as_bytes());
@@ -340,6 +366,15 @@ mod tests {
         let changes = drain(&mut store);
         assert_eq!(changes.len(), 1);
         assert!(changes[0].1.is_some());
+    }
+
+    #[test]
+    fn names_are_as_many_as_they_were() {
+        let names = Names::new(["s", "", "A"]);
+        let mut bytes = Vec::new();
+        names.write(&mut bytes);
+        assert_eq!(Names::<3>::read(&bytes), Some(names));
+        assert_eq!(Names::<3>::read(b"s\0A"), None);
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tapeline_model::Origin;
+use tapeline_processors::Processor;
 
 use crate::error::WorkerError;
-use crate::service::MakeProcessor;
 use crate::standby::Standby;
 use crate::take::{Restored, take};
 use crate::worker::{Order, Worker};
@@ -25,7 +25,7 @@ const FENCED_PATIENCE: Duration = Duration::from_secs(12);
 /// times without a commit in between.
 pub(crate) fn attempt(
     order: &Order,
-    make: &MakeProcessor,
+    make: &dyn Fn() -> Box<dyn Processor>,
     standby: Option<Standby>,
 ) -> Result<(), String> {
     let mut order = order.clone();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use metrics::gauge;
 use tapeline_kafka::{Admin, Hanging, KafkaError, KafkaSettings, Membership, Ownership};
-use tapeline_processors::{Input, Processor, Reach};
+use tapeline_processors::{Input, Processor, Reach, Share};
 use tapeline_schemas::topics::Group;
 
 use crate::attempt::attempt;
@@ -91,7 +91,7 @@ impl Status {
     }
 }
 
-pub(crate) type MakeProcessor = dyn Fn() -> Box<dyn Processor> + Send + Sync;
+pub(crate) type MakeProcessor = dyn Fn(Share) -> Box<dyn Processor> + Send + Sync;
 
 /// How the tasks of a processor are run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -111,6 +111,8 @@ pub struct ProcessorService {
 
 /// What a running service holds.
 struct Tasks {
+    /// As many as the changelog has partitions.
+    count: u32,
     running: BTreeMap<u32, Running>,
     standbys: BTreeMap<u32, Standby>,
     hanging: SyncSender<Hanging>,
@@ -125,7 +127,7 @@ impl ProcessorService {
     pub fn new(
         kafka: KafkaSettings,
         settings: RunSettings,
-        make: impl Fn() -> Box<dyn Processor> + Send + Sync + 'static,
+        make: impl Fn(Share) -> Box<dyn Processor> + Send + Sync + 'static,
     ) -> Self {
         Self {
             kafka,
@@ -141,9 +143,9 @@ impl ProcessorService {
 
     /// Blocks until `stop` is set or something fails for good.
     pub fn run(self, stop: &AtomicBool) -> Result<(), RuntimeError> {
-        let processor = (self.make)().name();
+        let processor = (self.make)(Share::ALL).name();
         let kafka = |source| RuntimeError::Kafka { processor, source };
-        self.check_partitions()?;
+        let count = self.check_partitions()?;
         let names = self.kafka.names();
         let lease = names.group(&format!("{processor}-lease"));
         let changelog = names.changelog(processor);
@@ -151,6 +153,7 @@ impl ProcessorService {
         let (hanging, told) = sync_channel(MOST_HANGING);
         let mut teller = Teller::new(&self.kafka, processor);
         let mut tasks = Tasks {
+            count,
             running: BTreeMap::new(),
             standbys: BTreeMap::new(),
             hanging,
@@ -184,8 +187,9 @@ impl ProcessorService {
         outcome
     }
 
-    fn check_partitions(&self) -> Result<(), RuntimeError> {
-        let sample = (self.make)();
+    /// How many tasks there are.
+    fn check_partitions(&self) -> Result<u32, RuntimeError> {
+        let sample = (self.make)(Share::ALL);
         let processor = sample.name();
         let kafka = |source| RuntimeError::Kafka { processor, source };
         let admin = Admin::new(&self.kafka).map_err(kafka)?;
@@ -205,7 +209,7 @@ impl ProcessorService {
                 });
             }
         }
-        Ok(())
+        Ok(expected)
     }
 
     fn change(&self, tasks: &mut Tasks, change: Ownership) {
@@ -215,7 +219,8 @@ impl ProcessorService {
         for task in change.gained.iter().map(number) {
             if !tasks.running.contains_key(&task) {
                 let standby = tasks.standbys.remove(&task);
-                let running = self.start(task, standby, tasks.hanging.clone());
+                let share = Share::new(task, tasks.count);
+                let running = self.start(share, standby, tasks.hanging.clone());
                 tasks.running.insert(task, running);
             }
         }
@@ -232,11 +237,14 @@ impl ProcessorService {
 
     /// Follows every task that is not run here.
     fn stand_by(&self, tasks: &mut Tasks) {
-        let sample = (self.make)();
-        let (processor, group) = (sample.name(), group_of(sample.inputs()));
-        for task in 0..self.kafka.partitions(group) {
+        let sample = (self.make)(Share::ALL);
+        let processor = sample.name();
+        for task in 0..tasks.count {
             if !tasks.running.contains_key(&task) && !tasks.standbys.contains_key(&task) {
-                let begun = Restored::new((self.make)(), self.settings.snapshots);
+                let begun = Restored::new(
+                    (self.make)(Share::new(task, tasks.count)),
+                    self.settings.snapshots,
+                );
                 let standby = Standby::follow(self.kafka.clone(), task, processor, begun);
                 tasks.standbys.insert(task, standby);
             }
@@ -246,7 +254,7 @@ impl ProcessorService {
 
     fn start(
         &self,
-        partition: u32,
+        share: Share,
         standby: Option<Standby>,
         hanging: SyncSender<Hanging>,
     ) -> Running {
@@ -255,7 +263,7 @@ impl ProcessorService {
             kafka: self.kafka.clone(),
             policy: self.settings.commits,
             snapshots: self.settings.snapshots,
-            partition,
+            partition: share.task(),
             parked: BTreeSet::new(),
             commits: Arc::default(),
             stop: Arc::clone(&stop),
@@ -263,7 +271,7 @@ impl ProcessorService {
             hanging,
         };
         let make = Arc::clone(&self.make);
-        let thread = std::thread::spawn(move || attempt(&order, &*make, standby));
+        let thread = std::thread::spawn(move || attempt(&order, &|| make(share), standby));
         Running { stop, thread }
     }
 

@@ -10,9 +10,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use tapeline_kafka::partition_of;
 use tapeline_model::Event;
 use tapeline_model::records::Side;
+use tapeline_schemas::partition_of;
 use tapeline_schemas::topics::Topic;
 
 use super::broker::{Trade, UNIT, deposit, fill};

@@ -5,13 +5,14 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tapeline_kafka::{KafkaError, KafkaSettings, Publisher, partition_of};
+use tapeline_kafka::{KafkaError, KafkaSettings, Publisher};
 use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol};
 use tapeline_model::money::{Money, Price, Quantity};
 use tapeline_model::records::{
     AccountEvent, AccountEventKind, AccountMatter, Fill, FillKind, Quote, Side,
 };
 use tapeline_model::{Event, Micros};
+use tapeline_schemas::partition_of;
 use tapeline_schemas::topics::Topic;
 
 use super::failure::{Failure, Outcome};

@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use tapeline_kafka::{BatchReader, KafkaSettings, Position};
 use tapeline_model::Event;
 use tapeline_model::records::Alert;
 use tapeline_schemas::topics::Topic;
 
 use super::quiet_logs;
+use super::tail::EventTail;
 use crate::cli::Alerts;
 use crate::config::Config;
 use crate::console;
@@ -14,10 +14,10 @@ use crate::failure::Failure;
 pub(super) fn run(config: &Config, action: &Alerts) -> Result<(), Failure> {
     quiet_logs(config);
     let Alerts::Tail { all, count, json } = action;
-    let mut tail = AlertTail::open(&config.kafka_settings()?, *all)?;
+    let mut tail = EventTail::open(&config.kafka_settings()?, &[Topic::Alerts], *all)?;
     let mut seen = 0;
     loop {
-        for alert in tail.next(Duration::from_secs(1))? {
+        for alert in next_alerts(&mut tail, Duration::from_secs(1))? {
             show(&alert, *json)?;
             seen += 1;
             if count.is_some_and(|most| seen >= most) {
@@ -64,45 +64,13 @@ fn as_json(alert: &Alert) -> serde_json::Value {
     })
 }
 
-/// Reads the alert topic as any other consumer would: committed records only.
-pub(crate) struct AlertTail {
-    reader: BatchReader,
-}
-
-impl AlertTail {
-    pub fn open(kafka: &KafkaSettings, from_the_oldest: bool) -> Result<Self, Failure> {
-        let names = kafka.names();
-        let topic = names.topic(Topic::Alerts);
-        let mut reader = BatchReader::new(kafka, &names.group("alert-tail"))?;
-        let mut positions = Vec::new();
-        for partition in 0..kafka.partitions(Topic::Alerts.spec().group) as i32 {
-            let (low, end) = reader.range(topic, partition)?;
-            let offset = if from_the_oldest { low } else { end };
-            positions.push(Position::new(topic, partition, offset));
+/// The alerts that came within this time.
+pub(crate) fn next_alerts(tail: &mut EventTail, wait: Duration) -> Result<Vec<Alert>, Failure> {
+    let mut alerts = Vec::new();
+    tail.next(wait, |event| {
+        if let Event::Alert(alert) = event {
+            alerts.push(alert);
         }
-        reader.assign(&positions)?;
-        Ok(Self { reader })
-    }
-
-    /// What came within this time.
-    pub fn next(&mut self, wait: Duration) -> Result<Vec<Alert>, Failure> {
-        let batch = self.reader.fetch(256, wait)?;
-        let alerts = batch.messages().filter_map(|message| {
-            match Event::decode(Topic::Alerts, message.value) {
-                Ok(Event::Alert(alert)) => Some(alert),
-                Ok(_) => None,
-                Err(refusal) => {
-                    let (partition, offset) = (message.partition, message.offset);
-                    tracing::warn!(
-                        partition,
-                        offset,
-                        "an alert cannot be read: {}",
-                        refusal.message
-                    );
-                    None
-                }
-            }
-        });
-        Ok(alerts.collect())
-    }
+    })?;
+    Ok(alerts)
 }

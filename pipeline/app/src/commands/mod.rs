@@ -10,10 +10,11 @@ mod init;
 mod machine;
 mod recording;
 mod replay;
-mod risk;
+pub(crate) mod risk;
 mod run;
 mod schemas;
 mod store;
+pub(crate) mod tail;
 mod tasks;
 mod topics;
 mod up;
@@ -40,7 +41,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Recording(action) => recording::run(config, &action),
         Command::Tasks(action) => tasks::run(&config()?, &action),
         Command::Deadletters(action) => deadletters::run(&config()?, &action),
-        Command::Risk(action) => risk::run(&config()?, &action),
+        Command::Risk(action) => risk::run(&config()?, action),
         Command::Alerts(action) => alerts::run(&config()?, &action),
         Command::Health(arguments) => health::run(&config()?, &arguments),
         Command::Completions { shell } => {

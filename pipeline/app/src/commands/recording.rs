@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use tapeline_processors::Share;
 use tapeline_runtime::replay::recording::{self, Contents, Head, Reader, RecordingError, Writer};
 use tapeline_runtime::replay::{Range, ReplayError, save};
 use tapeline_schemas::topics::Topic;
@@ -75,17 +76,18 @@ fn save_file(config: Config, arguments: &Save) -> Result<(), Failure> {
 fn write(config: &Config, arguments: &Save, part: &Path) -> Result<(Head, Contents), Failure> {
     let name = arguments.processor.as_str();
     let _known = processor(config, name)?;
-    let head = Head::new(name, &config.risk_settings().config_hash);
     let kafka = config.kafka_settings()?;
     let range = Range {
         from: arguments.from,
         to: arguments.to,
     };
-    let tasks = tasks(config, name, arguments.task)?;
+    let tasks: Vec<Share> = tasks(config, name, arguments.task)?.collect();
+    let count = tasks.first().map_or(1, |share| share.of());
+    let head = Head::new(name, count, &config.risk_settings().config_hash);
     let out = File::create(part).map_err(|error| cannot(part, "be written", &error))?;
     let mut writer = Writer::new(BufWriter::new(out), &head).map_err(in_file(part))?;
     let mut progress = Progress::default();
-    for task in tasks {
+    for task in tasks.into_iter().map(Share::task) {
         save(&kafka, name, task, range, &mut writer, |contents| {
             progress.show(contents);
         })

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tapeline_model::Event;
 use tapeline_model::records::Verdict;
+use tapeline_processors::Share;
 use tapeline_runtime::replay::{Range, ReplayError, Report, replay};
 use tapeline_schemas::topics::{Topic, manifest};
 
@@ -190,8 +191,10 @@ fn replay_tasks(
     let kafka = config.kafka_settings()?;
     let name = arguments.processor.as_deref().unwrap_or_default();
     let make = processor(rules, name)?;
-    let reports = tasks(config, name, arguments.task)?
-        .map(|task| Ok(replay(&kafka, make(), task, range, &mut output)?));
+    let reports = tasks(config, name, arguments.task)?.map(|share| {
+        let processor = make(share);
+        Ok(replay(&kafka, processor, share.task(), range, &mut output)?)
+    });
     Ok(Done {
         reports: reports.collect::<Result<_, Failure>>()?,
         ..Done::default()
@@ -210,19 +213,20 @@ pub(super) fn tasks(
     config: &Config,
     processor: &str,
     wanted: Option<u32>,
-) -> Result<std::ops::Range<u32>, Failure> {
+) -> Result<impl Iterator<Item = Share> + use<>, Failure> {
     let kafka = config.kafka_settings()?;
     let mut specs = manifest().processors.iter();
     let spec = specs.find(|spec| spec.name == processor);
     let count = spec.map_or(0, |spec| kafka.partitions(spec.group));
-    match wanted {
+    let tasks = match wanted {
         Some(task) if task >= count => {
             let message = format!("there is no task {task}; {processor} has {count}, from 0 on");
-            Err(Failure::Usage(message))
+            return Err(Failure::Usage(message));
         }
-        Some(task) => Ok(task..task + 1),
-        None => Ok(0..count),
-    }
+        Some(task) => task..task + 1,
+        None => 0..count,
+    };
+    Ok(tasks.map(move |task| Share::new(task, count)))
 }
 
 impl From<ReplayError> for Failure {

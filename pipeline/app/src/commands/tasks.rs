@@ -1,7 +1,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tapeline_model::Micros;
-use tapeline_processors::Processor;
+use tapeline_processors::{Processor, Share};
 use tapeline_runtime::progress::{
     Acceptance, Accepted, ProgressError, TaskProgress, accept_gap, progress,
 };
@@ -160,7 +160,10 @@ fn sample(config: &Config, name: &str) -> Result<(Box<dyn Processor>, u32), Fail
         let message = format!("`{name}` is no processor; there are {known}");
         return Err(Failure::Usage(message));
     };
-    Ok((make(), config.kafka_settings()?.partitions(spec.group)))
+    Ok((
+        make(Share::ALL),
+        config.kafka_settings()?.partitions(spec.group),
+    ))
 }
 
 impl From<ProgressError> for Failure {

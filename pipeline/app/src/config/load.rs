@@ -119,7 +119,10 @@ fn value_of(text: &str, replaced: Option<&Value>, path: &str) -> Value {
 
 /// A text by default, even where the environment holds only digits.
 fn is_text(path: &str) -> bool {
-    let defaults = Value::try_from(Config::default()).ok();
+    let mut texts = Config::default();
+    // Left out by default.
+    texts.risk.max_drawdown = Some(String::new());
+    let defaults = Value::try_from(texts).ok();
     let found = path
         .split("__")
         .try_fold(defaults.as_ref(), |node, key| Some(node?.get(key)))

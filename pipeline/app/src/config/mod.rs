@@ -2,6 +2,7 @@
 //! Every default stands here.
 
 mod faults;
+mod limits;
 mod load;
 mod market;
 mod risk;
@@ -18,6 +19,7 @@ use tapeline_clickhouse::{Password, SinkSettings, StoreSettings};
 use tapeline_demo::DemoSettings;
 use tapeline_kafka::KafkaSettings;
 use tapeline_model::ids::{AccountId, PortfolioId};
+use tapeline_processors::limits::LimitDefinition;
 use tapeline_processors::strategy::InstanceSettings;
 use tapeline_runtime::{CommitPolicy, RunSettings, SnapshotPolicy};
 
@@ -41,6 +43,8 @@ pub(crate) struct Config {
     pub accounts: Vec<Account>,
     /// What is not a plain share in the currency of its fills.
     pub instruments: Vec<Instrument>,
+    /// How far portfolios may go, to begin with; commands change it.
+    pub limits: Option<Vec<LimitDefinition>>,
     /// What trades by itself; nothing, unless it is listed here.
     pub strategies: Vec<InstanceSettings>,
     pub sink: Sink,

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
+use tapeline_model::ids::{AccountId, Symbol};
 use tapeline_model::money::{Money, Quantity};
+use tapeline_processors::Share;
 use tapeline_processors::ledger::{self, Currency, Positive};
+use tapeline_processors::limits::Policy;
 use tapeline_processors::risk::{self, RateSource, RiskSettings};
 use tapeline_schemas::checksum;
 
+use super::limits::{self, calendars};
 use super::{Config, Fault, Span};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -21,7 +24,13 @@ pub(crate) struct Risk {
     pub method: Method,
     /// A price older than this is told as stale; 0 for never.
     pub stale_after: Span,
-    /// How far a portfolio's marked equity may fall below its high, as a decimal in quotes; leave out for no limit.
+    /// A broker's report may differ for so long before that is told.
+    pub reconcile_after: Span,
+    /// By how much a reported balance may differ, as a decimal in quotes.
+    pub balance_tolerance: String,
+    /// How far the limit price of an order may be from the market, in percent.
+    pub price_collar_percent: u32,
+    /// A limit in short: how far a portfolio's marked equity may fall below its high, as a decimal in quotes.
     pub max_drawdown: Option<String>,
     /// The same for single portfolios.
     pub max_drawdown_of: BTreeMap<String, String>,
@@ -31,11 +40,15 @@ pub(crate) struct Risk {
 
 impl Default for Risk {
     fn default() -> Self {
+        let policy = Policy::default();
         Self {
             currency: "USD".to_owned(),
             method: Method::Average,
             stale_after: Span(std::time::Duration::from_secs(60)),
-            max_drawdown: Some("5000".to_owned()),
+            reconcile_after: Span(std::time::Duration::from_secs(10)),
+            balance_tolerance: "0.01".to_owned(),
+            price_collar_percent: policy.collar_percent,
+            max_drawdown: None,
             max_drawdown_of: BTreeMap::new(),
             rates: BTreeMap::new(),
         }
@@ -89,17 +102,20 @@ pub(crate) struct Instrument {
     pub margined: bool,
     #[serde(default)]
     pub sector: Option<String>,
+    /// Whether it may trade at zero and below, as spreads and some futures do.
+    #[serde(default)]
+    pub negative_prices: bool,
 }
 
 impl Config {
     /// What the risk processor is told. Only for a configuration without faults.
     pub fn risk_settings(&self) -> RiskSettings {
         let risk = &self.risk;
-        let amount = |text: &String| text.parse().ok();
-        let of = risk.max_drawdown_of.iter();
-        let stale = i64::try_from(risk.stale_after.0.as_micros()).unwrap_or(i64::MAX);
+        let micros = |span: Span| i64::try_from(span.0.as_micros()).unwrap_or(i64::MAX);
+        let stale = micros(risk.stale_after);
         let accounts = self.accounts.iter();
         RiskSettings {
+            share: Share::ALL,
             currency: Currency::new(&risk.currency).unwrap_or(Currency::USD),
             accounts: self.portfolios(),
             leverage: accounts
@@ -112,10 +128,17 @@ impl Config {
                 Method::Fifo => ledger::Method::Fifo,
             },
             stale_after: Some(stale).filter(|micros| *micros > 0),
-            max_drawdown: risk.max_drawdown.as_ref().and_then(amount),
-            max_drawdown_of: of
-                .filter_map(|(id, text)| Some((PortfolioId::new(id), amount(text)?)))
-                .collect(),
+            limits: self.seeded_limits(),
+            calendars: calendars(),
+            policy: Policy {
+                collar_percent: risk.price_collar_percent,
+                max_price_age_seconds: match stale / 1_000_000 {
+                    0 => u32::MAX,
+                    seconds => u32::try_from(seconds).unwrap_or(u32::MAX),
+                },
+            },
+            reconcile_after: micros(risk.reconcile_after),
+            balance_tolerance: risk.balance_tolerance.parse().unwrap_or_default(),
             config_hash: self.risk_hash(),
         }
     }
@@ -124,6 +147,7 @@ impl Config {
     fn risk_hash(&self) -> String {
         let decides = serde_json::json!({
             "risk": self.risk, "accounts": self.accounts, "instruments": self.instruments,
+            "limits": self.limit_definitions(),
         });
         checksum(&decides.to_string())
     }
@@ -147,6 +171,7 @@ fn instrument(instrument: &Instrument) -> Option<(Symbol, risk::Instrument)> {
             ledger::Settlement::InFull
         },
         sector: instrument.sector.clone(),
+        may_be_negative: instrument.negative_prices,
     };
     Some((Symbol::new(&*instrument.symbol), known))
 }
@@ -162,36 +187,28 @@ fn rate((currency, rate): (&String, &Rate)) -> Option<(Currency, RateSource)> {
 /// All that is wrong with these sections.
 pub(super) fn faults(config: &Config) -> Vec<Fault> {
     let mut faults = Vec::new();
-    limits(config, &mut faults);
+    amounts(config, &mut faults);
+    limits::faults(config, &mut faults);
     rates(config, &mut faults);
     accounts(config, &mut faults);
     instruments(config, &mut faults);
     faults
 }
 
-fn limits(config: &Config, faults: &mut Vec<Fault>) {
-    currency_is_one("risk.currency", &config.risk.currency, faults);
-    let general = config
-        .risk
-        .max_drawdown
-        .iter()
-        .map(|text| (String::from("risk.max_drawdown"), text));
-    let own = config.risk.max_drawdown_of.iter();
-    let own = own.map(|(id, text)| (format!("risk.max_drawdown_of.{id}"), text));
-    for (key, text) in general.chain(own) {
-        let positive = text.parse::<Money>().is_ok_and(|m| m > Money::ZERO);
-        if !positive {
-            let message =
-                format!("`{text}` must be an amount above zero, like \"5000\" or \"2500.50\"");
-            faults.push(Fault::new(key, message));
-        }
+fn amounts(config: &Config, faults: &mut Vec<Fault>) {
+    let risk = &config.risk;
+    currency_is_one("risk.currency", &risk.currency, faults);
+    let tolerance = &risk.balance_tolerance;
+    if !tolerance
+        .parse::<Money>()
+        .is_ok_and(|amount| !amount.is_negative())
+    {
+        let message = format!("`{tolerance}` must be an amount from zero on, like \"0.01\"");
+        faults.push(Fault::new("risk.balance_tolerance", message));
     }
-    for id in config.risk.max_drawdown_of.keys() {
-        let known = config.accounts.iter().any(|a| a.portfolio() == id);
-        if !known && !config.demo.enabled {
-            let message = format!("no account under [[accounts]] belongs to portfolio `{id}`");
-            faults.push(Fault::new(format!("risk.max_drawdown_of.{id}"), message));
-        }
+    if !(1..=1000).contains(&risk.price_collar_percent) {
+        let message = format!("{} must be 1 to 1000 percent", risk.price_collar_percent);
+        faults.push(Fault::new("risk.price_collar_percent", message));
     }
 }
 

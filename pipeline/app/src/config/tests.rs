@@ -134,6 +134,7 @@ fn the_examples_of_the_template_can_be_used() {
                 "market.rules",
                 "strategies",
                 "instruments",
+                "limits",
                 "risk.rates",
             ]
             .iter()
@@ -151,6 +152,12 @@ fn the_examples_of_the_template_can_be_used() {
     assert_eq!(config.strategy_settings().instances.len(), 1);
     assert_eq!(config.risk_settings().rates.len(), 2);
     assert_eq!(config.instruments.len(), 1);
+    let rails = Config::default().limit_definitions();
+    assert_eq!(
+        config.limits,
+        Some(rails),
+        "what holds where none are listed"
+    );
 }
 
 #[test]
@@ -223,4 +230,57 @@ fn the_hash_in_verdicts_changes_with_what_decides_them() {
     assert_eq!(hash("[telemetry]\nlog = 'debug'\n"), plain);
     assert_ne!(hash("[risk]\nmax_drawdown = '1'\n"), plain);
     assert_ne!(hash("[[accounts]]\nid = 'a'\n"), plain);
+}
+
+#[test]
+fn limits_are_those_that_are_listed_or_the_rails() {
+    let names = |text: &str| {
+        let settings = parse_text(text).unwrap().risk_settings();
+        let names = settings.limits.iter().map(|limit| limit.name.clone());
+        names.collect::<Vec<_>>()
+    };
+    let rails = ["max_drawdown", "reconciliation", "session"];
+    assert_eq!(names(""), rails);
+    assert!(names("limits = []\n").is_empty());
+    assert_eq!(
+        names(
+            "[risk]\nmax_drawdown = '1'\n[risk.max_drawdown_of]\na = '2'\n[[accounts]]\nid = 'a'\n"
+        ),
+        [
+            "max_drawdown",
+            "max_drawdown-a",
+            "reconciliation",
+            "session"
+        ]
+    );
+    let own = "[[limits]]\nname = 'day'\nrule = 'daily_loss'\nbasis = 'marked'\nbreach = '5'\naction = 'halted'\n";
+    assert_eq!(names(own), ["day"]);
+}
+
+#[test]
+fn what_is_wrong_with_limits_is_told_with_its_place() {
+    let found = faults(
+        "[risk]\nprice_collar_percent = 0\nbalance_tolerance = '-1'\n\
+         [risk.max_drawdown_of]\nghost = '5'\n\
+         [[limits]]\nname = 'day'\nrule = 'daily_loss'\nbreach = '5'\naction = 'panic'\n\
+         [[limits]]\nname = 'gross'\nrule = 'gross_exposure'\nwarn = '9'\nbreach = '5'\n\
+         action = 'alert'\naccount = 'nobody'\n",
+    );
+    let expected = [
+        ("risk.price_collar_percent:", "1 to 1000"),
+        ("risk.balance_tolerance:", "from zero on"),
+        (
+            "limits.max_drawdown-ghost.portfolio:",
+            "belongs to portfolio `ghost`",
+        ),
+        ("limits.day.basis:", "marked"),
+        ("limits.day.action:", "halted"),
+        ("limits.gross.warn:", "`9`"),
+        ("limits.gross.account:", "not listed under [[accounts]]"),
+    ];
+    for (start, part) in expected {
+        let has = |fault: &&String| fault.starts_with(start) && fault.contains(part);
+        assert!(found.iter().any(|fault| has(&fault)), "{start} {found:#?}");
+    }
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
 }

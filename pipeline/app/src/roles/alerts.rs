@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Part, Parts, Start};
-use crate::commands::alerts::{AlertTail, sentence};
+use tapeline_schemas::topics::Topic;
+
+use crate::commands::alerts::{next_alerts, sentence};
+use crate::commands::tail::EventTail;
 use crate::console;
 use crate::failure::Failure;
 
@@ -45,12 +48,12 @@ pub(crate) fn watch(
     began: Instant,
     show: bool,
 ) -> Result<(Parts, Arc<AlertWatch>), Failure> {
-    let mut tail = AlertTail::open(&with.config.kafka_settings()?, false)?;
+    let mut tail = EventTail::open(&with.config.kafka_settings()?, &[Topic::Alerts], false)?;
     let watch = Arc::new(AlertWatch::default());
     let seen = Arc::clone(&watch);
     let part = Part::spawn("alert watch", None, move |stop| {
         while !stop.load(Ordering::Relaxed) {
-            for alert in tail.next(WAIT)? {
+            for alert in next_alerts(&mut tail, WAIT)? {
                 seen.saw(began.elapsed());
                 if show {
                     console::line(sentence(&alert));

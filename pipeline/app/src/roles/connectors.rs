@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tapeline_kafka::{KafkaSettings, Names, OwnedMessage, Publisher, partition_of, tail};
+use tapeline_kafka::{KafkaSettings, Names, OwnedMessage, Publisher, tail};
 use tapeline_model::Micros;
+use tapeline_schemas::partition_of;
 use tapeline_schemas::topics::Topic;
 use tapeline_venue::{Feed, FeedReceiver, Outgoing, Resume, Retry, Stop, Venue};
 

@@ -78,9 +78,28 @@ pub struct Equity {
     pub unknown_fees: i32,
     #[serde(default)]
     pub guard: GuardState,
+    /// Where the limits stand, the nearest first.
+    #[serde(default)]
+    pub limits: Vec<LimitStanding>,
+    /// The verdicts that hold the guard up.
+    #[serde(default)]
+    pub held_by: Vec<String>,
     pub event_time: Micros,
     pub ingest_time: Micros,
     pub source: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitStanding {
+    pub limit: String,
+    pub rule: String,
+    /// The symbol, sector, currency or account, for rules that measure each.
+    pub group: String,
+    pub grade: Grade,
+    /// None when it is unknown.
+    pub value: Option<Money>,
+    pub level: Money,
+    pub unit: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -119,6 +138,17 @@ pub struct Verdict {
     pub limit_version: i64,
     #[serde(default)]
     pub limit_author: String,
+    #[serde(default)]
+    pub limit_name: String,
+    /// The symbol, sector, currency or account that was measured.
+    #[serde(default)]
+    pub group: String,
+    /// Of the command or of the order request.
+    #[serde(default)]
+    pub author: String,
+    /// The verdicts that a reset set aside.
+    #[serde(default)]
+    pub overrides: Vec<String>,
     pub event_time: Micros,
     pub ingest_time: Micros,
     pub source: String,

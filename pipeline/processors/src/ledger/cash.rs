@@ -72,6 +72,11 @@ impl CashBook {
         Ok(Applied::Changed(Change::default()))
     }
 
+    /// Of the events that count, the newest one's time.
+    pub fn newest(&self) -> Option<Micros> {
+        self.seen.newest()
+    }
+
     /// Deposits less withdrawals.
     pub fn transferred(&self, currency: Currency) -> Money {
         self.balance(currency).transferred

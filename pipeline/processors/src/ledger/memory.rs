@@ -29,6 +29,10 @@ impl Memory {
         self.forgotten_until.is_some_and(|until| time <= until)
     }
 
+    pub fn newest(&self) -> Option<Micros> {
+        self.seen.iter().map(|seen| seen.time).max()
+    }
+
     pub fn remember(&mut self, id: &str, time: Micros) {
         if self.seen.len() >= REMEMBERED
             && let Some(oldest) = self.seen.pop_front()

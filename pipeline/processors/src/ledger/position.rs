@@ -1,7 +1,8 @@
 //! One account's position in one symbol.
 
 use serde::{Deserialize, Serialize, Serializer};
-use tapeline_model::money::{Price, Quantity};
+use tapeline_model::Micros;
+use tapeline_model::money::{Money, Price, Quantity};
 use tapeline_schemas::codec::Record;
 
 use super::ROUNDING;
@@ -83,8 +84,24 @@ impl Position {
         &self.state.terms
     }
 
+    /// Of the reports that count, the newest one's time.
+    pub fn newest(&self) -> Option<Micros> {
+        let state = &self.state;
+        let entry = state.entries.back().map(Entry::time);
+        let opening = state.opening.map(|opening| opening.time);
+        entry.max(state.settled_until).max(opening)
+    }
+
     pub fn standing(&self) -> &Standing {
         &self.now
+    }
+
+    /// What closing brought, after fees in its own currency; none where a cost is unknown.
+    pub fn realised(&self) -> Option<Money> {
+        let fees = self.now.fees.get(self.state.terms.currency);
+        let known = self.now.unknown_costs == 0;
+        let realised = known.then_some(self.now.realised)?;
+        realised.checked_sub(fees).ok()
     }
 
     pub fn quantity(&self) -> Quantity {

@@ -167,7 +167,7 @@ impl Calendar {
 }
 
 /// Calendars by name.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Calendars {
     by_name: BTreeMap<String, Arc<Calendar>>,
 }

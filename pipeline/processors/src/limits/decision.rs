@@ -21,6 +21,16 @@ pub struct Standing {
     pub distance: Value,
 }
 
+/// A limit and a value that it measures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surveyed {
+    pub limit: Arc<Limit>,
+    pub group: String,
+    pub grade: Grade,
+    pub value: Value,
+    pub level: Money,
+}
+
 /// A change of grade.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {

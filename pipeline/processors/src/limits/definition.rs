@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
 use tapeline_model::money::Money;
@@ -16,10 +17,12 @@ use super::scope::Scope;
 pub const DEFAULT_RELEASE: i64 = 20;
 
 /// The same in TOML and in JSON. Amounts are decimals in quotes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitDefinition {
+    /// What verdicts and commands call it.
     pub name: String,
+    /// What is measured, such as "max_drawdown", "daily_loss" or "gross_exposure".
     pub rule: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,

@@ -56,7 +56,7 @@
 //! # How it is called
 //!
 //! The caller keeps a [`Watch`] for each portfolio and a [`Plan`] made of all limits.
-//! Before it takes in a record, it asks [`Watch::rolls`], and if so evaluates the
+//! Before it takes in a record behind [`Watch::rolls_at`], it evaluates the
 //! picture as it is; then it takes in the record, tells the watch of orders, trades,
 //! sessions and money that moved, and evaluates the picture as it became. Where only
 //! prices changed and [`Watch::stays_quiet`], it need not. Each [`Decision`] becomes a
@@ -94,7 +94,7 @@ mod wording;
 
 pub use calendar::{Calendar, CalendarError, Calendars, Closure, Closures, Hours, Session};
 pub use commands::StateLimit;
-pub use decision::{Decision, Standing};
+pub use decision::{Decision, Standing, Surveyed};
 pub use definition::{DEFAULT_RELEASE, Fault, LimitDefinition, parse_all};
 pub use desk::{Desk, Instrument, OpenOrders, Policy, Resting};
 pub use guard::{Guard, GuardChange, Hold};
@@ -102,7 +102,7 @@ pub use judge::{Judgement, Left, Refused, judge};
 pub use limit::{Level, Levels, Limit, Limits};
 pub use measure::{NO_SECTOR, Unknown, Value};
 pub use picture::{Held, Known, Moved, Picture, Sums};
-pub use plan::Plan;
+pub use plan::{Plan, Plans};
 pub use rule::{Basis, DrawdownMode, Gate, Grouping, RULES, Rule, RuleInfo, Unit, Window};
 pub use scope::{Doing, Scope};
 pub use state::StateLimits;
@@ -113,4 +113,4 @@ use tapeline_model::money::Rounding;
 const ROUNDING: Rounding = Rounding::HalfEven;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

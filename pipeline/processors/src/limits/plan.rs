@@ -37,6 +37,35 @@ pub struct Needs {
     pub(super) accounts: BTreeSet<AccountId>,
 }
 
+/// Makes plans; portfolios that the same limits bind share one.
+pub struct Plans<'a> {
+    limits: &'a Limits,
+    calendars: &'a Calendars,
+    made: BTreeMap<Vec<&'a str>, Arc<Plan>>,
+}
+
+impl<'a> Plans<'a> {
+    pub fn new(limits: &'a Limits, calendars: &'a Calendars) -> Self {
+        Self {
+            limits,
+            calendars,
+            made: BTreeMap::new(),
+        }
+    }
+
+    pub fn of<'i>(
+        &mut self,
+        portfolio: &PortfolioId,
+        accounts: impl IntoIterator<Item = &'i AccountId>,
+    ) -> Arc<Plan> {
+        let bound = bound(self.limits, portfolio, accounts);
+        let names = bound.iter().map(|limit| limit.name.as_str()).collect();
+        let made = self.made.entry(names);
+        let plan = made.or_insert_with(|| Arc::new(Plan::of(&bound, self.calendars)));
+        Arc::clone(plan)
+    }
+}
+
 impl Plan {
     /// Limits of unknown calendars are left out: a definition that names one was refused.
     pub fn new<'a>(
@@ -45,23 +74,21 @@ impl Plan {
         portfolio: &PortfolioId,
         accounts: impl IntoIterator<Item = &'a AccountId>,
     ) -> Self {
-        let accounts: BTreeSet<&AccountId> = accounts.into_iter().collect();
-        let bound: Vec<&Arc<Limit>> = limits
-            .iter()
-            .filter(|limit| limit.scope.is_in(portfolio))
-            .filter(|limit| {
-                limit
-                    .scope
-                    .account
-                    .as_ref()
-                    .is_none_or(|own| accounts.contains(own))
-            })
-            .collect();
+        Self::of(&bound(limits, portfolio, accounts), calendars)
+    }
+
+    fn of(bound: &[&Arc<Limit>], calendars: &Calendars) -> Self {
         let mut plan = Self::default();
-        for limit in &bound {
-            plan.add(limit, &bound, calendars);
+        for limit in bound {
+            plan.add(limit, bound, calendars);
         }
         plan
+    }
+
+    /// Whether the sums of single accounts are looked at.
+    pub fn needs_accounts(&self) -> bool {
+        let mut measured = self.measured.iter();
+        measured.any(|planned| planned.limit.scope.account.is_some())
     }
 
     /// Whether the positions of a picture are looked at.
@@ -148,6 +175,20 @@ impl Needs {
             self.accounts.extend(limit.scope.account.clone());
         }
     }
+}
+
+/// The limits that say something about this portfolio, by name.
+fn bound<'a, 'i>(
+    limits: &'a Limits,
+    portfolio: &PortfolioId,
+    accounts: impl IntoIterator<Item = &'i AccountId>,
+) -> Vec<&'a Arc<Limit>> {
+    let accounts: BTreeSet<&AccountId> = accounts.into_iter().collect();
+    let is_here = |own: &Option<AccountId>| own.as_ref().is_none_or(|own| accounts.contains(own));
+    let in_portfolio = limits.iter().filter(|limit| limit.scope.is_in(portfolio));
+    in_portfolio
+        .filter(|limit| is_here(&limit.scope.account))
+        .collect()
 }
 
 fn rolling(rule: &Rule) -> Option<Window> {

@@ -3,31 +3,55 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize, Serializer};
 use tapeline_model::Micros;
 use tapeline_model::ids::AccountId;
 use tapeline_model::money::{Money, MoneyError};
 use tapeline_model::reasons::Refusal;
 use tapeline_model::records::{Command, CommandKind, Grade, GuardState, LimitAction};
 
-use super::decision::{Decision, Standing, distance, is_worse, reason};
+use tapeline_schemas::codec::Record;
+
+use super::decision::{Decision, Standing, Surveyed, distance, is_worse, reason};
 use super::guard::{Guard, GuardChange, Hold};
 use super::limit::{Levels, Limit};
 use super::measure::{Look, Value, grows_beyond};
 use super::picture::{Moved, Picture, Sums};
 use super::plan::{Plan, Planned};
 use super::quiet::Quiet;
-use super::rule::{Grouping, Rule, Unit};
+use super::rule::{Basis, DrawdownMode, Grouping, Rule, Unit};
 use super::state::{Graded, StateLimits};
 use super::tracks::{Days, Tracks};
 use super::window::piece_ends;
 use super::wording::{Measured, Turn, sentence, subject};
 
 /// What is stored, and what is known of the moment.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(from = "StateLimits")]
 pub struct Watch {
     pub(super) state: StateLimits,
     live: Live,
     changed: bool,
+}
+
+/// Only the state is stored.
+impl Serialize for Watch {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.state.serialize(serializer)
+    }
+}
+
+impl From<StateLimits> for Watch {
+    fn from(state: StateLimits) -> Self {
+        Self {
+            state,
+            ..Self::default()
+        }
+    }
+}
+
+impl Record for Watch {
+    const RECORD: &'static str = "state_limits";
 }
 
 /// Found out anew by the first evaluation after a start.
@@ -45,13 +69,6 @@ struct Live {
 }
 
 impl Watch {
-    pub fn restore(state: StateLimits) -> Self {
-        Self {
-            state,
-            ..Self::default()
-        }
-    }
-
     pub fn state(&self) -> &StateLimits {
         &self.state
     }
@@ -61,14 +78,43 @@ impl Watch {
         std::mem::take(&mut self.changed)
     }
 
+    /// The highest marked equity of the portfolio.
+    pub fn high_water(&self) -> Option<Money> {
+        self.state.whole.marked.high
+    }
+
+    /// What a release before these limits knew: the highest equity, and whether the drawdown
+    /// from there was beyond its limit.
+    pub fn carry_over(&mut self, plan: &Plan, high: Money, breached: bool) {
+        self.state.whole.marked.high = Some(high);
+        let from_high = |limit: &Limit| {
+            let trailing = Rule::Drawdown {
+                mode: DrawdownMode::Trailing,
+                basis: Basis::Marked,
+            };
+            limit.rule == trailing && limit.scope.account.is_none()
+        };
+        let limits = plan.measured.iter().map(|planned| &planned.limit);
+        for limit in limits.filter(|limit| breached && from_high(limit)) {
+            let graded = Graded {
+                grade: Grade::Breach,
+                value: Money::ZERO,
+                set_aside: None,
+            };
+            self.state.put_grade(&limit.name, "", graded);
+        }
+        self.touch();
+    }
+
     pub fn guard(&self) -> &Guard {
         &self.state.guard
     }
 
-    /// Whether a day or a piece of a window ended. Then [`Self::evaluate`] wants the picture
-    /// of before the next change: what is lost from here on counts from there.
-    pub fn rolls(&self, now: Micros) -> bool {
-        self.live.rolls_at.is_none_or(|at| at <= now)
+    /// When a day or a piece of a window ends; at once until the first evaluation. Then
+    /// [`Self::evaluate`] wants the picture of before the next change: what is lost from
+    /// there on counts from there.
+    pub fn rolls_at(&self) -> Micros {
+        self.live.rolls_at.unwrap_or(Micros(0))
     }
 
     /// When something changes by time alone; at once until the first evaluation.
@@ -90,6 +136,7 @@ impl Watch {
 
     /// Forgets what no limit needs any more. Whatever holds the guard up stays.
     pub fn adopt(&mut self, plan: &Plan) {
+        let before = self.state.clone();
         let measured = |name: &String| plan.measured.iter().any(|p| p.limit.name == *name);
         let state = &mut self.state;
         state.grades.retain(|name, _| measured(name));
@@ -102,8 +149,8 @@ impl Watch {
         for tracks in state.accounts.values_mut() {
             tracks.keep(&plan.needs);
         }
+        self.changed |= before != *state;
         self.live = Live::default();
-        self.changed = true;
     }
 
     /// Where all limits stand now. Decisions come in the order of the limits' names,
@@ -191,13 +238,32 @@ impl Watch {
         Ok(change)
     }
 
-    /// By limit and group.
-    pub fn standings(&self) -> impl Iterator<Item = (&str, &str, &Standing)> {
-        self.live.standings.iter().flat_map(|(limit, groups)| {
-            groups
-                .iter()
-                .map(move |(group, standing)| (limit.as_str(), group.as_str(), standing))
-        })
+    /// Where everything stands in this picture, graded as it was when it was evaluated last.
+    pub fn survey(&self, plan: &Plan, picture: &Picture<'_>, now: Micros) -> Vec<Surveyed> {
+        let look = Look {
+            picture,
+            state: &self.state,
+            now,
+        };
+        let mut all = Vec::new();
+        for planned in &plan.measured {
+            let limit = &planned.limit;
+            let Some(levels) = &limit.levels else {
+                continue;
+            };
+            let graded = self.state.grades.get(&limit.name);
+            for (group, value) in look.values(planned) {
+                let graded = graded.and_then(|groups| groups.get(&group));
+                all.push(Surveyed {
+                    limit: Arc::clone(limit),
+                    grade: graded.map_or(Grade::Pass, |graded| graded.grade),
+                    level: levels.breach.at,
+                    value,
+                    group,
+                });
+            }
+        }
+        all
     }
 
     pub fn standing(&self, limit: &str, group: &str) -> Option<&Standing> {

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 
 use hashbrown::{HashMap, HashSet};
 use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
+use tapeline_model::money::Quantity;
 
 use super::BookKey;
+use crate::contract::Share;
 use crate::ledger::{
-    Booked, Currency, Exposure, Holding, Line, Position, Prices, Rates, Totals, Worth,
+    Amount, Booked, Currency, Exposure, Holding, Line, Position, Prices, Rates, Totals, Worth,
 };
 
 /// Portfolios count in the order of their names.
@@ -44,6 +46,14 @@ struct Portfolio {
     accounts: Vec<AccountIndex>,
 }
 
+/// A position that is not flat.
+pub(super) struct Open<'a> {
+    pub symbol: &'a Symbol,
+    pub currency: &'a Currency,
+    pub quantity: Quantity,
+    pub holding: &'a Holding,
+}
+
 /// One position, as far as prices need it.
 struct Slot {
     account: AccountIndex,
@@ -52,9 +62,17 @@ struct Slot {
     worth: Worth,
 }
 
+impl PortfolioIndex {
+    pub fn place(self) -> usize {
+        self.0
+    }
+}
+
 impl Accounts {
-    pub fn new(known: &BTreeMap<AccountId, PortfolioId>) -> Self {
-        let mut names: Vec<&PortfolioId> = known.values().collect();
+    /// Of the portfolios that are the task's own.
+    pub fn new(all: &BTreeMap<AccountId, PortfolioId>, share: Share) -> Self {
+        let known = || all.iter().filter(|(_, owner)| share.has(owner.as_str()));
+        let mut names: Vec<&PortfolioId> = known().map(|(_, owner)| owner).collect();
         names.sort_unstable();
         names.dedup();
         let mut portfolios: Vec<Portfolio> = names
@@ -64,9 +82,9 @@ impl Accounts {
                 accounts: Vec::new(),
             })
             .collect();
-        let mut accounts = Vec::with_capacity(known.len());
+        let mut accounts = Vec::new();
         let mut by_id = BTreeMap::new();
-        for (id, portfolio) in known {
+        for (id, portfolio) in known() {
             let at = AccountIndex(accounts.len());
             // Every portfolio of an account is among the names.
             let portfolio = names.binary_search(&portfolio).unwrap_or_default();
@@ -107,10 +125,18 @@ impl Accounts {
         &self.portfolios[portfolio.0].id
     }
 
-    #[cfg(test)]
     pub fn portfolio_named(&self, id: &str) -> Option<PortfolioIndex> {
         let at = self.portfolios.binary_search_by(|p| p.id.as_str().cmp(id));
         at.ok().map(PortfolioIndex)
+    }
+
+    pub fn portfolios(&self) -> impl Iterator<Item = PortfolioIndex> + use<> {
+        (0..self.portfolios.len()).map(PortfolioIndex)
+    }
+
+    pub fn accounts_of(&self, portfolio: PortfolioIndex) -> impl Iterator<Item = &AccountId> {
+        let accounts = self.portfolios[portfolio.0].accounts.iter();
+        accounts.map(|account| self.id(*account))
     }
 
     /// A report changed a position.
@@ -217,12 +243,33 @@ impl Accounts {
     }
 
     /// The open positions of an account, in the order of its first reports.
-    pub fn open(&self, account: AccountIndex) -> impl Iterator<Item = (&Symbol, &Holding)> {
+    pub fn open(&self, account: AccountIndex) -> impl Iterator<Item = Open<'_>> {
         let slots = self.accounts[account.0].slots.iter();
         let slots = slots.map(|number| &self.slots[*number]);
-        slots
-            .filter(|slot| !slot.exposure.quantity.is_zero())
-            .map(|slot| (&slot.symbol, &slot.worth.holding))
+        let open = slots.filter(|slot| !slot.exposure.quantity.is_zero());
+        open.map(|slot| Open {
+            symbol: &slot.symbol,
+            currency: &slot.worth.currency,
+            quantity: slot.exposure.quantity,
+            holding: &slot.worth.holding,
+        })
+    }
+
+    /// The open positions of a portfolio, account by account.
+    pub fn held(&self, portfolio: PortfolioIndex) -> impl Iterator<Item = (&AccountId, Open<'_>)> {
+        let accounts = self.portfolios[portfolio.0].accounts.iter();
+        accounts.flat_map(|at| self.open(*at).map(|open| (self.id(*at), open)))
+    }
+
+    /// Every symbol that an account ever traded.
+    pub fn symbols(&self, account: AccountIndex) -> impl Iterator<Item = &Symbol> {
+        let slots = self.accounts[account.0].slots.iter();
+        slots.map(|number| &self.slots[*number].symbol)
+    }
+
+    /// The cash of an account in a currency, whatever it comes from.
+    pub fn cash(&self, account: AccountIndex, currency: Currency) -> Amount {
+        self.accounts[account.0].totals.line(currency).booked.cash
     }
 }
 

@@ -1,10 +1,10 @@
 //! Positions of releases before the ledger, taken into it.
 
-use super::Risk;
+use super::holdings::Holdings;
 use crate::contract::StateError;
 use crate::ledger::{Currency, Position};
 
-impl Risk {
+impl Holdings {
     pub(super) fn carry_over(&mut self) -> Result<(), StateError> {
         let mut carried = Vec::new();
         for (key, book) in self.books.sorted() {

@@ -1,14 +1,20 @@
 //! What a portfolio, and each of several accounts of it, is worth.
 
 use tapeline_model::money::{Money, Quantity, Rounding};
-use tapeline_model::records::{Equity, GuardState, StatePortfolio};
+use tapeline_model::records::{Equity, GuardState, LimitStanding};
 use tapeline_model::{Event, Micros};
 
 use super::accounts::{AccountIndex, PortfolioIndex, sum};
+use super::holdings::Holdings;
+use super::picture::Scene;
 use super::position::is_stale;
 use super::{NAME, Risk};
 use crate::contract::Out;
 use crate::ledger::{Line, Missing};
+use crate::limits::{Surveyed, Watch};
+
+/// More standings are not told with a portfolio.
+const STANDINGS: usize = 32;
 
 impl Risk {
     /// A portfolio of one account is told once: its account would say the same.
@@ -19,31 +25,81 @@ impl Risk {
         now: Micros,
         out: &mut Out,
     ) {
-        let lines: Vec<_> = self.accounts.lines(portfolio, &self.rates).collect();
-        let nothing = StatePortfolio::default();
-        let state = self.state(portfolio).unwrap_or(&nothing);
-        let mut whole = self.figures(&lines, state.cash_flow, now);
-        whole.portfolio = self.accounts.portfolio_id(portfolio).clone();
-        whole.high_water = whole.equity.map(|_| state.high_water);
-        let drawdown = |equity| state.high_water.checked_sub(equity).ok();
-        whole.drawdown = whole.equity.and_then(drawdown);
-        whole.event_time = event_time;
+        let holdings = &self.holdings;
+        let id = holdings.accounts.portfolio_id(portfolio);
+        let watch = self.wards.watches.get(id);
+        let guard = watch.map(|watch| watch.guard().state());
+        let lines: Vec<_> = holdings
+            .accounts
+            .lines(portfolio, &holdings.rates)
+            .collect();
+        let carried = holdings.carried(portfolio);
         if lines.len() > 1 {
             for line in &lines {
-                let mut part = self.figures(std::slice::from_ref(line), Money::ZERO, now);
-                part.portfolio = whole.portfolio.clone();
-                part.account = Some(self.accounts.id(line.0).clone());
+                let mut part = holdings.figures(std::slice::from_ref(line), Money::ZERO, now);
+                part.portfolio = id.clone();
+                part.account = Some(holdings.accounts.id(line.0).clone());
+                part.guard = guard.unwrap_or_default();
                 part.event_time = event_time;
                 // What was there before accounts were kept apart belongs to one of them.
-                if !state.cash_flow.is_zero() {
+                if !carried.is_zero() {
                     (part.cash, part.equity, part.leverage) = (None, None, None);
                 }
                 out.emit(Event::Equity(part));
             }
         }
+        let mut whole = holdings.figures(&lines, carried, now);
+        whole.portfolio = id.clone();
+        whole.event_time = event_time;
+        if let Some(watch) = watch {
+            let high = watch.high_water();
+            whole.high_water = whole.equity.and(high);
+            whole.drawdown = whole
+                .equity
+                .and_then(|equity| high?.checked_sub(equity).ok());
+            whole.guard = watch.guard().state();
+            whole.limits = self.standings(portfolio, watch, now);
+            let holds = watch.guard().holds().iter();
+            whole.held_by = holds.map(|hold| hold.verdict_id.clone()).collect();
+        }
         out.emit(Event::Equity(whole));
     }
 
+    /// Where the limits of a portfolio stand, the nearest first.
+    fn standings(
+        &self,
+        portfolio: PortfolioIndex,
+        watch: &Watch,
+        now: Micros,
+    ) -> Vec<LimitStanding> {
+        let plan = self.wards.plan(portfolio);
+        let scene = Scene::for_limits(&self.holdings, &self.trades, portfolio, &plan);
+        let mut all = watch.survey(&plan, &scene.picture(), now);
+        all.sort_by_key(|surveyed| std::cmp::Reverse(used(surveyed)));
+        all.truncate(STANDINGS);
+        let currency = self.holdings.settings.currency;
+        all.into_iter()
+            .map(|surveyed| LimitStanding {
+                limit: surveyed.limit.name.clone(),
+                rule: surveyed.limit.rule.name().to_owned(),
+                grade: surveyed.grade,
+                value: surveyed.value.ok(),
+                level: surveyed.level,
+                unit: surveyed.limit.unit().text(currency.as_str()),
+                group: surveyed.group,
+            })
+            .collect()
+    }
+}
+
+/// In millionths of the level; what is unknown comes first.
+fn used(surveyed: &Surveyed) -> i128 {
+    let level = surveyed.level.raw().max(1);
+    let part = |value: Money| value.raw().saturating_mul(1_000_000) / level;
+    surveyed.value.map_or(i128::MAX, part)
+}
+
+impl Holdings {
     fn figures(&self, lines: &[(AccountIndex, Line)], carried: Money, now: Micros) -> Equity {
         let line = &sum(lines.iter().map(|(_, line)| *line));
         let accounts = || lines.iter().map(|(account, _)| *account);
@@ -82,6 +138,8 @@ impl Risk {
             unknown_costs: counted(line.booked.closed.gaps(Missing::Cost)),
             unknown_fees: counted(line.booked.fees.gaps(Missing::Fee)),
             guard: GuardState::Active,
+            limits: Vec::new(),
+            held_by: Vec::new(),
             event_time: now,
             ingest_time: now,
             source: NAME.to_owned(),
@@ -115,8 +173,8 @@ impl Risk {
             return 0;
         }
         let open = accounts.flat_map(|at| self.accounts.open(at));
-        let stale = open.filter(|(_, holding)| {
-            let time = holding.price.map(|valued| valued.time);
+        let stale = open.filter(|open| {
+            let time = open.holding.price.map(|valued| valued.time);
             time.is_some_and(|time| is_stale(time, now, self.settings.stale_after))
         });
         i32::try_from(stale.count()).unwrap_or(i32::MAX)

@@ -1,30 +1,50 @@
-//! Positions, profit and loss, equity and one drawdown limit, computed on every
-//! fill and on every mark of a held symbol.
+//! What accounts are worth, what they may still lose, and who says stop: positions,
+//! equity and limits, computed on every fill and on every mark of a held symbol.
+//!
+//! A record goes through here once: it changes what is held ([`holdings`]), then the
+//! limits of its portfolio are looked at ([`wards`], [`decide`]), and what they decide
+//! becomes verdicts and alerts ([`verdicts`]).
 
 mod accounts;
 mod carried;
-mod drawdown;
+mod commands;
+mod decide;
 mod equity;
+mod holdings;
+mod orders;
 mod parse;
+mod picture;
 mod position;
 mod prices;
+mod reconcile;
 mod settings;
+mod trades;
+mod verdicts;
+mod wards;
 
 use std::collections::BTreeMap;
 
-use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
+use tapeline_model::ids::{AccountId, Symbol, output_id};
 use tapeline_model::money::Money;
 use tapeline_model::reasons::{Reason, Refusal};
-use tapeline_model::records::{AccountEvent, Fill, Mark, StateBook, StateMark, StatePortfolio};
+use tapeline_model::records::{
+    AccountEvent, AuthEvent, AuthEventKind, Fill, FillKind, Mark, Order, OrderRequest,
+};
 use tapeline_model::{Event, Micros, Origin};
 use tapeline_schemas::topics::Topic;
+use uuid::Uuid;
 
-use self::accounts::{AccountIndex, Accounts, PortfolioIndex};
-use self::drawdown::Crossing;
+use self::accounts::{AccountIndex, PortfolioIndex};
+use self::holdings::Holdings;
+use self::orders::{News, Orders};
 use self::parse::Report;
+use self::reconcile::{Matter, Reports};
+use self::trades::{Before, Trades};
+use self::wards::Wards;
 use crate::contract::{Input, Out, Processor, StateError, StateStore, event_time};
-use crate::ledger::{self, Applied, CashBook, CashEvent, Currency, Missing, Position, Rates};
-use crate::store::{StateKey, Store, read_pair, write_pair};
+use crate::ledger::{self, Applied, CashEvent, CashKind, Currency};
+use crate::limits::{Doing, Moved, Sums};
+use crate::store::{StateKey, read_pair, write_pair};
 pub use settings::{Instrument, RateSource, RiskSettings};
 
 pub const NAME: &str = "risk";
@@ -51,60 +71,117 @@ impl StateKey for BookKey {
 }
 
 pub struct Risk {
-    settings: RiskSettings,
-    marks: Store<Symbol, StateMark>,
-    positions: Store<BookKey, Position>,
-    cash: Store<AccountId, CashBook>,
-    portfolios: Store<PortfolioId, StatePortfolio>,
-    /// Positions of releases before the ledger; emptied at the first start.
-    books: Store<BookKey, StateBook>,
-    accounts: Accounts,
-    rates: Rates,
+    holdings: Holdings,
+    trades: Trades,
+    orders: Orders,
+    reports: Reports,
+    wards: Wards,
     /// Whose equity changed since the last commit, and by which newest event time.
     changed: BTreeMap<PortfolioIndex, Micros>,
 }
 
-/// The record being processed.
-#[derive(Clone, Copy)]
+/// What is being processed: a record, or the time.
+#[derive(Debug, Clone, Copy)]
 struct Cause {
-    origin: Origin,
+    topic: &'static str,
+    partition: u32,
+    offset: u64,
     event_time: Micros,
     now: Micros,
 }
 
+impl Cause {
+    fn record(origin: Origin, event_time: Micros, now: Micros) -> Self {
+        Self {
+            topic: origin.topic.name(),
+            partition: origin.partition,
+            offset: origin.offset,
+            event_time,
+            now,
+        }
+    }
+
+    /// Nothing happened but that time went by. Its offset is the time.
+    fn time(now: Micros) -> Self {
+        Self {
+            topic: "time",
+            partition: 0,
+            offset: now.0 as u64,
+            event_time: now,
+            now,
+        }
+    }
+
+    /// One record can lead to several outputs of a kind, each about another matter.
+    fn id(&self, kind: &str, matter: &str) -> Uuid {
+        let rule = format!("{kind}/{matter}");
+        output_id(self.topic, self.partition, self.offset, &rule, 0)
+    }
+}
+
 impl Risk {
     pub fn new(settings: RiskSettings) -> Self {
+        let holdings = Holdings::new(settings);
         Self {
-            marks: Store::new("marks"),
-            positions: Store::new("positions"),
-            cash: Store::new("cash"),
-            portfolios: Store::new("portfolios"),
-            books: Store::new("books"),
-            accounts: Accounts::new(&settings.accounts),
-            rates: Rates::into(settings.currency),
+            wards: Wards::new(&holdings.settings, &holdings.accounts),
+            holdings,
+            trades: Trades::new(),
+            orders: Orders::new(),
+            reports: Reports::new(),
             changed: BTreeMap::new(),
-            settings,
         }
     }
 
     fn fill(&mut self, fill: &Fill, cause: Cause, out: &mut Out) -> Result<(), Refusal> {
-        let account = self.known(&fill.account, &fill.portfolio)?;
+        let account = self.holdings.known(&fill.account, &fill.portfolio)?;
         let (currency, event) = parse::fill(fill)?;
         let key = BookKey {
             account: fill.account.clone(),
             symbol: fill.symbol.clone(),
         };
-        let applied = self.apply(&key, currency, &event);
+        let before = Before::of(self.holdings.positions.get(&key));
+        let applied = self.holdings.apply(&key, account, currency, &event);
         let applied =
             applied.map_err(|refused| parse::refusal(&parse::fill_name(fill), &refused))?;
-        if let Applied::Changed(change) = applied {
-            self.revalue(&key, account);
-            self.tell(&key, account, cause, out);
-            for alert in position::alerts(&key, &fill.portfolio, &change, cause) {
-                out.emit(Event::Alert(alert));
-            }
+        let Applied::Changed(change) = applied else {
+            return Ok(());
+        };
+        let portfolio = self.enter(account, cause);
+        if fill.kind == FillKind::Fill {
+            self.trade(&key, portfolio, before, fill.strategy.as_ref());
         }
+        self.tell_position(&key, account, cause, out);
+        for alert in position::alerts(&key, &fill.portfolio, &change, cause) {
+            out.emit(Event::Alert(alert));
+        }
+        self.compare_all(&key, account, currency, cause, out);
+        self.evaluate(portfolio, cause, out);
         Ok(())
+    }
+
+    /// Counts a trade that a fill closed.
+    fn trade(
+        &mut self,
+        key: &BookKey,
+        portfolio: PortfolioIndex,
+        before: Before,
+        strategy: Option<&String>,
+    ) {
+        let Some(now) = self.holdings.positions.get(key) else {
+            return;
+        };
+        let Some(closed) = self.trades.filled(key, before, now, strategy) else {
+            return;
+        };
+        let doing = Doing {
+            account: &key.account,
+            symbol: &key.symbol,
+            strategy: closed.strategy.as_deref(),
+        };
+        let plan = self.wards.plan(portfolio);
+        let id = self.holdings.accounts.portfolio_id(portfolio);
+        self.wards
+            .with(id, |watch| watch.closed_trade(&plan, &doing, closed.result));
     }
 
     fn account(
@@ -113,14 +190,31 @@ impl Risk {
         cause: Cause,
         out: &mut Out,
     ) -> Result<(), Refusal> {
-        let account = self.known(&event.account, &event.portfolio)?;
+        let account = self.holdings.known(&event.account, &event.portfolio)?;
         match parse::account(event)? {
             Report::Cash(cash) => self.move_cash(event, account, &cash, cause, out),
             Report::Position(currency, report) => {
                 self.act(event, account, (currency, &report), cause, out)
             }
-            // Reports of what the broker believes count nothing.
-            Report::Balance(..) | Report::Held(_) | Report::BuyingPower(_) => Ok(()),
+            Report::Balance(currency, amount) => {
+                self.enter(account, cause);
+                self.reported(account, &Matter::Balance(currency), amount, cause, out);
+                Ok(())
+            }
+            Report::Held(quantity) => {
+                let symbol = parse::symbol(event)?;
+                self.enter(account, cause);
+                self.reported(
+                    account,
+                    &Matter::Position(symbol),
+                    quantity.into(),
+                    cause,
+                    out,
+                );
+                Ok(())
+            }
+            // What is used is measured by what is held.
+            Report::BuyingPower => Ok(()),
         }
     }
 
@@ -132,31 +226,20 @@ impl Risk {
         cause: Cause,
         out: &mut Out,
     ) -> Result<(), Refusal> {
-        let known = self.portfolios.get(&event.portfolio);
-        if known.is_some_and(|state| state.recent_events.contains(&event.event_id)) {
+        if !self.holdings.book(event, account, moved)? {
             return Ok(());
         }
-        let mut book = self.cash.get(&event.account).cloned().unwrap_or_default();
-        let before = book.booked(moved.currency);
-        let applied = book
-            .apply(moved)
-            .map_err(|refused| parse::refusal(&parse::event_name(event), &refused))?;
-        if !matches!(applied, Applied::Changed(_)) {
-            return Ok(());
-        }
-        let after = book.booked(moved.currency);
-        self.cash.put(event.account.clone(), book);
-        let portfolio = self.accounts.portfolio_of(account);
-        self.accounts
-            .rebook(account, moved.currency, &before, &after);
-        if moved.kind == ledger::CashKind::Transfer {
-            self.contribute(
-                portfolio,
-                self.rates.translate(moved.amount, moved.currency),
-            );
+        let portfolio = self.enter(account, cause);
+        let worth = self.holdings.rates.translate(moved.amount, moved.currency);
+        if moved.kind == CashKind::Transfer
+            && let Ok(worth) = worth
+        {
+            let id = self.holdings.accounts.portfolio_id(portfolio);
+            self.wards.moved(id, &event.account, Moved::cash(worth));
         }
         self.touch(portfolio, cause.event_time);
-        self.judge(portfolio, cause, out);
+        self.compare(account, &Matter::Balance(moved.currency), cause, out);
+        self.evaluate(portfolio, cause, out);
         Ok(())
     }
 
@@ -169,106 +252,126 @@ impl Risk {
         cause: Cause,
         out: &mut Out,
     ) -> Result<(), Refusal> {
-        let what = || parse::event_name(event);
-        let symbol = parse::told(event.symbol.clone(), "symbol", what)?;
         let key = BookKey {
             account: event.account.clone(),
-            symbol,
+            symbol: parse::symbol(event)?,
         };
-        let portfolio = self.accounts.portfolio_of(account);
-        let worth = self.equity(portfolio);
-        let applied = self.apply(&key, currency, report);
-        let applied = applied.map_err(|refused| parse::refusal(&what(), &refused))?;
-        if let Applied::Changed(_) = applied {
-            self.revalue(&key, account);
-            if matches!(report, ledger::Event::Opening(_)) {
-                let added = self.equity(portfolio);
-                let added = added.and_then(|after| Ok(after.checked_sub(worth?)?));
-                self.contribute(portfolio, added);
-            }
-            self.tell(&key, account, cause, out);
+        let before = self
+            .holdings
+            .sums(self.holdings.accounts.portfolio_of(account));
+        let applied = self.holdings.apply(&key, account, currency, report);
+        let applied =
+            applied.map_err(|refused| parse::refusal(&parse::event_name(event), &refused))?;
+        if !matches!(applied, Applied::Changed(_)) {
+            return Ok(());
+        }
+        let portfolio = self.enter(account, cause);
+        if matches!(report, ledger::Event::Opening(_))
+            && let Some(by) = added(&before, &self.holdings.sums(portfolio))
+        {
+            let id = self.holdings.accounts.portfolio_id(portfolio);
+            self.wards.moved(id, &event.account, by);
+        }
+        self.tell_position(&key, account, cause, out);
+        self.compare_all(&key, account, currency, cause, out);
+        self.evaluate(portfolio, cause, out);
+        Ok(())
+    }
+
+    fn order(&mut self, order: &Order, cause: Cause, out: &mut Out) -> Result<(), Refusal> {
+        let account = self.holdings.known(&order.account, &order.portfolio)?;
+        if order.quantity.is_negative() || order.filled_quantity.is_negative() {
+            let message = format!("order {}: a quantity is below zero", order.order_id);
+            return Err(Refusal::new(Reason::BadQuantity, message));
+        }
+        let portfolio = self.enter(account, cause);
+        let doing = Doing {
+            account: &order.account,
+            symbol: &order.symbol,
+            strategy: order.strategy.as_deref(),
+        };
+        let plan = self.wards.plan(portfolio);
+        let id = self.holdings.accounts.portfolio_id(portfolio);
+        let news = self.orders.take(order);
+        self.wards.with(id, |watch| match news {
+            News::Sent => watch.order(&plan, &doing, cause.now),
+            News::Canceled => watch.cancel(&plan, &doing, cause.now),
+            News::Other | News::Nothing => {}
+        });
+        if matches!(news, News::Sent | News::Canceled) {
+            self.evaluate(portfolio, cause, out);
         }
         Ok(())
     }
 
-    fn apply(
-        &mut self,
-        key: &BookKey,
-        currency: Currency,
-        event: &ledger::Event,
-    ) -> Result<Applied, ledger::Refused> {
-        let known = self.positions.edit(key, |position| {
-            let applied = position.apply(event);
-            let changed = matches!(applied, Ok(Applied::Changed(_) | Applied::Held));
-            (applied, changed)
+    /// A session that comes or goes. Logins of what is no account of ours are not our matter.
+    fn session(&mut self, event: &AuthEvent, cause: Cause, out: &mut Out) -> Result<(), Refusal> {
+        let is_alive = match event.kind {
+            AuthEventKind::LoginSucceeded | AuthEventKind::Healthy => true,
+            AuthEventKind::SessionLost | AuthEventKind::Expired => false,
+            _ => return Ok(()),
+        };
+        if !self.holdings.settings.accounts.contains_key(&event.account) {
+            return Ok(());
+        }
+        let account = self.holdings.known(&event.account, &event.portfolio)?;
+        let portfolio = self.enter(account, cause);
+        let id = self.holdings.accounts.portfolio_id(portfolio);
+        let changed = self.wards.with(id, |watch| {
+            let was_lost = watch.has_lost_session(&event.account);
+            watch.session(&event.account, is_alive, cause.now);
+            was_lost == is_alive
         });
-        if let Some(applied) = known {
-            return applied;
+        if changed == Some(true) {
+            self.evaluate(portfolio, cause, out);
         }
-        let mut position = Position::new(self.settings.terms(&key.symbol, currency));
-        let applied = position.apply(event)?;
-        self.positions.put(key.clone(), position);
-        Ok(applied)
+        Ok(())
     }
 
-    /// A position that changed, and what its portfolio comes to with it.
-    fn tell(&mut self, key: &BookKey, account: AccountIndex, cause: Cause, out: &mut Out) {
-        let portfolio = self.accounts.portfolio_of(account);
-        let id = self.accounts.portfolio_id(portfolio);
-        if let (Some(position), Some(worth)) = (self.positions.get(key), self.accounts.worth(key)) {
-            let record = position::record(key, id, position, worth, cause);
-            out.emit(Event::Position(record));
-        }
-        self.touch(portfolio, cause.event_time);
-        self.judge(portfolio, cause, out);
-    }
-
-    fn revalue(&mut self, key: &BookKey, account: AccountIndex) {
-        if let Some(position) = self.positions.get(key) {
-            let prices = prices::of(self.marks.get(&key.symbol));
-            self.accounts.settle(key, account, position, &prices);
-        }
+    fn request(
+        &mut self,
+        request: &OrderRequest,
+        cause: Cause,
+        out: &mut Out,
+    ) -> Result<(), Refusal> {
+        let account = self.holdings.known(&request.account, &request.portfolio)?;
+        let portfolio = self.enter(account, cause);
+        self.evaluate(portfolio, cause, out);
+        self.judge(request, portfolio, cause, out);
+        Ok(())
     }
 
     fn mark(&mut self, mark: &Mark<'_>, cause: Cause, out: &mut Out) {
-        let state = StateMark::from(mark);
-        match self.marks.change(mark.symbol.as_ref()) {
-            Some(known) if known.event_time > mark.event_time => return,
-            Some(known) => *known = state,
-            None => self.marks.put(Symbol::new(mark.symbol.as_ref()), state),
-        }
-        let prices = prices::of(self.marks.get(mark.symbol.as_ref()));
-        let mut touched = self.accounts.revalue(&mark.symbol, &prices);
-        let rate = prices::rate(&self.settings, &mark.symbol, mark.price, mark.event_time);
-        if let Some((currency, rate)) = rate {
-            self.rates.set(currency, rate);
-            touched.extend(self.accounts.users_of(currency));
-            touched.sort_unstable();
-            touched.dedup();
-        }
-        // Only once all of its accounts have the new price: between them it is worth
-        // what it never was.
-        for portfolio in touched {
+        for portfolio in self.holdings.price(mark) {
             self.touch(portfolio, cause.event_time);
-            self.judge(portfolio, cause, out);
+            let sums = self.holdings.sums(portfolio);
+            let id = self.holdings.accounts.portfolio_id(portfolio);
+            if !self.wards.stays_quiet(id, &sums, cause.now) {
+                self.evaluate(portfolio, cause, out);
+            }
         }
     }
 
-    fn known(&self, account: &AccountId, portfolio: &PortfolioId) -> Result<AccountIndex, Refusal> {
-        let Some(index) = self.accounts.find(account) else {
-            let message = format!("account {account} is unknown: add it under [[accounts]]");
-            return Err(Refusal::new(Reason::UnknownAccount, message));
-        };
-        let expected = self
-            .accounts
-            .portfolio_id(self.accounts.portfolio_of(index));
-        if expected != portfolio {
-            let message = format!(
-                "account {account} belongs to portfolio {expected}, the record says {portfolio}"
-            );
-            return Err(Refusal::new(Reason::WrongPortfolio, message));
-        }
-        Ok(index)
+    /// Something is heard of an account: its portfolio is watched from now on.
+    fn enter(&mut self, account: AccountIndex, cause: Cause) -> PortfolioIndex {
+        let accounts = &self.holdings.accounts;
+        let portfolio = accounts.portfolio_of(account);
+        self.wards.begin(accounts, portfolio, cause.now);
+        portfolio
+    }
+
+    /// A position changed, and the cash with it.
+    fn compare_all(
+        &mut self,
+        key: &BookKey,
+        account: AccountIndex,
+        currency: Currency,
+        cause: Cause,
+        out: &mut Out,
+    ) {
+        let position = Matter::Position(key.symbol.clone());
+        self.compare(account, &position, cause, out);
+        self.compare(account, &Matter::Balance(currency), cause, out);
     }
 
     fn touch(&mut self, portfolio: PortfolioIndex, event_time: Micros) {
@@ -276,69 +379,32 @@ impl Risk {
         *newest = event_time.max(*newest);
     }
 
-    /// What a portfolio is worth. A fee that nobody told is left out and counted apart;
-    /// everything else that is missing makes it missing.
-    fn equity(&self, portfolio: PortfolioIndex) -> Result<Money, Missing> {
-        let line = self.accounts.line(portfolio, &self.rates);
-        let carried = self.state(portfolio).map(|state| state.cash_flow);
-        let equity = line.equity().value_despite(Missing::Fee)?;
-        Ok(equity.checked_add(carried.unwrap_or_default())?)
-    }
-
-    fn state(&self, portfolio: PortfolioIndex) -> Option<&StatePortfolio> {
-        self.portfolios.get(self.accounts.portfolio_id(portfolio))
-    }
-
-    /// What was put in or taken out is neither profit nor drawdown.
-    fn contribute(&mut self, portfolio: PortfolioIndex, moved: Result<Money, Missing>) {
-        let mut state = self.state(portfolio).cloned().unwrap_or_default();
-        let high = moved.and_then(|moved| Ok(state.high_water.checked_add(moved)?));
-        let Ok(high) = high else {
-            return;
-        };
-        state.high_water = high;
-        let id = self.accounts.portfolio_id(portfolio).clone();
-        self.portfolios.put(id, state);
-    }
-
-    /// Raises the high-water mark and tells when the drawdown crosses its limit.
-    fn judge(&mut self, portfolio: PortfolioIndex, cause: Cause, out: &mut Out) {
-        let id = self.accounts.portfolio_id(portfolio);
-        let Ok(equity) = self.equity(portfolio) else {
-            return;
-        };
-        let nothing = StatePortfolio::default();
-        let state = self.portfolios.get(id).unwrap_or(&nothing);
-        let high_water = state.high_water.max(equity);
-        let limit = self.settings.max_drawdown(id.as_str());
-        let breached = drawdown::is_breached(state);
-        let crossing = limit.and_then(|limit| {
-            let drawdown = high_water.checked_sub(equity).ok()?;
-            let outcome = drawdown::crossed(drawdown, limit, breached)?;
-            Some(Crossing {
-                origin: cause.origin,
-                portfolio: id,
-                outcome,
-                drawdown,
-                limit,
-                currency: self.settings.currency,
-                config_hash: &self.settings.config_hash,
-                event_time: cause.event_time,
-                now: cause.now,
-            })
-        });
-        if state.high_water == high_water && crossing.is_none() {
-            return;
+    /// A position that changed.
+    fn tell_position(&mut self, key: &BookKey, account: AccountIndex, cause: Cause, out: &mut Out) {
+        let Holdings {
+            positions,
+            accounts,
+            ..
+        } = &self.holdings;
+        let portfolio = accounts.portfolio_of(account);
+        let id = accounts.portfolio_id(portfolio);
+        if let (Some(position), Some(worth)) = (positions.get(key), accounts.worth(key)) {
+            let record = position::record(key, id, position, worth, cause);
+            out.emit(Event::Position(record));
         }
-        let mut next = state.clone();
-        next.high_water = high_water;
-        if let Some(crossing) = &crossing {
-            crossing.tell(out);
-            drawdown::set_breached(&mut next, !breached);
-        }
-        let id = id.clone();
-        self.portfolios.put(id, next);
+        self.touch(portfolio, cause.event_time);
     }
+}
+
+/// What a position that was taken over adds.
+fn added(before: &Sums, after: &Sums) -> Option<Moved> {
+    let more = |before: Result<Money, _>, after: Result<Money, _>| {
+        after.ok()?.checked_sub(before.ok()?).ok()
+    };
+    Some(Moved {
+        marked: more(before.equity, after.equity)?,
+        realised: more(before.realised_equity, after.realised_equity)?,
+    })
 }
 
 impl Processor for Risk {
@@ -349,7 +415,11 @@ impl Processor for Risk {
     fn inputs(&self) -> &'static [Input] {
         const INPUTS: &[Input] = &[
             Input::keyed(Topic::BrokerFills),
+            Input::keyed(Topic::BrokerOrders),
             Input::keyed(Topic::BrokerAccounts),
+            Input::keyed(Topic::AuthEvents),
+            Input::keyed(Topic::OrdersRequests),
+            Input::broadcast(Topic::ControlCommands),
             Input::broadcast(Topic::MarketMarks),
         ];
         INPUTS
@@ -372,19 +442,33 @@ impl Processor for Risk {
         out: &mut Out,
     ) -> Result<(), Refusal> {
         let event_time = event_time(event)?;
-        let cause = Cause {
-            origin,
-            event_time,
-            now,
-        };
+        self.roll(now, out);
+        let cause = Cause::record(origin, event_time, now);
         match event {
             Event::Fill(fill) => self.fill(fill, cause, out),
+            Event::Order(order) => self.order(order, cause, out),
             Event::Account(event) => self.account(event, cause, out),
+            Event::Auth(event) => self.session(event, cause, out),
+            Event::Request(request) => self.request(request, cause, out),
+            Event::Command(command) => self.command(command, cause, out),
             Event::Mark(mark) => {
                 self.mark(mark, cause, out);
                 Ok(())
             }
             _ => Ok(()),
+        }
+    }
+
+    fn wake_at(&self) -> Option<Micros> {
+        let told = self.reports.wakes_at(&self.holdings.settings);
+        self.wards.wakes_at().into_iter().chain(told).min()
+    }
+
+    fn tick(&mut self, now: Micros, out: &mut Out) {
+        self.roll(now, out);
+        self.tell_differences(now, out);
+        for portfolio in self.wards.woken(&self.holdings.accounts, now) {
+            self.evaluate(portfolio, Cause::time(now), out);
         }
     }
 
@@ -396,35 +480,24 @@ impl Processor for Risk {
 
     fn stores(&mut self) -> Vec<&mut dyn StateStore> {
         vec![
-            &mut self.marks,
-            &mut self.positions,
-            &mut self.cash,
-            &mut self.portfolios,
-            &mut self.books,
+            &mut self.holdings.marks,
+            &mut self.holdings.positions,
+            &mut self.holdings.cash,
+            &mut self.holdings.portfolios,
+            &mut self.holdings.books,
+            &mut self.trades.store,
+            &mut self.orders.store,
+            &mut self.reports.store,
+            &mut self.wards.changes,
+            &mut self.wards.watches,
         ]
     }
 
     fn restored(&mut self) -> Result<(), StateError> {
-        self.carry_over()?;
-        self.accounts = Accounts::new(&self.settings.accounts);
-        self.rates = prices::rates(&self.settings, &self.marks);
-        for (key, position) in self.positions.sorted() {
-            let Some(account) = self.accounts.find(&key.account) else {
-                continue;
-            };
-            let prices = prices::of(self.marks.get(&key.symbol));
-            self.accounts.settle(key, account, position, &prices);
-        }
-        for (id, book) in self.cash.sorted() {
-            let Some(account) = self.accounts.find(id) else {
-                continue;
-            };
-            for currency in book.currencies() {
-                let nothing = ledger::Booked::default();
-                let booked = book.booked(currency);
-                self.accounts.rebook(account, currency, &nothing, &booked);
-            }
-        }
+        self.holdings.restored()?;
+        self.orders.restored();
+        self.reports.restored();
+        self.wards.restored(&self.holdings)?;
         self.changed.clear();
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use tapeline_model::ids::Symbol;
 use tapeline_model::money::{Money, Price, Quantity};
 use tapeline_model::reasons::{Reason, Refusal};
 use tapeline_model::records::{self, AccountEvent, AccountEventKind, AccountMatter, FillKind};
@@ -20,7 +21,7 @@ pub(super) enum Report {
     /// What the broker believes that there is.
     Balance(Currency, Money),
     Held(Quantity),
-    BuyingPower(Money),
+    BuyingPower,
 }
 
 /// How messages speak of a fill.
@@ -108,8 +109,12 @@ pub(super) fn account(event: &AccountEvent) -> Result<Report, Refusal> {
             per_unit: told::<Price>(event.price, "price", what)?,
             time,
         })),
-        (AccountMatter::BuyingPower, _) => Report::BuyingPower(event.amount),
+        (AccountMatter::BuyingPower, _) => Report::BuyingPower,
     })
+}
+
+pub(super) fn symbol(event: &AccountEvent) -> Result<Symbol, Refusal> {
+    told(event.symbol.clone(), "symbol", || event_name(event))
 }
 
 /// The ledger's refusal in the words of the dead letters.
@@ -172,11 +177,7 @@ fn positive(quantity: Quantity, what: impl Fn() -> String) -> Result<Positive, R
     })
 }
 
-pub(super) fn told<T>(
-    value: Option<T>,
-    field: &str,
-    what: impl Fn() -> String,
-) -> Result<T, Refusal> {
+fn told<T>(value: Option<T>, field: &str, what: impl Fn() -> String) -> Result<T, Refusal> {
     value.ok_or_else(|| missing(field, what))
 }
 

@@ -39,9 +39,9 @@ pub(super) fn record(
         unrealised: holding.unrealised.ok(),
         mark_price: price.map(|valued| valued.price),
         currency: worth.currency.to_string(),
-        cause_topic: cause.origin.topic.name().to_owned(),
-        cause_partition: cause.origin.partition as i32,
-        cause_offset: cause.origin.offset as i64,
+        cause_topic: cause.topic.to_owned(),
+        cause_partition: cause.partition as i32,
+        cause_offset: cause.offset as i64,
         market_value: holding.market_value.ok(),
         price_kind: price.map(|valued| name(valued.kind).to_owned()),
         price_time: price.map(|valued| valued.time),
@@ -102,11 +102,7 @@ fn alert(
     portfolio: &PortfolioId,
     cause: Cause,
 ) -> Alert {
-    let (topic, partition, offset) = (
-        cause.origin.topic.name(),
-        cause.origin.partition,
-        cause.origin.offset,
-    );
+    let (topic, partition, offset) = (cause.topic, cause.partition, cause.offset);
     Alert {
         alert_id: output_id(topic, partition, offset, &format!("alert/{rule}"), 0),
         key: format!("{}/{}/{rule}", key.account, key.symbol),

@@ -3,11 +3,15 @@ use std::collections::BTreeMap;
 use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
 use tapeline_model::money::Money;
 
+use crate::contract::Share;
 use crate::ledger::{Currency, Method, Positive, Settlement, Terms};
+use crate::limits::{Calendars, Limits, Policy};
 
 /// What the risk processor is told before it starts.
 #[derive(Debug, Clone)]
 pub struct RiskSettings {
+    /// Which portfolios are this task's.
+    pub share: Share,
     /// The currency in which portfolios are judged.
     pub currency: Currency,
     /// Every account there is, and the portfolio it belongs to.
@@ -22,10 +26,15 @@ pub struct RiskSettings {
     pub method: Method,
     /// A price older than this, in microseconds, is stale.
     pub stale_after: Option<i64>,
-    /// How far a portfolio's marked equity may fall below its high; no limit where none is set.
-    pub max_drawdown: Option<Money>,
-    /// The same for single portfolios.
-    pub max_drawdown_of: BTreeMap<PortfolioId, Money>,
+    /// Those to begin with; commands change them.
+    pub limits: Limits,
+    pub calendars: Calendars,
+    /// What every order must keep.
+    pub policy: Policy,
+    /// A broker's report must differ for so long, in microseconds, before that is told.
+    pub reconcile_after: i64,
+    /// By how much a balance may differ.
+    pub balance_tolerance: Money,
     /// SHA-256 of the configuration these come from; stands in each verdict.
     pub config_hash: String,
 }
@@ -37,6 +46,8 @@ pub struct Instrument {
     pub multiplier: Positive,
     pub settlement: Settlement,
     pub sector: Option<String>,
+    /// Spreads and some futures trade at zero and below.
+    pub may_be_negative: bool,
 }
 
 /// The symbol whose price is a currency's rate.
@@ -50,6 +61,7 @@ pub struct RateSource {
 impl RiskSettings {
     pub fn new(currency: Currency) -> Self {
         Self {
+            share: Share::ALL,
             currency,
             accounts: BTreeMap::new(),
             leverage: BTreeMap::new(),
@@ -57,21 +69,17 @@ impl RiskSettings {
             rates: BTreeMap::new(),
             method: Method::default(),
             stale_after: None,
-            max_drawdown: None,
-            max_drawdown_of: BTreeMap::new(),
+            limits: Limits::default(),
+            calendars: Calendars::default(),
+            policy: Policy::default(),
+            reconcile_after: 10_000_000,
+            balance_tolerance: Money::ZERO,
             config_hash: String::new(),
         }
     }
 
     pub(super) fn leverage(&self, account: &AccountId) -> Positive {
         self.leverage.get(account).copied().unwrap_or(Positive::ONE)
-    }
-
-    pub fn max_drawdown(&self, portfolio: &str) -> Option<Money> {
-        self.max_drawdown_of
-            .get(portfolio)
-            .copied()
-            .or(self.max_drawdown)
     }
 
     /// How a symbol that is first traded in `currency` is kept.

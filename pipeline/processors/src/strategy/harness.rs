@@ -152,6 +152,8 @@ pub(super) fn equity(
         unknown_costs: 0,
         unknown_fees: 0,
         guard: GuardState::Active,
+        limits: Vec::new(),
+        held_by: Vec::new(),
         event_time: at(time),
         ingest_time: at(time),
         source: "risk".to_owned(),

@@ -20,7 +20,7 @@ use tapeline_model::records::{Direction, Equity, GuardState, Mark, Position, Sig
 use tapeline_model::{Event, Micros, Origin};
 use tapeline_schemas::topics::Topic;
 
-use self::held::{Held, Names};
+use self::held::Held;
 use self::request::{Blocked, Wanted};
 pub use self::settings::{
     EquitySettings, FixedSettings, InstanceSettings, RangeSettings, ReversionSettings, Sides,
@@ -29,7 +29,7 @@ pub use self::settings::{
 use self::sizing::Sizing;
 use crate::contract::{Input, Out, Processor, StateStore, event_time};
 use crate::settings::SymbolSet;
-use crate::store::Store;
+use crate::store::{Names, Store};
 
 pub const NAME: &str = "strategy";
 

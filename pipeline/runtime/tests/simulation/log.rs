@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use tapeline_model::records::Journal;
 use tapeline_processors::Processor;
+use tapeline_processors::limits::{Calendars, LimitDefinition, Limits, parse_all};
 use tapeline_runtime::{Refused, SnapshotPolicy, Task, TaskError, Write};
 use tapeline_schemas::codec;
 use tapeline_schemas::topics::Topic;
@@ -148,16 +149,51 @@ pub(crate) fn new_processor() -> Box<dyn Processor> {
     use tapeline_model::ids::{AccountId, PortfolioId};
     use tapeline_processors::ledger::Currency;
     use tapeline_processors::risk::{Risk, RiskSettings};
+    let calendars = Calendars::built_in().unwrap();
     let settings = RiskSettings {
         accounts: [(
             AccountId::new(crate::inputs::ACCOUNT),
             PortfolioId::new(crate::inputs::PORTFOLIO),
         )]
         .into(),
-        max_drawdown: Some("50".parse().unwrap()),
+        limits: limits(&calendars),
+        calendars,
         ..RiskSettings::new(Currency::USD)
     };
     Box::new(Risk::new(settings))
+}
+
+/// Some that look back, some that prices move, one that closed trades do.
+fn limits(calendars: &Calendars) -> Limits {
+    let limit = |name: &str, rule: &str, breach: &str| LimitDefinition {
+        name: name.to_owned(),
+        rule: rule.to_owned(),
+        breach: Some(breach.to_owned()),
+        action: Some("alert".to_owned()),
+        ..LimitDefinition::default()
+    };
+    let marked = |definition: LimitDefinition| LimitDefinition {
+        basis: Some("marked".to_owned()),
+        ..definition
+    };
+    let drawdown = |name: &str, mode: &str, window: Option<&str>, breach: &str| LimitDefinition {
+        mode: Some(mode.to_owned()),
+        window: window.map(str::to_owned),
+        ..marked(limit(name, "max_drawdown", breach))
+    };
+    let definitions = [
+        drawdown("high", "trailing", None, "50"),
+        drawdown("minute", "rolling", Some("1m"), "20"),
+        LimitDefinition {
+            calendar: Some("24x7".to_owned()),
+            action: Some("halted".to_owned()),
+            ..marked(limit("day", "daily_loss", "80"))
+        },
+        limit("row", "loss_streak", "2"),
+        limit("gross", "gross_exposure", "500"),
+        limit("old", "stale_price", "1"),
+    ];
+    parse_all(&definitions, calendars).unwrap()
 }
 
 fn new_task() -> Task {

@@ -134,7 +134,7 @@ const SESSION: &str = r#"
 fn moves(scene: &mut Scene, time: &str, amount: &str) -> Vec<Decision> {
     scene.now = at(time);
     let mut decisions = Vec::new();
-    if scene.watch.rolls(scene.now) {
+    if scene.watch.rolls_at() <= scene.now {
         decisions.extend(scene.evaluate());
     }
     decisions.extend(scene.worth(amount));
@@ -190,12 +190,12 @@ fn a_new_day_ends_a_breach_of_the_old_one() {
 #[test]
 fn a_watch_that_knew_nothing_wants_to_be_evaluated_at_once() {
     let mut scene = Scene::new(SESSION);
-    assert!(scene.watch.rolls(scene.now));
+    assert!(scene.watch.rolls_at() <= scene.now);
     assert_eq!(scene.watch.wake_at(), Some(Micros(0)));
     assert!(!scene.watch.is_ready());
     scene.evaluate();
     assert!(scene.watch.is_ready());
-    assert!(!scene.watch.rolls(scene.now));
+    assert!(scene.watch.rolls_at() > scene.now);
 }
 
 #[test]

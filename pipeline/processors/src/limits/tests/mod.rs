@@ -50,12 +50,12 @@ pub(super) fn noon() -> Micros {
     at("2026-01-05T17:00:00Z")
 }
 
-pub(super) fn calendars() -> Calendars {
+pub(crate) fn calendars() -> Calendars {
     Calendars::built_in().unwrap()
 }
 
 /// Limits as they stand in a configuration, one on a line.
-pub(super) fn limits(lines: &str) -> Limits {
+pub(crate) fn limits(lines: &str) -> Limits {
     parse_all(&definitions(lines), &calendars()).unwrap()
 }
 

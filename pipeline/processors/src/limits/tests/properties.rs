@@ -218,7 +218,7 @@ proptest! {
             if n == cut {
                 let mut bytes = Vec::new();
                 tapeline_schemas::codec::encode(copy.watch.state(), &mut bytes).unwrap();
-                copy.watch = Watch::restore(tapeline_schemas::codec::decode(&bytes).unwrap());
+                copy.watch = tapeline_schemas::codec::decode(&bytes).unwrap();
                 // As the caller does before anything else happens.
                 prop_assert_eq!(copy.evaluate(), scene.evaluate());
             }

@@ -7,7 +7,7 @@ const HOUR: &str = r#"{name="dd", rule="max_drawdown", mode="rolling", window="1
 
 fn later(scene: &mut Scene, minutes: i64, amount: &str) -> Money {
     scene.now = seconds_on(noon(), minutes * 60);
-    if scene.watch.rolls(scene.now) {
+    if scene.watch.rolls_at() <= scene.now {
         scene.evaluate();
     }
     scene.worth(amount);

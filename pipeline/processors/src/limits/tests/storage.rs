@@ -71,7 +71,7 @@ fn a_stored_watch_comes_back_the_same() {
 fn a_restored_watch_goes_on_the_same() {
     let mut scene = eventful();
     let mut copy = eventful();
-    copy.watch = Watch::restore(through(scene.watch.state()));
+    copy.watch = Watch::from(through(scene.watch.state()));
     for (second, amount) in [
         (1, "9800"),
         (2, "9600"),

@@ -1,20 +1,27 @@
 mod accounts;
+mod commands;
 mod drawdown;
+mod guard;
+mod orders;
+mod reconcile;
 mod restart;
+mod share;
 
-use tapeline_model::ids::{ExecId, OrderId};
+use tapeline_model::ids::{ExecId, OrderId, PortfolioId};
 use tapeline_model::money::Price;
 use tapeline_model::records::{
-    AccountEventKind, AccountMatter, Alert, Equity, FillKind, MarkBasis, Outcome, Position, Side,
-    Verdict,
+    AccountEventKind, AccountMatter, Alert, Command, CommandKind, Equity, FillKind, Grade,
+    GuardState, MarkBasis, OrderStatus, Outcome, Position, Severity, Side, Verdict,
 };
 
 use super::*;
+use crate::limits::tests::{calendars, limits};
 
 /// A risk processor with two portfolios and a limit of 100, fed record by record.
 struct Desk {
     risk: Risk,
     offset: u64,
+    now: Micros,
 }
 
 #[derive(Default)]
@@ -24,6 +31,12 @@ struct Said {
     verdicts: Vec<Verdict>,
     alerts: Vec<Alert>,
 }
+
+/// Of everything 100, of `two` a million.
+const LIMITS: &str = r#"
+    {name="all", rule="max_drawdown", mode="trailing", basis="marked", breach="100", action="alert"}
+    {name="two", rule="max_drawdown", mode="trailing", basis="marked", portfolio="two", breach="1000000", action="alert"}
+"#;
 
 fn settings() -> RiskSettings {
     let euro = RateSource {
@@ -43,8 +56,8 @@ fn settings() -> RiskSettings {
         ]
         .into(),
         rates: [(currency("EUR"), euro), (currency("JPY"), yen)].into(),
-        max_drawdown: Some("100".parse().unwrap()),
-        max_drawdown_of: [(PortfolioId::new("two"), "1000000".parse().unwrap())].into(),
+        limits: limits(LIMITS),
+        calendars: calendars(),
         config_hash: "hash".into(),
         ..RiskSettings::new(Currency::USD)
     }
@@ -63,6 +76,7 @@ impl Desk {
         Self {
             risk: Risk::new(settings),
             offset: 0,
+            now: Micros(77),
         }
     }
 
@@ -74,7 +88,7 @@ impl Desk {
         };
         self.offset += 1;
         let mut out = Out::default();
-        self.risk.process(origin, &event, Micros(77), &mut out)?;
+        self.risk.process(origin, &event, self.now, &mut out)?;
         Ok(sort(&mut out))
     }
 
@@ -101,6 +115,19 @@ impl Desk {
         self.take(mark(symbol, price, event_time)).unwrap()
     }
 
+    /// The time comes that the processor asked for, and so many seconds more.
+    fn wait(&mut self, seconds: i64) -> Said {
+        self.now = self.risk.wake_at().unwrap().max(self.now);
+        self.now.0 += seconds * 1_000_000;
+        let mut out = Out::default();
+        self.risk.tick(self.now, &mut out);
+        sort(&mut out)
+    }
+
+    fn command(&mut self, command: Command) -> Result<Said, Refusal> {
+        self.take(Event::Command(command))
+    }
+
     fn commit(&mut self) -> Said {
         let mut out = Out::default();
         self.risk.before_commit(Micros(88), &mut out);
@@ -108,8 +135,9 @@ impl Desk {
     }
 
     fn equity_of(&mut self, portfolio: &str) -> Option<String> {
-        let portfolio = self.risk.accounts.portfolio_named(portfolio)?;
-        let equity = self.risk.equity(portfolio).ok();
+        let holdings = &self.risk.holdings;
+        let portfolio = holdings.accounts.portfolio_named(portfolio)?;
+        let equity = holdings.sums(portfolio).equity.ok();
         equity.map(|money| money.to_string())
     }
 
@@ -180,6 +208,79 @@ fn fill(account: &str, portfolio: &str, symbol: &str, quantity: &str, price: &st
         ingest_time: Micros(6),
         source: "test".into(),
     }
+}
+
+fn command(kind: CommandKind, portfolio: &str) -> Command {
+    Command {
+        command_id: "c1".into(),
+        portfolio: PortfolioId::new(portfolio),
+        kind,
+        author: "maria".into(),
+        reason: "prices were wrong".into(),
+        overrides: Vec::new(),
+        limit: None,
+        definition: None,
+        event_time: Micros(50),
+        ingest_time: Micros(50),
+        source: "test".into(),
+    }
+}
+
+fn request(account: &str, portfolio: &str, side: Side, quantity: &str) -> OrderRequest {
+    OrderRequest {
+        request_id: "r1".into(),
+        portfolio: PortfolioId::new(portfolio),
+        account: AccountId::new(account),
+        symbol: Symbol::new("S"),
+        side,
+        quantity: quantity.parse().unwrap(),
+        limit_price: None,
+        reduce_only: false,
+        strategy: None,
+        author: "maria".into(),
+        reason: "it is cheap".into(),
+        signal_id: None,
+        event_time: Micros(60),
+        ingest_time: Micros(60),
+        source: "test".into(),
+    }
+}
+
+fn order(id: &str, status: OrderStatus, quantity: &str, filled: &str, time: i64) -> Order {
+    Order {
+        order_id: OrderId::new(id),
+        portfolio: PortfolioId::new("one"),
+        account: AccountId::new("a1"),
+        symbol: Symbol::new("S"),
+        side: Side::Buy,
+        status,
+        quantity: quantity.parse().unwrap(),
+        filled_quantity: filled.parse().unwrap(),
+        limit_price: None,
+        reason: None,
+        strategy: None,
+        event_time: Micros(time),
+        ingest_time: Micros(time),
+        source: "test".into(),
+    }
+}
+
+fn auth(kind: AuthEventKind, account: &str, portfolio: &str) -> Event<'static> {
+    Event::Auth(AuthEvent {
+        event_id: "x".into(),
+        portfolio: PortfolioId::new(portfolio),
+        account: AccountId::new(account),
+        venue: "v".into(),
+        kind,
+        method: None,
+        attempt: 1,
+        category: None,
+        expires_at: None,
+        detail: String::new(),
+        event_time: Micros(70),
+        ingest_time: Micros(70),
+        source: "test".into(),
+    })
 }
 
 fn mark(symbol: &'static str, price: &str, event_time: Micros) -> Event<'static> {

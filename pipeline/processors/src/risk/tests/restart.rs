@@ -1,5 +1,5 @@
 use tapeline_model::money::Quantity;
-use tapeline_model::records::{LedgerFill, Lot};
+use tapeline_model::records::{LedgerFill, Lot, StateBook, StatePortfolio};
 
 use super::*;
 
@@ -78,16 +78,19 @@ fn positions_of_a_former_release_go_on_to_the_last_digit() {
         account: AccountId::new("a1"),
         symbol: Symbol::new("S"),
     };
-    desk.risk.books.put(key.clone(), former_book());
+    desk.risk.holdings.books.put(key.clone(), former_book());
     let state = StatePortfolio {
         cash_flow: "5000".parse().unwrap(),
         high_water: "5100".parse().unwrap(),
         recent_events: vec!["d-old".into()],
         ..StatePortfolio::default()
     };
-    desk.risk.portfolios.put(PortfolioId::new("one"), state);
+    desk.risk
+        .holdings
+        .portfolios
+        .put(PortfolioId::new("one"), state);
     desk.risk.restored().unwrap();
-    assert!(desk.risk.books.is_empty() || desk.risk.books.get(&key).is_none());
+    assert!(desk.risk.holdings.books.is_empty() || desk.risk.holdings.books.get(&key).is_none());
 
     desk.mark("S", "120");
     // 15 cost 1,550 and are worth 1,800; 30 − 1 is realised: 5,000 + 29 + 250

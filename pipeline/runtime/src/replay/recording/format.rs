@@ -16,7 +16,7 @@ use super::RecordingError;
 
 const SCHEMA: &str = include_str!("recording.avsc");
 /// The form of the file; another form gets another number.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 pub(super) const SYNC: usize = 16;
 
 /// What a file says of itself, as metadata of its container.
@@ -32,16 +32,24 @@ pub struct Head {
     /// SHA-256 of the configuration that decided, as in each verdict.
     #[serde(rename = "tapeline.config_hash")]
     pub config_hash: String,
+    /// How many tasks the processor had: what each of them is given follows from it.
+    #[serde(rename = "tapeline.tasks")]
+    tasks: String,
 }
 
 impl Head {
-    pub fn new(processor: &str, config_hash: &str) -> Self {
+    pub fn new(processor: &str, tasks: u32, config_hash: &str) -> Self {
         Self {
             format: FORMAT.to_owned(),
             processor: processor.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             config_hash: config_hash.to_owned(),
+            tasks: tasks.to_string(),
         }
+    }
+
+    pub fn tasks(&self) -> u32 {
+        self.tasks.parse().unwrap_or(1)
     }
 
     /// Between the blocks of the container. It follows from the rest of the head,
@@ -53,6 +61,7 @@ impl Head {
             &self.processor,
             &self.version,
             &self.config_hash,
+            &self.tasks,
         ] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);

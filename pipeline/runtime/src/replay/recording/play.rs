@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use tapeline_model::records::Journal;
-use tapeline_processors::Processor;
+use tapeline_processors::{Processor, Share};
 use tapeline_schemas::codec;
 use tapeline_schemas::topics::Topic;
 
@@ -24,7 +24,7 @@ pub struct Played {
 /// Replays all tasks of a recording, or one; every output is handed to `output`.
 pub fn replay<R: Read>(
     reader: &mut Reader<R>,
-    make: &dyn Fn() -> Box<dyn Processor>,
+    make: &dyn Fn(Share) -> Box<dyn Processor>,
     task: Option<u32>,
     range: Range,
     output: &mut dyn FnMut(Topic, &[u8]),
@@ -56,7 +56,7 @@ pub fn replay<R: Read>(
 }
 
 struct Player<'a> {
-    make: &'a dyn Fn() -> Box<dyn Processor>,
+    make: &'a dyn Fn(Share) -> Box<dyn Processor>,
     task: Option<u32>,
     range: Range,
     output: &'a mut dyn FnMut(Topic, &[u8]),
@@ -114,7 +114,8 @@ impl Player<'_> {
         self.transaction = after;
         let mut report = Report::new(task);
         let mut damage = entry.damage.clone();
-        let replay = Replay::begin((self.make)(), after, |task| {
+        let share = Share::new(task, reader.head().tasks());
+        let replay = Replay::begin((self.make)(share), after, |task| {
             while let Some(entry) = reader.next_if(|entry| entry.kind == Kind::Snapshot)? {
                 damage = damage.take().or(entry.damage);
                 let key = entry.key.as_deref().unwrap_or_default();

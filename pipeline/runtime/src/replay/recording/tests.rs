@@ -4,8 +4,8 @@ use std::convert::Infallible;
 
 use proptest::prelude::*;
 use tapeline_model::records::Journal;
-use tapeline_processors::Processor;
 use tapeline_processors::market::Market;
+use tapeline_processors::{Processor, Share};
 use tapeline_schemas::codec;
 
 use super::*;
@@ -52,7 +52,7 @@ fn put_task(writer: &mut Writer<Vec<u8>>, task: u32, recording: &Recording, afte
 }
 
 fn head() -> Head {
-    Head::new("market", "ab12")
+    Head::new("market", 3, "ab12")
 }
 
 fn saved(recording: &Recording, after: i64) -> Vec<u8> {
@@ -61,7 +61,7 @@ fn saved(recording: &Recording, after: i64) -> Vec<u8> {
     writer.finish().unwrap().0
 }
 
-fn make() -> Box<dyn Processor> {
+fn make(_: Share) -> Box<dyn Processor> {
     Box::new(Market::default())
 }
 
@@ -166,6 +166,7 @@ fn any_avro_reader_reads_it() {
     let meta = reader.user_metadata();
     assert_eq!(meta["tapeline.processor"], b"market");
     assert_eq!(meta["tapeline.config_hash"], b"ab12");
+    assert_eq!(meta["tapeline.tasks"], b"3");
     let kinds: Vec<String> = reader
         .map(|record| match record.unwrap() {
             Value::Record(fields) => match &fields[0] {

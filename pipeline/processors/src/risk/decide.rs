@@ -1,0 +1,156 @@
+//! Looks at the limits of a portfolio, and at orders that somebody wants.
+
+use tapeline_model::records::{MarkUsed, OrderRequest};
+use tapeline_model::{Event, Micros};
+
+use super::accounts::PortfolioIndex;
+use super::holdings::Holdings;
+use super::picture::Scene;
+use super::verdicts::{self, Context, MARKS};
+use super::{Cause, Risk, position, prices};
+use crate::contract::Out;
+use crate::limits::{Decision, Desk, Rule, judge};
+
+impl Risk {
+    /// Days and windows that ended: what is lost from now on counts from what there is now.
+    pub(super) fn roll(&mut self, now: Micros, out: &mut Out) {
+        for portfolio in self.wards.rolled(&self.holdings.accounts, now) {
+            self.evaluate(portfolio, Cause::time(now), out);
+        }
+    }
+
+    /// Where the limits of a portfolio stand, and what follows from it.
+    pub(super) fn evaluate(&mut self, portfolio: PortfolioIndex, cause: Cause, out: &mut Out) {
+        let Self {
+            holdings,
+            trades,
+            wards,
+            ..
+        } = self;
+        let plan = wards.plan(portfolio);
+        let scene = Scene::for_limits(holdings, trades, portfolio, &plan);
+        let id = holdings.accounts.portfolio_id(portfolio);
+        let decided = wards.with(id, |watch| {
+            let decisions = watch.evaluate(&plan, &scene.picture(), cause.now);
+            let latch = |decision| {
+                let Decision { limit, group, .. } = &decision;
+                let matter = format!("{}/{group}/{id}", limit.name);
+                let verdict_id = cause.id("verdict", &matter);
+                let raised = watch.latch(&decision, &verdict_id.to_string(), cause.now);
+                (decision, verdict_id, raised, watch.guard().state())
+            };
+            decisions.into_iter().map(latch).collect::<Vec<_>>()
+        });
+        for (decision, verdict_id, raised, guard) in decided.unwrap_or_default() {
+            let context = Context {
+                portfolio: id,
+                settings: &holdings.settings,
+                cause,
+                guard,
+            };
+            let marks = if is_of_prices(&decision.limit.rule) {
+                marks_used(holdings, portfolio)
+            } else {
+                Vec::new()
+            };
+            let verdict = context.decision(verdict_id, &decision, raised.as_ref(), marks);
+            let alert = verdicts::alert(&verdict, cause, verdicts::severity(&decision));
+            out.emit(Event::Verdict(verdict));
+            out.emit(Event::Alert(alert));
+            self.changed.entry(portfolio).or_insert(cause.event_time);
+        }
+    }
+
+    /// May this order be sent?
+    pub(super) fn judge(
+        &mut self,
+        request: &OrderRequest,
+        portfolio: PortfolioIndex,
+        cause: Cause,
+        out: &mut Out,
+    ) {
+        let Self {
+            holdings,
+            trades,
+            orders,
+            wards,
+            ..
+        } = self;
+        let accounts = &holdings.accounts;
+        let id = accounts.portfolio_id(portfolio);
+        let Some(watch) = wards.watches.get(id) else {
+            return;
+        };
+        let scene = Scene::whole(holdings, trades, portfolio);
+        let prices = prices::of(holdings.marks.get(&request.symbol));
+        let judgement = judge(
+            request,
+            &Desk {
+                accounts: &holdings.settings.accounts,
+                plan: &wards.plan(portfolio),
+                watch,
+                picture: &scene.picture(),
+                open_orders: &orders.open(holdings, accounts.accounts_of(portfolio)),
+                instrument: holdings.instrument(&request.account, &request.symbol),
+                prices: &prices,
+                rates: &holdings.rates,
+                policy: holdings.settings.policy,
+                now: cause.now,
+            },
+        );
+        let context = Context {
+            portfolio: id,
+            settings: &holdings.settings,
+            cause,
+            guard: watch.guard().state(),
+        };
+        let mut marks = marks_used(holdings, portfolio);
+        if marks.iter().all(|mark| mark.symbol != request.symbol) {
+            let market = prices.for_closing(true);
+            marks.truncate(MARKS - 1);
+            marks.push(MarkUsed {
+                symbol: request.symbol.clone(),
+                price: market.map(|valued| valued.price),
+                kind: market.map(|valued| position::name(valued.kind).to_owned()),
+                time: market.map(|valued| valued.time),
+            });
+        }
+        out.emit(Event::Verdict(
+            context.judgement(request, &judgement, marks),
+        ));
+    }
+}
+
+/// Whether prices have a part in what it measures.
+fn is_of_prices(rule: &Rule) -> bool {
+    !matches!(
+        rule,
+        Rule::PositionSize
+            | Rule::PositionCount
+            | Rule::OrderRate { .. }
+            | Rule::CancelRate { .. }
+            | Rule::LossStreak
+            | Rule::LostSession
+            | Rule::Unreconciled
+    )
+}
+
+/// The prices at which a portfolio is valued, by symbol.
+fn marks_used(holdings: &Holdings, portfolio: PortfolioIndex) -> Vec<MarkUsed> {
+    let held = holdings.accounts.held(portfolio);
+    let mut marks: Vec<MarkUsed> = held
+        .map(|(_, open)| {
+            let price = open.holding.price;
+            MarkUsed {
+                symbol: open.symbol.clone(),
+                price: price.map(|valued| valued.price),
+                kind: price.map(|valued| position::name(valued.kind).to_owned()),
+                time: price.map(|valued| valued.time),
+            }
+        })
+        .collect();
+    marks.sort_by(|one, other| (&one.symbol, &one.kind).cmp(&(&other.symbol, &other.kind)));
+    marks.dedup();
+    marks.truncate(MARKS);
+    marks
+}

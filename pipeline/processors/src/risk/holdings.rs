@@ -1,0 +1,260 @@
+//! What there is: positions, cash and prices, and what they come to.
+
+use std::collections::BTreeMap;
+
+use tapeline_model::Micros;
+use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
+use tapeline_model::money::Money;
+use tapeline_model::reasons::{Reason, Refusal};
+use tapeline_model::records::{AccountEvent, Mark, StateBook, StateMark, StatePortfolio};
+
+use super::accounts::{AccountIndex, Accounts, PortfolioIndex};
+use super::{BookKey, RiskSettings, parse, prices};
+use crate::contract::StateError;
+use crate::ledger::{
+    self, Applied, Booked, CashBook, CashEvent, Currency, Line, Missing, Position, Rates,
+};
+use crate::limits::{Instrument, Sums};
+use crate::store::Store;
+
+pub(super) struct Holdings {
+    pub settings: RiskSettings,
+    pub marks: Store<Symbol, StateMark>,
+    pub positions: Store<BookKey, Position>,
+    pub cash: Store<AccountId, CashBook>,
+    /// What releases before the ledger knew of portfolios.
+    pub portfolios: Store<PortfolioId, StatePortfolio>,
+    /// Positions of those releases; emptied at the first start.
+    pub books: Store<BookKey, StateBook>,
+    pub accounts: Accounts,
+    pub rates: Rates,
+}
+
+impl Holdings {
+    pub fn new(settings: RiskSettings) -> Self {
+        Self {
+            marks: Store::new("marks"),
+            positions: Store::new("positions"),
+            cash: Store::new("cash"),
+            portfolios: Store::new("portfolios"),
+            books: Store::new("books"),
+            accounts: Accounts::new(&settings.accounts, settings.share),
+            rates: Rates::into(settings.currency),
+            settings,
+        }
+    }
+
+    /// The account of a report, if it is one of the portfolio that the report says.
+    pub fn known(
+        &self,
+        account: &AccountId,
+        portfolio: &PortfolioId,
+    ) -> Result<AccountIndex, Refusal> {
+        let Some(expected) = self.settings.accounts.get(account) else {
+            let message = format!("account {account} is unknown: add it under [[accounts]]");
+            return Err(Refusal::new(Reason::UnknownAccount, message));
+        };
+        if expected != portfolio {
+            let message = format!(
+                "account {account} belongs to portfolio {expected}, the record says {portfolio}"
+            );
+            return Err(Refusal::new(Reason::WrongPortfolio, message));
+        }
+        self.accounts.find(account).ok_or_else(|| {
+            let message = format!(
+                "records of portfolio {portfolio} belong into another partition: its key must be \
+                 the portfolio, and the partitioner murmur2"
+            );
+            Refusal::new(Reason::WrongPartition, message)
+        })
+    }
+
+    /// Takes in a report about a position.
+    pub fn apply(
+        &mut self,
+        key: &BookKey,
+        account: AccountIndex,
+        currency: Currency,
+        event: &ledger::Event,
+    ) -> Result<Applied, ledger::Refused> {
+        let known = self.positions.edit(key, |position| {
+            let applied = position.apply(event);
+            let changed = matches!(applied, Ok(Applied::Changed(_) | Applied::Held));
+            (applied, changed)
+        });
+        let applied = if let Some(applied) = known {
+            applied?
+        } else {
+            let mut position = Position::new(self.settings.terms(&key.symbol, currency));
+            let applied = position.apply(event)?;
+            self.positions.put(key.clone(), position);
+            applied
+        };
+        if let (Applied::Changed(_), Some(position)) = (applied, self.positions.get(key)) {
+            let prices = prices::of(self.marks.get(&key.symbol));
+            self.accounts.settle(key, account, position, &prices);
+        }
+        Ok(applied)
+    }
+
+    /// Takes in cash that moved; tells whether that is new.
+    pub fn book(
+        &mut self,
+        event: &AccountEvent,
+        account: AccountIndex,
+        moved: &CashEvent,
+    ) -> Result<bool, Refusal> {
+        let known = self.portfolios.get(&event.portfolio);
+        if known.is_some_and(|state| state.recent_events.contains(&event.event_id)) {
+            return Ok(false);
+        }
+        let mut book = self.cash.get(&event.account).cloned().unwrap_or_default();
+        let before = book.booked(moved.currency);
+        let applied = book
+            .apply(moved)
+            .map_err(|refused| parse::refusal(&parse::event_name(event), &refused))?;
+        if !matches!(applied, Applied::Changed(_)) {
+            return Ok(false);
+        }
+        let after = book.booked(moved.currency);
+        self.cash.put(event.account.clone(), book);
+        self.accounts
+            .rebook(account, moved.currency, &before, &after);
+        Ok(true)
+    }
+
+    /// Takes in a price. Whose worth it changes, in order: only once all of a portfolio's
+    /// accounts have the new price; between them it is worth what it never was.
+    pub fn price(&mut self, mark: &Mark<'_>) -> Vec<PortfolioIndex> {
+        let state = StateMark::from(mark);
+        match self.marks.change(mark.symbol.as_ref()) {
+            Some(known) if known.event_time > mark.event_time => return Vec::new(),
+            Some(known) => *known = state,
+            None => self.marks.put(Symbol::new(mark.symbol.as_ref()), state),
+        }
+        let prices = prices::of(self.marks.get(mark.symbol.as_ref()));
+        let mut touched = self.accounts.revalue(&mark.symbol, &prices);
+        let rate = prices::rate(&self.settings, &mark.symbol, mark.price, mark.event_time);
+        if let Some((currency, rate)) = rate {
+            self.rates.set(currency, rate);
+            touched.extend(self.accounts.users_of(currency));
+            touched.sort_unstable();
+            touched.dedup();
+        }
+        touched
+    }
+
+    /// What a portfolio had before its accounts were kept apart.
+    pub fn carried(&self, portfolio: PortfolioIndex) -> Money {
+        let state = self.portfolios.get(self.accounts.portfolio_id(portfolio));
+        state.map(|state| state.cash_flow).unwrap_or_default()
+    }
+
+    pub fn sums(&self, portfolio: PortfolioIndex) -> Sums {
+        let line = self.accounts.line(portfolio, &self.rates);
+        sums(&line, self.carried(portfolio))
+    }
+
+    pub fn account_sums(&self, portfolio: PortfolioIndex) -> BTreeMap<AccountId, Sums> {
+        let carried = self.carried(portfolio);
+        let is_alone = self.accounts.lines(portfolio, &self.rates).count() == 1;
+        let of = |(account, line): (AccountIndex, Line)| {
+            let own = if is_alone || carried.is_zero() {
+                sums(&line, carried)
+            } else {
+                // What was there before belongs to one of them, and nobody knows to which.
+                Sums {
+                    equity: Err(Missing::Cost),
+                    realised_equity: Err(Missing::Cost),
+                    ..sums(&line, Money::ZERO)
+                }
+            };
+            (self.accounts.id(account).clone(), own)
+        };
+        let lines = self.accounts.lines(portfolio, &self.rates);
+        lines.map(of).collect()
+    }
+
+    /// What is known of a symbol: from the configuration, from its trades, or that it is
+    /// priced, which makes it a plain share.
+    pub fn instrument(&self, account: &AccountId, symbol: &Symbol) -> Option<Instrument<'_>> {
+        if let Some(known) = self.settings.instruments.get(symbol) {
+            return Some(Instrument {
+                currency: known.currency,
+                multiplier: known.multiplier,
+                sector: known.sector.as_deref(),
+                may_be_negative: known.may_be_negative,
+            });
+        }
+        let key = BookKey {
+            account: account.clone(),
+            symbol: symbol.clone(),
+        };
+        let traded = self.positions.get(&key).map(|held| held.terms().currency);
+        let priced = self.marks.get(symbol).map(|_| self.settings.currency);
+        Some(Instrument {
+            currency: traded.or(priced)?,
+            multiplier: ledger::Positive::ONE,
+            sector: None,
+            may_be_negative: false,
+        })
+    }
+
+    /// When the newest of what is counted in an account happened.
+    pub fn newest(&self, account: AccountIndex) -> Option<Micros> {
+        let id = self.accounts.id(account);
+        let position = |symbol: &Symbol| {
+            let key = BookKey {
+                account: id.clone(),
+                symbol: symbol.clone(),
+            };
+            self.positions.get(&key)?.newest()
+        };
+        let cash = self.cash.get(id).and_then(CashBook::newest);
+        self.accounts
+            .symbols(account)
+            .filter_map(position)
+            .chain(cash)
+            .max()
+    }
+
+    /// State was restored: rebuilds what is derived from it.
+    pub fn restored(&mut self) -> Result<(), StateError> {
+        self.carry_over()?;
+        self.accounts = Accounts::new(&self.settings.accounts, self.settings.share);
+        self.rates = prices::rates(&self.settings, &self.marks);
+        for (key, position) in self.positions.sorted() {
+            let Some(account) = self.accounts.find(&key.account) else {
+                continue;
+            };
+            let prices = prices::of(self.marks.get(&key.symbol));
+            self.accounts.settle(key, account, position, &prices);
+        }
+        for (id, book) in self.cash.sorted() {
+            let Some(account) = self.accounts.find(id) else {
+                continue;
+            };
+            for currency in book.currencies() {
+                let booked = book.booked(currency);
+                self.accounts
+                    .rebook(account, currency, &Booked::default(), &booked);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A fee that nobody told is left out; everything else that is missing makes it missing.
+fn sums(line: &Line, carried: Money) -> Sums {
+    let equity = line.equity().value_despite(Missing::Fee);
+    let equity = equity.and_then(|equity| Ok(equity.checked_add(carried)?));
+    let realised = || Ok(equity?.checked_sub(line.open.unrealised.value()?)?);
+    let gross = line.open.gross.value();
+    Sums {
+        equity,
+        realised_equity: realised(),
+        gross,
+        net: line.open.net.value(),
+        buying_power_used: gross,
+    }
+}

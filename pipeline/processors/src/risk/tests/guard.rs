@@ -1,0 +1,213 @@
+use super::*;
+
+/// Portfolio `one` may lose 100 from its high and is halted then, warned at 60.
+const STOPS: &str = r#"
+    {name="dd", rule="max_drawdown", mode="trailing", basis="marked", portfolio="one", warn="60", breach="100", action="halted"}
+    {name="session", rule="lost_session", breach="60", action="reducing"}
+    {name="row", rule="loss_streak", breach="1", action="reducing"}
+"#;
+
+fn desk() -> Desk {
+    let mut desk = Desk::with(RiskSettings {
+        limits: limits(STOPS),
+        ..settings()
+    });
+    desk.deposit("a1", "one", "1000");
+    desk.mark("S", "10");
+    desk
+}
+
+fn guard(desk: &mut Desk) -> (GuardState, Vec<String>) {
+    let equity = desk.commit().equity.pop().unwrap();
+    (equity.guard, equity.held_by)
+}
+
+#[test]
+fn a_warning_comes_first_and_a_breach_halts_until_a_person_resets_it() {
+    let mut desk = desk();
+    desk.buy("a1", "one", "S", "50", "10");
+    // 50 × 1.30 lost
+    let warned = desk.mark("S", "8.7");
+    let verdict = &warned.verdicts[0];
+    assert_eq!(
+        (verdict.grade, verdict.outcome),
+        (Grade::Warn, Outcome::Pass)
+    );
+    assert_eq!(verdict.guard, GuardState::Active);
+    assert_eq!(
+        warned.alerts[0].message,
+        "one is 65 USD below its high, beyond its warning level of 60 USD; its limit is 100 USD"
+    );
+    assert_eq!(warned.alerts[0].severity, Severity::Warning);
+
+    // 50 × 2.20 lost
+    let halted = desk.mark("S", "7.8");
+    let verdict = &halted.verdicts[0];
+    assert_eq!(verdict.guard, GuardState::Halted);
+    assert_eq!(verdict.limit_name, "dd");
+    assert_eq!(verdict.marks.len(), 1);
+    assert_eq!(verdict.marks[0].price, Some("7.8".parse().unwrap()));
+    assert_eq!(
+        halted.alerts[0].message,
+        "one is 110 USD below its high, beyond its limit of 100 USD; \
+         trading is halted until a person resets it"
+    );
+    assert_eq!(halted.alerts[0].key, "one/dd");
+
+    // Back within, and still halted.
+    assert_eq!(desk.mark("S", "10").verdicts[0].guard, GuardState::Halted);
+    let held_by = verdict.verdict_id.to_string();
+    assert_eq!(
+        guard(&mut desk),
+        (GuardState::Halted, vec![held_by.clone()])
+    );
+    let refused = desk
+        .take(Event::Request(request("a1", "one", Side::Sell, "1")))
+        .unwrap();
+    assert_eq!(refused.verdicts[0].grade, Grade::Refuse);
+    assert_eq!(refused.verdicts[0].reason, "GUARD_HALTED");
+
+    let unnamed = desk
+        .command(command(CommandKind::Reset, "one"))
+        .err()
+        .unwrap();
+    assert_eq!(unnamed.reason, Reason::ResetNotNamed);
+    assert!(unnamed.message.contains(&held_by), "{}", unnamed.message);
+    let mut named = command(CommandKind::Reset, "one");
+    named.overrides = vec![held_by.clone()];
+    let reset = desk.command(named).unwrap();
+    let verdict = &reset.verdicts[0];
+    assert_eq!(
+        (verdict.grade, verdict.guard),
+        (Grade::Reset, GuardState::Active)
+    );
+    assert_eq!(
+        (verdict.author.as_str(), &verdict.overrides),
+        ("maria", &vec![held_by])
+    );
+    assert_eq!(
+        reset.alerts[0].message,
+        "maria reset the guard from HALTED: prices were wrong"
+    );
+    assert_eq!(guard(&mut desk), (GuardState::Active, Vec::new()));
+}
+
+#[test]
+fn a_session_that_stays_away_for_a_minute_lets_only_reducing_pass() {
+    let mut desk = desk();
+    desk.buy("a1", "one", "S", "10", "10");
+    desk.take(auth(AuthEventKind::SessionLost, "a1", "one"))
+        .unwrap();
+    // At once nothing is raised there any more ...
+    let refused = desk
+        .take(Event::Request(request("a1", "one", Side::Buy, "1")))
+        .unwrap();
+    assert_eq!(refused.verdicts[0].reason, "SESSION_LOST");
+    // ... and after a minute in the whole portfolio.
+    let told = desk.wait(0);
+    let verdict = told.verdicts.last().unwrap();
+    assert_eq!(
+        (verdict.rule.as_str(), verdict.guard),
+        ("lost_session", GuardState::Reducing)
+    );
+    assert_eq!(
+        (verdict.cause_topic.as_str(), verdict.group.as_str()),
+        ("time", "a1")
+    );
+    desk.mark("S", "10");
+    let mut other = |side, quantity| {
+        let asked = request("a1", "one", side, quantity);
+        let said = desk.take(Event::Request(asked)).unwrap();
+        said.verdicts[0].reason.clone()
+    };
+    assert_eq!(other(Side::Sell, "4"), "WITHIN_LIMITS");
+    assert_eq!(
+        other(Side::Sell, "11"),
+        "GUARD_REDUCING",
+        "it would flip the position"
+    );
+    desk.take(auth(AuthEventKind::LoginSucceeded, "a1", "one"))
+        .unwrap();
+    assert_eq!(guard(&mut desk).0, GuardState::Reducing, "it is latched");
+}
+
+#[test]
+fn logins_that_are_of_no_account_are_not_our_matter() {
+    let mut desk = desk();
+    let said = desk
+        .take(auth(AuthEventKind::SessionLost, "feed", "nobody"))
+        .unwrap();
+    assert!(said.verdicts.is_empty() && said.alerts.is_empty());
+}
+
+#[test]
+fn parts_of_one_exit_are_one_losing_trade_and_a_flip_begins_another() {
+    let mut desk = desk();
+    let mut n = 0;
+    let mut trade = |desk: &mut Desk, side: Side, quantity: &str, price: &str| {
+        n += 1;
+        let mut fill = fill("a1", "one", "S", quantity, price);
+        fill.side = side;
+        fill.exec_id = ExecId::new(format!("t{n}"));
+        fill.event_time = Micros(100 + n);
+        let said = desk.take(Event::Fill(fill)).unwrap();
+        let mut rules = said.verdicts.iter().map(|verdict| verdict.rule.clone());
+        rules.any(|rule| rule == "loss_streak")
+    };
+    // Lost 2 in two parts: one trade.
+    trade(&mut desk, Side::Buy, "2", "10");
+    assert!(!trade(&mut desk, Side::Sell, "1", "9"));
+    assert!(!trade(&mut desk, Side::Sell, "1", "9"));
+    // Lost 1 by a sale that goes short: the second one in a row.
+    trade(&mut desk, Side::Buy, "1", "10");
+    assert!(trade(&mut desk, Side::Sell, "3", "9"));
+    // Bought back lower: won, and back within.
+    assert!(trade(&mut desk, Side::Buy, "2", "8"));
+}
+
+#[test]
+fn the_nearest_limit_stands_first_in_the_figures() {
+    let mut desk = Desk::with(RiskSettings {
+        limits: limits(
+            r#"
+            {name="a", rule="gross_exposure", breach="10000", action="alert"}
+            {name="b", rule="max_drawdown", mode="static", basis="marked", breach="100", action="alert"}
+            {name="c", rule="symbol_exposure", breach="1000", action="alert"}
+            "#,
+        ),
+        ..settings()
+    });
+    desk.deposit("a1", "one", "1000");
+    desk.mark("S", "10");
+    desk.buy("a1", "one", "S", "50", "10");
+    desk.mark("S", "9");
+    let equity = desk.commit().equity.pop().unwrap();
+    let limits: Vec<String> = equity
+        .limits
+        .iter()
+        .map(|l| {
+            format!(
+                "{} {} {} of {}",
+                l.limit,
+                l.group,
+                l.value.unwrap(),
+                l.level
+            )
+        })
+        .collect();
+    // 50 lost of 100; 450 held of 1,000; 450 of 10,000
+    assert_eq!(
+        limits,
+        ["b  50 of 100", "c S 450 of 1000", "a  450 of 10000"]
+    );
+}
+
+#[test]
+fn state_of_trades_keeps_its_bytes() {
+    let mut desk = desk();
+    let mut bought = fill("a1", "one", "S", "2", "10");
+    bought.strategy = Some("trend".into());
+    desk.take(Event::Fill(bought)).unwrap();
+    let (_, trade) = desk.risk.trades.store.sorted()[0];
+    crate::golden::assert_golden(trade);
+}

@@ -1,0 +1,53 @@
+use tapeline_schemas::partition_of;
+
+use super::*;
+use crate::contract::Share;
+
+fn desk_of(portfolio: &str) -> Desk {
+    let task = partition_of(portfolio.as_bytes(), 4);
+    Desk::with(RiskSettings {
+        share: Share::new(task, 4),
+        ..settings()
+    })
+}
+
+#[test]
+fn a_task_is_asked_about_its_own_portfolios_alone() {
+    assert_ne!(partition_of(b"one", 4), partition_of(b"two", 4));
+    let mut desk = desk_of("one");
+    desk.deposit("a1", "one", "10");
+    let event = deposit("b", "two", "10", "d");
+    let refusal = desk.take(Event::Account(event)).err().unwrap();
+    assert_eq!(refusal.reason, Reason::WrongPartition);
+    let said = desk.command(command(CommandKind::Halt, "*")).unwrap();
+    let told: Vec<_> = said.verdicts.iter().map(|v| v.portfolio.as_str()).collect();
+    assert_eq!(told, ["one"]);
+    let said = desk.command(command(CommandKind::Halt, "two")).unwrap();
+    assert!(said.verdicts.is_empty(), "another task does");
+}
+
+#[test]
+fn of_all_tasks_one_tells_of_a_limit() {
+    let set = Command {
+        limit: Some("day".into()),
+        definition: Some(
+            r#"{"name": "day", "rule": "position_count", "breach": "5", "action": "alert"}"#.into(),
+        ),
+        ..command(CommandKind::SetLimit, "*")
+    };
+    let faulty = Command {
+        definition: Some("{}".into()),
+        ..set.clone()
+    };
+    let (mut told, mut refused) = (0, 0);
+    for task in 0..4 {
+        let mut desk = Desk::with(RiskSettings {
+            share: Share::new(task, 4),
+            ..settings()
+        });
+        told += desk.command(set.clone()).unwrap().verdicts.len();
+        refused += usize::from(desk.command(faulty.clone()).is_err());
+        assert!(desk.risk.wards.limits().get("day").is_some());
+    }
+    assert_eq!((told, refused), (1, 1));
+}
