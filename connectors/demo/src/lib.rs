@@ -23,7 +23,7 @@ mod units;
 
 pub use accounts::venue_accounts;
 pub use runner::DemoVenue;
-pub use settings::{DemoSettings, InvalidSettings, SettingFault};
+pub use settings::{DemoSettings, InvalidSettings, SCRIPT, SettingFault};
 pub use simulation::{STEP, STEPS_PER_SECOND, Simulation};
 
 /// The connector's name, and the source of every record it makes.

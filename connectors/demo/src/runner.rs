@@ -37,6 +37,7 @@ impl Venue for DemoVenue {
     fn topics(&self) -> &'static [Topic] {
         &[
             Topic::MarketQuotes,
+            Topic::MarketTrades,
             Topic::BrokerFills,
             Topic::BrokerOrders,
             Topic::BrokerAccounts,

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use tapeline_model::records::Quote;
+use tapeline_model::records::{Quote, Trade, TradeKind};
 use tapeline_model::{Event, Micros};
 
 use crate::NAME;
@@ -157,6 +157,28 @@ impl Instrument {
 }
 
 impl RawQuote {
+    /// Somebody takes a part of what is offered, or sells into what is bid.
+    pub(crate) fn print(&self, seq: u64, now: Micros, random: &mut Random) -> Event<'static> {
+        let (cents, size) = if random.one_in(2) {
+            (self.ask, self.ask_size)
+        } else {
+            (self.bid, self.bid_size)
+        };
+        Event::Trade(Trade {
+            kind: TradeKind::Trade,
+            trade_id: Cow::Owned(format!("DEMO-T-{seq}")),
+            ref_trade_id: None,
+            symbol: Cow::Borrowed(self.listing.name),
+            venue: Cow::Borrowed(self.listing.venue),
+            seq: seq as i64,
+            price: price(cents),
+            size: shares(random.between(1, size)),
+            event_time: now,
+            ingest_time: now,
+            source: Cow::Borrowed(NAME),
+        })
+    }
+
     pub(crate) fn into_event(self, seq: u64, now: Micros) -> Event<'static> {
         Event::Quote(Quote {
             symbol: Cow::Borrowed(self.listing.name),

@@ -1,5 +1,5 @@
-//! Quotes: a random walk per symbol, a factor that all share, and one symbol
-//! that crashes by a script.
+//! Quotes and prints: a random walk per symbol, a factor that all share, and one
+//! symbol that crashes by a script.
 
 mod crash;
 mod instrument;
@@ -26,10 +26,12 @@ const FACTOR_DEVIATION: i64 = 5_600;
 const NERVOUS_EVERY_STEPS: u64 = 15 * STEPS_PER_SECOND;
 const NERVOUS_STEPS: u64 = STEPS_PER_SECOND;
 const NERVOUS_TIMES: i64 = 4;
+const PRINT_EVERY_QUOTES: u64 = 10;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Market {
     random: Random,
+    prints: Random,
     quotes_per_second: u64,
     instruments: Vec<Instrument>,
     /// Every symbol is quoted once before the walk begins.
@@ -55,6 +57,7 @@ impl Market {
             .collect();
         Self {
             random,
+            prints: Random::new(settings.seed, 7),
             quotes_per_second: rate,
             instruments,
             opened: 0,
@@ -74,7 +77,13 @@ impl Market {
         for _ in 0..quota(step, self.quotes_per_second) {
             let index = urgent.take().unwrap_or_else(|| self.pick());
             let quote = self.instruments[index].quote(self.factor, &mut self.random);
-            outbox.push(quote.into_event(outbox.next_seq(), outbox.now));
+            let is_taken = self.prints.one_in(PRINT_EVERY_QUOTES);
+            let (seq, now) = (outbox.next_seq(), outbox.now);
+            let print = is_taken.then(|| quote.print(seq + 1, now, &mut self.prints));
+            outbox.push(quote.into_event(seq, now));
+            if let Some(print) = print {
+                outbox.push(print);
+            }
         }
         if urgent.is_some() {
             self.crash.repeat();

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tapeline_clickhouse::Store;
+use tapeline_demo::SCRIPT;
 use tapeline_kafka::Admin;
 use tapeline_local::{Ports, PublishedSchema, Stack, StackOptions};
 use tapeline_schemas::registry;
@@ -180,11 +181,14 @@ impl Line {
         let show = !self.arguments.json;
         let (mut sinks, alerts) = roles::watch_alerts(&start, self.began, show)?;
         sinks.join(roles::start_sinks(&start)?);
+        let processors = roles::start_processors(&start)?;
+        let mut connectors = roles::start_connectors(&start)?;
+        connectors.join(roles::start_demo_desk(&start)?);
         Ok(Running {
+            connectors,
+            processors,
             sinks,
             alerts,
-            processors: roles::start_processors(&start)?,
-            connectors: roles::start_connectors(&start)?,
         })
     }
 
@@ -355,7 +359,7 @@ fn check_demo(config: &Config) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::Usage(format!(
-        "the data in {} were made by a demo with other settings ({before}); \
+        "the data in {} were made by a demo with other settings or another script ({before}); \
          set demo.settings back, or begin anew with --fresh",
         config.local.data.display()
     )))
@@ -366,7 +370,8 @@ fn remember_demo(config: &Config) -> Result<(), Failure> {
 }
 
 fn demo_text(config: &Config) -> Result<String, Failure> {
-    serde_json::to_string(&config.demo.settings).map_err(Failure::outside)
+    let made = serde_json::json!({ "script": SCRIPT, "settings": config.demo.settings });
+    serde_json::to_string(&made).map_err(Failure::outside)
 }
 
 fn write_file(path: &Path, text: &str) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! The configuration: one TOML file, overridden by `TAPELINE__SECTION__KEY`.
 //! Every default stands here.
 
+mod demo;
 mod faults;
 mod limits;
 mod load;
@@ -319,22 +320,6 @@ impl Config {
         accounts
             .map(|a| (AccountId::new(&*a.id), PortfolioId::new(a.portfolio())))
             .collect()
-    }
-
-    /// The demo brings its own accounts.
-    pub fn with_demo(mut self) -> Self {
-        self.demo.enabled = true;
-        for account in tapeline_demo::venue_accounts() {
-            let id = account.account.to_string();
-            if !self.accounts.iter().any(|known| known.id == id) {
-                self.accounts.push(Account {
-                    id,
-                    portfolio: Some(account.portfolio.to_string()),
-                    leverage: None,
-                });
-            }
-        }
-        self
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod connectors;
+mod demo_desk;
 mod processors;
 mod sinks;
 
@@ -18,6 +19,7 @@ use crate::telemetry::Health;
 
 pub(crate) use alerts::{AlertWatch, watch as watch_alerts};
 pub(crate) use connectors::start as start_connectors;
+pub(crate) use demo_desk::start as start_demo_desk;
 pub(crate) use processors::start as start_processors;
 pub(crate) use sinks::start as start_sinks;
 

@@ -111,6 +111,11 @@ pub(super) fn command(
     Ok(new_command(kind, portfolio, &by, &author.reason, SOURCE))
 }
 
+pub(crate) fn now() -> Micros {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    Micros(since.map_or(0, |since| since.as_micros() as i64))
+}
+
 pub(crate) fn new_command(
     kind: CommandKind,
     portfolio: &str,
@@ -118,8 +123,7 @@ pub(crate) fn new_command(
     reason: &str,
     source: &str,
 ) -> Command {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = Micros(since.map_or(0, |since| since.as_micros() as i64));
+    let now = now();
     let id = output_id(source, std::process::id(), now.0 as u64, kind.as_str(), 0);
     Command {
         command_id: id.to_string(),

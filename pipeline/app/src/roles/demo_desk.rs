@@ -1,0 +1,143 @@
+//! Plays the person of the demo: looks at a stopped portfolio and lets it go on, and asks
+//! now and then for an order, of which some are too large.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use tapeline_kafka::{KafkaSettings, Publisher};
+use tapeline_model::Event;
+use tapeline_model::ids::{AccountId, PortfolioId, Symbol, output_id};
+use tapeline_model::money::Quantity;
+use tapeline_model::records::{CommandKind, Equity, GuardState, OrderRequest, Side};
+use tapeline_schemas::topics::Topic;
+
+use super::{Part, Parts, Start};
+use crate::commands::risk::order::{new_command, now, send};
+use crate::commands::tail::EventTail;
+use crate::failure::Failure;
+
+const NAME: &str = "demo-desk";
+const WAIT: Duration = Duration::from_millis(200);
+/// So long it takes to look.
+const LOOKS_FOR: Duration = Duration::from_secs(4);
+const ANSWERED_WITHIN: Duration = Duration::from_secs(3);
+/// Far beyond what the portfolio may hold of a symbol.
+const TOO_MANY: Quantity = match Quantity::from_raw(1000 * 100_000_000) {
+    Some(many) => many,
+    None => Quantity::MAX,
+};
+const ASKS_EVERY: Duration = Duration::from_secs(2);
+
+/// Portfolios that are stopped: since when, and by which verdicts.
+type Stopped = BTreeMap<PortfolioId, (Instant, Vec<String>)>;
+
+pub(crate) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
+    let mut parts = Parts::default();
+    if !with.config.demo.enabled {
+        return Ok(parts);
+    }
+    let kafka = with.config.kafka_settings()?;
+    let mut tail = EventTail::open(&kafka, &[Topic::RiskEquity], false)?;
+    parts.add(Part::spawn("demo desk", None, move |stop| {
+        let mut stopped = Stopped::new();
+        let mut asked = Asked::new(&kafka)?;
+        while !stop.load(Ordering::Relaxed) {
+            tail.next(WAIT, |event| {
+                if let Event::Equity(equity) = event {
+                    note(&mut stopped, equity);
+                }
+            })?;
+            asked.ask_if_due()?;
+            let due = stopped.extract_if(.., |_, (since, _)| since.elapsed() > LOOKS_FOR);
+            for (portfolio, (_, verdicts)) in due.collect::<Vec<_>>() {
+                reset(&kafka, &portfolio, verdicts);
+            }
+        }
+        Ok(())
+    })?);
+    Ok(parts)
+}
+
+fn note(stopped: &mut Stopped, equity: Equity) {
+    if equity.account.is_some() {
+        return;
+    }
+    if equity.guard == GuardState::Active {
+        stopped.remove(&equity.portfolio);
+        return;
+    }
+    let known = stopped.get(&equity.portfolio);
+    let since = known.map_or_else(Instant::now, |(since, _)| *since);
+    stopped.insert(equity.portfolio, (since, equity.held_by));
+}
+
+fn reset(kafka: &KafkaSettings, portfolio: &PortfolioId, verdicts: Vec<String>) {
+    let why = "looked at it: it is only a demo";
+    let mut command = new_command(CommandKind::Reset, portfolio.as_str(), NAME, why, NAME);
+    command.overrides = verdicts;
+    // What was stopped again in between is looked at again.
+    if let Err(failure) = send(kafka, &command, 1, ANSWERED_WITHIN) {
+        tracing::debug!(%portfolio, %failure, "the reset did not pass");
+    }
+}
+
+/// Requests for orders, which nothing sends to a broker.
+struct Asked {
+    publisher: Publisher,
+    topic: String,
+    count: u64,
+    last: Instant,
+}
+
+impl Asked {
+    fn new(kafka: &KafkaSettings) -> Result<Self, Failure> {
+        Ok(Self {
+            publisher: Publisher::new(kafka, NAME)?,
+            topic: kafka.names().topic(Topic::OrdersRequests).to_owned(),
+            count: 0,
+            last: Instant::now(),
+        })
+    }
+
+    fn ask_if_due(&mut self) -> Result<(), Failure> {
+        if self.last.elapsed() < ASKS_EVERY {
+            return Ok(());
+        }
+        self.last = Instant::now();
+        self.count += 1;
+        let request = Event::Request(request(self.count));
+        let mut value = Vec::new();
+        request.encode(&mut value).map_err(Failure::outside)?;
+        let key = request.key().as_bytes();
+        self.publisher
+            .publish(&self.topic, key, &value, &[], None)?;
+        Ok(self.publisher.flush(ANSWERED_WITHIN)?)
+    }
+}
+
+fn request(count: u64) -> OrderRequest {
+    let (side, quantity) = match count % 3 {
+        0 => (Side::Buy, TOO_MANY),
+        1 => (Side::Sell, Quantity::ONE),
+        _ => (Side::Buy, Quantity::ONE),
+    };
+    let now = now();
+    OrderRequest {
+        request_id: output_id(NAME, std::process::id(), now.0 as u64, "request", 0).to_string(),
+        portfolio: PortfolioId::new("momentum"),
+        account: AccountId::new("beta-2"),
+        symbol: Symbol::new("TSLA"),
+        side,
+        quantity,
+        limit_price: None,
+        reduce_only: false,
+        strategy: None,
+        author: NAME.to_owned(),
+        reason: "to see what risk says".to_owned(),
+        signal_id: None,
+        event_time: now,
+        ingest_time: now,
+        source: NAME.to_owned(),
+    }
+}
