@@ -10,6 +10,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("schemas", &[]),
     ("pipeline/model", &["schemas"]),
     ("pipeline/processors", &["model", "schemas"]),
+    ("pipeline/backtest", &["processors", "model", "schemas"]),
     (
         "pipeline/runtime",
         &["processors", "model", "schemas", "kafka"],
@@ -26,6 +27,7 @@ const KNOWN_ONCE: &[(&str, &str)] = &[
     ("rdkafka", "connectors/kafka"),
     ("clickhouse", "connectors/clickhouse"),
     ("libloading", "deploy/local"),
+    ("parquet", "pipeline/backtest"),
 ];
 
 /// The only files that may hold `unsafe`.

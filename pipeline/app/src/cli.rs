@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use tapeline_model::money::{Money, Price, Quantity};
 
 use crate::config::Span;
 
@@ -52,7 +53,7 @@ pub(crate) enum Command {
     Schemas(Schemas),
     /// Prove that the store holds every record once
     Audit(Audit),
-    /// Do recorded transactions again and compare what comes out
+    /// Do recorded transactions again and compare what comes out, or run a backtest
     Replay(Replay),
     /// Recorded transactions in a file, to replay without Kafka
     #[command(subcommand)]
@@ -220,10 +221,11 @@ Examples:
   tapeline replay --processor risk                     every transaction the journal holds
   tapeline replay --processor risk --from 5000 --json
   tapeline replay --processor risk --with other.toml   what other limits would have decided
-  tapeline replay --recording risk.avro                from a file, without Kafka")]
+  tapeline replay --recording risk.avro                from a file, without Kafka
+  tapeline replay --history quotes.csv --out result    a backtest of the strategies")]
 pub(crate) struct Replay {
     /// Whose journal: market or risk
-    #[arg(long, required_unless_present = "recording")]
+    #[arg(long, required_unless_present_any = ["recording", "history"])]
     pub processor: Option<String>,
     /// From a file that `recording save` wrote; no Kafka is asked
     #[arg(long, value_name = "FILE", conflicts_with = "processor")]
@@ -248,6 +250,37 @@ pub(crate) struct Replay {
     pub with: Option<PathBuf>,
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub backtest: Backtest,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Backtest")]
+pub(crate) struct Backtest {
+    /// Run the processors over files of quotes, trades or bars: .csv, .jsonl, .parquet
+    #[arg(long, value_name = "FILE", num_args = 1..,
+          conflicts_with_all = ["processor", "recording", "task", "from", "to", "verify", "demo", "with"])]
+    pub history: Vec<PathBuf>,
+    /// What each account begins with
+    #[arg(
+        long,
+        value_name = "AMOUNT",
+        default_value = "100000",
+        requires = "history"
+    )]
+    pub deposit: Money,
+    /// What a fill costs for each share, coin or contract
+    #[arg(long, value_name = "AMOUNT", default_value = "0", requires = "history")]
+    pub fee_per_unit: Price,
+    /// What a fill costs in basis points of what it is worth
+    #[arg(long, value_name = "BPS", default_value = "0", requires = "history")]
+    pub fee_bps: Quantity,
+    /// What a fill costs at least
+    #[arg(long, value_name = "AMOUNT", default_value = "0", requires = "history")]
+    pub fee_minimum: Money,
+    /// Write equity.csv, trades.csv and verdicts.jsonl there, over those of an earlier run
+    #[arg(long, value_name = "FOLDER", requires = "history")]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,6 +2,8 @@
 
 pub(crate) mod alerts;
 mod audit;
+mod backtest;
+mod backtest_files;
 mod check;
 mod deadletters;
 mod down;

@@ -7,7 +7,7 @@ use tapeline_processors::Share;
 use tapeline_runtime::replay::{Range, ReplayError, Report, replay};
 use tapeline_schemas::topics::{Topic, manifest};
 
-use super::{quiet_logs, recording};
+use super::{backtest, quiet_logs, recording};
 use crate::cli::Replay;
 use crate::config::{Config, Source, load};
 use crate::console;
@@ -16,6 +16,9 @@ use crate::registry::{self, MakeProcessor};
 
 pub(super) fn run(config: Config, arguments: &Replay) -> Result<(), Failure> {
     quiet_logs(&config);
+    if !arguments.backtest.history.is_empty() {
+        return backtest::run(&config, &arguments.backtest, arguments.json);
+    }
     let demo = arguments.demo || config.demo.enabled;
     let complete = |config: Config| if demo { config.with_demo() } else { config };
     let config = complete(config);
