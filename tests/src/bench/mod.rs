@@ -14,6 +14,7 @@ mod quotes;
 mod report;
 mod restore;
 mod results;
+mod risk;
 mod scaling;
 mod scrape;
 mod stage;
@@ -64,6 +65,11 @@ pub(crate) const BENCHMARKS: &[Benchmark] = &[
         name: "memory",
         about: "what all roles hold with 10,000 symbols and 1,000 portfolios, against Kafka Streams",
         run: memory::run,
+    },
+    Benchmark {
+        name: "risk",
+        about: "a fill, a price and a position with 100,000 portfolios, against a walk through a hash map",
+        run: risk::run,
     },
     Benchmark {
         name: "scaling",

@@ -102,6 +102,14 @@ impl Amount {
         })
     }
 
+    /// What is known becomes so much more; what is missing stays missing.
+    pub(super) fn shifted(&self, by: Money) -> Result<Self, MoneyError> {
+        Ok(Self {
+            known: self.known.checked_add(by)?,
+            ..*self
+        })
+    }
+
     /// What is known, translated; a rate that is missing is one more gap.
     pub(super) fn translated(&self, with: impl Fn(Money) -> Result<Money, Missing>) -> Self {
         match with(self.known) {

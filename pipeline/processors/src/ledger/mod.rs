@@ -56,7 +56,7 @@ pub use standing::Standing;
 pub use state::{HELD, OPEN_ENTRIES};
 pub use terms::{Currency, Method, NotACurrency, NotPositive, Positive, Ratio, Settlement, Terms};
 pub use totals::{Rate, Rates, Totals};
-pub use worth::{Exposure, Holding, PriceKind, Prices, Quoted, Valued, Worth};
+pub use worth::{Exposure, Holding, PriceKind, Prices, Quoted, Shift, Valued, Worth};
 
 use tapeline_model::money::Rounding;
 

@@ -10,7 +10,7 @@ use super::ROUNDING;
 use super::amount::Missing;
 use super::line::{Booked, Line, Open};
 use super::terms::{Currency, Positive};
-use super::worth::{Holding, Worth};
+use super::worth::{Holding, Shift, Worth};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -57,6 +57,18 @@ impl Totals {
     ) -> Result<(), MoneyError> {
         let line = self.lines.entry(currency).or_default();
         line.open = line.open.without(&old.into())?.plus(&new.into())?;
+        Ok(())
+    }
+
+    /// The same where nothing is missing, before or after.
+    pub fn shift(&mut self, currency: Currency, by: &Shift) -> Result<(), MoneyError> {
+        let open = &mut self.lines.entry(currency).or_default().open;
+        *open = Open {
+            unrealised: open.unrealised.shifted(by.unrealised)?,
+            net: open.net.shifted(by.net)?,
+            gross: open.gross.shifted(by.gross)?,
+            equity: open.equity.shifted(by.equity)?,
+        };
         Ok(())
     }
 

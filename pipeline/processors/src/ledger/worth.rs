@@ -81,6 +81,33 @@ pub struct Holding {
     settlement: Settlement,
 }
 
+/// By how much a new price changes what a position is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shift {
+    pub unrealised: Money,
+    pub net: Money,
+    pub gross: Money,
+    pub equity: Money,
+}
+
+impl Holding {
+    /// From what it was before; none where something was missing, or is now.
+    pub fn shift_from(&self, before: &Self) -> Option<Shift> {
+        let (value, was) = (self.market_value.ok()?, before.market_value.ok()?);
+        let unrealised = self.unrealised.ok()?.checked_sub(before.unrealised.ok()?);
+        let (unrealised, net) = (unrealised.ok()?, value.checked_sub(was).ok()?);
+        Some(Shift {
+            unrealised,
+            net,
+            gross: value.abs().checked_sub(was.abs()).ok()?,
+            equity: match self.settlement {
+                Settlement::InFull => net,
+                Settlement::Margined => unrealised,
+            },
+        })
+    }
+}
+
 impl From<&Holding> for Open {
     fn from(holding: &Holding) -> Self {
         Self {

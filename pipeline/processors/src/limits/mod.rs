@@ -59,7 +59,7 @@
 //! Before it takes in a record behind [`Watch::rolls_at`], it evaluates the
 //! picture as it is; then it takes in the record, tells the watch of orders, trades,
 //! sessions and money that moved, and evaluates the picture as it became. Where only
-//! prices changed and [`Watch::stays_quiet`], it need not. Each [`Decision`] becomes a
+//! prices changed and the portfolio is [`Calm`], it need not. Each [`Decision`] becomes a
 //! verdict, whose id goes to [`Watch::latch`]. [`Watch::wake_at`] says when time alone
 //! changes something. The state is stored when [`Watch::take_changed`] says so; after
 //! a start nothing that raises an exposure passes until the first evaluation.
@@ -103,6 +103,7 @@ pub use limit::{Level, Levels, Limit, Limits};
 pub use measure::{NO_SECTOR, Unknown, Value};
 pub use picture::{Held, Known, Moved, Picture, Sums};
 pub use plan::{Plan, Plans};
+pub use quiet::Calm;
 pub use rule::{Basis, DrawdownMode, Gate, Grouping, RULES, Rule, RuleInfo, Unit, Window};
 pub use scope::{Doing, Scope};
 pub use state::StateLimits;

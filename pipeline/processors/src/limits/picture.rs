@@ -7,7 +7,7 @@ use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
 use tapeline_model::money::{Money, Quantity};
 
 use super::scope::Doing;
-use crate::ledger::Missing;
+use crate::ledger::{Missing, Shift};
 
 pub type Known = Result<Money, Missing>;
 
@@ -67,6 +67,20 @@ impl Moved {
 }
 
 impl Sums {
+    /// After prices changed what is held in the portfolio's own currency; none where
+    /// something is missing.
+    pub fn shifted(&self, by: &Shift) -> Option<Self> {
+        let add = |known: Known, more: Money| known.ok()?.checked_add(more).ok();
+        let realised = by.equity.checked_sub(by.unrealised).ok()?;
+        Some(Self {
+            equity: Ok(add(self.equity, by.equity)?),
+            realised_equity: Ok(add(self.realised_equity, realised)?),
+            gross: Ok(add(self.gross, by.gross)?),
+            net: Ok(add(self.net, by.net)?),
+            buying_power_used: Ok(add(self.buying_power_used, by.gross)?),
+        })
+    }
+
     /// Of something that has nothing.
     pub const NOTHING: Self = Self {
         equity: Ok(Money::ZERO),

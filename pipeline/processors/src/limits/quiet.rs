@@ -4,6 +4,7 @@
 //! it is known between which sums every grade and every high stays as it is; while
 //! the sums are in between, there is nothing to do.
 
+use tapeline_model::Micros;
 use tapeline_model::money::Money;
 use tapeline_model::records::Grade;
 
@@ -15,6 +16,20 @@ use super::rule::{Basis, Rule};
 use super::state::{Graded, StateLimits};
 use super::tracks::Track;
 use super::window::Highs;
+
+/// Until when, and between which sums, there is nothing to do.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Calm {
+    pub(super) until: Micros,
+    pub(super) quiet: Quiet,
+}
+
+impl Calm {
+    /// Whether these sums can change nothing. No is never wrong, only dearer.
+    pub fn holds(&self, whole: &Sums, now: Micros) -> bool {
+        now < self.until && self.quiet.keeps(whole)
+    }
+}
 
 /// None where it cannot be told from the sums of the portfolio.
 #[derive(Debug, Clone, Copy, Default)]

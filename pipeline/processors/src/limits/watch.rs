@@ -16,9 +16,9 @@ use super::decision::{Decision, Standing, Surveyed, distance, is_worse, reason};
 use super::guard::{Guard, GuardChange, Hold};
 use super::limit::{Levels, Limit};
 use super::measure::{Look, Value, grows_beyond};
-use super::picture::{Moved, Picture, Sums};
+use super::picture::{Moved, Picture};
 use super::plan::{Plan, Planned};
-use super::quiet::Quiet;
+use super::quiet::{Calm, Quiet};
 use super::rule::{Basis, DrawdownMode, Grouping, Rule, Unit};
 use super::state::{Graded, StateLimits};
 use super::tracks::{Days, Tracks};
@@ -125,13 +125,15 @@ impl Watch {
         }
     }
 
-    /// Whether new prices that lead to these sums can change nothing, so that
-    /// [`Self::evaluate`] need not be called. No is never wrong, only dearer.
-    pub fn stays_quiet(&self, whole: &Sums, now: Micros) -> bool {
+    /// Until when, and between which sums, [`Self::evaluate`] need not be called where
+    /// only prices changed.
+    pub fn calm(&self) -> Calm {
         let live = &self.live;
-        let in_time =
-            live.rolls_at.is_some_and(|at| now < at) && live.wake_at.is_none_or(|at| now < at);
-        in_time && live.quiet.keeps(whole)
+        let rolls_at = live.rolls_at.unwrap_or_default();
+        Calm {
+            until: live.wake_at.map_or(rolls_at, |at| at.min(rolls_at)),
+            quiet: live.quiet,
+        }
     }
 
     /// Forgets what no limit needs any more. Whatever holds the guard up stays.

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 
 use hashbrown::{HashMap, HashSet};
 use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
-use tapeline_model::money::Quantity;
+use tapeline_model::money::{Money, Quantity};
 
 use super::BookKey;
 use crate::contract::Share;
 use crate::ledger::{
-    Amount, Booked, Currency, Exposure, Holding, Line, Position, Prices, Rates, Totals, Worth,
+    Amount, Booked, Currency, Exposure, Holding, Line, Missing, Position, Prices, Rates, Totals,
+    Worth,
 };
+use crate::limits::Sums;
 
 /// Portfolios count in the order of their names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +23,8 @@ pub(super) struct PortfolioIndex(usize);
 pub(super) struct AccountIndex(usize);
 
 pub(super) struct Accounts {
+    /// The currency of portfolios.
+    base: Currency,
     accounts: Vec<Account>,
     by_id: BTreeMap<AccountId, AccountIndex>,
     portfolios: Vec<Portfolio>,
@@ -28,7 +32,7 @@ pub(super) struct Accounts {
     slot_of: HashMap<BookKey, usize>,
     /// Positions that are not flat: the cost of a mark grows with these only.
     holders: HashMap<Symbol, Vec<usize>>,
-    /// Accounts that ever had something in a currency.
+    /// Accounts that ever had something in a currency that is not the base.
     users: BTreeMap<Currency, HashSet<usize>>,
 }
 
@@ -44,6 +48,10 @@ struct Account {
 struct Portfolio {
     id: PortfolioId,
     accounts: Vec<AccountIndex>,
+    /// What it had before its accounts were kept apart.
+    carried: Money,
+    /// What it comes to, as long as only prices in our currency change it.
+    sums: Option<Sums>,
 }
 
 /// A position that is not flat.
@@ -60,6 +68,8 @@ struct Slot {
     symbol: Symbol,
     exposure: Exposure,
     worth: Worth,
+    /// Its place among the holders of the symbol, while it is not flat.
+    place: usize,
 }
 
 impl PortfolioIndex {
@@ -70,7 +80,7 @@ impl PortfolioIndex {
 
 impl Accounts {
     /// Of the portfolios that are the task's own.
-    pub fn new(all: &BTreeMap<AccountId, PortfolioId>, share: Share) -> Self {
+    pub fn new(all: &BTreeMap<AccountId, PortfolioId>, share: Share, base: Currency) -> Self {
         let known = || all.iter().filter(|(_, owner)| share.has(owner.as_str()));
         let mut names: Vec<&PortfolioId> = known().map(|(_, owner)| owner).collect();
         names.sort_unstable();
@@ -80,6 +90,8 @@ impl Accounts {
             .map(|id| Portfolio {
                 id: (*id).clone(),
                 accounts: Vec::new(),
+                carried: Money::ZERO,
+                sums: None,
             })
             .collect();
         let mut accounts = Vec::new();
@@ -99,6 +111,7 @@ impl Accounts {
             });
         }
         Self {
+            base,
             accounts,
             by_id,
             portfolios,
@@ -150,7 +163,7 @@ impl Accounts {
         let worth = position.worth(prices);
         let exposure = position.exposure();
         for (currency, _) in worth.booked() {
-            self.users.entry(currency).or_default().insert(at.0);
+            self.uses(at, currency);
         }
         let known = self.slot_of.get(key).copied();
         let old = known.map(|slot| &self.slots[slot].worth);
@@ -163,6 +176,7 @@ impl Accounts {
             symbol: key.symbol.clone(),
             exposure,
             worth,
+            place: known.map_or(0, |slot| self.slots[slot].place),
         };
         let number = if let Some(number) = known {
             self.slots[number] = slot;
@@ -174,12 +188,61 @@ impl Accounts {
             account.slots.push(number);
             number
         };
-        let holders = self.holders.entry(key.symbol.clone()).or_default();
         match (was_open, is_open) {
-            (false, true) => holders.push(number),
-            (true, false) => holders.retain(|known| *known != number),
+            (false, true) => self.hold(number, &key.symbol),
+            (true, false) => self.let_go(number, &key.symbol),
             _ => {}
         }
+        self.forget_sums(at);
+    }
+
+    fn hold(&mut self, number: usize, symbol: &Symbol) {
+        let holders = self.holders.entry(symbol.clone()).or_default();
+        self.slots[number].place = holders.len();
+        holders.push(number);
+    }
+
+    fn let_go(&mut self, number: usize, symbol: &Symbol) {
+        let place = self.slots[number].place;
+        let Some(holders) = self.holders.get_mut(symbol) else {
+            return;
+        };
+        holders.swap_remove(place);
+        if let Some(moved) = holders.get(place) {
+            self.slots[*moved].place = place;
+        }
+    }
+
+    fn uses(&mut self, at: AccountIndex, currency: Currency) {
+        if currency != self.base {
+            self.users.entry(currency).or_default().insert(at.0);
+        }
+    }
+
+    fn forget_sums(&mut self, at: AccountIndex) {
+        let portfolio = self.accounts[at.0].portfolio;
+        self.portfolios[portfolio.0].sums = None;
+    }
+
+    pub fn carry(&mut self, portfolio: PortfolioIndex, carried: Money) {
+        self.portfolios[portfolio.0].carried = carried;
+    }
+
+    pub fn carried(&self, portfolio: PortfolioIndex) -> Money {
+        self.portfolios[portfolio.0].carried
+    }
+
+    /// What a portfolio comes to; kept until something but a price changes it.
+    pub fn keep_sums(&mut self, portfolio: PortfolioIndex, rates: &Rates) -> Sums {
+        let sums = self.sums(portfolio, rates);
+        self.portfolios[portfolio.0].sums = Some(sums);
+        sums
+    }
+
+    pub fn sums(&self, portfolio: PortfolioIndex, rates: &Rates) -> Sums {
+        let known = &self.portfolios[portfolio.0];
+        let sums = || sums(&self.line(portfolio, rates), known.carried);
+        known.sums.unwrap_or_else(sums)
     }
 
     pub fn worth(&self, key: &BookKey) -> Option<&Worth> {
@@ -194,8 +257,17 @@ impl Accounts {
             let slot = &mut self.slots[*number];
             let holding = slot.exposure.holding(prices);
             let account = &mut self.accounts[slot.account.0];
+            let portfolio = &mut self.portfolios[account.portfolio.0];
             let (currency, old) = (slot.worth.currency, &slot.worth.holding);
-            account.too_large |= account.totals.revalue(currency, old, &holding).is_err();
+            let shift = holding.shift_from(old);
+            let done = match &shift {
+                Some(shift) => account.totals.shift(currency, shift),
+                None => account.totals.revalue(currency, old, &holding),
+            };
+            account.too_large |= done.is_err();
+            let shift = shift.filter(|_| currency == self.base && !account.too_large);
+            let sums = portfolio.sums.zip(shift);
+            portfolio.sums = sums.and_then(|(sums, shift)| sums.shifted(&shift));
             slot.worth.holding = holding;
             touched.push(account.portfolio);
         }
@@ -206,17 +278,21 @@ impl Accounts {
 
     /// Cash moved that no position explains.
     pub fn rebook(&mut self, at: AccountIndex, currency: Currency, old: &Booked, new: &Booked) {
-        self.users.entry(currency).or_default().insert(at.0);
+        self.uses(at, currency);
         let account = &mut self.accounts[at.0];
         account.too_large |= account.totals.rebook(currency, old, new).is_err();
+        self.forget_sums(at);
     }
 
-    /// Portfolios whose worth depends on the rate of a currency, in order.
-    pub fn users_of(&self, currency: Currency) -> Vec<PortfolioIndex> {
+    /// The rate of a currency changed: the portfolios whose worth depends on it, in order.
+    pub fn rerate(&mut self, currency: Currency) -> Vec<PortfolioIndex> {
         let accounts = self.users.get(&currency).into_iter().flatten();
         let mut portfolios: Vec<_> = accounts.map(|at| self.accounts[*at].portfolio).collect();
         portfolios.sort_unstable();
         portfolios.dedup();
+        for portfolio in &portfolios {
+            self.portfolios[portfolio.0].sums = None;
+        }
         portfolios
     }
 
@@ -270,6 +346,21 @@ impl Accounts {
     /// The cash of an account in a currency, whatever it comes from.
     pub fn cash(&self, account: AccountIndex, currency: Currency) -> Amount {
         self.accounts[account.0].totals.line(currency).booked.cash
+    }
+}
+
+/// A fee that nobody told is left out; everything else that is missing makes it missing.
+pub(super) fn sums(line: &Line, carried: Money) -> Sums {
+    let equity = line.equity().value_despite(Missing::Fee);
+    let equity = equity.and_then(|equity| Ok(equity.checked_add(carried)?));
+    let realised = || Ok(equity?.checked_sub(line.open.unrealised.value()?)?);
+    let gross = line.open.gross.value();
+    Sums {
+        equity,
+        realised_equity: realised(),
+        gross,
+        net: line.open.net.value(),
+        buying_power_used: gross,
     }
 }
 

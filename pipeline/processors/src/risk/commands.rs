@@ -73,7 +73,7 @@ impl Risk {
         self.wards.begin(accounts, portfolio, cause.now);
         let id = accounts.portfolio_id(portfolio);
         let verdict_id = cause.id("verdict", &format!("{GUARD}/{id}"));
-        let changed = self.wards.with(id, |watch| {
+        let changed = self.wards.with(portfolio, id, |watch| {
             let changed = watch.command(command, &verdict_id.to_string(), cause.now);
             changed.map(|change| (change, watch.guard().state()))
         });
@@ -94,7 +94,7 @@ impl Risk {
         let alert = verdicts::alert(&verdict, cause, severity);
         out.emit(Event::Verdict(verdict));
         out.emit(Event::Alert(alert));
-        self.touch(portfolio, cause.event_time);
+        self.changed.note(portfolio, cause.event_time);
         Ok(())
     }
 
@@ -130,7 +130,7 @@ impl Risk {
             out.emit(Event::Alert(alert));
         }
         for portfolio in adopted {
-            self.touch(portfolio, cause.event_time);
+            self.changed.note(portfolio, cause.event_time);
             self.evaluate(portfolio, cause, out);
         }
         Ok(())

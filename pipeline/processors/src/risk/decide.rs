@@ -30,7 +30,7 @@ impl Risk {
         let plan = wards.plan(portfolio);
         let scene = Scene::for_limits(holdings, trades, portfolio, &plan);
         let id = holdings.accounts.portfolio_id(portfolio);
-        let decided = wards.with(id, |watch| {
+        let decided = wards.with(portfolio, id, |watch| {
             let decisions = watch.evaluate(&plan, &scene.picture(), cause.now);
             let latch = |decision| {
                 let Decision { limit, group, .. } = &decision;
@@ -57,7 +57,7 @@ impl Risk {
             let alert = verdicts::alert(&verdict, cause, verdicts::severity(&decision));
             out.emit(Event::Verdict(verdict));
             out.emit(Event::Alert(alert));
-            self.changed.entry(portfolio).or_insert(cause.event_time);
+            self.changed.note(portfolio, cause.event_time);
         }
     }
 

@@ -33,7 +33,7 @@ impl Risk {
             .accounts
             .lines(portfolio, &holdings.rates)
             .collect();
-        let carried = holdings.carried(portfolio);
+        let carried = holdings.accounts.carried(portfolio);
         if lines.len() > 1 {
             for line in &lines {
                 let mut part = holdings.figures(std::slice::from_ref(line), Money::ZERO, now);

@@ -8,7 +8,7 @@ use tapeline_model::money::Money;
 use tapeline_model::reasons::{Reason, Refusal};
 use tapeline_model::records::{AccountEvent, Mark, StateBook, StateMark, StatePortfolio};
 
-use super::accounts::{AccountIndex, Accounts, PortfolioIndex};
+use super::accounts::{AccountIndex, Accounts, PortfolioIndex, sums};
 use super::{BookKey, RiskSettings, parse, prices};
 use crate::contract::StateError;
 use crate::ledger::{
@@ -38,7 +38,7 @@ impl Holdings {
             cash: Store::new("cash"),
             portfolios: Store::new("portfolios"),
             books: Store::new("books"),
-            accounts: Accounts::new(&settings.accounts, settings.share),
+            accounts: Accounts::new(&settings.accounts, settings.share, settings.currency),
             rates: Rates::into(settings.currency),
             settings,
         }
@@ -137,26 +137,24 @@ impl Holdings {
         let rate = prices::rate(&self.settings, &mark.symbol, mark.price, mark.event_time);
         if let Some((currency, rate)) = rate {
             self.rates.set(currency, rate);
-            touched.extend(self.accounts.users_of(currency));
+            touched.extend(self.accounts.rerate(currency));
             touched.sort_unstable();
             touched.dedup();
         }
         touched
     }
 
-    /// What a portfolio had before its accounts were kept apart.
-    pub fn carried(&self, portfolio: PortfolioIndex) -> Money {
-        let state = self.portfolios.get(self.accounts.portfolio_id(portfolio));
-        state.map(|state| state.cash_flow).unwrap_or_default()
+    pub fn sums(&self, portfolio: PortfolioIndex) -> Sums {
+        self.accounts.sums(portfolio, &self.rates)
     }
 
-    pub fn sums(&self, portfolio: PortfolioIndex) -> Sums {
-        let line = self.accounts.line(portfolio, &self.rates);
-        sums(&line, self.carried(portfolio))
+    /// The same, kept for the next price.
+    pub fn keep_sums(&mut self, portfolio: PortfolioIndex) -> Sums {
+        self.accounts.keep_sums(portfolio, &self.rates)
     }
 
     pub fn account_sums(&self, portfolio: PortfolioIndex) -> BTreeMap<AccountId, Sums> {
-        let carried = self.carried(portfolio);
+        let carried = self.accounts.carried(portfolio);
         let is_alone = self.accounts.lines(portfolio, &self.rates).count() == 1;
         let of = |(account, line): (AccountIndex, Line)| {
             let own = if is_alone || carried.is_zero() {
@@ -221,7 +219,13 @@ impl Holdings {
     /// State was restored: rebuilds what is derived from it.
     pub fn restored(&mut self) -> Result<(), StateError> {
         self.carry_over()?;
-        self.accounts = Accounts::new(&self.settings.accounts, self.settings.share);
+        let settings = &self.settings;
+        self.accounts = Accounts::new(&settings.accounts, settings.share, settings.currency);
+        for portfolio in self.accounts.portfolios() {
+            let state = self.portfolios.get(self.accounts.portfolio_id(portfolio));
+            let carried = state.map(|state| state.cash_flow);
+            self.accounts.carry(portfolio, carried.unwrap_or_default());
+        }
         self.rates = prices::rates(&self.settings, &self.marks);
         for (key, position) in self.positions.sorted() {
             let Some(account) = self.accounts.find(&key.account) else {
@@ -241,20 +245,5 @@ impl Holdings {
             }
         }
         Ok(())
-    }
-}
-
-/// A fee that nobody told is left out; everything else that is missing makes it missing.
-fn sums(line: &Line, carried: Money) -> Sums {
-    let equity = line.equity().value_despite(Missing::Fee);
-    let equity = equity.and_then(|equity| Ok(equity.checked_add(carried)?));
-    let realised = || Ok(equity?.checked_sub(line.open.unrealised.value()?)?);
-    let gross = line.open.gross.value();
-    Sums {
-        equity,
-        realised_equity: realised(),
-        gross,
-        net: line.open.net.value(),
-        buying_power_used: gross,
     }
 }

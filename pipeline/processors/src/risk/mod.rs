@@ -22,8 +22,6 @@ mod trades;
 mod verdicts;
 mod wards;
 
-use std::collections::BTreeMap;
-
 use tapeline_model::ids::{AccountId, Symbol, output_id};
 use tapeline_model::money::Money;
 use tapeline_model::reasons::{Reason, Refusal};
@@ -76,8 +74,41 @@ pub struct Risk {
     orders: Orders,
     reports: Reports,
     wards: Wards,
-    /// Whose equity changed since the last commit, and by which newest event time.
-    changed: BTreeMap<PortfolioIndex, Micros>,
+    changed: Changed,
+}
+
+/// Whose equity changed since the last commit, and by which newest event time.
+#[derive(Default)]
+struct Changed {
+    /// By the index of the portfolio.
+    newest: Vec<Option<Micros>>,
+    which: Vec<PortfolioIndex>,
+}
+
+impl Changed {
+    fn note(&mut self, portfolio: PortfolioIndex, event_time: Micros) {
+        let place = portfolio.place();
+        if self.newest.len() <= place {
+            self.newest.resize(place + 1, None);
+        }
+        let newest = &mut self.newest[place];
+        if newest.is_none() {
+            self.which.push(portfolio);
+        }
+        *newest = Some(event_time).max(*newest);
+    }
+
+    /// All of them, in order.
+    fn take(&mut self) -> Vec<(PortfolioIndex, Micros)> {
+        let mut which = std::mem::take(&mut self.which);
+        which.sort_unstable();
+        let newest = &mut self.newest;
+        let times = which.into_iter().filter_map(|portfolio| {
+            let time = newest[portfolio.place()].take()?;
+            Some((portfolio, time))
+        });
+        times.collect()
+    }
 }
 
 /// What is being processed: a record, or the time.
@@ -128,7 +159,7 @@ impl Risk {
             trades: Trades::new(),
             orders: Orders::new(),
             reports: Reports::new(),
-            changed: BTreeMap::new(),
+            changed: Changed::default(),
         }
     }
 
@@ -180,8 +211,9 @@ impl Risk {
         };
         let plan = self.wards.plan(portfolio);
         let id = self.holdings.accounts.portfolio_id(portfolio);
-        self.wards
-            .with(id, |watch| watch.closed_trade(&plan, &doing, closed.result));
+        self.wards.with(portfolio, id, |watch| {
+            watch.closed_trade(&plan, &doing, closed.result);
+        });
     }
 
     fn account(
@@ -235,9 +267,10 @@ impl Risk {
             && let Ok(worth) = worth
         {
             let id = self.holdings.accounts.portfolio_id(portfolio);
-            self.wards.moved(id, &event.account, Moved::cash(worth));
+            self.wards
+                .moved(portfolio, id, &event.account, Moved::cash(worth));
         }
-        self.touch(portfolio, cause.event_time);
+        self.changed.note(portfolio, cause.event_time);
         self.compare(account, &Matter::Balance(moved.currency), cause, out);
         self.evaluate(portfolio, cause, out);
         Ok(())
@@ -270,7 +303,7 @@ impl Risk {
             && let Some(by) = added(&before, &self.holdings.sums(portfolio))
         {
             let id = self.holdings.accounts.portfolio_id(portfolio);
-            self.wards.moved(id, &event.account, by);
+            self.wards.moved(portfolio, id, &event.account, by);
         }
         self.tell_position(&key, account, cause, out);
         self.compare_all(&key, account, currency, cause, out);
@@ -293,7 +326,7 @@ impl Risk {
         let plan = self.wards.plan(portfolio);
         let id = self.holdings.accounts.portfolio_id(portfolio);
         let news = self.orders.take(order);
-        self.wards.with(id, |watch| match news {
+        self.wards.with(portfolio, id, |watch| match news {
             News::Sent => watch.order(&plan, &doing, cause.now),
             News::Canceled => watch.cancel(&plan, &doing, cause.now),
             News::Other | News::Nothing => {}
@@ -317,7 +350,7 @@ impl Risk {
         let account = self.holdings.known(&event.account, &event.portfolio)?;
         let portfolio = self.enter(account, cause);
         let id = self.holdings.accounts.portfolio_id(portfolio);
-        let changed = self.wards.with(id, |watch| {
+        let changed = self.wards.with(portfolio, id, |watch| {
             let was_lost = watch.has_lost_session(&event.account);
             watch.session(&event.account, is_alive, cause.now);
             was_lost == is_alive
@@ -343,10 +376,9 @@ impl Risk {
 
     fn mark(&mut self, mark: &Mark<'_>, cause: Cause, out: &mut Out) {
         for portfolio in self.holdings.price(mark) {
-            self.touch(portfolio, cause.event_time);
-            let sums = self.holdings.sums(portfolio);
-            let id = self.holdings.accounts.portfolio_id(portfolio);
-            if !self.wards.stays_quiet(id, &sums, cause.now) {
+            self.changed.note(portfolio, cause.event_time);
+            let sums = self.holdings.keep_sums(portfolio);
+            if !self.wards.stays_quiet(portfolio, &sums, cause.now) {
                 self.evaluate(portfolio, cause, out);
             }
         }
@@ -374,11 +406,6 @@ impl Risk {
         self.compare(account, &Matter::Balance(currency), cause, out);
     }
 
-    fn touch(&mut self, portfolio: PortfolioIndex, event_time: Micros) {
-        let newest = self.changed.entry(portfolio).or_default();
-        *newest = event_time.max(*newest);
-    }
-
     /// A position that changed.
     fn tell_position(&mut self, key: &BookKey, account: AccountIndex, cause: Cause, out: &mut Out) {
         let Holdings {
@@ -392,7 +419,7 @@ impl Risk {
             let record = position::record(key, id, position, worth, cause);
             out.emit(Event::Position(record));
         }
-        self.touch(portfolio, cause.event_time);
+        self.changed.note(portfolio, cause.event_time);
     }
 }
 
@@ -473,7 +500,7 @@ impl Processor for Risk {
     }
 
     fn before_commit(&mut self, now: Micros, out: &mut Out) {
-        for (portfolio, event_time) in std::mem::take(&mut self.changed) {
+        for (portfolio, event_time) in self.changed.take() {
             self.tell_equity(portfolio, event_time, now, out);
         }
     }
@@ -498,7 +525,7 @@ impl Processor for Risk {
         self.orders.restored();
         self.reports.restored();
         self.wards.restored(&self.holdings)?;
-        self.changed.clear();
+        self.changed = Changed::default();
         Ok(())
     }
 }

@@ -329,7 +329,7 @@ impl Risk {
         let accounts = &self.holdings.accounts;
         let portfolio = accounts.portfolio_of(account);
         let (id, portfolio_id) = (accounts.id(account), accounts.portfolio_id(portfolio));
-        let guard = self.wards.with(portfolio_id, |watch| {
+        let guard = self.wards.with(portfolio, portfolio_id, |watch| {
             watch.unreconciled(id, matter.symbol(), since);
             watch.guard().state()
         });
@@ -363,7 +363,7 @@ impl Risk {
         let alert = verdicts::alert(&verdict, cause, severity);
         out.emit(Event::Verdict(verdict));
         out.emit(Event::Alert(alert));
-        self.touch(portfolio, cause.event_time);
+        self.changed.note(portfolio, cause.event_time);
         self.evaluate(portfolio, cause, out);
     }
 }

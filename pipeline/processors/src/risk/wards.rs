@@ -9,7 +9,9 @@ use super::RiskSettings;
 use super::accounts::{Accounts, PortfolioIndex};
 use super::holdings::Holdings;
 use crate::contract::StateError;
-use crate::limits::{Calendars, Limits, Moved, Picture, Plan, Plans, StateLimit, Sums, Watch};
+use crate::limits::{
+    Calendars, Calm, Limits, Moved, Picture, Plan, Plans, StateLimit, Sums, Watch,
+};
 use crate::store::{Names, Store};
 
 /// Ticks for several portfolios come together: their times are rounded up to this, in
@@ -25,6 +27,8 @@ pub(super) struct Wards {
     pub watches: Store<PortfolioId, Watch>,
     /// By the index of the portfolio.
     plans: Vec<Arc<Plan>>,
+    /// How long prices of each of them may move without a look, by the same.
+    calm: Vec<Calm>,
     /// No day or window of any portfolio ends before this.
     rolls_at: Micros,
     /// Nothing changes by time alone before this.
@@ -39,6 +43,7 @@ impl Wards {
             changes: Store::new("limits"),
             watches: Store::new("watches"),
             plans: Vec::new(),
+            calm: Vec::new(),
             rolls_at: Micros(i64::MAX),
             wakes_at: None,
         };
@@ -80,25 +85,37 @@ impl Wards {
     }
 
     /// Does something with the watch of a portfolio that is watched.
-    pub fn with<R>(&mut self, id: &PortfolioId, act: impl FnOnce(&mut Watch) -> R) -> Option<R> {
+    pub fn with<R>(
+        &mut self,
+        portfolio: PortfolioIndex,
+        id: &PortfolioId,
+        act: impl FnOnce(&mut Watch) -> R,
+    ) -> Option<R> {
         let (rolls_at, wakes_at) = (&mut self.rolls_at, &mut self.wakes_at);
+        let calm = &mut self.calm[portfolio.place()];
         self.watches.edit(id, |watch| {
             let result = act(watch);
             *rolls_at = watch.rolls_at().min(*rolls_at);
             *wakes_at = earlier(*wakes_at, watch.wake_at());
+            *calm = watch.calm();
             (result, watch.take_changed())
         })
     }
 
     /// Whether these sums can change nothing.
-    pub fn stays_quiet(&self, id: &PortfolioId, sums: &Sums, now: Micros) -> bool {
-        let watch = self.watches.get(id);
-        watch.is_none_or(|watch| watch.stays_quiet(sums, now))
+    pub fn stays_quiet(&self, portfolio: PortfolioIndex, sums: &Sums, now: Micros) -> bool {
+        self.calm[portfolio.place()].holds(sums, now)
     }
 
-    pub fn moved(&mut self, id: &PortfolioId, account: &AccountId, by: Moved) {
+    pub fn moved(
+        &mut self,
+        portfolio: PortfolioIndex,
+        id: &PortfolioId,
+        account: &AccountId,
+        by: Moved,
+    ) {
         // A point that does not fit an amount stays where it is.
-        self.with(id, |watch| watch.moved(account, by).ok());
+        self.with(portfolio, id, |watch| watch.moved(account, by).ok());
     }
 
     pub fn wakes_at(&self) -> Option<Micros> {
@@ -223,6 +240,7 @@ impl Wards {
             plans.of(id, accounts.accounts_of(portfolio))
         };
         self.plans = accounts.portfolios().map(plan).collect();
+        self.calm = vec![Calm::default(); self.plans.len()];
     }
 
     fn adopt(&mut self, accounts: &Accounts) -> Vec<PortfolioIndex> {
@@ -230,7 +248,8 @@ impl Wards {
         for portfolio in accounts.portfolios() {
             let plan = self.plan(portfolio);
             let id = accounts.portfolio_id(portfolio);
-            if self.with(id, |watch| watch.adopt(&plan)).is_some() {
+            let is_watched = self.with(portfolio, id, |watch| watch.adopt(&plan));
+            if is_watched.is_some() {
                 adopted.push(portfolio);
             }
         }

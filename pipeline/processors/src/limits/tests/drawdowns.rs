@@ -248,7 +248,7 @@ fn prices_that_cross_nothing_need_no_evaluation() {
         ..equity(amount)
     };
     assert!(
-        !scene.watch.stays_quiet(&with("10000", "0"), noon()),
+        !scene.watch.calm().holds(&with("10000", "0"), noon()),
         "nothing is known yet"
     );
     scene.whole = with("10000", "5000");
@@ -256,7 +256,8 @@ fn prices_that_cross_nothing_need_no_evaluation() {
     let quiet = |scene: &Scene, amount: &str, gross: &str| {
         scene
             .watch
-            .stays_quiet(&with(amount, gross), seconds_on(noon(), 3600))
+            .calm()
+            .holds(&with(amount, gross), seconds_on(noon(), 3600))
     };
     assert!(quiet(&scene, "10000", "19999"));
     assert!(quiet(&scene, "9500.00000001", "5000"));
@@ -274,7 +275,7 @@ fn prices_that_cross_nothing_need_no_evaluation() {
         ..with("0", "0")
     };
     scene.evaluate();
-    assert!(!scene.watch.stays_quiet(&missing, noon()));
+    assert!(!scene.watch.calm().holds(&missing, noon()));
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn what_was_set_aside_speaks_up_again_once_it_is_worse_by_its_release() {
     scene.latch("7900", 1);
     reset(&mut scene, &["v1"]).unwrap();
     assert_eq!(scene.latch("7900", 2), []);
-    let quiet = |scene: &Scene, amount: &str| scene.watch.stays_quiet(&equity(amount), scene.now);
+    let quiet = |scene: &Scene, amount: &str| scene.watch.calm().holds(&equity(amount), scene.now);
     assert!(quiet(&scene, "7501"));
     assert!(!quiet(&scene, "7499"));
     // Set aside at 2,100; 20 % of 2,000 is 400, so 2,500 is still quiet.

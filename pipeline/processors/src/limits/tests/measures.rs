@@ -248,7 +248,7 @@ fn a_price_grows_old_by_itself() {
     scene.now = Micros(warned.0 + 1);
     scene.evaluate();
     assert!(
-        !scene.watch.stays_quiet(&scene.whole, scene.now),
+        !scene.watch.calm().holds(&scene.whole, scene.now),
         "a newer price would end it"
     );
     // Next is the other one's warning.

@@ -245,7 +245,7 @@ proptest! {
                 buying_power_used: whole(used),
             };
             scene.now = scene.now.plus_millis(millis);
-            let is_quiet = scene.watch.stays_quiet(&sums, scene.now);
+            let is_quiet = scene.watch.calm().holds(&sums, scene.now);
             let before = scene.watch.state().clone();
             scene.whole = sums;
             let told = scene.evaluate();

@@ -1,4 +1,7 @@
+use proptest::prelude::{Strategy as _, prop, prop_assert_eq, prop_oneof, proptest};
+
 use super::*;
+use crate::risk::accounts::sums;
 
 fn foreign(code: &str, quantity: &str, price: &str, id: &str) -> Event<'static> {
     let mut bought = fill("a1", "one", "X", quantity, price);
@@ -239,4 +242,57 @@ fn a_one_sided_price_values_what_it_can_close() {
     assert_eq!(desk.equity_of("one").as_deref(), Some("1010"));
     desk.take(of(MarkBasis::Last, 80)).unwrap();
     assert_eq!(desk.equity_of("one").as_deref(), Some("1010"));
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Buy(bool, u8, i8),
+    Price(u8, u8, u8),
+    Deposit(i16),
+}
+
+proptest! {
+    /// Sums are kept while prices move; they must be what is computed anew.
+    #[test]
+    fn what_is_kept_is_what_would_be_computed(
+        steps in prop::collection::vec(
+            prop_oneof![
+                (prop::bool::ANY, 0..2_u8, -9..9_i8).prop_map(|(a, s, q)| Step::Buy(a, s, q)),
+                (0..3_u8, 1..200_u8, 0..4_u8).prop_map(|(s, p, b)| Step::Price(s, p, b)),
+                (-500..500_i16).prop_map(Step::Deposit),
+            ],
+            1..60,
+        )
+    ) {
+        let mut desk = Desk::new();
+        for step in steps {
+            match step {
+                Step::Buy(first, symbol, quantity) => {
+                    let (account, symbol) = (["a1", "a2"][usize::from(first)], ["S", "X"][usize::from(symbol)]);
+                    let mut bought = fill(account, "one", symbol, &quantity.unsigned_abs().max(1).to_string(), "10");
+                    bought.side = if quantity < 0 { Side::Sell } else { Side::Buy };
+                    // X is kept in euros.
+                    bought.currency = if symbol == "X" { "EUR" } else { "USD" }.into();
+                    bought.exec_id = ExecId::new(format!("e{}", desk.offset));
+                    desk.take(Event::Fill(bought)).unwrap();
+                }
+                Step::Price(symbol, price, basis) => {
+                    let symbol = ["S", "X", "EURUSD"][usize::from(symbol)];
+                    let Event::Mark(mut mark) = mark(symbol, &price.to_string(), Micros(1000 + desk.offset as i64)) else {
+                        unreachable!()
+                    };
+                    mark.basis = [MarkBasis::Mid, MarkBasis::Bid, MarkBasis::Ask, MarkBasis::Last][usize::from(basis)];
+                    desk.take(Event::Mark(mark)).unwrap();
+                }
+                Step::Deposit(amount) => {
+                    desk.deposit("a1", "one", &amount.to_string());
+                }
+            }
+            let holdings = &mut desk.risk.holdings;
+            let one = holdings.accounts.portfolio_named("one").unwrap();
+            let kept = holdings.keep_sums(one);
+            let line = holdings.accounts.line(one, &holdings.rates);
+            prop_assert_eq!(kept, sums(&line, Money::ZERO));
+        }
+    }
 }

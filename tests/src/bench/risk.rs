@@ -1,0 +1,339 @@
+//! What a fill and a price cost the risk processor, and what a position takes in memory.
+//! In one thread, without a broker: what it decides is made, encoded and thrown away.
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::time::Instant;
+
+use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol};
+use tapeline_model::money::{Price, Quantity};
+use tapeline_model::records::{
+    AccountEvent, AccountEventKind, AccountMatter, Fill, FillKind, Mark, MarkBasis, Side,
+};
+use tapeline_model::{Event, Micros, Origin};
+use tapeline_processors::ledger::Currency;
+use tapeline_processors::limits::{Calendars, LimitDefinition, parse_all};
+use tapeline_processors::risk::{Risk, RiskSettings};
+use tapeline_processors::{Out, Processor};
+
+use super::report::{Better, Budget, Line, Report};
+use super::statistics::median;
+use super::{Bench, say};
+
+const PORTFOLIOS: usize = 100_000;
+const FEW_PORTFOLIOS: usize = 1_000;
+const SYMBOLS: usize = 10_000;
+/// Of each portfolio, besides the symbol that some hold together.
+const POSITIONS: usize = 5;
+/// How many hold the symbol whose price is measured.
+const HOLDERS: usize = 1_000;
+const FILLS: usize = 200_000;
+const MARKS: usize = 300;
+/// As many as a transaction of a busy task has.
+const RECORDS_A_COMMIT: usize = 5_000;
+const SHARED: &str = "SHARED";
+const PRICE: i64 = 100;
+
+pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) {
+    let (mut fills, mut committed) = (Vec::new(), Vec::new());
+    let (mut quiet, mut rising, mut few) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut walks, mut memory) = (Vec::new(), Vec::new());
+    for round in 1..=bench.options.rounds {
+        let before = resident();
+        let mut world = World::new(PORTFOLIOS);
+        let held = (PORTFOLIOS * POSITIONS + HOLDERS) as f64;
+        memory.push((resident() - before) / held);
+        fills.push(world.fills());
+        committed.push(world.fills_with_commits());
+        quiet.push(world.marks(|n| PRICE - 1 - (n % 2) as i64));
+        rising.push(world.marks(|n| PRICE + 1 + n as i64));
+        drop(world);
+        few.push(World::new(FEW_PORTFOLIOS).marks(|n| PRICE - 1 - (n % 2) as i64));
+        walks.push(hash_map_walk());
+        say(&format!(
+            "round {round}: fill {:.0} ns, mark and holder {:.0} ns",
+            fills[round - 1],
+            quiet[round - 1]
+        ));
+    }
+    let aim = |must: f64| Budget::Ours {
+        must,
+        aim: Some(must),
+    };
+    let walk = Some(median(&walks));
+    let mut line = |name, unit, ours: &[f64], limit, budget| {
+        report.add(&Line {
+            name,
+            unit,
+            better: Better::Less,
+            ours: median(ours),
+            peer: None,
+            limit,
+            budget,
+        });
+    };
+    line("risk_fill", "ns", &fills, walk, aim(2_000.0));
+    line("risk_fill_committed", "ns", &committed, walk, Budget::None);
+    line("risk_mark_holder", "ns", &quiet, walk, aim(150.0));
+    line(
+        "risk_mark_holder_new_high",
+        "ns",
+        &rising,
+        walk,
+        Budget::None,
+    );
+    let few = Some(median(&few));
+    line("risk_mark_holder_of_many", "ns", &quiet, few, Budget::None);
+    line("risk_position_memory", "bytes", &memory, None, Budget::None);
+}
+
+/// Portfolios of one account each, with the limits that hold where none are configured.
+struct World {
+    risk: Risk,
+    out: Out,
+    portfolios: usize,
+    offset: u64,
+}
+
+fn portfolio(n: usize) -> String {
+    format!("portfolio-{n:06}")
+}
+
+fn limits() -> Vec<LimitDefinition> {
+    let limit = |name: &str, rule: &str, breach: &str| LimitDefinition {
+        name: name.to_owned(),
+        rule: rule.to_owned(),
+        breach: Some(breach.to_owned()),
+        action: Some("alert".to_owned()),
+        ..LimitDefinition::default()
+    };
+    vec![
+        LimitDefinition {
+            mode: Some("trailing".to_owned()),
+            basis: Some("marked".to_owned()),
+            ..limit("max_drawdown", "max_drawdown", "500000")
+        },
+        limit("session", "lost_session", "60"),
+        limit("reconciliation", "unreconciled", "60"),
+    ]
+}
+
+impl World {
+    fn new(portfolios: usize) -> Self {
+        let calendars = Calendars::built_in().unwrap();
+        let names = (0..portfolios).map(portfolio);
+        let risk = Risk::new(RiskSettings {
+            accounts: names
+                .map(|name| (AccountId::new(&*name), PortfolioId::new(&*name)))
+                .collect(),
+            limits: parse_all(&limits(), &calendars).unwrap(),
+            calendars,
+            ..RiskSettings::new(Currency::USD)
+        });
+        let mut world = Self {
+            risk,
+            out: Out::default(),
+            portfolios,
+            offset: 0,
+        };
+        for symbol in 0..SYMBOLS {
+            world.take(&mark(&symbol_name(symbol), PRICE, 1));
+        }
+        world.take(&mark(SHARED, PRICE, 1));
+        for number in 0..portfolios {
+            world.take(&deposit(&portfolio(number)));
+            for place in 0..POSITIONS {
+                let symbol = symbol_name((number * POSITIONS + place) % SYMBOLS);
+                world.take(&world.fill(number, &symbol));
+            }
+        }
+        for holder in 0..HOLDERS {
+            let number = holder * portfolios / HOLDERS;
+            world.take(&world.fill(number, SHARED));
+        }
+        world.commit();
+        world
+    }
+
+    fn fill(&self, number: usize, symbol: &str) -> Event<'static> {
+        let name = portfolio(number);
+        let time = Micros(10 + self.offset as i64);
+        Event::Fill(Fill {
+            kind: FillKind::Fill,
+            exec_id: ExecId::new(format!("e{}", self.offset)),
+            ref_exec_id: None,
+            order_id: OrderId::new(format!("o{}", self.offset)),
+            portfolio: PortfolioId::new(&*name),
+            account: AccountId::new(&*name),
+            symbol: Symbol::new(symbol),
+            side: Side::Buy,
+            price: price(PRICE),
+            quantity: Quantity::ONE,
+            fee: Some(Price::ZERO),
+            currency: "USD".to_owned(),
+            fees: None,
+            voided_quantity: None,
+            strategy: None,
+            event_time: time,
+            ingest_time: time,
+            source: "bench".to_owned(),
+        })
+    }
+
+    fn take(&mut self, event: &Event<'static>) {
+        let origin = Origin {
+            topic: event.topic(),
+            partition: 0,
+            offset: self.offset,
+        };
+        self.offset += 1;
+        let now = Micros(1_000_000);
+        self.risk
+            .process(origin, event, now, &mut self.out)
+            .unwrap();
+        self.out.drain();
+    }
+
+    /// What a transaction costs besides: figures of what changed, and all of it encoded.
+    fn commit(&mut self) {
+        let mut bytes = Vec::new();
+        self.risk.before_commit(Micros(1_000_000), &mut self.out);
+        for event in self.out.drain() {
+            event.encode(&mut bytes).unwrap();
+            black_box(&bytes);
+        }
+        for store in self.risk.stores() {
+            store
+                .drain_changes(&mut |key, value| {
+                    black_box((key, value));
+                })
+                .unwrap();
+        }
+    }
+
+    /// Nanoseconds for each of many fills of positions all over.
+    fn fills(&mut self) -> f64 {
+        let fills = self.next_fills();
+        let begun = Instant::now();
+        for fill in &fills {
+            self.take(fill);
+        }
+        begun.elapsed().as_nanos() as f64 / FILLS as f64
+    }
+
+    fn fills_with_commits(&mut self) -> f64 {
+        self.commit();
+        let fills = self.next_fills();
+        let begun = Instant::now();
+        for batch in fills.chunks(RECORDS_A_COMMIT) {
+            for fill in batch {
+                self.take(fill);
+            }
+            self.commit();
+        }
+        begun.elapsed().as_nanos() as f64 / FILLS as f64
+    }
+
+    fn next_fills(&mut self) -> Vec<Event<'static>> {
+        let number = |n: usize| n.wrapping_mul(7_919) % self.portfolios;
+        let symbol = |n: usize| symbol_name((number(n) * POSITIONS + n % POSITIONS) % SYMBOLS);
+        let mut fills = Vec::with_capacity(FILLS);
+        for n in 0..FILLS {
+            let mut fill = self.fill(number(n), &symbol(n));
+            if let Event::Fill(fill) = &mut fill {
+                let id = self.offset as usize + n;
+                fill.exec_id = ExecId::new(format!("f{id}"));
+                fill.event_time = Micros(10 + id as i64);
+            }
+            fills.push(fill);
+        }
+        fills
+    }
+
+    /// Nanoseconds for each holder of a symbol that gets a new price.
+    fn marks(&mut self, dollars: impl Fn(usize) -> i64) -> f64 {
+        let time = |n: usize, offset: u64| 1_000 + offset as i64 + n as i64;
+        let offset = self.offset;
+        let marks: Vec<_> = (0..MARKS)
+            .map(|n| mark(SHARED, dollars(n), time(n, offset)))
+            .collect();
+        let begun = Instant::now();
+        for mark in &marks {
+            self.take(mark);
+        }
+        begun.elapsed().as_nanos() as f64 / (MARKS * HOLDERS) as f64
+    }
+}
+
+fn symbol_name(n: usize) -> String {
+    format!("SYM{n:05}")
+}
+
+fn price(dollars: i64) -> Price {
+    Price::from_raw(dollars * 100_000_000).unwrap()
+}
+
+fn deposit(name: &str) -> Event<'static> {
+    Event::Account(AccountEvent {
+        event_id: format!("d-{name}"),
+        portfolio: PortfolioId::new(name),
+        account: AccountId::new(name),
+        kind: AccountEventKind::Deposit,
+        amount: price(100_000).into(),
+        currency: "USD".to_owned(),
+        matter: AccountMatter::Cash,
+        symbol: None,
+        quantity: None,
+        price: None,
+        ratio_new: None,
+        ratio_old: None,
+        event_time: Micros(5),
+        ingest_time: Micros(5),
+        source: "bench".to_owned(),
+    })
+}
+
+fn mark(symbol: &str, dollars: i64, time: i64) -> Event<'static> {
+    let price = price(dollars);
+    Event::Mark(Mark {
+        symbol: symbol.to_owned().into(),
+        price,
+        bid_price: price,
+        ask_price: price,
+        quotes: 1,
+        basis: MarkBasis::Mid,
+        last_price: None,
+        last_time: None,
+        event_time: Micros(time),
+        ingest_time: Micros(time),
+        source: "bench".into(),
+    })
+}
+
+/// The least that could be done: each holder is looked up by its key, and its equity moved.
+fn hash_map_walk() -> f64 {
+    let mut equities: HashMap<(u32, u32), (i128, i128)> = (0..(PORTFOLIOS * POSITIONS) as u32)
+        .map(|n| ((n / POSITIONS as u32, n % POSITIONS as u32), (1, 0)))
+        .collect();
+    let holders: Vec<(u32, u32)> = (0..HOLDERS as u32)
+        .map(|n| (n * (PORTFOLIOS / HOLDERS) as u32, 0))
+        .collect();
+    let begun = Instant::now();
+    for n in 0..MARKS {
+        let price = i128::from(PRICE + n as i64);
+        for holder in &holders {
+            if let Some((quantity, equity)) = equities.get_mut(holder) {
+                *equity = *quantity * price;
+            }
+        }
+    }
+    black_box(&equities);
+    begun.elapsed().as_nanos() as f64 / (MARKS * HOLDERS) as f64
+}
+
+/// Bytes of this process in memory.
+fn resident() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: f64 = status.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * 4096.0
+}
