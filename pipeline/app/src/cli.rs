@@ -452,6 +452,9 @@ pub(crate) struct RiskReset {
 pub(crate) enum RiskLimit {
     /// Those in force: what the configuration says, and what commands made of it
     List {
+        /// The line was started with `up --demo`: its limits count
+        #[arg(long)]
+        demo: bool,
         #[arg(long)]
         json: bool,
     },

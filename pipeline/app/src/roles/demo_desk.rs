@@ -1,7 +1,7 @@
 //! Plays the person of the demo: looks at a stopped portfolio and lets it go on, and asks
 //! now and then for an order, of which some are too large.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,9 @@ use tapeline_kafka::{KafkaSettings, Publisher};
 use tapeline_model::Event;
 use tapeline_model::ids::{AccountId, PortfolioId, Symbol, output_id};
 use tapeline_model::money::Quantity;
-use tapeline_model::records::{CommandKind, Equity, GuardState, OrderRequest, Side};
+use tapeline_model::records::{
+    CommandKind, Equity, Grade, GuardState, OrderRequest, Side, Verdict,
+};
 use tapeline_schemas::topics::Topic;
 
 use super::{Part, Parts, Start};
@@ -27,6 +29,7 @@ const TOO_MANY: Quantity = match Quantity::from_raw(1000 * 100_000_000) {
     Some(many) => many,
     None => Quantity::MAX,
 };
+const REMEMBERED: usize = 1000;
 const ASKS_EVERY: Duration = Duration::from_secs(2);
 
 /// Portfolios that are stopped: since when, and by which verdicts.
@@ -38,25 +41,48 @@ pub(crate) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
         return Ok(parts);
     }
     let kafka = with.config.kafka_settings()?;
-    let mut tail = EventTail::open(&kafka, &[Topic::RiskEquity], false)?;
+    let topics = [Topic::RiskEquity, Topic::RiskVerdicts];
+    let mut tail = EventTail::open(&kafka, &topics, false)?;
     parts.add(Part::spawn("demo desk", None, move |stop| {
         let mut stopped = Stopped::new();
+        let mut by_limits = ByLimits::default();
         let mut asked = Asked::new(&kafka)?;
         while !stop.load(Ordering::Relaxed) {
-            tail.next(WAIT, |event| {
-                if let Event::Equity(equity) = event {
-                    note(&mut stopped, equity);
-                }
+            tail.next(WAIT, |event| match event {
+                Event::Equity(equity) => note(&mut stopped, equity),
+                Event::Verdict(verdict) => by_limits.note(&verdict),
+                _ => {}
             })?;
             asked.ask_if_due()?;
             let due = stopped.extract_if(.., |_, (since, _)| since.elapsed() > LOOKS_FOR);
             for (portfolio, (_, verdicts)) in due.collect::<Vec<_>>() {
-                reset(&kafka, &portfolio, verdicts);
+                if by_limits.has(&verdicts) {
+                    reset(&kafka, &portfolio, verdicts);
+                }
             }
         }
         Ok(())
     })?);
     Ok(parts)
+}
+
+/// Verdicts with which a limit stopped a portfolio. What a person stopped is left alone.
+#[derive(Default)]
+struct ByLimits(VecDeque<String>);
+
+impl ByLimits {
+    fn note(&mut self, verdict: &Verdict) {
+        if verdict.grade == Grade::Breach && verdict.author.is_empty() {
+            self.0.push_back(verdict.verdict_id.to_string());
+            if self.0.len() > REMEMBERED {
+                self.0.pop_front();
+            }
+        }
+    }
+
+    fn has(&self, verdicts: &[String]) -> bool {
+        verdicts.iter().all(|id| self.0.contains(id))
+    }
 }
 
 fn note(stopped: &mut Stopped, equity: Equity) {
@@ -77,7 +103,7 @@ fn reset(kafka: &KafkaSettings, portfolio: &PortfolioId, verdicts: Vec<String>) 
     let mut command = new_command(CommandKind::Reset, portfolio.as_str(), NAME, why, NAME);
     command.overrides = verdicts;
     // What was stopped again in between is looked at again.
-    if let Err(failure) = send(kafka, &command, 1, ANSWERED_WITHIN) {
+    if let Err(failure) = send(kafka, &command, ANSWERED_WITHIN) {
         tracing::debug!(%portfolio, %failure, "the reset did not pass");
     }
 }

@@ -14,17 +14,33 @@ use super::worth::{Holding, Shift, Worth};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
-    lines: BTreeMap<Currency, Line>,
+    /// By currency; hardly ever more than one.
+    lines: Vec<(Currency, Line)>,
 }
 
 impl Totals {
     /// What there is in one currency.
     pub fn line(&self, currency: Currency) -> Line {
-        self.lines.get(&currency).copied().unwrap_or_default()
+        self.find(currency)
+            .map_or_else(|_| Line::default(), |at| self.lines[at].1)
+    }
+
+    fn find(&self, currency: Currency) -> Result<usize, usize> {
+        self.lines
+            .binary_search_by_key(&currency, |(known, _)| *known)
+    }
+
+    fn line_mut(&mut self, currency: Currency) -> &mut Line {
+        let at = self.find(currency).unwrap_or_else(|at| {
+            self.lines.reserve_exact(1);
+            self.lines.insert(at, (currency, Line::default()));
+            at
+        });
+        &mut self.lines[at].1
     }
 
     pub fn currencies(&self) -> impl Iterator<Item = Currency> {
-        self.lines.keys().copied()
+        self.lines.iter().map(|(currency, _)| *currency)
     }
 
     /// Puts what a position is worth now in place of what it was worth before.
@@ -44,7 +60,9 @@ impl Totals {
         }
         let line = changed.line(self, new.currency);
         line.open = line.open.plus(&Open::from(&new.holding))?;
-        self.lines.extend(changed.0);
+        for (currency, line) in changed.0 {
+            *self.line_mut(currency) = line;
+        }
         Ok(())
     }
 
@@ -55,14 +73,14 @@ impl Totals {
         old: &Holding,
         new: &Holding,
     ) -> Result<(), MoneyError> {
-        let line = self.lines.entry(currency).or_default();
+        let line = self.line_mut(currency);
         line.open = line.open.without(&old.into())?.plus(&new.into())?;
         Ok(())
     }
 
     /// The same where nothing is missing, before or after.
     pub fn shift(&mut self, currency: Currency, by: &Shift) -> Result<(), MoneyError> {
-        let open = &mut self.lines.entry(currency).or_default().open;
+        let open = &mut self.line_mut(currency).open;
         *open = Open {
             unrealised: open.unrealised.shifted(by.unrealised)?,
             net: open.net.shifted(by.net)?,
@@ -79,7 +97,7 @@ impl Totals {
         old: &Booked,
         new: &Booked,
     ) -> Result<(), MoneyError> {
-        let line = self.lines.entry(currency).or_default();
+        let line = self.line_mut(currency);
         line.booked = line.booked.without(old)?.plus(new)?;
         Ok(())
     }

@@ -1,6 +1,5 @@
 //! Watches the limits of one portfolio.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -19,7 +18,7 @@ use super::measure::{Look, Value, grows_beyond};
 use super::picture::{Moved, Picture};
 use super::plan::{Plan, Planned};
 use super::quiet::{Calm, Quiet};
-use super::rule::{Basis, DrawdownMode, Grouping, Rule, Unit};
+use super::rule::{Basis, DrawdownMode, Rule, Unit};
 use super::state::{Graded, StateLimits};
 use super::tracks::{Days, Tracks};
 use super::window::piece_ends;
@@ -32,6 +31,20 @@ pub struct Watch {
     pub(super) state: StateLimits,
     live: Live,
     changed: bool,
+}
+
+/// Where one value of a limit stands.
+#[derive(Debug, Clone)]
+struct Stood {
+    limit: Arc<Limit>,
+    group: String,
+    standing: Standing,
+}
+
+impl Stood {
+    fn key(&self) -> (&str, &str) {
+        (&self.limit.name, &self.group)
+    }
 }
 
 /// Only the state is stored.
@@ -58,7 +71,7 @@ impl Record for Watch {
 #[derive(Debug, Clone, Default)]
 struct Live {
     /// By limit and group.
-    standings: BTreeMap<String, BTreeMap<String, Standing>>,
+    standings: Vec<Stood>,
     days: Days,
     /// When the days were looked up; until the next open they stay the same.
     days_of: Micros,
@@ -161,6 +174,7 @@ impl Watch {
         self.find_days(plan, now);
         self.observe(plan, picture, now);
         let mut decisions = Vec::new();
+        let mut standings = Vec::with_capacity(plan.measured.len());
         let mut wake = self.live.next_open;
         for planned in &plan.measured {
             let look = Look {
@@ -170,13 +184,14 @@ impl Watch {
             };
             let values = look.values(planned);
             wake = earlier(wake, self.wakes(planned, &values, now));
-            self.grade_all(&planned.limit, values, picture, &mut decisions);
+            let graded = self.grade_all(&planned.limit, values, picture, &mut decisions);
+            standings.extend(graded);
         }
         self.live.wake_at = wake;
-        let standings = &self.live.standings;
+        // Limits come by name and their groups in order.
+        self.live.standings = standings;
         self.live.quiet = Quiet::after(plan, &self.state, &picture.whole, |limit| {
-            let standing = standings.get(limit)?.get("")?;
-            Some(standing.value)
+            Some(self.standing(limit, "")?.value)
         });
         decisions
     }
@@ -269,7 +284,12 @@ impl Watch {
     }
 
     pub fn standing(&self, limit: &str, group: &str) -> Option<&Standing> {
-        self.live.standings.get(limit)?.get(group)
+        let key = (limit, group);
+        let found = self
+            .live
+            .standings
+            .binary_search_by(|stood| stood.key().cmp(&key));
+        Some(&self.live.standings[found.ok()?].standing)
     }
 
     /// Whether anything was evaluated since the start.
@@ -351,8 +371,11 @@ impl Watch {
         mut values: Vec<(String, Value)>,
         picture: &Picture<'_>,
         decisions: &mut Vec<Decision>,
-    ) {
-        let Some(levels) = &limit.levels else { return };
+    ) -> Vec<Stood> {
+        let Some(levels) = &limit.levels else {
+            return Vec::new();
+        };
+        let mut standings = Vec::with_capacity(values.len());
         // What is gone is back within its limit.
         if let Some(graded) = self.state.grades.get(&limit.name) {
             for group in graded.keys() {
@@ -362,7 +385,6 @@ impl Watch {
             }
             values.sort_by(|(one, _), (other, _)| one.cmp(other));
         }
-        self.forget_gone(limit, &values);
         for (group, value) in values {
             let turned = value
                 .ok()
@@ -387,17 +409,9 @@ impl Watch {
                     group: group.clone(),
                 });
             }
-            self.stand(limit, levels, group, value);
+            standings.push(self.stood(limit, levels, group, value));
         }
-    }
-
-    fn forget_gone(&mut self, limit: &Limit, values: &[(String, Value)]) {
-        if limit.rule.info().grouping == Grouping::Whole {
-            return;
-        }
-        if let Some(groups) = self.live.standings.get_mut(&limit.name) {
-            groups.retain(|group, _| values.iter().any(|(known, _)| known == group));
-        }
+        standings
     }
 
     /// The new grade, if there is something to tell.
@@ -436,22 +450,18 @@ impl Watch {
         Some((grade, turn))
     }
 
-    fn stand(&mut self, limit: &Limit, levels: &Levels, group: String, value: Value) {
-        let graded = self
-            .state
-            .grades
-            .get(&limit.name)
-            .and_then(|groups| groups.get(&group));
+    fn stood(&self, limit: &Arc<Limit>, levels: &Levels, group: String, value: Value) -> Stood {
+        let graded = self.state.grades.get(&limit.name);
+        let graded = graded.and_then(|groups| groups.get(&group));
         let standing = Standing {
             grade: graded.map_or(Grade::Pass, |graded| graded.grade),
             value,
             distance: value.map(|value| distance(levels, value)),
         };
-        if let Some(groups) = self.live.standings.get_mut(&limit.name) {
-            groups.insert(group, standing);
-        } else {
-            let groups = BTreeMap::from([(group, standing)]);
-            self.live.standings.insert(limit.name.clone(), groups);
+        Stood {
+            limit: Arc::clone(limit),
+            group,
+            standing,
         }
     }
 
@@ -461,12 +471,10 @@ impl Watch {
                 if graded.grade != Grade::Breach {
                     continue;
                 }
-                let standing = self
-                    .live
-                    .standings
-                    .get(limit)
-                    .and_then(|known| known.get(group));
-                let now = standing.and_then(|standing| standing.value.ok());
+                let key = (limit.as_str(), group.as_str());
+                let mut standings = self.live.standings.iter();
+                let now = standings.find(|stood| stood.key() == key);
+                let now = now.and_then(|stood| stood.standing.value.ok());
                 graded.set_aside = Some(now.unwrap_or(graded.value));
             }
         }

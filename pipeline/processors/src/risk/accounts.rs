@@ -26,7 +26,7 @@ pub(super) struct Accounts {
     /// The currency of portfolios.
     base: Currency,
     accounts: Vec<Account>,
-    by_id: BTreeMap<AccountId, AccountIndex>,
+    by_id: HashMap<AccountId, AccountIndex>,
     portfolios: Vec<Portfolio>,
     slots: Vec<Slot>,
     slot_of: HashMap<BookKey, usize>,
@@ -95,7 +95,7 @@ impl Accounts {
             })
             .collect();
         let mut accounts = Vec::new();
-        let mut by_id = BTreeMap::new();
+        let mut by_id = HashMap::new();
         for (id, portfolio) in known() {
             let at = AccountIndex(accounts.len());
             // Every portfolio of an account is among the names.

@@ -50,23 +50,34 @@ impl Holdings {
         account: &AccountId,
         portfolio: &PortfolioId,
     ) -> Result<AccountIndex, Refusal> {
-        let Some(expected) = self.settings.accounts.get(account) else {
-            let message = format!("account {account} is unknown: add it under [[accounts]]");
-            return Err(Refusal::new(Reason::UnknownAccount, message));
-        };
-        if expected != portfolio {
-            let message = format!(
-                "account {account} belongs to portfolio {expected}, the record says {portfolio}"
-            );
-            return Err(Refusal::new(Reason::WrongPortfolio, message));
+        if let Some(index) = self.accounts.find(account)
+            && self
+                .accounts
+                .portfolio_id(self.accounts.portfolio_of(index))
+                == portfolio
+        {
+            return Ok(index);
         }
-        self.accounts.find(account).ok_or_else(|| {
-            let message = format!(
-                "records of portfolio {portfolio} belong into another partition: its key must be \
-                 the portfolio, and the partitioner murmur2"
-            );
-            Refusal::new(Reason::WrongPartition, message)
-        })
+        let (reason, message) = match self.settings.accounts.get(account) {
+            None => (
+                Reason::UnknownAccount,
+                format!("account {account} is unknown: add it under [[accounts]]"),
+            ),
+            Some(expected) if expected != portfolio => (
+                Reason::WrongPortfolio,
+                format!(
+                    "account {account} belongs to portfolio {expected}, the record says {portfolio}"
+                ),
+            ),
+            Some(_) => (
+                Reason::WrongPartition,
+                format!(
+                    "records of portfolio {portfolio} belong into another partition: its key must \
+                     be the portfolio, and the partitioner murmur2"
+                ),
+            ),
+        };
+        Err(Refusal::new(reason, message))
     }
 
     /// Takes in a report about a position.

@@ -19,19 +19,20 @@ const READ_WITHIN: Duration = Duration::from_secs(60);
 
 pub(super) fn run(config: &Config, action: RiskLimit) -> Result<(), Failure> {
     match action {
-        RiskLimit::List { json } => show(&in_force(config)?, json),
+        RiskLimit::List { demo: true, json } => show(&in_force(&config.clone().with_demo())?, json),
+        RiskLimit::List { json, .. } => show(&in_force(config)?, json),
         RiskLimit::Set { definition, author } => {
             let limit = parse(config, &definition)?;
             let mut command = command(CommandKind::SetLimit, EVERYBODY, &author)?;
             command.limit = Some(limit.name);
             command.definition = Some(definition);
-            let verdicts = send(&config.kafka_settings()?, &command, 1, author.wait.0)?;
+            let verdicts = send(&config.kafka_settings()?, &command, author.wait.0)?;
             tell(&verdicts, author.json)
         }
         RiskLimit::Remove { name, author } => {
             let mut command = command(CommandKind::RemoveLimit, EVERYBODY, &author)?;
             command.limit = Some(name);
-            let verdicts = send(&config.kafka_settings()?, &command, 1, author.wait.0)?;
+            let verdicts = send(&config.kafka_settings()?, &command, author.wait.0)?;
             tell(&verdicts, author.json)
         }
     }

@@ -23,6 +23,8 @@ const SOURCE: &str = "cli";
 const LOOK_BACK: usize = 256;
 const DELIVER_WITHIN: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(200);
+/// Of many verdicts, no more come once none came for so long.
+const SETTLED_AFTER: Duration = Duration::from_millis(800);
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Stop {
@@ -48,13 +50,8 @@ pub(super) fn stop(config: &Config, arguments: RiskStop, how: Stop) -> Result<()
         Stop::Halt => CommandKind::Halt,
         Stop::Reduce => CommandKind::Reduce,
     };
-    let expected = if all {
-        status::portfolios(config).len()
-    } else {
-        1
-    };
     let command = command(kind, &portfolio, &author)?;
-    let verdicts = send(&config.kafka_settings()?, &command, expected, author.wait.0)?;
+    let verdicts = send(&config.kafka_settings()?, &command, author.wait.0)?;
     tell(&verdicts, author.json)
 }
 
@@ -69,7 +66,7 @@ pub(super) fn reset(config: &Config, arguments: RiskReset) -> Result<(), Failure
     }
     let mut command = command(CommandKind::Reset, &portfolio, &author)?;
     command.overrides = verdict;
-    let verdicts = send(&config.kafka_settings()?, &command, 1, author.wait.0)?;
+    let verdicts = send(&config.kafka_settings()?, &command, author.wait.0)?;
     tell(&verdicts, author.json)
 }
 
@@ -140,23 +137,27 @@ pub(crate) fn new_command(
     }
 }
 
-/// Publishes a command, and waits for what the processor makes of it: as many verdicts as
-/// are expected, or why it was refused.
+/// Publishes a command, and waits for what the processor makes of it: a verdict, or one for
+/// each portfolio if it is for everybody; or why it was refused.
 pub(crate) fn send(
     kafka: &KafkaSettings,
     command: &Command,
-    expected: usize,
     wait: Duration,
 ) -> Result<Vec<Verdict>, Failure> {
+    let is_for_all = command.portfolio.as_str() == EVERYBODY;
     let outcomes = [Topic::RiskVerdicts, Topic::DeadLetters];
     let mut outcome = EventTail::open(kafka, &outcomes, false)?;
     let origin = publish(kafka, command)?;
     let until = Instant::now() + wait;
     let mut verdicts = Vec::new();
+    let mut newest = Instant::now();
     let mut refused = None;
     while Instant::now() < until {
         outcome.next(POLL, |event| match event {
-            Event::Verdict(verdict) if is_about(&verdict, origin) => verdicts.push(verdict),
+            Event::Verdict(verdict) if is_about(&verdict, origin) => {
+                newest = Instant::now();
+                verdicts.push(verdict);
+            }
             Event::DeadLetter(letter) if is_of(&letter, origin) => refused = Some(letter),
             _ => {}
         })?;
@@ -164,7 +165,8 @@ pub(crate) fn send(
             let message = format!("{}: {}", letter.reason, letter.message);
             return Err(Failure::NotSo(message));
         }
-        if verdicts.len() >= expected {
+        let settled = !is_for_all || newest.elapsed() > SETTLED_AFTER;
+        if !verdicts.is_empty() && settled {
             return Ok(verdicts);
         }
     }
@@ -227,9 +229,12 @@ pub(super) fn tell(verdicts: &[Verdict], json: bool) -> Result<(), Failure> {
             verdict_id,
             ..
         } = verdict;
-        console::line(format!(
-            "{portfolio} is {guard}: {message} (verdict {verdict_id})"
-        ));
+        let state = if portfolio.as_str() == EVERYBODY {
+            String::new()
+        } else {
+            format!("{portfolio} is {guard}: ")
+        };
+        console::line(format!("{state}{message} (verdict {verdict_id})"));
     }
     Ok(())
 }
