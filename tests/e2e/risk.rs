@@ -156,6 +156,29 @@ fn a_breach_halts_a_portfolio_until_somebody_names_the_verdict() {
     let said = "one is ACTIVE: ann reset the guard from HALTED: known";
     assert!(reset.stdout.contains(said), "{}", reset.stdout);
     running.stop().ok();
+
+    // Live and replayed, every decision comes to the same bytes.
+    let replayed = namespace
+        .program(["replay", "--processor", "risk", "--json"])
+        .run()
+        .ok();
+    let tasks = replayed.json();
+    let done = |task: &serde_json::Value| {
+        let count = |key: &str| task[key].as_u64().unwrap();
+        (count("transactions"), count("differences"))
+    };
+    let done: Vec<(u64, u64)> = tasks.as_array().unwrap().iter().map(done).collect();
+    assert!(
+        done.iter()
+            .map(|(transactions, _)| transactions)
+            .sum::<u64>()
+            >= 5,
+        "{done:?}"
+    );
+    assert!(
+        done.iter().all(|(_, differences)| *differences == 0),
+        "{done:?}"
+    );
 }
 
 #[test]

@@ -1,3 +1,4 @@
+use proptest::prelude::{prop, prop_assert_eq, proptest};
 use tapeline_schemas::partition_of;
 
 use super::*;
@@ -50,4 +51,45 @@ fn of_all_tasks_one_tells_of_a_limit() {
         assert!(desk.risk.wards.limits().get("day").is_some());
     }
     assert_eq!((told, refused), (1, 1));
+}
+
+/// What is decided about `one`, and what it is worth in the end.
+fn decided(steps: &[(bool, i8, u8)], with_two: bool) -> (Vec<String>, Option<String>) {
+    let mut desk = Desk::new();
+    let mut told = Vec::new();
+    for (n, (is_one, quantity, price)) in steps.iter().enumerate() {
+        let (account, portfolio) = if *is_one { ("a1", "one") } else { ("b", "two") };
+        if *is_one || with_two {
+            let mut trade = fill(
+                account,
+                portfolio,
+                "S",
+                &quantity.unsigned_abs().max(1).to_string(),
+                "10",
+            );
+            trade.side = if *quantity < 0 { Side::Sell } else { Side::Buy };
+            trade.exec_id = ExecId::new(format!("e{n}"));
+            let said = desk.take(Event::Fill(trade)).unwrap();
+            told.extend(said.verdicts);
+        }
+        let time = Micros(1000 + n as i64);
+        let said = desk.take(mark("S", &price.to_string(), time)).unwrap();
+        told.extend(said.verdicts);
+    }
+    let own = told
+        .into_iter()
+        .filter(|verdict| verdict.portfolio.as_str() == "one");
+    (
+        own.map(|verdict| verdict.message).collect(),
+        desk.equity_of("one"),
+    )
+}
+
+proptest! {
+    #[test]
+    fn another_portfolio_changes_nothing(
+        steps in prop::collection::vec((prop::bool::ANY, -20..20_i8, 1..60_u8), 1..40)
+    ) {
+        prop_assert_eq!(decided(&steps, true), decided(&steps, false));
+    }
 }
