@@ -1,9 +1,12 @@
 //! The rules of the house that no linter knows.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use tapeline_model::reasons::Reason;
+use tapeline_processors::limits::RULES;
 
 /// Which crates of the workspace a crate may use: dependencies point one way.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -294,5 +297,78 @@ fn nothing_names_a_machine() {
                 "{name} names a folder of one machine"
             );
         }
+    }
+}
+
+const PROCEDURES: &str = "pipeline/docs/procedures.md";
+/// Verdicts about orders have this rule, and no alert.
+const NEVER_ALERTED: &str = "order";
+
+/// The value of `const NAME: &str = "value";`
+fn constant(line: &str) -> Option<&str> {
+    let (_, value) = line.split_once(": &str = \"")?;
+    value.strip_suffix("\";")
+}
+
+/// The keys that the alerts of a file carry: what is written out, and what is made of the
+/// names of rules that stand in the file.
+fn procedure_keys(text: &str) -> BTreeSet<String> {
+    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines: Vec<&str> = code(text).map(|(_, line)| line.trim()).collect();
+    let mut keys = BTreeSet::new();
+    let mut is_made = false;
+    for line in &lines {
+        let Some(value) = line.strip_prefix("procedure: ") else {
+            continue;
+        };
+        if let Some((key, _)) = value.strip_prefix('"').and_then(|v| v.split_once('"')) {
+            keys.insert(key.to_owned());
+        } else {
+            assert!(value.ends_with(".replace('_', \"-\"),"), "{value}");
+            is_made = true;
+        }
+    }
+    if is_made {
+        let constants = lines.iter().filter_map(|line| constant(line));
+        let names = constants.filter(|name| *name != NEVER_ALERTED);
+        keys.extend(names.map(|name| name.replace('_', "-")));
+        let said = |reason: &&Reason| {
+            let variant = format!("Reason::{reason:?}");
+            text.contains(&format!("{variant},")) || text.contains(&format!("{variant} "))
+        };
+        let reasons = Reason::ALL.iter().filter(said);
+        if text.contains("reason.code().to_ascii_lowercase()") {
+            keys.extend(reasons.map(|r| r.code().to_ascii_lowercase().replace('_', "-")));
+        }
+    }
+    keys
+}
+
+#[test]
+fn every_alert_has_an_operating_procedure() {
+    let mut keys: BTreeSet<String> = RULES.iter().map(|r| r.name.replace('_', "-")).collect();
+    for (name, text) in files("rs") {
+        let told = ["pipeline/processors/src/", "pipeline/runtime/src/"];
+        if told.iter().any(|folder| name.starts_with(folder)) && !name.contains("tests") {
+            keys.extend(procedure_keys(&text));
+        }
+    }
+    for known in ["guard", "late-fill", "price-jump", "strategy-blocked"] {
+        assert!(keys.contains(known), "{known} was not found in the sources");
+    }
+    let page = fs::read_to_string(root().join(PROCEDURES)).unwrap();
+    let headings = page.lines().filter_map(|line| line.strip_prefix("### "));
+    let sections: BTreeSet<String> = headings.map(str::to_owned).collect();
+    for key in &keys {
+        assert!(
+            sections.contains(key),
+            "alerts carry the procedure {key}, but {PROCEDURES} has no section `### {key}`"
+        );
+    }
+    for section in &sections {
+        assert!(
+            keys.contains(section),
+            "{PROCEDURES} has a section {section}, but no alert carries it"
+        );
     }
 }

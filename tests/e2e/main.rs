@@ -7,6 +7,7 @@ mod clients;
 mod demo;
 mod exactly_once;
 mod operator;
+mod pages;
 mod recording;
 mod records;
 mod risk;

@@ -70,6 +70,8 @@ pub(crate) enum Command {
     /// What portfolios are worth, and how far they are from their limits
     #[command(subcommand)]
     Risk(Risk),
+    /// A page of the reference, made from the code, in Markdown
+    Reference { page: Page },
     /// Ask a running role for its health
     Health(Health),
     /// Shell completions
@@ -505,6 +507,18 @@ pub(crate) enum Alerts {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Page {
+    /// Reason codes of dead letters and verdicts
+    Reasons,
+    /// Rules of limits and their keys
+    Limits,
+    /// Indicators and their parameters
+    Indicators,
+    /// Rules over indicators, and what a signal holds
+    Signals,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ mod health;
 mod init;
 mod machine;
 mod recording;
+mod reference;
 mod replay;
 pub(crate) mod risk;
 mod run;
@@ -45,6 +46,10 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Deadletters(action) => deadletters::run(&config()?, &action),
         Command::Risk(action) => risk::run(&config()?, action),
         Command::Alerts(action) => alerts::run(&config()?, &action),
+        Command::Reference { page } => {
+            reference::run(page);
+            Ok(())
+        }
         Command::Health(arguments) => health::run(&config()?, &arguments),
         Command::Completions { shell } => {
             init::completions(shell);

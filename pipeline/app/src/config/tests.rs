@@ -284,3 +284,30 @@ fn what_is_wrong_with_limits_is_told_with_its_place() {
     }
     assert_eq!(found.len(), expected.len(), "{found:#?}");
 }
+
+/// With an account that limits can bind, and bars that rules can look at.
+#[test]
+fn the_examples_of_the_reference_pages_are_a_configuration() {
+    const SETTING: &str = "
+        [[accounts]]
+        id = 'alpha-1'
+        portfolio = 'growth'
+        [[market.bars]]
+        symbols = ['*']
+        of = 'mids'
+        intervals = ['1m', '5m']
+    ";
+    let limits = tapeline_processors::limits::pages::limits();
+    let indicators = tapeline_processors::indicators::reference();
+    let signals = tapeline_processors::signals::reference();
+    let mut tried = 0;
+    for page in [limits, indicators, signals] {
+        for part in page.split("```toml\n").skip(1) {
+            let (example, _) = part.split_once("```").unwrap();
+            let parsed = parse_text(&format!("{SETTING}\n{example}"));
+            assert!(parsed.is_ok(), "{example}\n{:?}", parsed.err());
+            tried += 1;
+        }
+    }
+    assert_eq!(tried, tapeline_processors::limits::RULES.len() + 2);
+}

@@ -11,12 +11,50 @@ pub fn reference() -> String {
     page
 }
 
+const INTRODUCTION: &str = "\
+# Indicators
+
+An indicator reads samples, one after the other: the bars of a symbol as they are closed, or its quotes. \
+It has one or more lines. A line reads a number, or it reads nothing yet, since it has seen fewer samples than \
+it needs, or it reads nothing here, since its formula has no value. While one of its values reads nothing, \
+a rule tells no signal; what rules are stands in [signals.md](signals.md).
+
+A rule of the configuration names an indicator, the parameters that shall differ from their defaults, \
+and a line where there are several:
+
+```toml
+[[market.rules]]
+name = \"overbought\"
+symbols = [\"AAPL\"]
+interval = \"1m\"
+when.threshold = { of = { indicator = \"rsi\", parameters = { period = 9 } }, above = 70, back = 60 }
+
+[[market.rules]]
+name = \"momentum\"
+symbols = [\"AAPL\"]
+interval = \"1m\"
+when.cross = { a = { indicator = \"macd\", line = \"macd\" }, b = { indicator = \"macd\", line = \"signal\" } }
+```
+
+| Indicator | Reads | Lines |
+|---|---|---|
+";
+
 fn write_page(page: &mut String) -> fmt::Result {
-    page.push_str(
-        "# Indicators\n\n\
-         A line reads a value, `not enough data (have of need)` until it has seen as many samples as it needs, \
-         or `undefined` where its formula has no value.\n",
-    );
+    page.push_str(INTRODUCTION);
+    for definition in DEFINITIONS {
+        let Definition {
+            name, title, reads, ..
+        } = definition;
+        let anchor = format!("{title} {name}").to_lowercase().replace(' ', "-");
+        let lines: Vec<String> = definition
+            .lines
+            .iter()
+            .map(|line| format!("`{}`", line.name))
+            .collect();
+        let lines = lines.join(", ");
+        writeln!(page, "| [`{name}`](#{anchor}) | {reads} | {lines} |")?;
+    }
     DEFINITIONS.iter().try_for_each(|d| write_one(page, d))
 }
 

@@ -317,7 +317,7 @@ fn the_reference_names_everything_that_can_be_written() {
     }
     let keltner = page
         .split("\n## ")
-        .find(|part| part.contains("`keltner`"))
+        .find(|part| part.starts_with("Keltner channel"))
         .unwrap();
     let expected = "Keltner channel (`keltner`)
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 use tapeline_model::Micros;
-use tapeline_model::money::{Money, Price, Quantity};
+use tapeline_model::money::{Money, MoneyError, Price, Quantity};
 use tapeline_schemas::codec::Record;
 
 use super::ROUNDING;
@@ -96,12 +96,15 @@ impl Position {
         &self.now
     }
 
-    /// What closing brought, after fees in its own currency; none where a cost is unknown.
-    pub fn realised(&self) -> Option<Money> {
+    /// What closing brought, after fees in its own currency, as far as costs are known.
+    pub fn realised(&self) -> Result<Money, MoneyError> {
         let fees = self.now.fees.get(self.state.terms.currency);
-        let known = self.now.unknown_costs == 0;
-        let realised = known.then_some(self.now.realised)?;
-        realised.checked_sub(fees).ok()
+        self.now.realised.checked_sub(fees)
+    }
+
+    /// What the open quantity cost; none where that is unknown.
+    pub fn cost(&self) -> Option<Money> {
+        self.now.inventory.cost().ok().flatten()
     }
 
     pub fn quantity(&self) -> Quantity {

@@ -110,6 +110,8 @@ pub struct RuleInfo {
     pub gate: Gate,
     /// Told when the limit is breached or an order would breach it.
     pub reason: Reason,
+    /// Keys and values as they are written, without the rule; the name comes first.
+    pub example: &'static [(&'static str, &'static str)],
 }
 
 const OF_ACCOUNTS: &[&str] = &["portfolio", "account"];
@@ -118,7 +120,8 @@ const OF_ALL: &[&str] = &["portfolio", "account", "strategy", "symbol"];
 
 macro_rules! rules {
     ($($name:literal $title:literal: $measures:literal, keys $keys:expr, for $scopes:ident,
-        $unit:ident, $grouping:ident, $gate:ident, $reason:ident;)*) => {
+        $unit:ident, $grouping:ident, $gate:ident, $reason:ident,
+        example [$($key:ident $value:tt),*];)*) => {
         /// Every rule there is.
         pub const RULES: &[RuleInfo] = &[$(RuleInfo {
             name: $name,
@@ -130,6 +133,7 @@ macro_rules! rules {
             grouping: Grouping::$grouping,
             gate: Gate::$gate,
             reason: Reason::$reason,
+            example: &[$((stringify!($key), stringify!($value))),*],
         }),*];
     };
 }
@@ -137,47 +141,67 @@ macro_rules! rules {
 rules! {
     "max_drawdown" "Drawdown": "how far equity is below the point that `mode` names",
         keys ["mode", "basis", "calendar", "window"], for OF_ACCOUNTS,
-        Money, Whole, ByGuard, DrawdownBreached;
+        Money, Whole, ByGuard, DrawdownBreached,
+        example [name "drawdown", mode "trailing", basis "marked", portfolio "growth", warn "4000", breach "5000", action "halted"];
     "daily_loss" "Daily loss": "equity at the day's open less equity now",
         keys ["basis", "calendar"], for OF_ACCOUNTS,
-        Money, Whole, ByGuard, DailyLossBreached;
+        Money, Whole, ByGuard, DailyLossBreached,
+        example [name "day", basis "marked", warn "1500", breach "2000", action "reducing"];
     "max_profit" "Profit target": "equity now less equity at the day's open",
         keys ["basis", "calendar"], for OF_ACCOUNTS,
-        Money, Whole, ByGuard, ProfitTargetReached;
+        Money, Whole, ByGuard, ProfitTargetReached,
+        example [name "target", basis "realised", portfolio "growth", breach "3000", action "reducing"];
     "gross_exposure" "Gross exposure": "the values of all positions, shorts counted positive, added up",
-        keys [], for OF_ALL, Money, Whole, Projected, GrossExposureBreached;
+        keys [], for OF_ALL, Money, Whole, Projected, GrossExposureBreached,
+        example [name "gross", portfolio "growth", breach "400000", action "alert"];
     "net_exposure" "Net exposure": "the values of all positions, shorts counted negative, added up; its size, whichever side it is on",
-        keys [], for OF_ALL, Money, Whole, Projected, NetExposureBreached;
+        keys [], for OF_ALL, Money, Whole, Projected, NetExposureBreached,
+        example [name "net", breach "100000", action "alert"];
     "symbol_exposure" "Exposure to a symbol": "the gross value of the positions in each symbol",
-        keys [], for OF_ALL, Money, Symbol, Projected, SymbolExposureBreached;
+        keys [], for OF_ALL, Money, Symbol, Projected, SymbolExposureBreached,
+        example [name "each-symbol", breach "50000", action "alert"];
     "sector_exposure" "Exposure to a sector": "the gross value of the positions in each sector; those without a sector count as one",
-        keys [], for OF_STRATEGIES, Money, Sector, Projected, SectorExposureBreached;
+        keys [], for OF_STRATEGIES, Money, Sector, Projected, SectorExposureBreached,
+        example [name "each-sector", breach "150000", action "alert"];
     "currency_exposure" "Exposure in a currency": "the gross value of the positions in each currency",
-        keys [], for OF_STRATEGIES, Money, Currency, Projected, CurrencyExposureBreached;
+        keys [], for OF_STRATEGIES, Money, Currency, Projected, CurrencyExposureBreached,
+        example [name "each-currency", breach "200000", action "alert"];
     "leverage" "Leverage": "gross exposure over equity; without equity, any exposure is beyond every level",
-        keys [], for OF_ACCOUNTS, Times, Whole, Projected, LeverageBreached;
-    "buying_power" "Buying power used": "what the broker reports as used, or what stands for it; an order adds the gross exposure it adds",
-        keys [], for OF_ACCOUNTS, Money, Whole, Projected, BuyingPowerBreached;
+        keys [], for OF_ACCOUNTS, Times, Whole, Projected, LeverageBreached,
+        example [name "leverage", account "alpha-1", warn "1.8", breach "2", action "reducing"];
+    "buying_power" "Buying power used": "the values of all positions, shorts counted positive, added up, as of gross exposure: what a broker reports of it is not read yet",
+        keys [], for OF_ACCOUNTS, Money, Whole, Projected, BuyingPowerBreached,
+        example [name "buying-power", account "alpha-1", breach "180000", action "alert"];
     "position_size" "Position size": "the quantity held of each symbol, long or short",
-        keys [], for OF_ALL, Units, Symbol, Projected, PositionSizeBreached;
+        keys [], for OF_ALL, Units, Symbol, Projected, PositionSizeBreached,
+        example [name "tsla", symbol "TSLA", breach "500", action "alert"];
     "position_count" "Number of positions": "open positions, one for each account and symbol",
-        keys [], for OF_ALL, Count, Whole, Projected, PositionCountBreached;
+        keys [], for OF_ALL, Count, Whole, Projected, PositionCountBreached,
+        example [name "positions", strategy "trend", breach "10", action "alert"];
     "order_rate" "Rate of orders": "orders in `window` up to now",
-        keys ["window"], for OF_ALL, Count, Whole, AtOnce, OrderRateBreached;
+        keys ["window"], for OF_ALL, Count, Whole, AtOnce, OrderRateBreached,
+        example [name "orders", window "1m", breach "60", action "halted"];
     "cancel_rate" "Rate of cancels": "cancels in `window` up to now",
-        keys ["window"], for OF_ALL, Count, Whole, ByGuard, CancelRateBreached;
-    "loss_streak" "Losing trades in a row": "closed trades since the last one that won; one whose result is unknown counts as lost",
-        keys [], for OF_ALL, Count, Whole, ByGuard, LossStreakBreached;
+        keys ["window"], for OF_ALL, Count, Whole, ByGuard, CancelRateBreached,
+        example [name "cancels", window "1m", breach "60", action "alert"];
+    "loss_streak" "Losing trades in a row": "closed trades since the last one that won, from flat to flat and after fees; one whose result is unknown counts as lost, one that came to nothing not at all",
+        keys [], for OF_ALL, Count, Whole, ByGuard, LossStreakBreached,
+        example [name "streak", strategy "trend", breach "5", action "reducing"];
     "stale_price" "Stale price": "the age of the price of each symbol that is held",
-        keys [], for OF_ALL, Seconds, Symbol, ByGuard, PriceStale;
+        keys [], for OF_ALL, Seconds, Symbol, ByGuard, PriceStale,
+        example [name "old-prices", warn "30", breach "120", action "reducing"];
     "lost_session" "Lost session": "for how long each account has had no session with its broker",
-        keys [], for OF_ACCOUNTS, Seconds, Account, ByGuard, SessionLost;
+        keys [], for OF_ACCOUNTS, Seconds, Account, ByGuard, SessionLost,
+        example [name "session", breach "60", action "reducing"];
     "unreconciled" "Unreconciled": "for how long each account has differed from the broker's report",
-        keys [], for OF_ACCOUNTS, Seconds, Account, ByGuard, Unreconciled;
+        keys [], for OF_ACCOUNTS, Seconds, Account, ByGuard, Unreconciled,
+        example [name "reconciliation", breach "60", action "reducing"];
     "trading_hours" "Trading hours": "whether the exchange is open; orders are refused while it is not",
-        keys ["calendar"], for OF_ALL, Nothing, Whole, AtOnce, MarketClosed;
+        keys ["calendar"], for OF_ALL, Nothing, Whole, AtOnce, MarketClosed,
+        example [name "hours", calendar "XNYS"];
     "restricted" "Restricted list": "whether the symbol is on the list; orders in it are refused, and lists of all scopes add up",
-        keys ["symbols"], for OF_ALL, Nothing, Whole, AtOnce, RestrictedSymbol;
+        keys ["symbols"], for OF_ALL, Nothing, Whole, AtOnce, RestrictedSymbol,
+        example [name "not-these", symbols ["GME", "AMC"]];
 }
 
 impl Rule {

@@ -1,6 +1,7 @@
 //! Looks at the limits of a portfolio, and at orders that somebody wants.
 
-use tapeline_model::records::{MarkUsed, OrderRequest};
+use tapeline_model::reasons::Refusal;
+use tapeline_model::records::{GuardState, MarkUsed, OrderRequest};
 use tapeline_model::{Event, Micros};
 
 use super::accounts::PortfolioIndex;
@@ -9,7 +10,7 @@ use super::picture::Scene;
 use super::verdicts::{self, Context, MARKS};
 use super::{Cause, Risk, position, prices};
 use crate::contract::Out;
-use crate::limits::{Decision, Desk, Rule, judge};
+use crate::limits::{Decision, Desk, Judgement, Refused, Rule, judge};
 
 impl Risk {
     /// Days and windows that ended: what is lost from now on counts from what there is now.
@@ -59,6 +60,35 @@ impl Risk {
             out.emit(Event::Alert(alert));
             self.changed.note(portfolio, cause.event_time);
         }
+    }
+
+    /// Whoever asks for a stranger's account is answered as well.
+    pub(super) fn refuse(
+        &mut self,
+        request: &OrderRequest,
+        refusal: Refusal,
+        cause: Cause,
+        out: &mut Out,
+    ) {
+        let context = Context {
+            portfolio: &request.portfolio,
+            settings: &self.holdings.settings,
+            cause,
+            guard: GuardState::Halted,
+        };
+        let judgement = Judgement {
+            refusals: vec![Refused {
+                reason: refusal.reason,
+                message: refusal.message,
+                limit: None,
+            }],
+            left: Vec::new(),
+        };
+        out.emit(Event::Verdict(context.judgement(
+            request,
+            &judgement,
+            Vec::new(),
+        )));
     }
 
     /// May this order be sent?

@@ -13,8 +13,9 @@ use super::{BookKey, RiskSettings, parse, prices};
 use crate::contract::StateError;
 use crate::ledger::{
     self, Applied, Booked, CashBook, CashEvent, Currency, Line, Missing, Position, Rates,
+    Settlement,
 };
-use crate::limits::{Instrument, Sums};
+use crate::limits::{Instrument, Moved, Sums};
 use crate::store::Store;
 
 pub(super) struct Holdings {
@@ -106,6 +107,17 @@ impl Holdings {
             self.accounts.settle(key, account, position, &prices);
         }
         Ok(applied)
+    }
+
+    /// What an opening position added, as long as nobody knows its price: what it cost.
+    pub fn opened_at_cost(&self, key: &BookKey) -> Option<Moved> {
+        let position = self.positions.get(key)?;
+        let terms = position.terms();
+        if terms.settlement == Settlement::Margined {
+            return None;
+        }
+        let cost = self.rates.translate(position.cost()?, terms.currency);
+        Some(Moved::cash(cost.ok()?))
     }
 
     /// Takes in cash that moved; tells whether that is new.

@@ -40,7 +40,7 @@ use self::reconcile::{Matter, Reports};
 use self::trades::{Before, Trades};
 use self::wards::Wards;
 use crate::contract::{Input, Out, Processor, StateError, StateStore, event_time};
-use crate::ledger::{self, Applied, CashEvent, CashKind, Currency};
+use crate::ledger::{self, Applied, CashEvent, CashKind, Currency, OrderSize, Positive};
 use crate::limits::{Doing, Moved, Sums};
 use crate::store::{StateKey, read_pair, write_pair};
 pub use settings::{Instrument, RateSource, RiskSettings};
@@ -301,6 +301,7 @@ impl Risk {
         let portfolio = self.enter(account, cause);
         if matches!(report, ledger::Event::Opening(_))
             && let Some(by) = added(&before, &self.holdings.sums(portfolio))
+                .or_else(|| self.holdings.opened_at_cost(&key))
         {
             let id = self.holdings.accounts.portfolio_id(portfolio);
             self.wards.moved(portfolio, id, &event.account, by);
@@ -323,6 +324,7 @@ impl Risk {
             symbol: &order.symbol,
             strategy: order.strategy.as_deref(),
         };
+        self.size(order, account, cause, out);
         let plan = self.wards.plan(portfolio);
         let id = self.holdings.accounts.portfolio_id(portfolio);
         let news = self.orders.take(order);
@@ -335,6 +337,30 @@ impl Risk {
             self.evaluate(portfolio, cause, out);
         }
         Ok(())
+    }
+
+    /// How much was ordered, for a position that is there already: more may have been filled.
+    fn size(&mut self, order: &Order, account: AccountIndex, cause: Cause, out: &mut Out) {
+        let key = BookKey {
+            account: order.account.clone(),
+            symbol: order.symbol.clone(),
+        };
+        let Some(position) = self.holdings.positions.get(&key) else {
+            return;
+        };
+        let Ok(quantity) = Positive::try_from(order.quantity) else {
+            return;
+        };
+        let currency = position.terms().currency;
+        let size = ledger::Event::Order(OrderSize {
+            order_id: order.order_id.clone(),
+            quantity,
+        });
+        if let Ok(Applied::Changed(change)) = self.holdings.apply(&key, account, currency, &size) {
+            for alert in position::alerts(&key, &order.portfolio, &change, cause) {
+                out.emit(Event::Alert(alert));
+            }
+        }
     }
 
     /// A session that comes or goes. Logins of what is no account of ours are not our matter.
@@ -367,11 +393,19 @@ impl Risk {
         cause: Cause,
         out: &mut Out,
     ) -> Result<(), Refusal> {
-        let account = self.holdings.known(&request.account, &request.portfolio)?;
-        let portfolio = self.enter(account, cause);
-        self.evaluate(portfolio, cause, out);
-        self.judge(request, portfolio, cause, out);
-        Ok(())
+        match self.holdings.known(&request.account, &request.portfolio) {
+            Ok(account) => {
+                let portfolio = self.enter(account, cause);
+                self.evaluate(portfolio, cause, out);
+                self.judge(request, portfolio, cause, out);
+                Ok(())
+            }
+            Err(refusal) if refusal.reason == Reason::WrongPartition => Err(refusal),
+            Err(refusal) => {
+                self.refuse(request, refusal, cause, out);
+                Ok(())
+            }
+        }
     }
 
     fn mark(&mut self, mark: &Mark<'_>, cause: Cause, out: &mut Out) {

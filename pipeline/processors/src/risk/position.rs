@@ -8,6 +8,10 @@ use tapeline_model::records::{self, Alert, Severity};
 use super::{BookKey, Cause, NAME};
 use crate::ledger::{Change, Late, Position, PriceKind, Worth};
 
+/// The rules of its alerts.
+const OVERFILL: &str = "overfill";
+const LATE_FILL: &str = "late_fill";
+
 pub(super) fn record(
     key: &BookKey,
     portfolio: &PortfolioId,
@@ -68,7 +72,7 @@ pub(super) fn alerts(
             "an order of {symbol} in {account} was filled for {beyond} more than was ordered"
         );
         alerts.push(alert(
-            "overfill",
+            OVERFILL,
             Severity::Warning,
             message,
             key,
@@ -83,7 +87,7 @@ pub(super) fn alerts(
             cause.event_time
         );
         alerts.push(alert(
-            "late_fill",
+            LATE_FILL,
             Severity::Info,
             message,
             key,
@@ -112,7 +116,7 @@ fn alert(
         message,
         value: None,
         limit: None,
-        procedure: rule.to_owned(),
+        procedure: rule.replace('_', "-"),
         cause_topic: topic.to_owned(),
         cause_partition: partition as i32,
         cause_offset: offset as i64,

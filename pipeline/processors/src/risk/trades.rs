@@ -40,7 +40,7 @@ impl Before {
             },
             |position| Self {
                 quantity: position.quantity(),
-                realised: position.realised(),
+                realised: position.realised().ok(),
             },
         )
     }
@@ -82,7 +82,7 @@ impl Trades {
             let trade = Trade {
                 strategy: strategy.cloned(),
                 realised_before: if flips {
-                    now.realised()
+                    now.realised().ok()
                 } else {
                     before.realised
                 },
@@ -94,11 +94,12 @@ impl Trades {
         closed
     }
 
+    /// A position that no fill opened has a cost that nobody may have told.
     fn close(&self, key: &BookKey, now: &Position) -> Closed {
         let known = self.store.get(key);
         let began = known.and_then(|trade| trade.realised_before);
         let result = began
-            .zip(now.realised())
+            .zip(now.realised().ok())
             .ok_or(Missing::Cost)
             .and_then(|(began, ended)| Ok(ended.checked_sub(began)?));
         Closed {

@@ -8,7 +8,7 @@ const HEAD: &str = "\
 
 A rule looks at each bar of its interval when the bar is closed, or at each quote, symbol by symbol, \
 and has a state: long, short, flat or on. When the state changes, it tells a signal. \
-What an indicator is, how it starts and how many samples it needs stands in the reference of indicators; \
+What an indicator is, how it starts and how many samples it needs stands in [indicators.md](indicators.md); \
 until all its values are there, a rule has no state and tells nothing.
 
 A bar is looked at once, as it was told first. A late, corrected or cancelled print may amend the bar, \

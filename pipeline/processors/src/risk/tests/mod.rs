@@ -2,6 +2,7 @@ mod accounts;
 mod commands;
 mod drawdown;
 mod guard;
+mod numbers;
 mod orders;
 mod reconcile;
 mod restart;

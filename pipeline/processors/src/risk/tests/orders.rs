@@ -165,8 +165,9 @@ fn nonsense_is_refused() {
     assert_eq!(refusal.reason, Reason::BadQuantity);
     let mut stranger = request("a1", "two", Side::Buy, "1");
     stranger.portfolio = PortfolioId::new("two");
-    let refusal = desk.take(Event::Request(stranger)).err().unwrap();
-    assert_eq!(refusal.reason, Reason::WrongPortfolio);
+    let said = desk.take(Event::Request(stranger)).unwrap();
+    assert_eq!(said.verdicts[0].reason, "WRONG_PORTFOLIO");
+    assert_eq!(said.verdicts[0].grade, Grade::Refuse);
     let mut unknown = request("a1", "one", Side::Buy, "1");
     unknown.symbol = Symbol::new("NONE");
     let said = desk.take(Event::Request(unknown)).unwrap();
