@@ -87,8 +87,8 @@ reasons! {
     }
     Reports {
         BadQuantity "BAD_QUANTITY" LETTERS_AND_VERDICTS "A quantity is zero or below."
-        UnknownAccount "UNKNOWN_ACCOUNT" LETTERS "The account is not in the configuration."
-        WrongPortfolio "WRONG_PORTFOLIO" LETTERS "The account belongs to another portfolio."
+        UnknownAccount "UNKNOWN_ACCOUNT" LETTERS_AND_VERDICTS "The account is not in the configuration."
+        WrongPortfolio "WRONG_PORTFOLIO" LETTERS_AND_VERDICTS "The account belongs to another portfolio."
         AmountOverflow "AMOUNT_OVERFLOW" LETTERS_AND_VERDICTS "An amount grew beyond what its column can hold."
         WrongPartition "WRONG_PARTITION" LETTERS "The record lies in a partition that its portfolio does not belong into."
         WrongCurrency "WRONG_CURRENCY" LETTERS "A report is in another currency than its position is kept in."

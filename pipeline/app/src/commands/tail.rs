@@ -1,12 +1,15 @@
 //! Records as they come, read as any other consumer would: committed ones only.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tapeline_kafka::{BatchReader, KafkaSettings, Names, Position};
+use tapeline_kafka::{BatchReader, KafkaError, KafkaSettings, Names, Position};
 use tapeline_model::Event;
 use tapeline_schemas::topics::Topic;
 
 use crate::failure::Failure;
+
+/// A cluster that is busy making topics may not answer at first.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 
 pub(crate) struct EventTail {
     reader: BatchReader,
@@ -25,7 +28,7 @@ impl EventTail {
         for topic in topics {
             let name = names.topic(*topic);
             for partition in 0..kafka.partitions(topic.spec().group) as i32 {
-                let (low, end) = reader.range(name, partition)?;
+                let (low, end) = range(&mut reader, name, partition)?;
                 let offset = if from_the_oldest { low } else { end };
                 positions.push(Position::new(name, partition, offset));
             }
@@ -51,5 +54,17 @@ impl EventTail {
             }
         }
         Ok(())
+    }
+}
+
+fn range(reader: &mut BatchReader, topic: &str, partition: i32) -> Result<(i64, i64), KafkaError> {
+    let until = Instant::now() + ANSWERED_WITHIN;
+    loop {
+        match reader.range(topic, partition) {
+            Err(error @ KafkaError::Timeout { .. }) if Instant::now() < until => {
+                tracing::debug!(topic, partition, %error, "asking again");
+            }
+            answered => return answered,
+        }
     }
 }
