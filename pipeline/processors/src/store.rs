@@ -48,25 +48,32 @@ impl<const N: usize> Names<N> {
 
 impl<const N: usize> StateKey for Names<N> {
     fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.0.join("\0").as_bytes());
+        write_names(self.parts(), out);
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(bytes).ok()?;
-        let names: Vec<String> = text.splitn(N, '\0').map(str::to_owned).collect();
-        names.try_into().ok().map(Self)
+        read_names(bytes).map(Self::new)
     }
 }
 
-/// Two names as one key; the first one holds no NUL.
-pub(crate) fn write_pair(first: &str, second: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(first.as_bytes());
-    out.push(0);
-    out.extend_from_slice(second.as_bytes());
+/// Of several names as one key, none but the last holds a NUL.
+pub(crate) fn write_names<const N: usize>(names: [&str; N], out: &mut Vec<u8>) {
+    for (at, name) in names.into_iter().enumerate() {
+        if at > 0 {
+            out.push(0);
+        }
+        out.extend_from_slice(name.as_bytes());
+    }
 }
 
-pub(crate) fn read_pair(bytes: &[u8]) -> Option<(&str, &str)> {
-    std::str::from_utf8(bytes).ok()?.split_once('\0')
+pub(crate) fn read_names<const N: usize>(bytes: &[u8]) -> Option<[&str; N]> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let mut names = text.splitn(N, '\0');
+    let mut found = [""; N];
+    for name in &mut found {
+        *name = names.next()?;
+    }
+    Some(found)
 }
 
 /// Typed state in memory. A key is written once a commit, however often it

@@ -86,7 +86,8 @@ impl StateLimit {
     }
 }
 
-fn list(faults: &[Fault]) -> String {
+/// All of them in one line.
+pub fn list(faults: &[Fault]) -> String {
     let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
     texts.join("; ")
 }

@@ -93,7 +93,7 @@ mod window;
 mod wording;
 
 pub use calendar::{Calendar, CalendarError, Calendars, Closure, Closures, Hours, Session};
-pub use commands::StateLimit;
+pub use commands::{StateLimit, list};
 pub use decision::{Decision, Standing, Surveyed};
 pub use definition::{DEFAULT_RELEASE, Fault, LimitDefinition, parse_all};
 pub use desk::{Desk, Instrument, OpenOrders, Policy, Resting};
@@ -108,6 +108,7 @@ pub use rule::{Basis, DrawdownMode, Gate, Grouping, RULES, Rule, RuleInfo, Unit,
 pub use scope::{Doing, Scope};
 pub use state::StateLimits;
 pub use watch::Watch;
+pub(crate) use watch::earlier;
 
 use tapeline_model::money::Rounding;
 

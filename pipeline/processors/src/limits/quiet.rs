@@ -195,16 +195,9 @@ fn kept(levels: &Levels, graded: Option<&Graded>) -> Between {
 /// What happens without a new price is told by other calls or by the time.
 fn is_moved_by_prices(limit: &Limit, state: &StateLimits) -> bool {
     match limit.rule {
-        Rule::PositionSize
-        | Rule::PositionCount
-        | Rule::OrderRate { .. }
-        | Rule::CancelRate { .. }
-        | Rule::LossStreak
-        | Rule::LostSession
-        | Rule::Unreconciled => false,
         // A newer price can only bring it back.
         Rule::StalePrice => state.grades.contains_key(&limit.name),
-        _ => true,
+        _ => limit.rule.is_of_prices(),
     }
 }
 

@@ -253,6 +253,20 @@ impl Rule {
         }
     }
 
+    /// Whether prices have a part in what it measures.
+    pub fn is_of_prices(&self) -> bool {
+        !matches!(
+            self,
+            Self::PositionSize
+                | Self::PositionCount
+                | Self::OrderRate { .. }
+                | Self::CancelRate { .. }
+                | Self::LossStreak
+                | Self::LostSession
+                | Self::Unreconciled
+        )
+    }
+
     /// Whose days it needs to know.
     pub fn calendar(&self) -> Option<&str> {
         match self {

@@ -481,6 +481,6 @@ impl Watch {
     }
 }
 
-fn earlier(one: Option<Micros>, other: Option<Micros>) -> Option<Micros> {
+pub(crate) fn earlier(one: Option<Micros>, other: Option<Micros>) -> Option<Micros> {
     one.into_iter().chain(other).min()
 }

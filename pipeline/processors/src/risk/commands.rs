@@ -1,6 +1,5 @@
 //! What people order: stop, reduce, reset, another limit.
 
-use tapeline_model::Event;
 use tapeline_model::ids::PortfolioId;
 use tapeline_model::reasons::{Reason, Refusal};
 use tapeline_model::records::{Command, CommandKind, GuardState, Severity};
@@ -91,9 +90,7 @@ impl Risk {
             GuardState::Active => Severity::Info,
             _ => Severity::Critical,
         };
-        let alert = verdicts::alert(&verdict, cause, severity);
-        out.emit(Event::Verdict(verdict));
-        out.emit(Event::Alert(alert));
+        verdicts::tell(verdict, cause, severity, out);
         self.changed.note(portfolio, cause.event_time);
         Ok(())
     }
@@ -125,9 +122,7 @@ impl Risk {
                 guard: GuardState::Active,
             };
             let verdict = context.limit(command, was.as_deref(), is.as_deref());
-            let alert = verdicts::alert(&verdict, cause, Severity::Info);
-            out.emit(Event::Verdict(verdict));
-            out.emit(Event::Alert(alert));
+            verdicts::tell(verdict, cause, Severity::Info, out);
         }
         for portfolio in adopted {
             self.changed.note(portfolio, cause.event_time);

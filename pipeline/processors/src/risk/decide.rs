@@ -1,5 +1,6 @@
 //! Looks at the limits of a portfolio, and at orders that somebody wants.
 
+use tapeline_model::ids::Symbol;
 use tapeline_model::reasons::Refusal;
 use tapeline_model::records::{GuardState, MarkUsed, OrderRequest};
 use tapeline_model::{Event, Micros};
@@ -10,7 +11,8 @@ use super::picture::Scene;
 use super::verdicts::{self, Context, MARKS};
 use super::{Cause, Risk, position, prices};
 use crate::contract::Out;
-use crate::limits::{Decision, Desk, Judgement, Refused, Rule, judge};
+use crate::ledger::Valued;
+use crate::limits::{Decision, Desk, Judgement, Refused, judge};
 
 impl Risk {
     /// Days and windows that ended: what is lost from now on counts from what there is now.
@@ -49,15 +51,13 @@ impl Risk {
                 cause,
                 guard,
             };
-            let marks = if is_of_prices(&decision.limit.rule) {
+            let marks = if decision.limit.rule.is_of_prices() {
                 marks_used(holdings, portfolio)
             } else {
                 Vec::new()
             };
             let verdict = context.decision(verdict_id, &decision, raised.as_ref(), marks);
-            let alert = verdicts::alert(&verdict, cause, verdicts::severity(&decision));
-            out.emit(Event::Verdict(verdict));
-            out.emit(Event::Alert(alert));
+            verdicts::tell(verdict, cause, verdicts::severity(&decision), out);
             self.changed.note(portfolio, cause.event_time);
         }
     }
@@ -138,12 +138,7 @@ impl Risk {
         if marks.iter().all(|mark| mark.symbol != request.symbol) {
             let market = prices.for_closing(true);
             marks.truncate(MARKS - 1);
-            marks.push(MarkUsed {
-                symbol: request.symbol.clone(),
-                price: market.map(|valued| valued.price),
-                kind: market.map(|valued| position::name(valued.kind).to_owned()),
-                time: market.map(|valued| valued.time),
-            });
+            marks.push(mark_used(&request.symbol, market));
         }
         out.emit(Event::Verdict(
             context.judgement(request, &judgement, marks),
@@ -151,36 +146,23 @@ impl Risk {
     }
 }
 
-/// Whether prices have a part in what it measures.
-fn is_of_prices(rule: &Rule) -> bool {
-    !matches!(
-        rule,
-        Rule::PositionSize
-            | Rule::PositionCount
-            | Rule::OrderRate { .. }
-            | Rule::CancelRate { .. }
-            | Rule::LossStreak
-            | Rule::LostSession
-            | Rule::Unreconciled
-    )
-}
-
 /// The prices at which a portfolio is valued, by symbol.
 fn marks_used(holdings: &Holdings, portfolio: PortfolioIndex) -> Vec<MarkUsed> {
     let held = holdings.accounts.held(portfolio);
     let mut marks: Vec<MarkUsed> = held
-        .map(|(_, open)| {
-            let price = open.holding.price;
-            MarkUsed {
-                symbol: open.symbol.clone(),
-                price: price.map(|valued| valued.price),
-                kind: price.map(|valued| position::name(valued.kind).to_owned()),
-                time: price.map(|valued| valued.time),
-            }
-        })
+        .map(|(_, open)| mark_used(open.symbol, open.holding.price))
         .collect();
     marks.sort_by(|one, other| (&one.symbol, &one.kind).cmp(&(&other.symbol, &other.kind)));
     marks.dedup();
     marks.truncate(MARKS);
     marks
+}
+
+fn mark_used(symbol: &Symbol, price: Option<Valued>) -> MarkUsed {
+    MarkUsed {
+        symbol: symbol.clone(),
+        price: price.map(|valued| valued.price),
+        kind: price.map(|valued| position::name(valued.kind).to_owned()),
+        time: price.map(|valued| valued.time),
+    }
 }

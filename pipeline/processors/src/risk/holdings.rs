@@ -178,7 +178,7 @@ impl Holdings {
 
     pub fn account_sums(&self, portfolio: PortfolioIndex) -> BTreeMap<AccountId, Sums> {
         let carried = self.accounts.carried(portfolio);
-        let is_alone = self.accounts.lines(portfolio, &self.rates).count() == 1;
+        let is_alone = self.accounts.accounts_of(portfolio).count() == 1;
         let of = |(account, line): (AccountIndex, Line)| {
             let own = if is_alone || carried.is_zero() {
                 sums(&line, carried)

@@ -42,7 +42,7 @@ use self::wards::Wards;
 use crate::contract::{Input, Out, Processor, StateError, StateStore, event_time};
 use crate::ledger::{self, Applied, CashEvent, CashKind, Currency, OrderSize, Positive};
 use crate::limits::{Doing, Moved, Sums};
-use crate::store::{StateKey, read_pair, write_pair};
+use crate::store::{StateKey, read_names, write_names};
 pub use settings::{Instrument, RateSource, RiskSettings};
 
 pub const NAME: &str = "risk";
@@ -56,11 +56,11 @@ struct BookKey {
 
 impl StateKey for BookKey {
     fn write(&self, out: &mut Vec<u8>) {
-        write_pair(self.account.as_str(), self.symbol.as_str(), out);
+        write_names([self.account.as_str(), self.symbol.as_str()], out);
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {
-        let (account, symbol) = read_pair(bytes)?;
+        let [account, symbol] = read_names(bytes)?;
         Some(Self {
             account: AccountId::new(account),
             symbol: Symbol::new(symbol),

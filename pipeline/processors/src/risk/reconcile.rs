@@ -5,11 +5,11 @@
 //! that is counted says nothing about it.
 
 use serde::{Deserialize, Serialize};
+use tapeline_model::Micros;
 use tapeline_model::ids::{AccountId, Symbol};
 use tapeline_model::money::Money;
 use tapeline_model::reasons::Reason;
 use tapeline_model::records::Severity;
-use tapeline_model::{Event, Micros};
 use tapeline_schemas::codec::Record;
 
 use super::accounts::AccountIndex;
@@ -360,9 +360,7 @@ impl Risk {
             Some(_) => Severity::Critical,
             None => Severity::Info,
         };
-        let alert = verdicts::alert(&verdict, cause, severity);
-        out.emit(Event::Verdict(verdict));
-        out.emit(Event::Alert(alert));
+        verdicts::tell(verdict, cause, severity, out);
         self.changed.note(portfolio, cause.event_time);
         self.evaluate(portfolio, cause, out);
     }

@@ -1,5 +1,6 @@
 //! Decisions as the records that tell of them.
 
+use tapeline_model::Event;
 use tapeline_model::ids::PortfolioId;
 use tapeline_model::money::Money;
 use tapeline_model::reasons::Reason;
@@ -10,6 +11,7 @@ use tapeline_model::records::{
 use uuid::Uuid;
 
 use super::{Cause, NAME, RiskSettings};
+use crate::contract::Out;
 use crate::limits::{Decision, GuardChange, Judgement, Left, Limit, Rule};
 
 /// The rule of verdicts about orders, and of those about the guard.
@@ -226,8 +228,14 @@ fn consequence(state: GuardState) -> &'static str {
     }
 }
 
-/// What somebody should know of a verdict.
-pub(super) fn alert(verdict: &Verdict, cause: Cause, severity: Severity) -> Alert {
+/// A verdict, and the alert about it.
+pub(super) fn tell(verdict: Verdict, cause: Cause, severity: Severity, out: &mut Out) {
+    let alert = alert(&verdict, cause, severity);
+    out.emit(Event::Verdict(verdict));
+    out.emit(Event::Alert(alert));
+}
+
+fn alert(verdict: &Verdict, cause: Cause, severity: Severity) -> Alert {
     let matter = match (verdict.limit_name.as_str(), verdict.group.as_str()) {
         ("", "") => verdict.rule.clone(),
         (one, "") | ("", one) => one.to_owned(),

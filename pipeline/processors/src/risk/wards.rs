@@ -10,7 +10,8 @@ use super::accounts::{Accounts, PortfolioIndex};
 use super::holdings::Holdings;
 use crate::contract::StateError;
 use crate::limits::{
-    Calendars, Calm, Limits, Moved, Picture, Plan, Plans, StateLimit, Sums, Watch,
+    Calendars, Calm, Fault, Limits, Moved, Picture, Plan, Plans, StateLimit, Sums, Watch, earlier,
+    list,
 };
 use crate::store::{Names, Store};
 
@@ -176,12 +177,8 @@ impl Wards {
         &mut self,
         change: StateLimit,
         accounts: &Accounts,
-    ) -> Result<Vec<PortfolioIndex>, String> {
-        let faults = change.apply(&mut self.limits, &self.calendars);
-        faults.map_err(|faults| {
-            let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
-            texts.join("; ")
-        })?;
+    ) -> Result<Vec<PortfolioIndex>, Vec<Fault>> {
+        change.apply(&mut self.limits, &self.calendars)?;
         self.changes.put(Names::new([change.name.as_str()]), change);
         self.plan_all(accounts);
         Ok(self.adopt(accounts))
@@ -200,11 +197,7 @@ impl Wards {
                     "limit {} that {} set does not fit the configuration: {}",
                     change.name,
                     change.author,
-                    faults
-                        .iter()
-                        .map(ToString::to_string)
-                        .collect::<Vec<_>>()
-                        .join("; ")
+                    list(&faults)
                 ),
             })?;
         }
@@ -259,8 +252,4 @@ impl Wards {
 
 fn owned((_, change): (&Names<1>, &StateLimit)) -> StateLimit {
     change.clone()
-}
-
-fn earlier(one: Option<Micros>, other: Option<Micros>) -> Option<Micros> {
-    one.into_iter().chain(other).min()
 }

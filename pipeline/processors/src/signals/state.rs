@@ -5,7 +5,7 @@ use tapeline_model::records::Direction;
 use tapeline_schemas::codec::Record;
 
 use crate::indicators::{Indicator, Saved};
-use crate::store::{StateKey, read_pair, write_pair};
+use crate::store::{StateKey, read_names, write_names};
 
 /// A rule remembers each symbol apart.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,11 +16,11 @@ pub(super) struct RuleKey {
 
 impl StateKey for RuleKey {
     fn write(&self, out: &mut Vec<u8>) {
-        write_pair(self.symbol.as_str(), &self.rule, out);
+        write_names([self.symbol.as_str(), &self.rule], out);
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {
-        let (symbol, rule) = read_pair(bytes)?;
+        let [symbol, rule] = read_names(bytes)?;
         Some(Self {
             symbol: Symbol::new(symbol),
             rule: rule.to_owned(),
