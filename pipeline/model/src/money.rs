@@ -337,8 +337,14 @@ impl From<Price> for Money {
 }
 
 fn divide(value: i128, by: i128, rounding: Rounding) -> Result<i128, MoneyError> {
-    let quotient = value.checked_div(by).ok_or(MoneyError::DivisionByZero)?;
-    let rest = value % by;
+    // Most amounts fit a register, where a division costs a tenth.
+    let (quotient, rest) = match (i64::try_from(value), i64::try_from(by)) {
+        (Ok(value), Ok(by)) if by > 0 => ((value / by).into(), (value % by).into()),
+        _ => {
+            let quotient = value.checked_div(by).ok_or(MoneyError::DivisionByZero)?;
+            (quotient, value - quotient * by)
+        }
+    };
     if rounding == Rounding::Truncate || rest == 0 {
         return Ok(quotient);
     }

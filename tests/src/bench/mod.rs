@@ -42,39 +42,45 @@ const QUIET_SHARE: f64 = 0.93;
 pub(crate) struct Benchmark {
     pub name: &'static str,
     pub about: &'static str,
-    run: fn(&Bench<'_>, &mut Report),
+    run: Run,
+}
+
+enum Run {
+    /// In this process, with nothing started.
+    Alone(fn(&Options, &mut Report)),
+    OnStage(fn(&Bench<'_>, &mut Report)),
 }
 
 pub(crate) const BENCHMARKS: &[Benchmark] = &[
     Benchmark {
         name: "throughput",
         about: "quotes through the market processor, against Kafka Streams and librdkafka",
-        run: throughput::run,
+        run: Run::OnStage(throughput::run),
     },
     Benchmark {
         name: "latency",
         about: "from a tick and from a fill to an alert, against Kafka Streams",
-        run: latency::run,
+        run: Run::OnStage(latency::run),
     },
     Benchmark {
         name: "restore",
         about: "a task with many keys taken from the log, against reading its changelog",
-        run: restore::run,
+        run: Run::OnStage(restore::run),
     },
     Benchmark {
         name: "memory",
         about: "what all roles hold with 10,000 symbols and 1,000 portfolios, against Kafka Streams",
-        run: memory::run,
+        run: Run::OnStage(memory::run),
     },
     Benchmark {
         name: "risk",
         about: "a fill, a price and a position with 100,000 portfolios, against a walk through a hash map",
-        run: risk::run,
+        run: Run::Alone(risk::run),
     },
     Benchmark {
         name: "scaling",
         about: "throughput with 1, 2 and 4 tasks, and with records of three sizes",
-        run: scaling::run,
+        run: Run::OnStage(scaling::run),
     },
 ];
 
@@ -121,26 +127,36 @@ fn run(options: &Options) -> Result<(), String> {
     });
     let profiles = options.profile.as_deref().map(Profiles::into_folder);
     let (results, profiles) = (results.transpose()?, profiles.transpose()?);
+    let wanted = |benchmark: &&Benchmark| options.names.iter().any(|name| name == benchmark.name);
+    let wanted: Vec<&Benchmark> = BENCHMARKS.iter().filter(wanted).collect();
+    let needs_stage = wanted.iter().any(|it| matches!(it.run, Run::OnStage(_)));
+    let stage = needs_stage.then(|| set_up(profiles)).transpose()?;
+    let bench = stage.as_ref().map(|(stage, peer)| Bench {
+        options,
+        stage,
+        peer: peer.as_ref(),
+    });
+    let mut report = Report::new(options.json, results);
+    for benchmark in wanted {
+        say(&format!("{}: {}", benchmark.name, benchmark.about));
+        report.set_quiet(is_quiet());
+        match (&benchmark.run, &bench) {
+            (Run::OnStage(run), Some(bench)) => run(bench, &mut report),
+            (Run::Alone(run), _) => run(options, &mut report),
+            (Run::OnStage(_), None) => {}
+        }
+    }
+    Ok(())
+}
+
+fn set_up(profiles: Option<Profiles>) -> Result<(Stage, Option<Peer>), String> {
     let peer = Peer::prepare();
     if let Err(reason) = &peer {
         say(&format!("Kafka Streams is left out: {reason}"));
     }
     say("starting a broker");
     let stage = Stage::start(profiles).map_err(|error| error.to_string())?;
-    let bench = Bench {
-        options,
-        stage: &stage,
-        peer: peer.as_ref().ok(),
-    };
-    let mut report = Report::new(options.json, results);
-    for benchmark in BENCHMARKS {
-        if options.names.iter().any(|name| name == benchmark.name) {
-            say(&format!("{}: {}", benchmark.name, benchmark.about));
-            report.set_quiet(is_quiet());
-            (benchmark.run)(&bench, &mut report);
-        }
-    }
-    Ok(())
+    Ok((stage, peer.ok()))
 }
 
 /// Whether others leave the machine alone: the budgets are for one that is quiet.

@@ -16,9 +16,10 @@ use tapeline_processors::limits::{Calendars, LimitDefinition, parse_all};
 use tapeline_processors::risk::{Risk, RiskSettings};
 use tapeline_processors::{Out, Processor};
 
+use super::arguments::Options;
 use super::report::{Better, Budget, Line, Report};
 use super::statistics::median;
-use super::{Bench, say};
+use super::say;
 
 const PORTFOLIOS: usize = 100_000;
 const FEW_PORTFOLIOS: usize = 1_000;
@@ -34,11 +35,12 @@ const RECORDS_A_COMMIT: usize = 5_000;
 const SHARED: &str = "SHARED";
 const PRICE: i64 = 100;
 
-pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) {
+pub(crate) fn run(options: &Options, report: &mut Report) {
     let (mut fills, mut committed) = (Vec::new(), Vec::new());
-    let (mut quiet, mut rising, mut few) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut quiet, mut rising) = (Vec::new(), Vec::new());
+    let (mut few_fills, mut few_quiet) = (Vec::new(), Vec::new());
     let (mut walks, mut memory) = (Vec::new(), Vec::new());
-    for round in 1..=bench.options.rounds {
+    for round in 1..=options.rounds {
         let before = resident();
         let mut world = World::new(PORTFOLIOS);
         let held = (PORTFOLIOS * POSITIONS + HOLDERS) as f64;
@@ -48,7 +50,10 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) {
         quiet.push(world.marks(|n| PRICE - 1 - (n % 2) as i64));
         rising.push(world.marks(|n| PRICE + 1 + n as i64));
         drop(world);
-        few.push(World::new(FEW_PORTFOLIOS).marks(|n| PRICE - 1 - (n % 2) as i64));
+        let mut few = World::new(FEW_PORTFOLIOS);
+        few_fills.push(few.fills());
+        few_quiet.push(few.marks(|n| PRICE - 1 - (n % 2) as i64));
+        drop(few);
         walks.push(hash_map_walk());
         say(&format!(
             "round {round}: fill {:.0} ns, mark and holder {:.0} ns",
@@ -82,7 +87,9 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) {
         walk,
         Budget::None,
     );
-    let few = Some(median(&few));
+    let few = Some(median(&few_fills));
+    line("risk_fill_of_many", "ns", &fills, few, Budget::None);
+    let few = Some(median(&few_quiet));
     line("risk_mark_holder_of_many", "ns", &quiet, few, Budget::None);
     line("risk_position_memory", "bytes", &memory, None, Budget::None);
 }

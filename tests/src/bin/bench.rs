@@ -7,6 +7,10 @@ mod bench;
 
 use std::process::ExitCode;
 
+/// The one of the program that is measured.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     bench::main()
 }
