@@ -55,7 +55,7 @@ fn entry(terms: &Terms, fill: &LedgerFill) -> Result<Entry, Refused> {
             side: fill.side,
             quantity: Positive::try_from(fill.quantity).map_err(|_| MoneyError::Overflow)?,
             price: fill.price,
-            fees: charge.map_or(Fees::UNKNOWN, |charge| Fees::known(vec![charge])),
+            fees: charge.map_or(Fees::UNKNOWN, |charge| Fees::known([charge])),
         },
         amendments: None,
         time: Micros::default(),

@@ -1,6 +1,7 @@
 //! Fees: several, none, a rebate, or not told.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 use tapeline_model::money::{Money, MoneyError};
 
 use super::refused::Refused;
@@ -20,17 +21,17 @@ pub struct Charge {
 /// that nobody told, whatever sentinel the broker has for the latter.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Fees(Option<Vec<Charge>>);
+pub struct Fees(Option<SmallVec<[Charge; 1]>>);
 
 impl Fees {
     pub const UNKNOWN: Self = Self(None);
 
-    pub fn known(charges: Vec<Charge>) -> Self {
-        Self(Some(charges))
+    pub fn known(charges: impl IntoIterator<Item = Charge>) -> Self {
+        Self(Some(charges.into_iter().collect()))
     }
 
     pub fn none() -> Self {
-        Self(Some(Vec::new()))
+        Self(Some(SmallVec::new()))
     }
 
     pub fn told(&self) -> Option<&[Charge]> {
@@ -48,7 +49,7 @@ pub(super) fn check(charges: &[Charge]) -> Result<(), Refused> {
 /// Charges added up by currency, in the order of the currencies.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct ChargeSums(Vec<Charge>);
+pub struct ChargeSums(SmallVec<[Charge; 1]>);
 
 impl ChargeSums {
     pub fn sum_of<'a>(charges: impl IntoIterator<Item = &'a Charge>) -> Result<Self, Refused> {

@@ -8,6 +8,7 @@ use tapeline_model::records::Side;
 
 use super::charges::{Charge, ChargeSums, check};
 use super::events::{Amend, Amendment, Dividend, Execution, Split, Void};
+use super::queue::Named;
 use super::refused::Refused;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,15 @@ pub(super) enum Entry {
     Split(Split),
     #[serde(rename = "tapeline.LedgerDividend")]
     Dividend(Dividend),
+}
+
+impl Named for Entry {
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Fill(fill) => Some(fill.exec_id.as_str()),
+            Self::Split(_) | Self::Dividend(_) => None,
+        }
+    }
 }
 
 impl Entry {

@@ -1,6 +1,7 @@
 //! What is open, and what it cost.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 use tapeline_model::money::{Money, MoneyError, Quantity};
 
 use super::ROUNDING;
@@ -23,7 +24,8 @@ pub struct Lot {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Inventory {
     quantity: Quantity,
-    lots: Vec<Lot>,
+    /// Most positions have one.
+    lots: SmallVec<[Lot; 1]>,
 }
 
 impl Inventory {
@@ -98,7 +100,7 @@ impl Inventory {
     pub fn split(&mut self, ratio: Ratio) -> Result<(), MoneyError> {
         let mut before = Quantity::ZERO;
         let mut after = Quantity::ZERO;
-        let mut lots: Vec<Lot> = Vec::with_capacity(self.lots.len());
+        let mut lots: SmallVec<[Lot; 1]> = SmallVec::with_capacity(self.lots.len());
         for lot in &self.lots {
             before = sum(before, lot.quantity)?;
             let scaled = before.scaled(ratio.new, ratio.old, ROUNDING)?;

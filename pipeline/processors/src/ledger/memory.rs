@@ -1,7 +1,8 @@
-use std::collections::VecDeque;
-
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use tapeline_model::Micros;
+
+use super::queue::{Named, Queue};
 
 /// How many ids are remembered.
 pub const REMEMBERED: usize = 256;
@@ -9,20 +10,26 @@ pub const REMEMBERED: usize = 256;
 /// The newest ids seen, so that each counts once, in bounded space.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
-    seen: VecDeque<Seen>,
+    seen: Queue<Seen>,
     /// Up to here, an unknown id may be one that was forgotten.
     forgotten_until: Option<Micros>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen {
-    id: String,
+    id: SmolStr,
     time: Micros,
+}
+
+impl Named for Seen {
+    fn name(&self) -> Option<&str> {
+        Some(&self.id)
+    }
 }
 
 impl Memory {
     pub fn knows(&self, id: &str) -> bool {
-        self.seen.iter().rev().any(|seen| seen.id == id)
+        self.seen.find(id).is_some()
     }
 
     pub fn may_have_forgotten(&self, time: Micros) -> bool {
@@ -40,7 +47,7 @@ impl Memory {
             self.forget_until(oldest.time);
         }
         self.seen.push_back(Seen {
-            id: id.to_owned(),
+            id: SmolStr::new(id),
             time,
         });
     }

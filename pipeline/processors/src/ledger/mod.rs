@@ -33,6 +33,7 @@ mod line;
 mod memory;
 mod orders;
 mod position;
+mod queue;
 mod refused;
 mod standing;
 mod state;

@@ -1,9 +1,8 @@
-use std::collections::VecDeque;
-
 use serde::{Deserialize, Serialize};
 use tapeline_model::ids::OrderId;
 use tapeline_model::money::{MoneyError, Quantity};
 
+use super::queue::{Named, Queue};
 use super::terms::Positive;
 
 /// How many orders are watched for overfills, the most recently touched ones.
@@ -16,6 +15,12 @@ pub(super) struct Tally {
     filled: Quantity,
 }
 
+impl Named for Tally {
+    fn name(&self) -> Option<&str> {
+        Some(self.order_id.as_str())
+    }
+}
+
 impl Tally {
     /// How much was filled beyond what was ordered.
     pub fn overfilled(&self) -> Option<Quantity> {
@@ -26,7 +31,7 @@ impl Tally {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Orders(VecDeque<Tally>);
+pub(super) struct Orders(Queue<Tally>);
 
 impl Orders {
     pub fn filled(&self, order_id: &OrderId, change: Quantity) -> Result<Tally, MoneyError> {
@@ -48,7 +53,9 @@ impl Orders {
     }
 
     pub fn put(&mut self, tally: Tally) {
-        self.0.retain(|known| known.order_id != tally.order_id);
+        if let Some((at, _)) = self.0.find(tally.order_id.as_str()) {
+            self.0.remove(at);
+        }
         if self.0.len() >= ORDERS {
             self.0.pop_front();
         }
@@ -56,19 +63,19 @@ impl Orders {
     }
 
     pub fn holds(&self, tally: &Tally) -> bool {
-        self.0.contains(tally)
+        self.0
+            .find(tally.order_id.as_str())
+            .is_some_and(|(_, known)| known == tally)
     }
 
     fn known(&self, order_id: &OrderId) -> Tally {
-        let known = self
-            .0
-            .iter()
-            .rev()
-            .find(|tally| tally.order_id == *order_id);
-        known.cloned().unwrap_or_else(|| Tally {
-            order_id: order_id.clone(),
-            ordered: None,
-            filled: Quantity::ZERO,
-        })
+        match self.0.find(order_id.as_str()) {
+            Some((_, known)) => known.clone(),
+            None => Tally {
+                order_id: order_id.clone(),
+                ordered: None,
+                filled: Quantity::ZERO,
+            },
+        }
     }
 }

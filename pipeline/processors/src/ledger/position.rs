@@ -39,7 +39,7 @@ impl TryFrom<PositionState> for Position {
     type Error = Refused;
 
     fn try_from(state: PositionState) -> Result<Self, Refused> {
-        let now = state.standing_from(state.base.clone(), &state.entries)?;
+        let now = state.standing_from(state.base.clone(), state.entries.iter())?;
         Ok(Self { state, now })
     }
 }
@@ -152,7 +152,7 @@ impl Position {
         let base = Standing::opened(&self.state.terms, opening)?;
         self.now = self
             .state
-            .standing_from(base.clone(), &self.state.entries)?;
+            .standing_from(base.clone(), self.state.entries.iter())?;
         self.state.base = base;
         self.state.opening = Some(*opening);
         Ok(Applied::Changed(Change::default()))
@@ -231,7 +231,7 @@ impl Position {
         let tally = self.state.orders.filled(&known.order_id, more)?;
         let amended = Entry::Fill(amended);
         self.now = self.state.standing_with(at, at + 1, &amended)?;
-        self.state.entries[at] = amended;
+        self.state.entries.replace(at, amended);
         Ok(self.counted(None, tally))
     }
 
@@ -266,7 +266,7 @@ impl Position {
             (None, Some(_)) => {
                 let entry = Entry::Split(split.clone());
                 self.now = self.state.standing_with(at, at + 1, &entry)?;
-                self.state.entries[at] = entry;
+                self.state.entries.replace(at, entry);
                 Ok(Applied::Changed(Change::default()))
             }
             (Some(known), Some(told)) if known != told => Err(Refused::Conflicting),

@@ -1,7 +1,5 @@
 //! What is stored of a position.
 
-use std::collections::VecDeque;
-
 use serde::{Deserialize, Serialize};
 use tapeline_model::Micros;
 use tapeline_model::ids::ExecId;
@@ -10,6 +8,7 @@ use super::entry::{Amended, Amendments, Entry, FillEntry};
 use super::events::{Amend, Opening};
 use super::memory::Memory;
 use super::orders::Orders;
+use super::queue::Queue;
 use super::refused::Refused;
 use super::standing::Standing;
 use super::terms::Terms;
@@ -30,7 +29,7 @@ pub(super) struct PositionState {
     /// The fills that are settled.
     pub(super) settled: Memory,
     /// By event time.
-    pub(super) entries: VecDeque<Entry>,
+    pub(super) entries: Queue<Entry>,
     pub(super) held: Vec<Held>,
     pub(super) orders: Orders,
 }
@@ -50,20 +49,17 @@ impl PositionState {
             base: Standing::default(),
             settled_until: None,
             settled: Memory::default(),
-            entries: VecDeque::new(),
+            entries: Queue::default(),
             held: Vec::new(),
             orders: Orders::default(),
         }
     }
 
     pub fn fill_at(&self, exec_id: &ExecId) -> Option<(usize, &FillEntry)> {
-        let newest_first = self.entries.iter().enumerate().rev();
-        newest_first
-            .filter_map(|(at, entry)| match entry {
-                Entry::Fill(fill) => Some((at, fill)),
-                _ => None,
-            })
-            .find(|(_, fill)| fill.exec_id == *exec_id)
+        match self.entries.find(exec_id.as_str())? {
+            (at, Entry::Fill(fill)) => Some((at, fill)),
+            _ => None,
+        }
     }
 
     pub fn is_in_opening(&self, time: Micros) -> bool {

@@ -139,7 +139,7 @@ fn execution(fill: &records::Fill, currency: Currency) -> Result<Execution, Refu
     let what = || fill_name(fill);
     let fees = match (&fill.fees, fill.fee) {
         (Some(fees), _) => Fees::known(charges(fees, what)?),
-        (None, Some(fee)) => Fees::known(vec![Charge {
+        (None, Some(fee)) => Fees::known([Charge {
             amount: fee.into(),
             currency,
         }]),

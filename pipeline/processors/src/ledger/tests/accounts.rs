@@ -221,7 +221,7 @@ fn foreign_fees_count_in_the_base() {
     let Event::Fill(mut fill) = buy("1", "1 @ 300") else {
         unreachable!()
     };
-    fill.execution.fees = Fees::known(vec![charge("0.01", "BNB")]);
+    fill.execution.fees = Fees::known([charge("0.01", "BNB")]);
     let worth = averaged(&[Event::Fill(fill)]).worth(&marked("300"));
     // 0.01 × 600 = 6
     let base = totals(&[worth]).translated(&in_dollars("BNB", "600", "1"));

@@ -132,7 +132,7 @@ fn other_currencies_and_too_many_charges_are_refused() {
     assert_eq!(refused(&mut position, &amend("1", 2, change)), wrong);
 
     fill.currency = currency("USD");
-    fill.execution.fees = Fees::known(vec![charge("1", "USD"); 17]);
+    fill.execution.fees = Fees::known([charge("1", "USD"); 17]);
     let many = Refused::TooManyCharges { most: 16 };
     assert_eq!(refused(&mut position, &Event::Fill(fill)), many);
     let change = Amendment::Fees(vec![charge("1", "USD"); 17]);

@@ -54,7 +54,7 @@ fn execution(side: Side, text: &str) -> Execution {
         fees: match fee {
             "" => Fees::none(),
             "?" => Fees::UNKNOWN,
-            fee => Fees::known(vec![charge(fee, "USD")]),
+            fee => Fees::known([charge(fee, "USD")]),
         },
     }
 }

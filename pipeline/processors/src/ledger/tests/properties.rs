@@ -50,7 +50,7 @@ fn fill(n: usize, trade: &Trade) -> Event {
         .try_into()
         .unwrap();
     fill.execution.price = Price::from_raw(trade.price).unwrap();
-    fill.execution.fees = Fees::known(vec![Charge {
+    fill.execution.fees = Fees::known([Charge {
         amount: Money::from_raw(trade.fee).unwrap(),
         currency: currency("USD"),
     }]);

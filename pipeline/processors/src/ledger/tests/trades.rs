@@ -168,7 +168,7 @@ fn fees_in_another_currency_stay_apart() {
     let Event::Fill(mut fill) = buy("1", "1 @ 300") else {
         unreachable!()
     };
-    fill.execution.fees = Fees::known(vec![charge("0.001", "BNB"), charge("0.1", "USD")]);
+    fill.execution.fees = Fees::known([charge("0.001", "BNB"), charge("0.1", "USD")]);
     let worth = averaged(&[Event::Fill(fill)]).worth(&marked("300"));
     assert_eq!(text(worth.line().realised().value()), "-0.1");
     assert_eq!(worth.elsewhere.len(), 1);
