@@ -4,7 +4,7 @@ use tapeline_model::Event;
 use tapeline_schemas::topics::Topic;
 use tapeline_tests::{Namespace, Program, get, shared};
 
-use crate::records::{fill, quote};
+use crate::records::{deposit, fill, quote};
 
 #[test]
 fn topics_and_tables_are_planned_applied_and_then_as_they_should_be() {
@@ -64,24 +64,7 @@ fn alerts_are_tailed_with_their_cause() {
         "[risk]\nmax_drawdown = '100'\n[[accounts]]\nid = 'a1'\nportfolio = 'one'\n";
     let namespace = Namespace::new("tail", configuration);
     let running = namespace.roles(&["processors"]);
-    let deposit = tapeline_model::records::AccountEvent {
-        event_id: "d1".into(),
-        portfolio: tapeline_model::ids::PortfolioId::new("one"),
-        account: tapeline_model::ids::AccountId::new("a1"),
-        kind: tapeline_model::records::AccountEventKind::Deposit,
-        amount: "1000".parse().unwrap(),
-        currency: "USD".into(),
-        matter: tapeline_model::records::AccountMatter::Cash,
-        symbol: None,
-        quantity: None,
-        price: None,
-        ratio_new: None,
-        ratio_old: None,
-        event_time: quote("S", "1", "1").event_time,
-        ingest_time: quote("S", "1", "1").event_time,
-        source: "test".into(),
-    };
-    namespace.publish(&Event::Account(deposit));
+    namespace.publish(&deposit());
     namespace.publish(&fill("a1", "e1", "50", "10"));
     namespace.read_at_least(Topic::RiskPositions, 1);
     namespace.publish(&Event::Quote(quote("S", "9.99", "10.01")));

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol};
-use tapeline_model::records::{Fill, FillKind, Quote, Side};
+use tapeline_model::records::{
+    AccountEvent, AccountEventKind, AccountMatter, Fill, FillKind, Quote, Side,
+};
 use tapeline_model::{Event, Micros};
 use tapeline_schemas::topics::Topic;
 use tapeline_tests::Namespace;
@@ -45,6 +47,28 @@ pub(crate) fn fill(account: &str, exec_id: &str, quantity: &str, price: &str) ->
         strategy: None,
         event_time: NOW,
         ingest_time: NOW,
+        source: "test".into(),
+    })
+}
+
+/// 1,000 USD into account `a1` of portfolio `one`.
+pub(crate) fn deposit() -> Event<'static> {
+    let time = quote("S", "1", "1").event_time;
+    Event::Account(AccountEvent {
+        event_id: "d1".into(),
+        portfolio: PortfolioId::new("one"),
+        account: AccountId::new("a1"),
+        kind: AccountEventKind::Deposit,
+        amount: "1000".parse().unwrap(),
+        currency: "USD".into(),
+        matter: AccountMatter::Cash,
+        symbol: None,
+        quantity: None,
+        price: None,
+        ratio_new: None,
+        ratio_old: None,
+        event_time: time,
+        ingest_time: time,
         source: "test".into(),
     })
 }

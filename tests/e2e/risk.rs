@@ -2,11 +2,11 @@
 
 use tapeline_model::Event;
 use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
-use tapeline_model::records::{AccountEvent, AccountEventKind, AccountMatter, OrderRequest, Side};
+use tapeline_model::records::{OrderRequest, Side};
 use tapeline_schemas::topics::Topic;
 use tapeline_tests::{Namespace, Running};
 
-use crate::records::{fill, quote};
+use crate::records::{deposit, fill, quote};
 
 const CONFIGURATION: &str = "\
 [[accounts]]
@@ -24,27 +24,6 @@ warn = '80'
 breach = '100'
 action = 'halted'
 ";
-
-fn deposit() -> Event<'static> {
-    let time = quote("S", "1", "1").event_time;
-    Event::Account(AccountEvent {
-        event_id: "d1".into(),
-        portfolio: PortfolioId::new("one"),
-        account: AccountId::new("a1"),
-        kind: AccountEventKind::Deposit,
-        amount: "1000".parse().unwrap(),
-        currency: "USD".into(),
-        matter: AccountMatter::Cash,
-        symbol: None,
-        quantity: None,
-        price: None,
-        ratio_new: None,
-        ratio_old: None,
-        event_time: time,
-        ingest_time: time,
-        source: "test".into(),
-    })
-}
 
 fn request(id: &str) -> Event<'static> {
     let time = quote("S", "1", "1").event_time;

@@ -18,8 +18,8 @@ use tapeline_processors::{Out, Processor};
 
 use super::arguments::Options;
 use super::report::{Better, Budget, Line, Report};
-use super::statistics::median;
 use super::say;
+use super::statistics::median;
 
 const PORTFOLIOS: usize = 100_000;
 const FEW_PORTFOLIOS: usize = 1_000;

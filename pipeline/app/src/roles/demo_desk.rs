@@ -15,7 +15,7 @@ use tapeline_model::records::{
 use tapeline_schemas::topics::Topic;
 
 use super::{Part, Parts, Start};
-use crate::commands::risk::order::{new_command, now, send};
+use crate::commands::risk::order::{new_command, now, put, send};
 use crate::commands::tail::EventTail;
 use crate::failure::Failure;
 
@@ -133,12 +133,7 @@ impl Asked {
         self.last = Instant::now();
         self.count += 1;
         let request = Event::Request(request(self.count));
-        let mut value = Vec::new();
-        request.encode(&mut value).map_err(Failure::outside)?;
-        let key = request.key().as_bytes();
-        self.publisher
-            .publish(&self.topic, key, &value, &[], None)?;
-        Ok(self.publisher.flush(ANSWERED_WITHIN)?)
+        put(&self.publisher, &self.topic, &request)
     }
 }
 

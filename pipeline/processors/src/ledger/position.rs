@@ -306,9 +306,7 @@ impl Position {
 
     fn insert(&mut self, entry: Entry) -> Result<Option<Late>, Refused> {
         let state = &self.state;
-        let at = state
-            .entries
-            .partition_point(|known| known.time() <= entry.time());
+        let at = state.place_of(entry.time());
         let late = if state
             .settled_until
             .is_some_and(|until| entry.time() < until)

@@ -62,6 +62,15 @@ impl PositionState {
         }
     }
 
+    /// Behind everything up to this time.
+    pub fn place_of(&self, time: Micros) -> usize {
+        let newest = self.entries.back();
+        if newest.is_none_or(|newest| newest.time() <= time) {
+            return self.entries.len();
+        }
+        self.entries.partition_point(|known| known.time() <= time)
+    }
+
     pub fn is_in_opening(&self, time: Micros) -> bool {
         self.opening.is_some_and(|opening| time <= opening.time)
     }

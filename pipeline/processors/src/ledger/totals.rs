@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use smallvec::SmallVec;
 use tapeline_model::Micros;
 use tapeline_model::money::{Money, MoneyError};
 
@@ -15,7 +16,7 @@ use super::worth::{Holding, Shift, Worth};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
     /// By currency; hardly ever more than one.
-    lines: Vec<(Currency, Line)>,
+    lines: SmallVec<[(Currency, Line); 1]>,
 }
 
 impl Totals {
@@ -32,7 +33,6 @@ impl Totals {
 
     fn line_mut(&mut self, currency: Currency) -> &mut Line {
         let at = self.find(currency).unwrap_or_else(|at| {
-            self.lines.reserve_exact(1);
             self.lines.insert(at, (currency, Line::default()));
             at
         });
@@ -119,7 +119,7 @@ impl Totals {
 
 /// Lines of totals that are about to change together.
 #[derive(Default)]
-struct Changed(Vec<(Currency, Line)>);
+struct Changed(SmallVec<[(Currency, Line); 1]>);
 
 impl Changed {
     fn line(&mut self, totals: &Totals, currency: Currency) -> &mut Line {

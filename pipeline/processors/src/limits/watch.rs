@@ -174,7 +174,8 @@ impl Watch {
         self.find_days(plan, now);
         self.observe(plan, picture, now);
         let mut decisions = Vec::new();
-        let mut standings = Vec::with_capacity(plan.measured.len());
+        let mut standings = std::mem::take(&mut self.live.standings);
+        standings.clear();
         let mut wake = self.live.next_open;
         for planned in &plan.measured {
             let look = Look {
@@ -184,8 +185,13 @@ impl Watch {
             };
             let values = look.values(planned);
             wake = earlier(wake, self.wakes(planned, &values, now));
-            let graded = self.grade_all(&planned.limit, values, picture, &mut decisions);
-            standings.extend(graded);
+            self.grade_all(
+                &planned.limit,
+                values,
+                picture,
+                &mut decisions,
+                &mut standings,
+            );
         }
         self.live.wake_at = wake;
         // Limits come by name and their groups in order.
@@ -371,11 +377,11 @@ impl Watch {
         mut values: Vec<(String, Value)>,
         picture: &Picture<'_>,
         decisions: &mut Vec<Decision>,
-    ) -> Vec<Stood> {
+        standings: &mut Vec<Stood>,
+    ) {
         let Some(levels) = &limit.levels else {
-            return Vec::new();
+            return;
         };
-        let mut standings = Vec::with_capacity(values.len());
         // What is gone is back within its limit.
         if let Some(graded) = self.state.grades.get(&limit.name) {
             for group in graded.keys() {
@@ -411,7 +417,6 @@ impl Watch {
             }
             standings.push(self.stood(limit, levels, group, value));
         }
-        standings
     }
 
     /// The new grade, if there is something to tell.

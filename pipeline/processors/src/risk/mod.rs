@@ -7,6 +7,8 @@
 
 mod accounts;
 mod carried;
+mod cause;
+mod changed;
 mod commands;
 mod decide;
 mod equity;
@@ -22,7 +24,7 @@ mod trades;
 mod verdicts;
 mod wards;
 
-use tapeline_model::ids::{AccountId, Symbol, output_id};
+use tapeline_model::ids::{AccountId, Symbol};
 use tapeline_model::money::Money;
 use tapeline_model::reasons::{Reason, Refusal};
 use tapeline_model::records::{
@@ -30,9 +32,10 @@ use tapeline_model::records::{
 };
 use tapeline_model::{Event, Micros, Origin};
 use tapeline_schemas::topics::Topic;
-use uuid::Uuid;
 
 use self::accounts::{AccountIndex, PortfolioIndex};
+use self::cause::Cause;
+use self::changed::Changed;
 use self::holdings::Holdings;
 use self::orders::{News, Orders};
 use self::parse::Report;
@@ -75,79 +78,6 @@ pub struct Risk {
     reports: Reports,
     wards: Wards,
     changed: Changed,
-}
-
-/// Whose equity changed since the last commit, and by which newest event time.
-#[derive(Default)]
-struct Changed {
-    /// By the index of the portfolio.
-    newest: Vec<Option<Micros>>,
-    which: Vec<PortfolioIndex>,
-}
-
-impl Changed {
-    fn note(&mut self, portfolio: PortfolioIndex, event_time: Micros) {
-        let place = portfolio.place();
-        if self.newest.len() <= place {
-            self.newest.resize(place + 1, None);
-        }
-        let newest = &mut self.newest[place];
-        if newest.is_none() {
-            self.which.push(portfolio);
-        }
-        *newest = Some(event_time).max(*newest);
-    }
-
-    /// All of them, in order.
-    fn take(&mut self) -> Vec<(PortfolioIndex, Micros)> {
-        let mut which = std::mem::take(&mut self.which);
-        which.sort_unstable();
-        let newest = &mut self.newest;
-        let times = which.into_iter().filter_map(|portfolio| {
-            let time = newest[portfolio.place()].take()?;
-            Some((portfolio, time))
-        });
-        times.collect()
-    }
-}
-
-/// What is being processed: a record, or the time.
-#[derive(Debug, Clone, Copy)]
-struct Cause {
-    topic: &'static str,
-    partition: u32,
-    offset: u64,
-    event_time: Micros,
-    now: Micros,
-}
-
-impl Cause {
-    fn record(origin: Origin, event_time: Micros, now: Micros) -> Self {
-        Self {
-            topic: origin.topic.name(),
-            partition: origin.partition,
-            offset: origin.offset,
-            event_time,
-            now,
-        }
-    }
-
-    /// Nothing happened but that time went by. Its offset is the time.
-    fn time(now: Micros) -> Self {
-        Self {
-            topic: "time",
-            partition: 0,
-            offset: now.0 as u64,
-            event_time: now,
-            now,
-        }
-    }
-
-    /// One record can lead to several outputs of a kind, each about another matter.
-    fn id(&self, kind: &str, matter: &str) -> Uuid {
-        let rule = format!("{kind}/{matter}");
-        output_id(self.topic, self.partition, self.offset, &rule, 0)
-    }
 }
 
 impl Risk {

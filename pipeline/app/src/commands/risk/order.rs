@@ -197,11 +197,7 @@ fn publish(kafka: &KafkaSettings, command: &Command) -> Result<Place, Failure> {
     let topic = Topic::ControlCommands;
     let name = kafka.names().topic(topic).to_owned();
     let event = Event::Command(command.clone());
-    let mut value = Vec::new();
-    event.encode(&mut value).map_err(Failure::outside)?;
-    let publisher = Publisher::new(kafka, SOURCE)?;
-    publisher.publish(&name, event.key().as_bytes(), &value, &[], None)?;
-    publisher.flush(DELIVER_WITHIN)?;
+    put(&Publisher::new(kafka, SOURCE)?, &name, &event)?;
     let count = kafka.partitions(topic.spec().group);
     let partition = partition_of(event.key().as_bytes(), count) as i32;
     let newest = tail(kafka, &name, partition, LOOK_BACK)?;
@@ -214,6 +210,15 @@ fn publish(kafka: &KafkaSettings, command: &Command) -> Result<Place, Failure> {
         Failure::Outside(format!("the command was sent, but {name} does not show it"))
     })?;
     Ok((partition, found.offset))
+}
+
+/// Publishes one event, and waits until it is there.
+pub(crate) fn put(publisher: &Publisher, topic: &str, event: &Event<'_>) -> Result<(), Failure> {
+    let mut value = Vec::new();
+    event.encode(&mut value).map_err(Failure::outside)?;
+    publisher.publish(topic, event.key().as_bytes(), &value, &[], None)?;
+    publisher.flush(DELIVER_WITHIN)?;
+    Ok(())
 }
 
 pub(super) fn tell(verdicts: &[Verdict], json: bool) -> Result<(), Failure> {

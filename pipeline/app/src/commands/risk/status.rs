@@ -173,19 +173,7 @@ pub(super) fn verdict_json(verdict: &Verdict) -> serde_json::Value {
 
 fn standings(config: &Config) -> Result<Vec<Standing>, Failure> {
     let kafka = config.kafka_settings()?;
-    let known = portfolios(config);
-    let equity = newest(
-        &kafka,
-        Topic::RiskEquity,
-        FIRST_LOOK,
-        &known,
-        |event| match event {
-            Event::Equity(equity) if equity.account.is_none() => {
-                Some((equity.portfolio.to_string(), equity))
-            }
-            _ => None,
-        },
-    )?;
+    let equity = newest_equity(&kafka, &portfolios(config))?;
     let held = equity.values().flat_map(|equity| equity.held_by.clone());
     let held: BTreeSet<String> = held.collect();
     let mut verdicts = Verdicts::default();
@@ -194,11 +182,11 @@ fn standings(config: &Config) -> Result<Vec<Standing>, Failure> {
     } else {
         HELD_LOOK
     };
-    let nobody = BTreeSet::new();
-    newest(&kafka, Topic::RiskVerdicts, look, &nobody, |event| {
-        verdicts.take(event, &held);
-        None::<(String, ())>
-    })?;
+    for partition in 0..kafka.partitions(Topic::RiskVerdicts.spec().group) {
+        each_of_newest(&kafka, Topic::RiskVerdicts, partition, look, |event| {
+            verdicts.take(event, &held);
+        })?;
+    }
     let standing = |(id, equity): (String, Equity)| Standing {
         holds: verdicts.of(&equity.held_by),
         newest: verdicts.newest.get(&id).cloned(),
@@ -235,38 +223,52 @@ impl Verdicts {
     }
 }
 
-/// The newest record of each portfolio. Looks further back until all that are
-/// known are found.
-fn newest<T>(
+/// The newest figures of each portfolio. Looks further back until all that are known are
+/// found.
+fn newest_equity(
     kafka: &KafkaSettings,
-    topic: Topic,
-    first_look: usize,
     known: &BTreeSet<String>,
-    mut pick: impl FnMut(Event<'_>) -> Option<(String, T)>,
-) -> Result<BTreeMap<String, T>, Failure> {
-    let names = kafka.names();
+) -> Result<BTreeMap<String, Equity>, Failure> {
+    let topic = Topic::RiskEquity;
     let count = kafka.partitions(topic.spec().group);
     let mut found = BTreeMap::new();
     for partition in 0..count {
         let is_here = |id: &&String| partition_of(id.as_bytes(), count) == partition;
         let wanted: Vec<&String> = known.iter().filter(is_here).collect();
-        let mut look = first_look;
+        let mut look = FIRST_LOOK;
         loop {
-            let records = tail(kafka, names.topic(topic), partition as i32, look)?;
-            let complete = records.len() < look || look >= LAST_LOOK;
-            for record in records {
-                let event = Event::decode(topic, record.value.as_deref());
-                if let Ok(Some((id, value))) = event.map(&mut pick) {
-                    found.insert(id, value);
+            let seen = each_of_newest(kafka, topic, partition, look, |event| match event {
+                Event::Equity(equity) if equity.account.is_none() => {
+                    found.insert(equity.portfolio.to_string(), equity);
                 }
-            }
-            if complete || wanted.iter().all(|id| found.contains_key(id.as_str())) {
+                _ => {}
+            })?;
+            let is_all = seen < look || look >= LAST_LOOK;
+            if is_all || wanted.iter().all(|id| found.contains_key(id.as_str())) {
                 break;
             }
             look *= 10;
         }
     }
     Ok(found)
+}
+
+/// Shows the newest records of a partition, oldest first, and tells how many there were.
+fn each_of_newest(
+    kafka: &KafkaSettings,
+    topic: Topic,
+    partition: u32,
+    most: usize,
+    mut each: impl FnMut(Event<'_>),
+) -> Result<usize, Failure> {
+    let names = kafka.names();
+    let records = tail(kafka, names.topic(topic), partition as i32, most)?;
+    for record in &records {
+        if let Ok(event) = Event::decode(topic, record.value.as_deref()) {
+            each(event);
+        }
+    }
+    Ok(records.len())
 }
 
 fn show(standings: &[Standing]) {

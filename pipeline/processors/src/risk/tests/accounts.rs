@@ -10,15 +10,6 @@ fn foreign(code: &str, quantity: &str, price: &str, id: &str) -> Event<'static> 
     Event::Fill(bought)
 }
 
-fn matter(matter: AccountMatter, id: &str, symbol: &str) -> AccountEvent {
-    AccountEvent {
-        kind: AccountEventKind::Balance,
-        matter,
-        symbol: Some(Symbol::new(symbol)),
-        ..deposit("a1", "one", "0", id)
-    }
-}
-
 #[test]
 fn what_is_held_in_another_currency_counts_at_its_newest_rate() {
     let mut desk = Desk::new();
@@ -67,7 +58,7 @@ fn an_opening_position_is_no_profit_and_no_drawdown() {
     let mut desk = Desk::new();
     desk.deposit("a1", "one", "1000");
     desk.mark("S", "20");
-    let mut opening = matter(AccountMatter::Opening, "o", "S");
+    let mut opening = about_s(AccountMatter::Opening, "o", 5);
     opening.quantity = Some("10".parse().unwrap());
     opening.price = Some("15".parse().unwrap());
     let told = desk.take(Event::Account(opening)).unwrap();
@@ -102,7 +93,7 @@ fn a_split_changes_the_quantity_and_a_distribution_is_income() {
     let mut desk = Desk::new();
     desk.mark("S", "5");
     desk.buy("a1", "one", "S", "3", "10");
-    let mut split = matter(AccountMatter::Split, "s", "S");
+    let mut split = about_s(AccountMatter::Split, "s", 5);
     (split.ratio_new, split.ratio_old) = (Some(2), Some(1));
     split.event_time = Micros(10);
     let told = desk.take(Event::Account(split.clone())).unwrap();
@@ -113,14 +104,14 @@ fn a_split_changes_the_quantity_and_a_distribution_is_income() {
             .positions
             .is_empty()
     );
-    let mut paid = matter(AccountMatter::Distribution, "d", "S");
+    let mut paid = about_s(AccountMatter::Distribution, "d", 5);
     paid.price = Some("0.5".parse().unwrap());
     paid.event_time = Micros(11);
     let told = desk.take(Event::Account(paid)).unwrap();
     assert_eq!(told.positions[0].income.unwrap().to_string(), "3");
     // 30 paid, 6 worth 5 each, and 3 of income
     assert_eq!(desk.equity_of("one").as_deref(), Some("3"));
-    let mut incomplete = matter(AccountMatter::Split, "x", "S");
+    let mut incomplete = about_s(AccountMatter::Split, "x", 5);
     incomplete.ratio_new = Some(2);
     let refusal = desk.take(Event::Account(incomplete)).err().unwrap();
     assert_eq!(refusal.reason, Reason::MissingField);

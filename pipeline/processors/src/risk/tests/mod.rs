@@ -188,6 +188,17 @@ fn deposit(account: &str, portfolio: &str, amount: &str, id: &str) -> AccountEve
     }
 }
 
+/// What a broker reports of symbol `S` that is no fill.
+fn about_s(matter: AccountMatter, id: &str, time: i64) -> AccountEvent {
+    AccountEvent {
+        kind: AccountEventKind::Balance,
+        matter,
+        symbol: Some(Symbol::new("S")),
+        event_time: Micros(time),
+        ..deposit("a1", "one", "0", id)
+    }
+}
+
 fn fill(account: &str, portfolio: &str, symbol: &str, quantity: &str, price: &str) -> Fill {
     Fill {
         kind: FillKind::Fill,

@@ -47,16 +47,6 @@ fn whole(desk: &mut Desk) -> Equity {
     desk.commit().equity.pop().unwrap()
 }
 
-fn account_event(matter: AccountMatter, id: &str, time: i64) -> AccountEvent {
-    AccountEvent {
-        kind: AccountEventKind::Balance,
-        matter,
-        symbol: Some(Symbol::new("S")),
-        event_time: Micros(time),
-        ..deposit("a1", "one", "0", id)
-    }
-}
-
 fn told(desk: &mut Desk, event: AccountEvent) -> Position {
     desk.take(Event::Account(event))
         .unwrap()
@@ -207,7 +197,7 @@ fn late_fills_behind_what_is_settled_are_told() {
 fn splits_with_cash_in_lieu() {
     let mut desk = Desk::new();
     bought(&mut desk, 10, "25", "6", "0");
-    let mut split = account_event(AccountMatter::Split, "s", 11);
+    let mut split = about_s(AccountMatter::Split, "s", 11);
     (split.ratio_new, split.ratio_old) = (Some(1), Some(10));
     assert_eq!(
         shown(&told(&mut desk, split.clone())),
@@ -221,7 +211,7 @@ fn splits_with_cash_in_lieu() {
 fn dividends() {
     let paid = |time, per_share: &str| AccountEvent {
         price: Some(per_share.parse().unwrap()),
-        ..account_event(AccountMatter::Distribution, "d", time)
+        ..about_s(AccountMatter::Distribution, "d", time)
     };
     let mut desk = Desk::new();
     desk.mark("S", "50");
@@ -503,7 +493,7 @@ fn opening_positions() {
     let taken_over = || AccountEvent {
         quantity: Some("10".parse().unwrap()),
         price: Some("15".parse().unwrap()),
-        ..account_event(AccountMatter::Opening, "o", 5)
+        ..about_s(AccountMatter::Opening, "o", 5)
     };
     let figures = |desk: &mut Desk| {
         let equity = whole(desk);
@@ -532,7 +522,7 @@ fn not_counted_what_comes_before_its_price_or_rate() {
     let opening = AccountEvent {
         quantity: Some("10".parse().unwrap()),
         price: Some("15".parse().unwrap()),
-        ..account_event(AccountMatter::Opening, "o", 5)
+        ..about_s(AccountMatter::Opening, "o", 5)
     };
     told(&mut desk, opening);
     desk.mark("S", "20");
