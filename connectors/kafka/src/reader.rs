@@ -261,6 +261,14 @@ impl BatchReader {
                 Err(error) if is_leaderless(&error) && !left.is_zero() => {
                     std::thread::sleep(LEADER_POLL.min(left));
                 }
+                // The client may not know yet what the cluster has.
+                Err(error)
+                    if is_unknown(&error)
+                        && !left.is_zero()
+                        && partition < self.partition_count(topic)? =>
+                {
+                    std::thread::sleep(LEADER_POLL.min(left));
+                }
                 other => {
                     return other.map_err(|error| self.request_failed(topic, partition, &error));
                 }
@@ -405,6 +413,10 @@ fn is_leaderless(error: &rdkafka::error::KafkaError) -> bool {
         error.rdkafka_error_code(),
         Some(Code::NotLeaderForPartition | Code::LeaderNotAvailable)
     )
+}
+
+fn is_unknown(error: &rdkafka::error::KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(Code::UnknownPartition)
 }
 
 pub(crate) fn list_of(partitions: &[(String, i32)]) -> TopicPartitionList {
