@@ -68,4 +68,6 @@ pub(crate) const COMMITTED: &[Committed] = committed! {
     45 "state_trade" v 1 "state_trade.avsc"
     46 "state_difference" v 1 "state_difference.avsc"
     47 "equity" v 3 "equity.v3.avsc"
+    48 "position" v 3 "position.v3.avsc"
+    49 "state_trade" v 2 "state_trade.v2.avsc"
 };

@@ -24,6 +24,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "limits",
         sql: include_str!("../clickhouse/0003_limits.sql"),
     },
+    Migration {
+        version: 4,
+        name: "views",
+        sql: include_str!("../clickhouse/0004_views.sql"),
+    },
 ];
 
 impl Migration {

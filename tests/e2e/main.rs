@@ -12,4 +12,5 @@ mod recording;
 mod records;
 mod risk;
 mod start;
+mod store;
 mod torn;

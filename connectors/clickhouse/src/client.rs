@@ -112,6 +112,38 @@ impl Store {
             .await
     }
 
+    /// Hands over the answer of a query, in pieces of this format. The server is given the
+    /// values beside the statement.
+    pub(crate) async fn stream(
+        &self,
+        sql: &str,
+        values: &[(&str, String)],
+        settings: &[(&str, &str)],
+        format: &str,
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<(), StoreError> {
+        let mut client = self.at_home();
+        for (name, value) in settings {
+            client.set_setting(*name, *value);
+        }
+        let query = client.query_raw(sql);
+        let query = values
+            .iter()
+            .fold(query, |query, (name, value)| query.param(name, value));
+        let allowed = self.settings.request_timeout;
+        let place = self.place(allowed);
+        let answer = query.fetch_bytes(format);
+        let mut answer = answer.map_err(|error| StoreError::of(&error, &place))?;
+        loop {
+            let piece = tokio::time::timeout(allowed, answer.next()).await;
+            let piece = piece.map_err(|_| place.timeout())?;
+            match piece.map_err(|error| StoreError::of(&error, &place))? {
+                Some(piece) => each(&piece),
+                None => return Ok(()),
+            }
+        }
+    }
+
     /// Inserts rows in the format `RowBinaryWithNamesAndTypes`: all of them or,
     /// in a partition where rows with this token are already, none.
     pub(crate) async fn insert(

@@ -69,6 +69,8 @@ pub enum StoreError {
     Answer { url: String, reason: String },
     #[error("[clickhouse] {key} {problem}")]
     Setting { key: String, problem: String },
+    #[error("{problem}")]
+    Parameter { problem: String },
     #[error("migrations cannot go on: {problem}; {remedy}")]
     Migrations { problem: String, remedy: String },
     #[error("migration {version} ({name}) failed at its statement {statement}: {source}")]
@@ -89,6 +91,7 @@ impl StoreError {
             | Self::NoTable { .. }
             | Self::Drift { .. }
             | Self::Setting { .. }
+            | Self::Parameter { .. }
             | Self::Migrations { .. } => Fault::User,
             Self::Unreachable { .. }
             | Self::Timeout { .. }

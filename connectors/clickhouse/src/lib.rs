@@ -5,6 +5,7 @@
 //! | deploy steps | [`plan`], [`apply`] |
 //! | the sink role | [`Sink`]: every topic into its table, each record once |
 //! | `tapeline audit` | [`audit`], [`wait_caught_up`] |
+//! | `tapeline query` | [`QUERIES`], [`Store::ask`] |
 //! | `tapeline up` | [`counts`], [`SinkProgress`] |
 //!
 //! The sink and the audit read Kafka and block: they belong on threads of their
@@ -17,6 +18,7 @@ mod counts;
 mod error;
 pub mod metric_names;
 mod migrate;
+mod queries;
 mod row_writer;
 mod rows;
 mod settings;
@@ -31,6 +33,7 @@ pub use client::Store;
 pub use counts::counts;
 pub use error::{Fault, StoreError};
 pub use migrate::{Drift, Plan, Step, apply, plan};
+pub use queries::{Format, Parameter, QUERIES, Query, View, reference, views};
 pub use rows::table;
 pub use settings::{Password, StoreSettings};
 pub use sink::{Sink, SinkError, SinkProgress, SinkSettings};

@@ -215,6 +215,39 @@ tables! {
         "income" "Nullable(Decimal(38, 8))" = row.nullable(r.income, RowWriter::money);
         "unknown_costs" "UInt32" = row.u32("unknown_costs", r.unknown_costs);
         "foreign_fees" "Array(Tuple(amount Decimal(38, 8), currency String))" = row.charges(&r.foreign_fees);
+        "strategy" "LowCardinality(Nullable(String))" = row.nullable(r.strategy.as_ref(), RowWriter::text);
+        "realised_change" "Nullable(Decimal(38, 8))" = row.nullable(r.realised_change, RowWriter::money);
+        "fees_change" "Nullable(Decimal(38, 8))" = row.nullable(r.fees_change, RowWriter::money);
+        "income_change" "Nullable(Decimal(38, 8))" = row.nullable(r.income_change, RowWriter::money);
+        "fill_exec_id" "Nullable(String)"
+            = row.nullable(r.fill.as_ref(), |row, f| row.text(f.exec_id.as_str()));
+        "fill_order_id" "Nullable(String)"
+            = row.nullable(r.fill.as_ref(), |row, f| row.text(f.order_id.as_str()));
+        "fill_side" "Nullable(Enum8('BUY' = 1, 'SELL' = 2))"
+            = row.nullable(r.fill.as_ref(), |row, f| row.symbol(f.side as u8));
+        "fill_price" "Nullable(Decimal(18, 8))"
+            = row.nullable(r.fill.as_ref(), |row, f| row.price(f.price));
+        "fill_quantity" "Nullable(Decimal(18, 8))"
+            = row.nullable(r.fill.as_ref(), |row, f| row.quantity(f.quantity));
+        "fill_market_price" "Nullable(Decimal(18, 8))"
+            = row.nullable(r.fill.as_ref().and_then(|f| f.market_price), RowWriter::price);
+        "fill_market_time" "Nullable(DateTime64(6, 'UTC'))"
+            = row.nullable(
+                r.fill.as_ref().and_then(|f| f.market_time),
+                |row, time| row.time("fill_market_time", time),
+            );
+        "trade_side" "Nullable(Enum8('BUY' = 1, 'SELL' = 2))"
+            = row.nullable(r.closed.as_ref(), |row, t| row.symbol(t.side as u8));
+        "trade_quantity" "Nullable(Decimal(18, 8))"
+            = row.nullable(r.closed.as_ref(), |row, t| row.quantity(t.quantity));
+        "trade_entry_price" "Nullable(Decimal(18, 8))"
+            = row.nullable(r.closed.as_ref(), |row, t| row.price(t.entry_price));
+        "trade_exit_price" "Nullable(Decimal(18, 8))"
+            = row.nullable(r.closed.as_ref(), |row, t| row.price(t.exit_price));
+        "trade_opened_at" "Nullable(DateTime64(6, 'UTC'))"
+            = row.nullable(r.closed.as_ref(), |row, t| row.time("trade_opened_at", t.opened_at));
+        "trade_result" "Nullable(Decimal(38, 8))"
+            = row.nullable(r.closed.as_ref().and_then(|t| t.result), RowWriter::money);
     }
     equity EQUITY (row, r: Equity) {
         "portfolio" "LowCardinality(String)" = row.text(r.portfolio.as_str());

@@ -7,9 +7,9 @@ use tapeline_model::Micros;
 use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol, output_id};
 use tapeline_model::money::Money;
 use tapeline_model::records::{
-    AccountEventKind, AccountMatter, AuthEventKind, BarSource, Charge, CommandKind, Direction,
-    FillKind, Grade, GuardState, LimitAction, LimitStanding, MarkBasis, MarkUsed, OrderStatus,
-    Outcome, Severity, Side, TradeKind,
+    AccountEventKind, AccountMatter, AuthEventKind, BarSource, Charge, ClosedTrade, CommandKind,
+    Direction, FillKind, Grade, GuardState, LimitAction, LimitStanding, MarkBasis, MarkUsed,
+    OrderStatus, Outcome, PositionFill, Severity, Side, TradeKind,
 };
 
 use super::super::*;
@@ -236,6 +236,27 @@ pub(super) fn events(set: bool) -> Vec<Event<'static>> {
             income: set.then(|| money(1)),
             unknown_costs: 0,
             foreign_fees: if set { charges() } else { Vec::new() },
+            strategy: set.then(|| text("trend")),
+            realised_change: set.then(|| money(5)),
+            fees_change: set.then(|| money(6)),
+            income_change: set.then(|| money(7)),
+            fill: set.then(|| PositionFill {
+                exec_id: ExecId::new("x"),
+                order_id: OrderId::new("o"),
+                side: Side::Buy,
+                price,
+                quantity: "60".parse().unwrap(),
+                market_price: set.then_some(price),
+                market_time: Some(NOW),
+            }),
+            closed: set.then(|| ClosedTrade {
+                side: Side::Sell,
+                quantity: "60".parse().unwrap(),
+                entry_price: price,
+                exit_price: price,
+                opened_at: NOW,
+                result: set.then(|| money(8)),
+            }),
             event_time: NOW,
             ingest_time: NOW,
             source: text("risk"),

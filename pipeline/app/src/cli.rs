@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Schemas(Schemas),
     /// Prove that the store holds every record once
     Audit(Audit),
+    /// Ask the store one of the questions it knows; without a name, list them
+    Query(Query),
     /// Do recorded transactions again and compare what comes out, or run a backtest
     Replay(Replay),
     /// Recorded transactions in a file, to replay without Kafka
@@ -91,6 +93,23 @@ pub(crate) enum Command {
 pub(crate) enum Local {
     /// Fetch what `up` needs into the cache folder
     Fetch,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tapeline query                                 the questions
+  tapeline query positions
+  tapeline query pnl_by_day --param portfolio=growth --param days=7 --json")]
+pub(crate) struct Query {
+    pub name: Option<String>,
+    /// A parameter of the question, as often as needed
+    #[arg(long, value_name = "NAME=VALUE", requires = "name")]
+    pub param: Vec<String>,
+    #[arg(long)]
+    pub json: bool,
+    #[arg(long, conflicts_with = "json", requires = "name")]
+    pub csv: bool,
 }
 
 #[derive(Debug, Args)]
@@ -429,6 +448,8 @@ pub(crate) enum Page {
     Indicators,
     /// Rules over indicators, and what a signal holds
     Signals,
+    /// Questions to the store, with their SQL, and its views
+    Queries,
 }
 
 #[derive(Debug, Args)]

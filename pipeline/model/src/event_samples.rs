@@ -5,10 +5,10 @@ use uuid::Uuid;
 use crate::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol};
 use crate::money::{Money, Price, Quantity};
 use crate::records::{
-    AccountEventKind, AccountMatter, AuthEventKind, BarSource, Charge, CommandKind, Direction,
-    FillKind, Grade, GuardState, InputOffset, Journal, JournalStep, LedgerFill, LimitAction,
-    LimitStanding, Lot, MarkBasis, MarkUsed, OrderStatus, Outcome, Progress, Severity, Side,
-    Snapshot, StateBook, StateMark, StatePortfolio, StepKind, TradeKind,
+    AccountEventKind, AccountMatter, AuthEventKind, BarSource, Charge, ClosedTrade, CommandKind,
+    Direction, FillKind, Grade, GuardState, InputOffset, Journal, JournalStep, LedgerFill,
+    LimitAction, LimitStanding, Lot, MarkBasis, MarkUsed, OrderStatus, Outcome, PositionFill,
+    Progress, Severity, Side, Snapshot, StateBook, StateMark, StatePortfolio, StepKind, TradeKind,
 };
 
 use super::super::*;
@@ -240,6 +240,27 @@ pub(super) fn samples() -> Vec<Event<'static>> {
                 amount: money("0.5"),
                 currency: "EUR".into(),
             }],
+            strategy: Some("trend".into()),
+            realised_change: Some(money("-12.5")),
+            fees_change: Some(money("1.25")),
+            income_change: Some(money("0")),
+            fill: Some(PositionFill {
+                exec_id: ExecId::new("x-9"),
+                order_id: OrderId::new("o-9"),
+                side: Side::Sell,
+                price: price("189.1"),
+                quantity: quantity("160"),
+                market_price: Some(price("189.2")),
+                market_time: Some(EVENT),
+            }),
+            closed: Some(ClosedTrade {
+                side: Side::Buy,
+                quantity: quantity("100"),
+                entry_price: price("189.2"),
+                exit_price: price("189.1"),
+                opened_at: EVENT,
+                result: Some(money("-12.5")),
+            }),
             event_time: EVENT,
             ingest_time: INGEST,
             source: "risk".into(),

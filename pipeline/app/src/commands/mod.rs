@@ -10,6 +10,7 @@ mod down;
 mod health;
 mod init;
 mod machine;
+mod query;
 mod recording;
 mod reference;
 mod replay;
@@ -40,6 +41,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Store(action) => store::run(&config()?, &action),
         Command::Schemas(action) => schemas::run(&action),
         Command::Audit(arguments) => audit::run(&config()?, &arguments),
+        Command::Query(arguments) => query::run(config, &arguments),
         Command::Replay(arguments) => replay::run(config()?, &arguments),
         Command::Recording(action) => recording::run(config, &action),
         Command::Tasks(action) => tasks::run(&config()?, &action),

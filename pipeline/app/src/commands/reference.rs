@@ -16,6 +16,7 @@ fn text(page: Page) -> String {
         Page::Limits => limits::pages::limits(),
         Page::Indicators => indicators::reference(),
         Page::Signals => signals::reference(),
+        Page::Queries => tapeline_clickhouse::reference(),
     }
 }
 
@@ -36,6 +37,7 @@ mod tests {
             Page::Limits => "limits.md",
             Page::Indicators => "indicators.md",
             Page::Signals => "signals.md",
+            Page::Queries => "queries.md",
         }
     }
 

@@ -13,7 +13,10 @@ use tapeline_schemas::codec::Record;
 
 pub use broker::{AccountEvent, AuthEvent, Charge, Command, Fill, Order, OrderRequest};
 pub use market::{Bar, Mark, Quote, Signal, Trade};
-pub use risk::{Alert, DeadLetter, Equity, LimitStanding, MarkUsed, Position, Verdict};
+pub use risk::{
+    Alert, ClosedTrade, DeadLetter, Equity, LimitStanding, MarkUsed, Position, PositionFill,
+    Verdict,
+};
 pub use state::{
     InputOffset, Journal, JournalStep, LedgerFill, Lot, Progress, Snapshot, StateBook, StateMark,
     StatePortfolio,

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Charge, Grade, GuardState, LimitAction, Outcome, Severity};
-use crate::ids::{AccountId, PortfolioId, Symbol};
+use super::{Charge, Grade, GuardState, LimitAction, Outcome, Severity, Side};
+use crate::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol};
 use crate::money::{Money, Price, Quantity};
 use crate::time::Micros;
 
@@ -38,9 +38,50 @@ pub struct Position {
     pub unknown_costs: i32,
     #[serde(default)]
     pub foreign_fees: Vec<Charge>,
+    /// Whose position this event changed; of two, whose it ended.
+    #[serde(default)]
+    pub strategy: Option<String>,
+    /// What this event added to `realised`; its sum is what any events brought.
+    #[serde(default)]
+    pub realised_change: Option<Money>,
+    #[serde(default)]
+    pub fees_change: Option<Money>,
+    #[serde(default)]
+    pub income_change: Option<Money>,
+    /// The fill that this event is, if it is one.
+    #[serde(default)]
+    pub fill: Option<PositionFill>,
+    #[serde(default)]
+    pub closed: Option<ClosedTrade>,
     pub event_time: Micros,
     pub ingest_time: Micros,
     pub source: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PositionFill {
+    pub exec_id: ExecId,
+    pub order_id: OrderId,
+    pub side: Side,
+    pub price: Price,
+    pub quantity: Quantity,
+    /// What was known of the market when it came.
+    pub market_price: Option<Price>,
+    pub market_time: Option<Micros>,
+}
+
+/// From flat to flat, or to the other side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClosedTrade {
+    /// By which it was opened.
+    pub side: Side,
+    /// All that was opened.
+    pub quantity: Quantity,
+    pub entry_price: Price,
+    pub exit_price: Price,
+    pub opened_at: Micros,
+    /// After fees; none where a cost is unknown.
+    pub result: Option<Money>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

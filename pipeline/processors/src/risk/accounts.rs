@@ -245,6 +245,13 @@ impl Accounts {
         known.sums.unwrap_or_else(sums)
     }
 
+    /// What is done of a position so far, whatever prices are.
+    pub fn booked(&self, key: &BookKey) -> Booked {
+        self.worth(key)
+            .map(|worth| worth.booked)
+            .unwrap_or_default()
+    }
+
     pub fn worth(&self, key: &BookKey) -> Option<&Worth> {
         let slot = *self.slot_of.get(key)?;
         Some(&self.slots[slot].worth)

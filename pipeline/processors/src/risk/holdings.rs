@@ -13,7 +13,7 @@ use super::{BookKey, RiskSettings, parse, prices};
 use crate::contract::StateError;
 use crate::ledger::{
     self, Applied, Booked, CashBook, CashEvent, Currency, Line, Missing, Position, Rates,
-    Settlement,
+    Settlement, Valued,
 };
 use crate::limits::{Instrument, Moved, Sums};
 use crate::store::Store;
@@ -219,6 +219,11 @@ impl Holdings {
             sector: None,
             may_be_negative: false,
         })
+    }
+
+    /// What is known of a symbol's price.
+    pub fn market(&self, symbol: &Symbol) -> Option<Valued> {
+        prices::of(self.marks.get(symbol)).for_closing(true)
     }
 
     /// When the newest of what is counted in an account happened.

@@ -39,11 +39,12 @@ use self::changed::Changed;
 use self::holdings::Holdings;
 use self::orders::{News, Orders};
 use self::parse::Report;
+use self::position::Step;
 use self::reconcile::{Matter, Reports};
 use self::trades::{Before, Trades};
 use self::wards::Wards;
 use crate::contract::{Input, Out, Processor, StateError, StateStore, event_time};
-use crate::ledger::{self, Applied, CashEvent, CashKind, Currency, OrderSize, Positive};
+use crate::ledger::{self, Applied, Booked, CashEvent, CashKind, Currency, OrderSize, Positive};
 use crate::limits::{Doing, Moved, Sums};
 use crate::store::{StateKey, read_names, write_names};
 pub use settings::{Instrument, RateSource, RiskSettings};
@@ -101,6 +102,7 @@ impl Risk {
             symbol: fill.symbol.clone(),
         };
         let before = Before::of(self.holdings.positions.get(&key));
+        let booked = self.holdings.accounts.booked(&key);
         let applied = self.holdings.apply(&key, account, currency, &event);
         let applied =
             applied.map_err(|refused| parse::refusal(&parse::fill_name(fill), &refused))?;
@@ -108,10 +110,8 @@ impl Risk {
             return Ok(());
         };
         let portfolio = self.enter(account, cause);
-        if fill.kind == FillKind::Fill {
-            self.trade(&key, portfolio, before, fill.strategy.as_ref());
-        }
-        self.tell_position(&key, account, cause, out);
+        let step = self.trade(&key, portfolio, before, booked, fill);
+        self.tell_position(&key, account, step, cause, out);
         for alert in position::alerts(&key, &fill.portfolio, &change, cause) {
             out.emit(Event::Alert(alert));
         }
@@ -120,19 +120,29 @@ impl Risk {
         Ok(())
     }
 
-    /// Counts a trade that a fill closed.
+    /// What a fill was to the trade it belongs to. One that it closed is counted.
     fn trade(
         &mut self,
         key: &BookKey,
         portfolio: PortfolioIndex,
         before: Before,
-        strategy: Option<&String>,
-    ) {
-        let Some(now) = self.holdings.positions.get(key) else {
-            return;
+        booked: Booked,
+        fill: &Fill,
+    ) -> Step {
+        let is_fill = fill.kind == FillKind::Fill;
+        let now = self.holdings.positions.get(key).filter(|_| is_fill);
+        let closed = now.and_then(|now| self.trades.filled(key, before, now, fill));
+        let step = Step {
+            before: booked,
+            strategy: self.trades.strategy(key).map(str::to_owned),
+            fill: is_fill.then(|| position::told(fill, self.holdings.market(&key.symbol))),
+            closed: None,
         };
-        let Some(closed) = self.trades.filled(key, before, now, strategy) else {
-            return;
+        let Some(closed) = closed else {
+            return Step {
+                strategy: step.strategy.or_else(|| fill.strategy.clone()),
+                ..step
+            };
         };
         let doing = Doing {
             account: &key.account,
@@ -144,6 +154,11 @@ impl Risk {
         self.wards.with(portfolio, id, |watch| {
             watch.closed_trade(&plan, &doing, closed.result);
         });
+        Step {
+            strategy: closed.strategy,
+            closed: closed.trade,
+            ..step
+        }
     }
 
     fn account(
@@ -222,6 +237,12 @@ impl Risk {
         let before = self
             .holdings
             .sums(self.holdings.accounts.portfolio_of(account));
+        let step = Step {
+            before: self.holdings.accounts.booked(&key),
+            strategy: self.trades.strategy(&key).map(str::to_owned),
+            fill: None,
+            closed: None,
+        };
         let applied = self.holdings.apply(&key, account, currency, report);
         let applied =
             applied.map_err(|refused| parse::refusal(&parse::event_name(event), &refused))?;
@@ -236,7 +257,7 @@ impl Risk {
             let id = self.holdings.accounts.portfolio_id(portfolio);
             self.wards.moved(portfolio, id, &event.account, by);
         }
-        self.tell_position(&key, account, cause, out);
+        self.tell_position(&key, account, step, cause, out);
         self.compare_all(&key, account, currency, cause, out);
         self.evaluate(portfolio, cause, out);
         Ok(())
@@ -371,7 +392,14 @@ impl Risk {
     }
 
     /// A position that changed.
-    fn tell_position(&mut self, key: &BookKey, account: AccountIndex, cause: Cause, out: &mut Out) {
+    fn tell_position(
+        &mut self,
+        key: &BookKey,
+        account: AccountIndex,
+        step: Step,
+        cause: Cause,
+        out: &mut Out,
+    ) {
         let Holdings {
             positions,
             accounts,
@@ -380,7 +408,7 @@ impl Risk {
         let portfolio = accounts.portfolio_of(account);
         let id = accounts.portfolio_id(portfolio);
         if let (Some(position), Some(worth)) = (positions.get(key), accounts.worth(key)) {
-            let record = position::record(key, id, position, worth, cause);
+            let record = position::record(key, id, position, worth, step, cause);
             out.emit(Event::Position(record));
         }
         self.changed.note(portfolio, cause.event_time);

@@ -3,27 +3,37 @@
 use tapeline_model::Micros;
 use tapeline_model::ids::{PortfolioId, output_id};
 use tapeline_model::money::Money;
-use tapeline_model::records::{self, Alert, Severity};
+use tapeline_model::records::{self, Alert, ClosedTrade, Fill, PositionFill, Severity};
 
 use super::{BookKey, Cause, NAME};
-use crate::ledger::{Change, Late, Position, PriceKind, Worth};
+use crate::ledger::{Booked, Change, Late, Position, PriceKind, Valued, Worth};
 
 /// The rules of its alerts.
 const OVERFILL: &str = "overfill";
 const LATE_FILL: &str = "late_fill";
+
+/// What an event was to a position.
+pub(super) struct Step {
+    pub before: Booked,
+    pub strategy: Option<String>,
+    pub fill: Option<PositionFill>,
+    pub closed: Option<ClosedTrade>,
+}
 
 pub(super) fn record(
     key: &BookKey,
     portfolio: &PortfolioId,
     position: &Position,
     worth: &Worth,
+    step: Step,
     cause: Cause,
 ) -> records::Position {
     let (booked, holding) = (&worth.booked, &worth.holding);
+    let change = |now: Money, before: Money| now.checked_sub(before).ok();
     let price = holding.price;
     let counted = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
     let standing = position.standing();
-    let realised = booked.closed.known().checked_sub(booked.fees.known());
+    let realised = realised(booked);
     let foreign = worth
         .elsewhere
         .iter()
@@ -37,7 +47,7 @@ pub(super) fn record(
         symbol: key.symbol.clone(),
         quantity: position.quantity(),
         average_price: position.average_price().ok().flatten(),
-        realised: realised.unwrap_or(Money::ZERO),
+        realised,
         fees: booked.fees.known(),
         unknown_fees: counted(standing.unknown_fees()),
         unrealised: holding.unrealised.ok(),
@@ -52,10 +62,34 @@ pub(super) fn record(
         income: booked.income.value().ok(),
         unknown_costs: counted(standing.unknown_costs()),
         foreign_fees: foreign.collect(),
+        strategy: step.strategy,
+        realised_change: change(realised, self::realised(&step.before)),
+        fees_change: change(booked.fees.known(), step.before.fees.known()),
+        income_change: change(booked.income.known(), step.before.income.known()),
+        fill: step.fill,
+        closed: step.closed,
         event_time: cause.event_time,
         ingest_time: cause.now,
         source: NAME.to_owned(),
     }
+}
+
+pub(super) fn told(fill: &Fill, market: Option<Valued>) -> PositionFill {
+    PositionFill {
+        exec_id: fill.exec_id.clone(),
+        order_id: fill.order_id.clone(),
+        side: fill.side,
+        price: fill.price,
+        quantity: fill.quantity,
+        market_price: market.map(|valued| valued.price),
+        market_time: market.map(|valued| valued.time),
+    }
+}
+
+/// After fees, as far as it is known.
+fn realised(booked: &Booked) -> Money {
+    let realised = booked.closed.known().checked_sub(booked.fees.known());
+    realised.unwrap_or(Money::ZERO)
 }
 
 /// What somebody should look at, though it was counted.

@@ -1,7 +1,9 @@
 //! Positions since they were last flat: whose they are, and what closing them brought.
 
 use serde::{Deserialize, Serialize};
-use tapeline_model::money::{Money, Quantity};
+use tapeline_model::Micros;
+use tapeline_model::money::{Money, MoneyError, Price, Quantity, Rounding};
+use tapeline_model::records::{ClosedTrade, Fill, Side};
 use tapeline_schemas::codec::Record;
 
 use super::BookKey;
@@ -14,10 +16,23 @@ pub(super) struct Trade {
     strategy: Option<String>,
     /// What its symbol had brought until then, after fees.
     realised_before: Option<Money>,
+    /// None where a former release saw it open, or where it is beyond all amounts.
+    #[serde(default)]
+    course: Option<Course>,
 }
 
 impl Record for Trade {
     const RECORD: &'static str = "state_trade";
+}
+
+/// What was opened and closed so far, as fills told it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Course {
+    opened_at: Micros,
+    opened: Quantity,
+    opened_value: Money,
+    closed: Quantity,
+    closed_value: Money,
 }
 
 pub(super) struct Trades {
@@ -51,6 +66,56 @@ impl Before {
 pub(super) struct Closed {
     pub strategy: Option<String>,
     pub result: Result<Money, Missing>,
+    /// None where nobody saw all of it.
+    pub trade: Option<ClosedTrade>,
+}
+
+impl Course {
+    fn begun(opened_at: Micros) -> Self {
+        Self {
+            opened_at,
+            opened: Quantity::ZERO,
+            opened_value: Money::ZERO,
+            closed: Quantity::ZERO,
+            closed_value: Money::ZERO,
+        }
+    }
+
+    fn opening(self, quantity: Quantity, price: Price) -> Option<Self> {
+        Some(Self {
+            opened: self.opened.checked_add(quantity)?,
+            opened_value: more(self.opened_value, quantity, price).ok()?,
+            ..self
+        })
+    }
+
+    fn closing(self, quantity: Quantity, price: Price) -> Option<Self> {
+        Some(Self {
+            closed: self.closed.checked_add(quantity)?,
+            closed_value: more(self.closed_value, quantity, price).ok()?,
+            ..self
+        })
+    }
+
+    fn ended(&self, was: Quantity, result: Option<Money>) -> Option<ClosedTrade> {
+        let average = |value: Money, quantity| value.per_unit(quantity, Rounding::HalfEven).ok();
+        Some(ClosedTrade {
+            side: if was.is_positive() {
+                Side::Buy
+            } else {
+                Side::Sell
+            },
+            quantity: self.opened,
+            entry_price: average(self.opened_value, self.opened)?,
+            exit_price: average(self.closed_value, self.closed)?,
+            opened_at: self.opened_at,
+            result,
+        })
+    }
+}
+
+fn more(value: Money, quantity: Quantity, price: Price) -> Result<Money, MoneyError> {
+    value.checked_add(price.notional(quantity, Rounding::HalfEven)?)
 }
 
 impl Trades {
@@ -71,39 +136,74 @@ impl Trades {
         key: &BookKey,
         before: Before,
         now: &Position,
-        strategy: Option<&String>,
+        fill: &Fill,
     ) -> Option<Closed> {
         let quantity = now.quantity();
         let was_flat = before.quantity.is_zero();
         let flips = before.quantity.signum() * quantity.signum() < 0;
-        let ends = !was_flat && (quantity.is_zero() || flips);
-        let closed = ends.then(|| self.close(key, now));
-        if (was_flat && !quantity.is_zero()) || flips {
-            let trade = Trade {
-                strategy: strategy.cloned(),
-                realised_before: if flips {
-                    now.realised().ok()
-                } else {
-                    before.realised
-                },
-            };
-            self.store.put(key.clone(), trade);
-        } else if quantity.is_zero() {
+        if was_flat && quantity.is_zero() {
+            return None;
+        }
+        if was_flat {
+            self.begin(key, before.realised, fill, quantity);
+            return None;
+        }
+        if !quantity.is_zero() && !flips {
+            self.go_on(key, before.quantity, fill);
+            return None;
+        }
+        let closed = self.end(key, before.quantity, now, fill);
+        if flips {
+            self.begin(key, now.realised().ok(), fill, quantity);
+        } else {
             self.store.remove(key.clone());
         }
-        closed
+        Some(closed)
+    }
+
+    fn begin(
+        &mut self,
+        key: &BookKey,
+        realised_before: Option<Money>,
+        fill: &Fill,
+        quantity: Quantity,
+    ) {
+        let course = Course::begun(fill.event_time);
+        let trade = Trade {
+            strategy: fill.strategy.clone(),
+            realised_before,
+            course: course.opening(quantity.abs(), fill.price),
+        };
+        self.store.put(key.clone(), trade);
+    }
+
+    fn go_on(&mut self, key: &BookKey, held: Quantity, fill: &Fill) {
+        let Some(trade) = self.store.change(key) else {
+            return;
+        };
+        let adds = held.is_positive() == (fill.side == Side::Buy);
+        trade.course = trade.course.and_then(|course| {
+            if adds {
+                course.opening(fill.quantity, fill.price)
+            } else {
+                course.closing(fill.quantity, fill.price)
+            }
+        });
     }
 
     /// A position that no fill opened has a cost that nobody may have told.
-    fn close(&self, key: &BookKey, now: &Position) -> Closed {
+    fn end(&self, key: &BookKey, held: Quantity, now: &Position, fill: &Fill) -> Closed {
         let known = self.store.get(key);
         let began = known.and_then(|trade| trade.realised_before);
         let result = began
             .zip(now.realised().ok())
             .ok_or(Missing::Cost)
             .and_then(|(began, ended)| Ok(ended.checked_sub(began)?));
+        let course = known.and_then(|trade| trade.course);
+        let course = course.and_then(|course| course.closing(held.abs(), fill.price));
         Closed {
             strategy: known.and_then(|trade| trade.strategy.clone()),
+            trade: course.and_then(|course| course.ended(held, result.ok())),
             result,
         }
     }

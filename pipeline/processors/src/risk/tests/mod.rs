@@ -1,4 +1,5 @@
 mod accounts;
+mod closed;
 mod commands;
 mod drawdown;
 mod guard;
