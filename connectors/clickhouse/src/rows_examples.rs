@@ -240,22 +240,26 @@ pub(super) fn events(set: bool) -> Vec<Event<'static>> {
             realised_change: set.then(|| money(5)),
             fees_change: set.then(|| money(6)),
             income_change: set.then(|| money(7)),
-            fill: set.then(|| PositionFill {
-                exec_id: ExecId::new("x"),
-                order_id: OrderId::new("o"),
-                side: Side::Buy,
-                price,
-                quantity: "60".parse().unwrap(),
-                market_price: set.then_some(price),
-                market_time: Some(NOW),
+            fill: set.then(|| {
+                Box::new(PositionFill {
+                    exec_id: ExecId::new("x"),
+                    order_id: OrderId::new("o"),
+                    side: Side::Buy,
+                    price,
+                    quantity: "60".parse().unwrap(),
+                    market_price: set.then_some(price),
+                    market_time: Some(NOW),
+                })
             }),
-            closed: set.then(|| ClosedTrade {
-                side: Side::Sell,
-                quantity: "60".parse().unwrap(),
-                entry_price: price,
-                exit_price: price,
-                opened_at: NOW,
-                result: set.then(|| money(8)),
+            closed: set.then(|| {
+                Box::new(ClosedTrade {
+                    side: Side::Sell,
+                    quantity: "60".parse().unwrap(),
+                    entry_price: price,
+                    exit_price: price,
+                    opened_at: NOW,
+                    result: set.then(|| money(8)),
+                })
             }),
             event_time: NOW,
             ingest_time: NOW,

@@ -244,7 +244,7 @@ pub(super) fn samples() -> Vec<Event<'static>> {
             realised_change: Some(money("-12.5")),
             fees_change: Some(money("1.25")),
             income_change: Some(money("0")),
-            fill: Some(PositionFill {
+            fill: Some(Box::new(PositionFill {
                 exec_id: ExecId::new("x-9"),
                 order_id: OrderId::new("o-9"),
                 side: Side::Sell,
@@ -252,15 +252,15 @@ pub(super) fn samples() -> Vec<Event<'static>> {
                 quantity: quantity("160"),
                 market_price: Some(price("189.2")),
                 market_time: Some(EVENT),
-            }),
-            closed: Some(ClosedTrade {
+            })),
+            closed: Some(Box::new(ClosedTrade {
                 side: Side::Buy,
                 quantity: quantity("100"),
                 entry_price: price("189.2"),
                 exit_price: price("189.1"),
                 opened_at: EVENT,
                 result: Some(money("-12.5")),
-            }),
+            })),
             event_time: EVENT,
             ingest_time: INGEST,
             source: "risk".into(),

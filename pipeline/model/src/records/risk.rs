@@ -50,9 +50,9 @@ pub struct Position {
     pub income_change: Option<Money>,
     /// The fill that this event is, if it is one.
     #[serde(default)]
-    pub fill: Option<PositionFill>,
+    pub fill: Option<Box<PositionFill>>,
     #[serde(default)]
-    pub closed: Option<ClosedTrade>,
+    pub closed: Option<Box<ClosedTrade>>,
     pub event_time: Micros,
     pub ingest_time: Micros,
     pub source: String,

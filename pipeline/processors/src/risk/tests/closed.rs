@@ -53,7 +53,7 @@ fn a_trade_lasts_until_its_position_is_flat() {
         opened_at: Micros(10),
         result: Some("326".parse().unwrap()),
     };
-    assert_eq!(last.closed, Some(expected));
+    assert_eq!(last.closed.as_deref(), Some(&expected));
 }
 
 /// Of 150 sold at 12, 100 end what was bought at 10, and 50 begin a short that 50 at 11 end.
