@@ -6,6 +6,7 @@ mod bad_input;
 mod clients;
 mod demo;
 mod exactly_once;
+mod grafana;
 mod operator;
 mod pages;
 mod recording;
