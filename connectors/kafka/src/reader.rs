@@ -257,15 +257,13 @@ impl BatchReader {
                 .saturating_sub(started.elapsed());
             let found = self.consumer().fetch_watermarks(topic, partition, left);
             match found {
-                // A partition that was just made or moved has no leader for a moment.
-                Err(error) if is_leaderless(&error) && !left.is_zero() => {
-                    std::thread::sleep(LEADER_POLL.min(left));
-                }
-                // The client may not know yet what the cluster has.
+                // A partition that was just made or moved has no leader for a moment, and the
+                // client may not know yet that the cluster has it.
                 Err(error)
-                    if is_unknown(&error)
-                        && !left.is_zero()
-                        && partition < self.partition_count(topic)? =>
+                    if !left.is_zero()
+                        && (is_leaderless(&error)
+                            || is_unknown(&error)
+                                && partition < self.partition_count(topic)?) =>
                 {
                     std::thread::sleep(LEADER_POLL.min(left));
                 }

@@ -7,9 +7,7 @@ use std::time::Instant;
 
 use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol};
 use tapeline_model::money::{Price, Quantity};
-use tapeline_model::records::{
-    AccountEvent, AccountEventKind, AccountMatter, Fill, FillKind, Mark, MarkBasis, Side,
-};
+use tapeline_model::records::{Fill, FillKind, Mark, MarkBasis, Side};
 use tapeline_model::{Event, Micros, Origin};
 use tapeline_processors::ledger::Currency;
 use tapeline_processors::limits::{Calendars, LimitDefinition, parse_all};
@@ -17,6 +15,7 @@ use tapeline_processors::risk::{Risk, RiskSettings};
 use tapeline_processors::{Out, Processor};
 
 use super::arguments::Options;
+use super::broker::deposit;
 use super::report::{Better, Budget, Line, Report};
 use super::say;
 use super::statistics::median;
@@ -278,26 +277,6 @@ fn symbol_name(n: usize) -> String {
 
 fn price(dollars: i64) -> Price {
     Price::from_raw(dollars * 100_000_000).unwrap()
-}
-
-fn deposit(name: &str) -> Event<'static> {
-    Event::Account(AccountEvent {
-        event_id: format!("d-{name}"),
-        portfolio: PortfolioId::new(name),
-        account: AccountId::new(name),
-        kind: AccountEventKind::Deposit,
-        amount: price(100_000).into(),
-        currency: "USD".to_owned(),
-        matter: AccountMatter::Cash,
-        symbol: None,
-        quantity: None,
-        price: None,
-        ratio_new: None,
-        ratio_old: None,
-        event_time: Micros(5),
-        ingest_time: Micros(5),
-        source: "bench".to_owned(),
-    })
 }
 
 fn mark(symbol: &str, dollars: i64, time: i64) -> Event<'static> {

@@ -14,11 +14,7 @@ fn filled(desk: &mut Desk, time: i64, side: Side, quantity: &str, price: &str) -
         event_time: Micros(time),
         ..fill("a1", "one", "S", quantity, price)
     };
-    told(desk, fill)
-}
-
-fn told(desk: &mut Desk, fill: Fill) -> Position {
-    desk.take(Event::Fill(fill)).unwrap().positions.remove(0)
+    report(desk, fill)
 }
 
 fn changed(position: &Position) -> (String, String) {
@@ -99,7 +95,7 @@ fn changes_add_up_through_busts() {
         event_time: Micros(12),
         ..fill("a1", "one", "S", "100", "12")
     };
-    let undone = count(told(&mut desk, bust));
+    let undone = count(report(&mut desk, bust));
     assert_eq!(undone.realised_change.unwrap().to_string(), "-199");
     assert_eq!((undone.fill, undone.closed), (None, None));
 }
@@ -108,14 +104,8 @@ fn changes_add_up_through_busts() {
 fn what_is_known_of_a_trade_survives_a_restart() {
     let mut desk = Desk::new();
     filled(&mut desk, 10, Side::Buy, "100", "10");
-    let log = desk.changelog();
     let mut again = Desk::new();
-    for (store, key, value) in log {
-        again.risk.stores()[store]
-            .restore(&key, Some(&value))
-            .unwrap();
-    }
-    again.risk.restored().unwrap();
+    again.put_back(&desk.changelog()).unwrap();
     let one = filled(&mut desk, 11, Side::Sell, "100", "12");
     let other = filled(&mut again, 11, Side::Sell, "100", "12");
     assert_eq!(one.closed, other.closed);

@@ -82,12 +82,7 @@ fn a_limit_that_is_set_is_in_force_at_once_and_after_a_restart() {
     );
 
     let mut restored = Desk::new();
-    for (n, key, value) in desk.changelog() {
-        restored.risk.stores()[n]
-            .restore(&key, Some(&value))
-            .unwrap();
-    }
-    restored.risk.restored().unwrap();
+    restored.put_back(&desk.changelog()).unwrap();
     restored.offset = desk.offset;
     assert!(
         restored.wait(0).verdicts.is_empty(),
@@ -137,12 +132,8 @@ fn a_limit_that_does_not_fit_the_configuration_any_more_keeps_the_task_from_star
         limits: limits(gross),
         ..settings()
     });
-    for (n, key, value) in desk.changelog() {
-        restored.risk.stores()[n]
-            .restore(&key, Some(&value))
-            .unwrap();
-    }
-    let error = restored.risk.restored().unwrap_err().to_string();
+    let error = restored.put_back(&desk.changelog());
+    let error = error.unwrap_err().to_string();
     assert!(
         error.contains("limit day that maria set") && error.contains("other"),
         "{error}"

@@ -153,6 +153,19 @@ impl Desk {
         }
         log
     }
+
+    /// A start with what another one wrote.
+    fn put_back(&mut self, log: &[(usize, Vec<u8>, Vec<u8>)]) -> Result<(), StateError> {
+        for (n, key, value) in log {
+            self.risk.stores()[*n].restore(key, Some(value)).unwrap();
+        }
+        self.risk.restored()
+    }
+}
+
+/// A fill, and the position it makes.
+fn report(desk: &mut Desk, fill: Fill) -> Position {
+    desk.take(Event::Fill(fill)).unwrap().positions.remove(0)
 }
 
 fn sort(out: &mut Out) -> Said {

@@ -25,10 +25,6 @@ fn sold(desk: &mut Desk, time: i64, quantity: &str, price: &str, fee: &str) -> P
     report(desk, trade(time, Side::Sell, quantity, price, fee))
 }
 
-fn report(desk: &mut Desk, fill: Fill) -> Position {
-    desk.take(Event::Fill(fill)).unwrap().positions.remove(0)
-}
-
 /// `150 @ 11, realised 0`
 fn shown(position: &Position) -> String {
     let average = position.average_price;

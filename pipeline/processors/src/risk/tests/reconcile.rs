@@ -138,12 +138,7 @@ fn a_difference_outlives_a_restart_with_its_time() {
     crate::golden::assert_golden(difference);
     let due = desk.risk.reports.wakes_at(&desk.risk.holdings.settings);
     let mut restored = Desk::with(desk.risk.holdings.settings.clone());
-    for (n, key, value) in desk.changelog() {
-        restored.risk.stores()[n]
-            .restore(&key, Some(&value))
-            .unwrap();
-    }
-    restored.risk.restored().unwrap();
+    restored.put_back(&desk.changelog()).unwrap();
     assert_eq!(
         restored.risk.reports.wakes_at(&desk.risk.holdings.settings),
         due

@@ -18,12 +18,7 @@ fn restored_state_goes_on_as_if_nothing_had_happened() {
     let log = original.changelog();
 
     let mut restored = Desk::new();
-    for (n, key, value) in &log {
-        restored.risk.stores()[*n]
-            .restore(key, Some(value))
-            .unwrap();
-    }
-    restored.risk.restored().unwrap();
+    restored.put_back(&log).unwrap();
     restored.offset = original.offset;
     for portfolio in ["one", "two"] {
         assert_eq!(restored.equity_of(portfolio), original.equity_of(portfolio));
