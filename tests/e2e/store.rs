@@ -105,3 +105,68 @@ fn sums_kept_with_the_rows_are_used_and_right() {
         assert_eq!(kept, anew, "{view}");
     }
 }
+
+/// The sink writes on while a table is filled anew, also when an earlier rebuild was cut off while
+/// writes were held.
+#[test]
+fn a_table_is_filled_anew_while_rows_come() {
+    let namespace = Namespace::new("rebuild", "");
+    let running = namespace.roles(&["sinks"]);
+    let send = |from: usize, to: usize| {
+        for number in from..to {
+            namespace.publish(&Event::Quote(quote(&format!("S{}", number % 7), "9", "11")));
+        }
+    };
+    send(0, 60);
+    namespace.query_until("SELECT count() FROM quotes", "60");
+    // What is lost comes back from the topic.
+    namespace.query("DELETE FROM quotes WHERE _offset % 5 = 0");
+    namespace.query("CREATE TABLE quotes__old AS quotes ENGINE = Merge(currentDatabase(), '^quotes__old$')");
+    namespace.query("EXCHANGE TABLES quotes AND quotes__old");
+    std::thread::scope(|scope| {
+        scope.spawn(|| send(60, 160));
+        let rebuilt = namespace.program(["store", "rebuild", "quotes", "--json"]);
+        let rebuilt = rebuilt.run().ok().json();
+        assert!(rebuilt["rows"].as_u64() >= Some(60), "{rebuilt}");
+        let again = namespace.program(["store", "rebuild", "market.quotes"]);
+        again.run().ok();
+    });
+    let audit = namespace.program(["audit", "--table", "quotes", "--json"]);
+    let audit = audit.run().ok().json();
+    let quotes = &audit["topics"][0];
+    assert_eq!(quotes["kafka_records"], json!(160), "{audit}");
+    assert_eq!(quotes["store_rows"], json!(160), "{audit}");
+    running.stop();
+    let left = "SELECT count() FROM system.tables WHERE database = currentDatabase() \
+                AND (name LIKE 'quotes\\_\\_%' OR name LIKE '\\_lock%')";
+    assert_eq!(namespace.query(left), "0");
+    let unknown = namespace.program(["store", "rebuild", "nonsense"]).run();
+    assert_eq!(unknown.status.code(), Some(2), "{}", unknown.stderr);
+}
+
+/// What an operator's constraint refuses is kept with the reason, and the rest is in the table.
+#[test]
+fn a_row_that_the_store_refuses_becomes_a_dead_letter() {
+    let namespace = Namespace::new("poison", "");
+    namespace.query("ALTER TABLE quotes ADD CONSTRAINT sane CHECK bid_price < 100");
+    for (symbol, bid) in [("A", "9"), ("B", "900"), ("C", "10"), ("D", "11")] {
+        namespace.publish(&Event::Quote(quote(symbol, bid, "1000")));
+    }
+    let running = namespace.roles(&["sinks"]);
+    namespace.query_until("SELECT count() FROM quotes", "3");
+    let letters = namespace.read_at_least(Topic::DeadLetters, 1);
+    assert_eq!(letters.len(), 1);
+    let letter = Event::decode(Topic::DeadLetters, letters[0].value.as_deref()).unwrap();
+    let Event::DeadLetter(letter) = letter else {
+        unreachable!("a letter is a letter");
+    };
+    assert_eq!(letter.reason, "NOT_STORABLE");
+    assert!(letter.message.contains("sane"), "{}", letter.message);
+    namespace.program(["audit"]).run().ok();
+    // Mended, and replayed from where it was kept.
+    namespace.query("ALTER TABLE quotes DROP CONSTRAINT sane");
+    let replayed = namespace.program(["deadletters", "replay", "--all"]);
+    replayed.run().ok();
+    namespace.query_until("SELECT count() FROM quotes", "4");
+    running.stop();
+}

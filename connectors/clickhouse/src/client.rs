@@ -11,6 +11,8 @@ use crate::settings::StoreSettings;
 
 /// While waiting for the server, how long before it is asked again.
 const RETRY: Duration = Duration::from_millis(100);
+/// The longest that a statement over a whole table may take.
+const LONG: Duration = Duration::from_secs(4 * 3600);
 /// A body is sent in pieces of this size, so that compressing one overlaps with sending another.
 const PIECE: usize = 1 << 20;
 
@@ -100,6 +102,12 @@ impl Store {
         self.bounded(self.at_home().query_raw(sql).execute()).await
     }
 
+    /// Runs one statement that may work through a whole table.
+    pub(crate) async fn execute_long(&self, sql: &str) -> Result<(), StoreError> {
+        let call = self.at_home().query_raw(sql).execute();
+        self.within(LONG, call).await
+    }
+
     /// Makes the database if it is missing.
     pub(crate) async fn create_database(&self) -> Result<(), StoreError> {
         let sql = format!("CREATE DATABASE IF NOT EXISTS {}", self.database());
@@ -181,7 +189,14 @@ impl Store {
         &self,
         call: impl Future<Output = clickhouse::error::Result<T>>,
     ) -> Result<T, StoreError> {
-        let allowed = self.settings.request_timeout;
+        self.within(self.settings.request_timeout, call).await
+    }
+
+    async fn within<T>(
+        &self,
+        allowed: Duration,
+        call: impl Future<Output = clickhouse::error::Result<T>>,
+    ) -> Result<T, StoreError> {
         match tokio::time::timeout(allowed, call).await {
             Ok(outcome) => outcome.map_err(|error| StoreError::of(&error, &self.place(allowed))),
             Err(_) => Err(self.place(allowed).timeout()),

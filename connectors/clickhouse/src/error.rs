@@ -67,6 +67,13 @@ pub enum StoreError {
         "the answer of ClickHouse at {url} was not understood: {reason}; is its version supported?"
     )]
     Answer { url: String, reason: String },
+    #[error(
+        "a table of ClickHouse at {url} takes no rows while it is being rebuilt; it goes on by itself \
+         (if no `tapeline store rebuild` is running any more, run it again)"
+    )]
+    Rebuilding { url: String },
+    #[error("another deploy step is under way: {by}; wait for its end")]
+    Locked { by: String },
     #[error("[clickhouse] {key} {problem}")]
     Setting { key: String, problem: String },
     #[error("{problem}")]
@@ -98,6 +105,8 @@ impl StoreError {
             | Self::DiskFull { .. }
             | Self::Busy { .. }
             | Self::Stranger { .. }
+            | Self::Rebuilding { .. }
+            | Self::Locked { .. }
             | Self::Answer { .. } => Fault::External,
             Self::Rejected { .. } => Fault::Internal,
             Self::Migration { source, .. } => source.fault(),
@@ -111,10 +120,26 @@ impl StoreError {
             | Self::Timeout { .. }
             | Self::DiskFull { .. }
             | Self::Busy { .. }
+            | Self::Rebuilding { .. }
             | Self::Stranger { .. } => true,
             Self::Migration { source, .. } => source.retryable(),
             _ => false,
         }
+    }
+
+    /// Why the server refuses a row for what it holds, such as a constraint that an operator
+    /// added: other rows may pass.
+    pub(crate) fn about_rows(&self) -> Option<&str> {
+        match self {
+            Self::Rejected { code, reason, .. } if is_about_rows(*code) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Other tables may take rows all the same.
+    pub(crate) fn concerns_one_table(&self) -> bool {
+        // TOO_MANY_PARTS
+        matches!(self, Self::Rebuilding { .. } | Self::Busy { code: 252, .. })
     }
 
     /// Reads the client's error. `waited` is how long the call was allowed to take.
@@ -151,6 +176,8 @@ impl StoreError {
             60 => Self::NoTable { database, reason },
             // NO_SUCH_COLUMN, UNKNOWN_IDENTIFIER, TYPE_MISMATCH, INCORRECT_DATA, a number of columns
             16 | 20 | 47 | 53 | 117 => Self::Drift { database, reason },
+            // NOT_IMPLEMENTED: in place of the table stands what only shows its rows.
+            48 if text.contains("Method write is not supported") => Self::Rebuilding { url },
             243 => Self::DiskFull { url, code, reason },
             _ if text.contains("No space left on device") => Self::DiskFull { url, code, reason },
             _ if passes_by_itself(code) => Self::Busy { url, code, reason },
@@ -208,6 +235,30 @@ fn passes_by_itself(code: u32) -> bool {
             | 700
             | 735
             | 999
+    )
+}
+
+/// What cannot be parsed, converted or represented, or what a constraint or a `throwIf` refuses.
+fn is_about_rows(code: u32) -> bool {
+    matches!(
+        code,
+        6 | 25
+            | 26
+            | 27
+            | 33
+            | 38
+            | 41
+            | 69
+            | 70
+            | 72
+            | 131
+            | 153
+            | 321
+            | 349
+            | 395
+            | 407
+            | 457
+            | 469
     )
 }
 
@@ -298,6 +349,12 @@ mod tests {
             (
                 "Code: 252. DB::Exception: Too many parts (3001)",
                 "cannot take more",
+                true,
+                Fault::External,
+            ),
+            (
+                "Code: 48. DB::Exception: Method write is not supported by storage Merge",
+                "it goes on by itself",
                 true,
                 Fault::External,
             ),

@@ -5,6 +5,7 @@
 //! | deploy steps | [`plan`], [`apply`] |
 //! | the sink role | [`Sink`]: every topic into its table, each record once |
 //! | `tapeline audit` | [`audit`], [`wait_caught_up`] |
+//! | `tapeline store rebuild` | [`rebuild`] |
 //! | `tapeline query` | [`QUERIES`], [`Store::ask`] |
 //! | `tapeline up` | [`counts`], [`SinkProgress`] |
 //!
@@ -16,9 +17,11 @@ mod audit;
 mod client;
 mod counts;
 mod error;
+mod lock;
 pub mod metric_names;
 mod migrate;
 mod queries;
+mod rebuild;
 mod row_writer;
 mod rows;
 mod settings;
@@ -34,6 +37,7 @@ pub use counts::counts;
 pub use error::{Fault, StoreError};
 pub use migrate::{Drift, Plan, Step, apply, plan};
 pub use queries::{Format, Parameter, QUERIES, Query, View, reference, views};
+pub use rebuild::{RebuildError, Rebuilt, rebuild};
 pub use rows::table;
 pub use settings::{Password, StoreSettings};
 pub use sink::{Sink, SinkError, SinkProgress, SinkSettings};

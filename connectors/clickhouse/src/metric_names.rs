@@ -24,3 +24,7 @@ pub const SINK_GAP: &str = "tapeline_sink_gap_offsets_total";
 pub const SINK_BUFFERED_BYTES: &str = "tapeline_sink_buffered_bytes";
 /// Gauge: 1 while reading is paused because the store does not keep up.
 pub const SINK_PAUSED: &str = "tapeline_sink_paused";
+/// Gauge: 1 while the store fails and only one attempt at a time is made.
+pub const SINK_BREAKER_OPEN: &str = "tapeline_sink_breaker_open";
+/// Counter {table}: rows that the store refused while it took the others of their range.
+pub const SINK_ROWS_REFUSED: &str = "tapeline_sink_rows_refused_total";

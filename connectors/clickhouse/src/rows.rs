@@ -426,22 +426,16 @@ fn make_header(topic: Topic) -> Vec<u8> {
     header
 }
 
-pub(crate) fn insert_sql(topic: Topic) -> &'static str {
-    static STATEMENTS: LazyLock<Vec<String>> = LazyLock::new(|| {
-        let statement = |topic: &Topic| {
-            let names: Vec<String> = columns(*topic)
-                .iter()
-                .map(|c| format!("`{}`", c.name))
-                .collect();
-            format!(
-                "INSERT INTO {} ({}) FORMAT RowBinaryWithNamesAndTypes",
-                table(*topic),
-                names.join(", ")
-            )
-        };
-        Topic::ALL.iter().map(statement).collect()
-    });
-    &STATEMENTS[topic as usize]
+/// Into the topic's table, or into one of the same columns beside it.
+pub(crate) fn insert_sql(table: &str, topic: Topic) -> String {
+    let names: Vec<String> = columns(topic)
+        .iter()
+        .map(|column| format!("`{}`", column.name))
+        .collect();
+    format!(
+        "INSERT INTO {table} ({}) FORMAT RowBinaryWithNamesAndTypes",
+        names.join(", ")
+    )
 }
 
 #[cfg(test)]

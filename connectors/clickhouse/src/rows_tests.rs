@@ -279,7 +279,7 @@ fn what_the_table_cannot_hold_is_refused() {
 
 #[test]
 fn an_insert_names_its_columns_and_types() {
-    let sql = insert_sql(Topic::RiskVerdicts);
+    let sql = insert_sql("verdicts", Topic::RiskVerdicts);
     assert!(
         sql.starts_with("INSERT INTO verdicts (`verdict_id`, `portfolio`"),
         "{sql}"

@@ -217,6 +217,13 @@ pub(crate) enum Store {
         #[arg(long)]
         json: bool,
     },
+    /// Fill a table anew from its topic, while everything goes on
+    Rebuild {
+        /// A table, like quotes, or its topic
+        table: String,
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -233,8 +240,11 @@ pub(crate) enum Schemas {
 #[derive(Debug, Args)]
 pub(crate) struct Audit {
     /// Only this topic, like market.quotes
-    #[arg(long)]
+    #[arg(long, conflicts_with = "table")]
     pub topic: Option<String>,
+    /// Only this table, like quotes
+    #[arg(long)]
+    pub table: Option<String>,
     #[arg(long)]
     pub json: bool,
 }

@@ -74,6 +74,7 @@ reasons! {
         Corrupt "CORRUPT" LETTERS "The bytes do not fit the schema they name."
         NoValue "NO_VALUE" LETTERS "The record has no value."
         BadTime "BAD_TIME" LETTERS "The event time lies outside 1970 to 2262, or too far ahead of the clock."
+        NotStorable "NOT_STORABLE" LETTERS "The store refuses the row, while it takes others of the same kind."
         Panicked "PANICKED" LETTERS "The processor panicked on the record again and again."
     }
     Market {

@@ -40,7 +40,7 @@ impl World {
             let same = known == range || self.chaos == Chaos::CommitsForgotten;
             assert!(same, "offset {offset} is in {known:?} and {range:?}");
         }
-        let mut new = work.sealed.offsets();
+        let mut new: Vec<u64> = work.sealed.offsets().collect();
         if work.careful {
             new.retain(|offset| !self.rows.contains(offset));
         }

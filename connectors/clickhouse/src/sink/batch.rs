@@ -136,18 +136,17 @@ impl Sealed {
         self.marks.len()
     }
 
-    pub(crate) fn body(&self) -> Bytes {
-        self.body.clone()
-    }
-
-    /// The body without the rows whose offsets are in `held`, which is sorted;
-    /// and how many rows it has.
-    pub(crate) fn body_without(&self, topic: Topic, held: &[u64]) -> (Bytes, usize) {
+    /// The body of the rows of `piece` without those whose offsets are in `held`, which is
+    /// sorted; and how many rows it has.
+    pub(crate) fn body(&self, topic: Topic, piece: Range, held: &[u64]) -> (Bytes, usize) {
+        if piece == self.range && held.is_empty() {
+            return (self.body.clone(), self.rows());
+        }
         let mut body = rows::header(topic).to_vec();
         let mut start = body.len();
         let mut count = 0;
         for mark in &self.marks {
-            if held.binary_search(&mark.offset).is_err() {
+            if piece.contains(mark.offset) && held.binary_search(&mark.offset).is_err() {
                 body.extend_from_slice(&self.body[start..mark.end]);
                 count += 1;
             }
@@ -156,9 +155,27 @@ impl Sealed {
         (Bytes::from(body), count)
     }
 
-    #[cfg(test)]
-    pub(crate) fn offsets(&self) -> Vec<u64> {
-        self.marks.iter().map(|mark| mark.offset).collect()
+    /// A piece in two that have as many rows; none if it has only one.
+    pub(crate) fn halves(&self, piece: Range) -> Option<(Range, Range)> {
+        let inside = self.offsets().filter(|offset| piece.contains(*offset));
+        let offsets: Vec<u64> = inside.collect();
+        let middle = *offsets
+            .get(offsets.len() / 2)
+            .filter(|_| offsets.len() > 1)?;
+        let first = Range {
+            start: piece.start,
+            end: middle - 1,
+        };
+        let second = Range {
+            start: middle,
+            end: piece.end,
+        };
+        Some((first, second))
+    }
+
+    /// The offsets that have rows.
+    pub(crate) fn offsets(&self) -> impl Iterator<Item = u64> {
+        self.marks.iter().map(|mark| mark.offset)
     }
 }
 
@@ -225,11 +242,28 @@ mod tests {
     fn rows_the_store_holds_are_left_out() {
         let sealed = batch().seal(Range { start: 3, end: 6 }, true);
         let header = rows::header(TOPIC);
-        let (body, count) = sealed.body_without(TOPIC, &[4]);
+        let (body, count) = sealed.body(TOPIC, sealed.range, &[4]);
         assert_eq!(count, 2);
         assert_eq!(body[..header.len()], *header);
         assert_eq!(body[header.len()..], [3, 3, 6, 6]);
-        assert_eq!(sealed.body_without(TOPIC, &[]), (sealed.body(), 3));
-        assert_eq!(sealed.body_without(TOPIC, &[3, 4, 6]).1, 0);
+        assert_eq!(sealed.body(TOPIC, sealed.range, &[3, 4, 6]).1, 0);
+        let (whole, count) = sealed.body(TOPIC, sealed.range, &[]);
+        assert_eq!(whole[header.len()..], [3, 3, 4, 4, 6, 6]);
+        assert_eq!(count, 3);
+    }
+
+    #[test]
+    fn a_range_is_halved_down_to_single_rows() {
+        let sealed = batch().seal(Range { start: 1, end: 9 }, false);
+        let range = |start, end| Range { start, end };
+        let halves = sealed.halves(range(1, 9));
+        assert_eq!(halves, Some((range(1, 3), range(4, 9))));
+        assert_eq!(sealed.halves(range(4, 9)), Some((range(4, 5), range(6, 9))));
+        for single in [range(1, 3), range(4, 5), range(6, 9), range(7, 9)] {
+            assert_eq!(sealed.halves(single), None);
+        }
+        let header = rows::header(TOPIC).len();
+        let (body, count) = sealed.body(TOPIC, range(4, 5), &[]);
+        assert_eq!((&body[header..], count), (&[4, 4][..], 1));
     }
 }

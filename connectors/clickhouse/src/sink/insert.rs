@@ -12,6 +12,7 @@ use tapeline_schemas::topics::Topic;
 use tokio::sync::Semaphore;
 
 use super::assembler::Work;
+use super::gate::Gate;
 use super::progress::SinkProgress;
 use super::range::{LaneId, Range};
 use crate::client::Store;
@@ -19,14 +20,12 @@ use crate::error::StoreError;
 use crate::metric_names as names;
 use crate::rows::{insert_sql, table};
 
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// For so long the store certainly remembers a token. After it, a retry first
-/// asks which rows are there: other ranges may have pushed the token out.
-const TOKEN_TRUSTED: Duration = Duration::from_secs(60);
-
-/// Rows that the store does not keep are sent this often.
+/// Rows that the store says it took and does not have are sent so often …
 const TURNS: u32 = 5;
+/// … with this pause, longer each time.
+const TURN_WAIT: Duration = Duration::from_millis(100);
+/// More rows of a range than this are not refused one by one: then it is not the rows.
+const MOST_REFUSED: usize = 100;
 
 /// What a task reports to the sink's thread.
 #[derive(Debug)]
@@ -39,17 +38,28 @@ pub(crate) enum Outcome {
     Inserted {
         lane: LaneId,
         epoch: u64,
+        /// Rows that the store refuses; the others of the range are in it.
+        refused: Vec<RefusedRow>,
     },
     /// Waiting does not help.
     Failed(StoreError),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RefusedRow {
+    pub(crate) offset: u64,
+    pub(crate) message: String,
 }
 
 #[derive(Clone)]
 pub(crate) struct Inserter {
     pub(crate) store: Store,
     pub(crate) names: Names,
+    /// What the names of the tables end with; empty for the tables themselves.
+    pub(crate) suffix: &'static str,
     /// Bounds how many inserts run at a time.
     pub(crate) permits: Arc<Semaphore>,
+    pub(crate) gate: Gate,
     pub(crate) progress: SinkProgress,
     pub(crate) outcomes: Sender<Outcome>,
 }
@@ -71,8 +81,10 @@ struct Held {
 #[derive(Clone, Copy)]
 struct Turn {
     number: u32,
-    /// The token of this turn may have been used before.
+    /// An attempt of before may have come through.
     in_doubt: bool,
+    /// The store may have forgotten the token: it is asked which rows it holds.
+    careful: bool,
 }
 
 impl Turn {
@@ -88,7 +100,7 @@ impl Turn {
 struct Attempt {
     /// Rows that were sent.
     rows: usize,
-    /// Rows of the range that are not in the store although it said so.
+    /// Rows that are not in the store although it said so.
     missing: usize,
 }
 
@@ -101,18 +113,20 @@ impl Inserter {
             .collect();
         let sql = format!(
             "SELECT _partition AS partition, max(_offset) AS reaches FROM {} WHERE _partition IN ({}) GROUP BY _partition",
-            table(topic),
+            self.table(topic),
             partitions.join(", ")
         );
-        let mut backoff = Backoff::default();
         let found = loop {
+            let pass = self.gate.pass(topic).await;
             match self.store.rows::<Reach>(&sql).await {
-                Ok(found) => break found,
-                Err(error) if error.retryable() => self.wait(topic, &error, &mut backoff).await,
+                Ok(found) => {
+                    pass.succeeded();
+                    break found;
+                }
+                Err(error) if error.retryable() => pass.failed(&error),
                 Err(error) => return self.report(Outcome::Failed(error)),
             }
         };
-        self.recovered(topic);
         for (partition, epoch) in lanes {
             let reaches = found
                 .iter()
@@ -128,91 +142,153 @@ impl Inserter {
 
     /// Inserts one range; returns when it is in the store or never will be.
     pub(crate) async fn insert(self, work: Work) {
-        let started = Instant::now();
-        let topic = work.lane.topic;
-        let mut backoff = Backoff::default();
-        let mut turn = Turn {
-            number: 1,
-            in_doubt: work.careful || work.sealed.replay,
-        };
-        let mut sent = 0;
-        loop {
-            let careful = work.careful || started.elapsed() > TOKEN_TRUSTED || turn.number > 1;
-            match self.attempt(&work, careful, turn).await {
-                Ok(Attempt { rows, missing }) => {
-                    sent += rows;
-                    if missing > 0 && turn.number < TURNS {
-                        tracing::warn!(
-                            range = self.token(&work),
-                            missing,
-                            "the store knew the token of a range and not its rows; sending them again"
-                        );
-                        turn.number += 1;
-                        tokio::time::sleep(backoff.next()).await;
-                        continue;
-                    }
-                    if missing > 0 {
-                        tracing::error!(
-                            range = self.token(&work),
-                            missing,
-                            "the store takes these rows again and again and does not keep them; does the table's TTL end before they come?"
-                        );
-                    }
-                    self.recovered(topic);
-                    self.count(&work, sent.min(work.sealed.rows()));
-                    let Work { lane, epoch, .. } = work;
-                    return self.report(Outcome::Inserted { lane, epoch });
-                }
-                Err(error) if error.retryable() => {
-                    turn.in_doubt = true;
-                    self.wait(topic, &error, &mut backoff).await;
-                }
-                Err(error) => return self.report(Outcome::Failed(error)),
+        match self.insert_all(&work).await {
+            Ok((rows, refused)) => {
+                self.count(&work, rows.min(work.sealed.rows()));
+                let Work { lane, epoch, .. } = work;
+                self.report(Outcome::Inserted {
+                    lane,
+                    epoch,
+                    refused,
+                });
             }
+            Err(error) => self.report(Outcome::Failed(error)),
         }
     }
 
-    async fn attempt(&self, work: &Work, careful: bool, turn: Turn) -> Result<Attempt, StoreError> {
-        let topic = work.lane.topic;
+    /// How many rows were sent, and which of them the store refuses: a range that is refused
+    /// is halved until those stand alone.
+    async fn insert_all(&self, work: &Work) -> Result<(usize, Vec<RefusedRow>), StoreError> {
+        let mut pieces = vec![work.sealed.range];
+        let mut sent = 0;
+        let mut refused = Vec::new();
+        while let Some(piece) = pieces.pop() {
+            let error = match self.insert_piece(work, piece).await {
+                Ok(rows) => {
+                    sent += rows;
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let Some(reason) = error.about_rows() else {
+                return Err(error);
+            };
+            if let Some((first, second)) = work.sealed.halves(piece) {
+                pieces.extend([second, first]);
+                continue;
+            }
+            let alone = work.sealed.offsets().find(|offset| piece.contains(*offset));
+            if let Some(offset) = alone {
+                let message = reason.to_owned();
+                refused.push(RefusedRow { offset, message });
+            }
+            if refused.len() > MOST_REFUSED {
+                return Err(error);
+            }
+        }
+        let table = table(work.lane.topic);
+        counter!(names::SINK_ROWS_REFUSED, "table" => table).increment(refused.len() as u64);
+        Ok((sent, refused))
+    }
+
+    /// Says how many rows were sent, once they are in the store.
+    async fn insert_piece(&self, work: &Work, piece: Range) -> Result<usize, StoreError> {
+        let mut turn = Turn {
+            number: 1,
+            in_doubt: work.careful || work.sealed.replay,
+            careful: work.careful,
+        };
+        let mut sent = 0;
+        loop {
+            let attempt = match self.attempt(work, piece, turn).await {
+                Ok(attempt) => attempt,
+                Err(error) if error.retryable() => {
+                    (turn.in_doubt, turn.careful) = (true, true);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            sent += attempt.rows;
+            let missing = attempt.missing;
+            if missing == 0 {
+                return Ok(sent);
+            }
+            let range = self.token(work, piece);
+            if turn.number == TURNS {
+                tracing::error!(
+                    range,
+                    missing,
+                    "the store takes these rows again and again and does not keep them; does the table's TTL end before they come?"
+                );
+                return Ok(sent);
+            }
+            tracing::warn!(
+                range,
+                missing,
+                "the store knew the token of a range and not its rows; sending them again"
+            );
+            tokio::time::sleep(TURN_WAIT * turn.number).await;
+            turn.number += 1;
+            turn.careful = true;
+        }
+    }
+
+    async fn attempt(&self, work: &Work, piece: Range, turn: Turn) -> Result<Attempt, StoreError> {
+        let pass = self.gate.pass(work.lane.topic).await;
         // The semaphore is never closed; without a permit the bound is off, not the data.
         let _permit = self.permits.acquire().await;
-        let (body, rows) = if careful {
-            let held = self.held(work.lane, work.sealed.range).await?;
-            work.sealed.body_without(topic, &held)
-        } else {
-            (work.sealed.body(), work.sealed.rows())
-        };
-        if careful {
-            counter!(names::SINK_ROWS_HELD, "table" => table(topic))
-                .increment((work.sealed.rows() - rows) as u64);
+        let attempted = self.send(work, piece, turn).await;
+        match &attempted {
+            Err(error) if error.retryable() => pass.failed(error),
+            _ => pass.succeeded(),
         }
+        attempted
+    }
+
+    async fn send(&self, work: &Work, piece: Range, turn: Turn) -> Result<Attempt, StoreError> {
+        let LaneId { topic, .. } = work.lane;
+        let held = if turn.careful {
+            self.held(work.lane, piece).await?
+        } else {
+            Vec::new()
+        };
+        if !held.is_empty() {
+            let table = table(topic);
+            counter!(names::SINK_ROWS_HELD, "table" => table).increment(held.len() as u64);
+        }
+        let (body, rows) = work.sealed.body(topic, piece, &held);
         if rows == 0 {
             return Ok(Attempt::default());
         }
-        let token = turn.token(self.token(work));
+        let token = turn.token(self.token(work, piece));
+        let sql = insert_sql(&self.table(topic), topic);
         let started = Instant::now();
-        self.store.insert(insert_sql(topic), &token, body).await?;
+        self.store.insert(&sql, &token, body).await?;
         histogram!(names::SINK_INSERT_SECONDS, "table" => table(topic))
             .record(started.elapsed().as_secs_f64());
         let missing = if turn.in_doubt {
-            let held = self.held(work.lane, work.sealed.range).await?;
-            work.sealed.body_without(topic, &held).1
+            let held = self.held(work.lane, piece).await?;
+            work.sealed.body(topic, piece, &held).1
         } else {
             0
         };
         Ok(Attempt { rows, missing })
     }
 
-    fn token(&self, work: &Work) -> String {
+    fn table(&self, topic: Topic) -> String {
+        format!("{}{}", table(topic), self.suffix)
+    }
+
+    fn token(&self, work: &Work, piece: Range) -> String {
         let LaneId { topic, partition } = work.lane;
-        work.sealed.range.token(self.names.topic(topic), partition)
+        piece.token(self.names.topic(topic), partition)
     }
 
     /// The offsets of a range that the store holds already, sorted.
     async fn held(&self, lane: LaneId, range: Range) -> Result<Vec<u64>, StoreError> {
         let sql = format!(
             "SELECT DISTINCT _offset AS offset FROM {} WHERE _partition = {} AND _offset BETWEEN {} AND {} ORDER BY offset",
-            table(lane.topic),
+            self.table(lane.topic),
             lane.partition,
             range.start,
             range.end
@@ -232,44 +308,9 @@ impl Inserter {
         self.progress.add_range(work.lane.topic, rows);
     }
 
-    async fn wait(&self, topic: Topic, error: &StoreError, backoff: &mut Backoff) {
-        counter!(names::SINK_RETRIES, "table" => table(topic)).increment(1);
-        self.progress.add_retry();
-        if self.progress.set_failing(topic, Some(error.to_string())) {
-            tracing::warn!(table = table(topic), %error, "the store does not take rows; trying again until it does");
-        }
-        tokio::time::sleep(backoff.next()).await;
-    }
-
-    fn recovered(&self, topic: Topic) {
-        if self.progress.set_failing(topic, None) {
-            tracing::info!(table = table(topic), "the store takes rows again");
-        }
-    }
-
     fn report(&self, outcome: Outcome) {
         // Without a listener the sink has stopped, and nobody needs it.
         let _ = self.outcomes.send(outcome);
-    }
-}
-
-/// Doubles up to a limit; no chance in it, so tests can tell what happens.
-#[derive(Debug)]
-struct Backoff {
-    next: Duration,
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self { next: FIRST_WAIT }
-    }
-}
-
-impl Backoff {
-    fn next(&mut self) -> Duration {
-        let now = self.next;
-        self.next = (now * 2).min(LONGEST_WAIT);
-        now
     }
 }
 

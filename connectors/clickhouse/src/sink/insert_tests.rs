@@ -42,11 +42,14 @@ fn inserter(store: Store) -> (Inserter, Receiver<Outcome>) {
         topic_prefix: "t1.".to_owned(),
         ..KafkaSettings::default()
     };
+    let progress = SinkProgress::default();
     let inserter = Inserter {
         store,
         names: kafka.names(),
+        suffix: "",
         permits: Arc::new(Semaphore::new(1)),
-        progress: SinkProgress::default(),
+        gate: Gate::new(progress.clone()),
+        progress,
         outcomes,
     };
     (inserter, received)
@@ -108,7 +111,8 @@ async fn an_insert_carries_its_token_and_what_keeps_it_one_block() {
 async fn an_answer_that_is_lost_after_the_insert_is_asked_for_again_with_the_same_token() {
     let fake = FakeStore::start().await;
     fake.reply(INSERT, [Reply::Vanish, Reply::Vanish]);
-    fake.reply(HELD, [held(&[10, 11, 12])]);
+    // It is asked before each retry; that nothing is there may only mean: not yet.
+    fake.reply(HELD, [held(&[]), held(&[]), held(&[10, 11, 12])]);
     let (outcome, progress) = run(&fake, work(false)).await;
     assert!(matches!(outcome, Outcome::Inserted { .. }), "{outcome:?}");
     assert_eq!(
@@ -130,8 +134,8 @@ async fn an_answer_that_is_lost_after_the_insert_is_asked_for_again_with_the_sam
 async fn rows_that_a_killed_store_forgot_are_sent_again_under_another_token() {
     let fake = FakeStore::start().await;
     fake.reply(INSERT, [Reply::Vanish]);
-    // It says yes each time, and has one row, then two, then all.
-    let seen: [&[u64]; 5] = [&[10], &[10], &[10, 12], &[10, 12], &[10, 11, 12]];
+    // It says yes each time, and has none, then one row, then two, then all.
+    let seen: [&[u64]; 6] = [&[], &[10], &[10], &[10, 12], &[10, 12], &[10, 11, 12]];
     fake.reply(HELD, seen.map(held));
     let (outcome, progress) = run(&fake, work(false)).await;
     assert!(matches!(outcome, Outcome::Inserted { .. }), "{outcome:?}");
@@ -171,7 +175,8 @@ async fn a_store_that_is_full_or_busy_is_waited_for_and_nothing_is_dropped() {
         INSERT,
         [Reply::Code(243), Reply::Code(252), Reply::Code(241)],
     );
-    fake.reply(HELD, [held(&[10, 11, 12])]);
+    let nothing_yet = (0..3).map(|_| held(&[]));
+    fake.reply(HELD, nothing_yet.chain([held(&[10, 11, 12])]));
     let (outcome, progress) = run(&fake, work(false)).await;
     assert!(matches!(outcome, Outcome::Inserted { .. }), "{outcome:?}");
     assert_eq!((progress.rows(TOPIC), progress.retries()), (3, 3));
@@ -181,7 +186,7 @@ async fn a_store_that_is_full_or_busy_is_waited_for_and_nothing_is_dropped() {
 async fn an_answer_that_takes_too_long_is_not_waited_for_for_ever() {
     let fake = FakeStore::start().await;
     fake.reply(INSERT, [Reply::Hang]);
-    fake.reply(HELD, [held(&[10, 11, 12])]);
+    fake.reply(HELD, [held(&[]), held(&[10, 11, 12])]);
     let mut settings = fake.settings();
     settings.insert_timeout = Duration::from_millis(200);
     let (inserter, received) = inserter(Store::connect(&settings).unwrap());
@@ -262,9 +267,38 @@ async fn the_check_tells_each_partition_how_far_the_store_is_once_it_answers() {
     assert_eq!(outcomes, [(0, 7, None), (1, 8, Some(99))]);
 }
 
-#[test]
-fn waiting_grows_and_is_bounded() {
-    let mut backoff = Backoff::default();
-    let waits: Vec<u128> = (0..9).map(|_| backoff.next().as_millis()).collect();
-    assert_eq!(waits, [100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000]);
+#[tokio::test]
+async fn rows_that_are_there_after_a_lost_answer_are_not_sent_again() {
+    let fake = FakeStore::start().await;
+    fake.reply(INSERT, [Reply::Vanish]);
+    fake.reply(HELD, [held(&[10, 11, 12])]);
+    let (outcome, _) = run(&fake, work(false)).await;
+    assert!(matches!(outcome, Outcome::Inserted { .. }), "{outcome:?}");
+    assert_eq!(fake.requests(INSERT).len(), 1);
+}
+
+const VIOLATED_CONSTRAINT: u32 = 469;
+
+#[tokio::test]
+async fn a_row_that_the_store_refuses_stands_alone_and_the_others_are_in() {
+    let fake = FakeStore::start().await;
+    // The range, its halves 10 and 11-12, and the halves of the second.
+    let bad = || Reply::Code(VIOLATED_CONSTRAINT);
+    fake.reply(INSERT, [bad(), Reply::done(), bad(), Reply::done(), bad()]);
+    let (outcome, progress) = run(&fake, work(false)).await;
+    let Outcome::Inserted { refused, .. } = outcome else {
+        panic!("{outcome:?}")
+    };
+    let offsets: Vec<u64> = refused.iter().map(|row| row.offset).collect();
+    assert_eq!(offsets, [12]);
+    assert!(refused[0].message.contains("469"), "{refused:?}");
+    assert_eq!((progress.rows(TOPIC), progress.retries()), (2, 0));
+    let sent: Vec<Vec<u8>> = fake.requests(INSERT).iter().map(rows_of).collect();
+    assert_eq!(
+        sent,
+        [vec![10, 11, 12], vec![10], vec![11, 12], vec![11], vec![12]]
+    );
+    let inserts = fake.requests(INSERT);
+    let token = inserts[3].setting("insert_deduplication_token");
+    assert_eq!(token, Some("t1.market.quotes:2:11-11"));
 }

@@ -1,14 +1,17 @@
 //! Dead letters of the sink: what could not become a row, with its bytes.
 
 use metrics::counter;
-use tapeline_kafka::{Message, RefusedRecord};
+use tapeline_kafka::{
+    BatchReader, KafkaError, KafkaSettings, Message, Position, RefusedRecord, Span,
+};
 use tapeline_model::ids::output_id;
-use tapeline_model::reasons::Refusal;
+use tapeline_model::reasons::{Reason, Refusal};
 use tapeline_model::records::DeadLetter;
 use tapeline_model::{Event, Micros};
 use tapeline_schemas::topics::Topic;
 
 use super::batch::Refused;
+use super::insert::RefusedRow;
 use super::range::LaneId;
 use crate::metric_names as names;
 
@@ -33,6 +36,31 @@ pub(crate) fn refuse(topic: Topic, message: &Message<'_>, refusal: Refusal) -> O
         return None;
     }
     Some(keep(&RefusedRecord::from(message), refusal))
+}
+
+/// The records of these rows, which the store refuses, as their topic holds them.
+pub(crate) fn of_rows(
+    kafka: &KafkaSettings,
+    lane: LaneId,
+    rows: &[RefusedRow],
+) -> Result<Vec<Refused>, KafkaError> {
+    let names = kafka.names();
+    let topic = names.topic(lane.topic);
+    let mut reader = BatchReader::new(kafka, &names.group("letters"))?;
+    let mut found = Vec::new();
+    for row in rows {
+        let offset = row.offset as i64;
+        let span = Span {
+            from: Position::new(topic, lane.partition as i32, offset),
+            end: offset + 1,
+        };
+        reader.read_spans(&[span], kafka.request_timeout, |message| {
+            let refusal = Refusal::new(Reason::NotStorable, row.message.clone());
+            found.extend(refuse(lane.topic, message, refusal));
+            Ok::<(), KafkaError>(())
+        })?;
+    }
+    Ok(found)
 }
 
 /// Keeps of a refused record what a letter can hold.
@@ -84,7 +112,6 @@ pub(crate) fn letter(lane: LaneId, refused: &Refused, now: Micros) -> Event<'sta
 mod tests {
     use super::*;
     use crate::rows;
-    use tapeline_model::reasons::Reason;
 
     const LANE: LaneId = LaneId {
         topic: Topic::BrokerFills,

@@ -7,6 +7,8 @@
 
 mod assembler;
 mod batch;
+mod breaker;
+mod gate;
 mod insert;
 mod letters;
 mod outbox;
@@ -20,8 +22,13 @@ use tapeline_kafka::{Fault, KafkaError, KafkaSettings};
 use thiserror::Error;
 use tokio::runtime::Handle;
 
+pub(crate) use assembler::Work;
+pub(crate) use batch::Batch;
+pub(crate) use gate::Gate;
+pub(crate) use insert::{Inserter, Outcome};
 pub(crate) use letters::SOURCE as LETTER_SOURCE;
 pub use progress::SinkProgress;
+pub(crate) use range::{LaneId, Range};
 
 use crate::client::{MOST_ROWS_A_BLOCK, Store};
 use crate::error::StoreError;

@@ -6,7 +6,8 @@ use tapeline_kafka::{KafkaError, KafkaSettings, Publisher};
 use tapeline_model::Micros;
 use tapeline_schemas::topics::Topic;
 
-use super::assembler::Work;
+use super::batch::Refused;
+use super::range::LaneId;
 use super::{ROLE, SinkError, letters};
 
 pub(crate) struct Outbox {
@@ -24,34 +25,39 @@ impl Outbox {
         })
     }
 
-    /// Publishes the letters of these ranges and waits until Kafka has them. The
-    /// inner error passes by itself: then all of them are to be sent again.
-    pub(crate) fn send(&self, works: &[Work]) -> Result<Result<(), KafkaError>, SinkError> {
-        if works.iter().all(|work| work.sealed.refused.is_empty()) {
-            return Ok(Ok(()));
-        }
-        match self.publish(works) {
+    /// Publishes letters and waits until Kafka has them. The inner error passes by itself:
+    /// then all of them are to be sent again.
+    pub(crate) fn send<'a>(
+        &self,
+        refused: impl IntoIterator<Item = (LaneId, &'a Refused)>,
+    ) -> Result<Result<(), KafkaError>, SinkError> {
+        match self.publish(refused) {
             Ok(()) => Ok(Ok(())),
             Err(SinkError::Kafka(error)) if error.retryable() => Ok(Err(error)),
             Err(error) => Err(error),
         }
     }
 
-    fn publish(&self, works: &[Work]) -> Result<(), SinkError> {
+    fn publish<'a>(
+        &self,
+        refused: impl IntoIterator<Item = (LaneId, &'a Refused)>,
+    ) -> Result<(), SinkError> {
+        let mut refused = refused.into_iter().peekable();
+        if refused.peek().is_none() {
+            return Ok(());
+        }
         let now = wall_clock();
         let mut value = Vec::new();
-        for work in works {
-            for refused in &work.sealed.refused {
-                let letter = letters::letter(work.lane, refused, now);
-                letter
-                    .encode(&mut value)
-                    .map_err(|error| SinkError::Letter {
-                        reason: error.to_string(),
-                    })?;
-                let key = letter.key().as_bytes();
-                self.publisher
-                    .publish(&self.topic, key, &value, &[], None)?;
-            }
+        for (lane, refused) in refused {
+            let letter = letters::letter(lane, refused, now);
+            letter
+                .encode(&mut value)
+                .map_err(|error| SinkError::Letter {
+                    reason: error.to_string(),
+                })?;
+            let key = letter.key().as_bytes();
+            self.publisher
+                .publish(&self.topic, key, &value, &[], None)?;
         }
         Ok(self.publisher.flush(self.flush_within)?)
     }

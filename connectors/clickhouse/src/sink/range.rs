@@ -17,6 +17,10 @@ pub(crate) struct Range {
 }
 
 impl Range {
+    pub(crate) fn contains(self, offset: u64) -> bool {
+        (self.start..=self.end).contains(&offset)
+    }
+
     /// By this the store knows a range that it has taken already.
     pub(crate) fn token(self, full_topic: &str, partition: u32) -> String {
         format!("{full_topic}:{partition}:{}-{}", self.start, self.end)

@@ -6,7 +6,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use metrics::{counter, gauge};
-use tapeline_kafka::{Committed, GroupBatch, GroupReader, KafkaError, Message, Names, Position};
+use tapeline_kafka::{
+    Committed, GroupBatch, GroupReader, KafkaError, KafkaSettings, Message, Names, Position,
+};
 use tapeline_model::Event;
 use tapeline_schemas::topics::Topic;
 use tokio::runtime::Handle;
@@ -14,7 +16,8 @@ use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
 use super::assembler::{Assembler, Entry, Limits, Work};
-use super::insert::{Inserter, Outcome};
+use super::gate::Gate;
+use super::insert::{Inserter, Outcome, RefusedRow};
 use super::outbox::Outbox;
 use super::range::{LaneId, Note, Range};
 use super::{ROLE, Sink, SinkError, SinkSettings, letters};
@@ -30,6 +33,13 @@ const SETTLE_EVERY: Duration = Duration::from_millis(250);
 /// After Kafka refused a commit or a letter for a passing reason.
 const KAFKA_PAUSE: Duration = Duration::from_millis(200);
 
+/// What the store refused of a range.
+struct WithoutRow {
+    lane: LaneId,
+    epoch: u64,
+    rows: Vec<RefusedRow>,
+}
+
 pub(super) struct Worker {
     reader: GroupReader,
     outbox: Outbox,
@@ -38,10 +48,13 @@ pub(super) struct Worker {
     outcomes: Receiver<Outcome>,
     runtime: Handle,
     settings: SinkSettings,
+    kafka: KafkaSettings,
     names: Names,
     clock: Instant,
     /// Begun ranges whose letters are not out yet.
     waiting: Vec<Work>,
+    /// Inserted ranges of which the store refused rows, whose letters are not out yet.
+    without_row: Vec<WithoutRow>,
     /// Tasks of the lanes, to be stopped with them.
     tasks: BTreeMap<LaneId, AbortHandle>,
     /// Lanes that are not read on; empty while there is room.
@@ -69,6 +82,8 @@ impl Worker {
         let inserter = Inserter {
             store,
             names: names.clone(),
+            suffix: "",
+            gate: Gate::new(progress.clone()),
             permits: Arc::new(Semaphore::new(settings.parallel_inserts)),
             progress,
             outcomes: sender,
@@ -87,9 +102,11 @@ impl Worker {
             outcomes,
             runtime,
             settings,
+            kafka,
             names,
             clock: Instant::now(),
             waiting: Vec::new(),
+            without_row: Vec::new(),
             tasks: BTreeMap::new(),
             paused: BTreeSet::new(),
             last_commit: Duration::ZERO,
@@ -113,6 +130,7 @@ impl Worker {
         self.read(stopping)?;
         self.collect()?;
         self.publish_letters()?;
+        self.publish_letters_of_rows()?;
         self.advance(stopping)?;
         self.apply_back_pressure()
     }
@@ -175,6 +193,7 @@ impl Worker {
                 self.assembler.lose(lane);
                 self.paused.remove(&lane);
                 self.waiting.retain(|work| work.lane != lane);
+                self.without_row.retain(|refused| refused.lane != lane);
                 if let Some(task) = self.tasks.remove(&lane) {
                     task.abort();
                 }
@@ -229,7 +248,12 @@ impl Worker {
                     epoch,
                     reaches,
                 } => self.assembler.checked(lane, epoch, reaches),
-                Outcome::Inserted { lane, epoch } => self.assembler.finished(lane, epoch),
+                Outcome::Inserted {
+                    lane,
+                    epoch,
+                    refused: rows,
+                } if !rows.is_empty() => self.without_row.push(WithoutRow { lane, epoch, rows }),
+                Outcome::Inserted { lane, epoch, .. } => self.assembler.finished(lane, epoch),
                 Outcome::Failed(error) => return Err(error.into()),
             }
         }
@@ -291,9 +315,12 @@ impl Worker {
         if self.waiting.is_empty() || self.now() < self.kafka_pause {
             return Ok(());
         }
-        if let Err(error) = self.outbox.send(&self.waiting)? {
-            tracing::warn!(%error, "dead letters were not published; their ranges wait for them");
-            self.kafka_pause = self.now() + KAFKA_PAUSE;
+        let letters = self.waiting.iter().flat_map(|work| {
+            let refused = work.sealed.refused.iter();
+            refused.map(|refused| (work.lane, refused))
+        });
+        if let Err(error) = self.outbox.send(letters)? {
+            self.letters_wait(&error);
             return Ok(());
         }
         for work in std::mem::take(&mut self.waiting) {
@@ -304,13 +331,53 @@ impl Worker {
         Ok(())
     }
 
+    /// A range counts as done when the rows that the store refused have their letters. A crash
+    /// before that has the range inserted again, and comes to the same letters.
+    fn publish_letters_of_rows(&mut self) -> Result<(), SinkError> {
+        while let Some(WithoutRow { lane, epoch, rows }) = self.without_row.last() {
+            if self.now() < self.kafka_pause {
+                return Ok(());
+            }
+            let (lane, epoch) = (*lane, *epoch);
+            match letters::of_rows(&self.kafka, lane, rows) {
+                Ok(refused) => {
+                    let letters = refused.iter().map(|refused| (lane, refused));
+                    if let Err(error) = self.outbox.send(letters)? {
+                        self.letters_wait(&error);
+                        return Ok(());
+                    }
+                    refused
+                        .iter()
+                        .for_each(|_| self.inserter.progress.add_refused());
+                }
+                Err(error @ KafkaError::OffsetGone { .. }) => {
+                    tracing::error!(%error, "a record that the store refuses was removed before it could be kept");
+                }
+                Err(error) if error.retryable() => {
+                    self.letters_wait(&error);
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
+            }
+            self.without_row.pop();
+            self.assembler.finished(lane, epoch);
+        }
+        Ok(())
+    }
+
+    fn letters_wait(&mut self, error: &KafkaError) {
+        tracing::warn!(%error, "dead letters were not published; their ranges wait for them");
+        self.kafka_pause = self.now() + KAFKA_PAUSE;
+    }
+
     fn apply_back_pressure(&mut self) -> Result<(), SinkError> {
         gauge!(names::SINK_BUFFERED_BYTES).set(self.assembler.bytes() as f64);
-        if !self.paused.is_empty() && self.assembler.has_room() {
+        let shut = self.inserter.gate.is_shut();
+        if !self.paused.is_empty() && self.assembler.has_room() && !shut {
             let lanes = std::mem::take(&mut self.paused);
             self.reader.resume(&self.full_names(lanes))?;
             self.show_paused();
-        } else if !self.paused.is_empty() || self.assembler.is_full() {
+        } else if !self.paused.is_empty() || self.assembler.is_full() || shut {
             // Again and again: lanes that came since, or whose replay is read, too.
             let mut lanes = self.assembler.pausable();
             lanes.retain(|lane| self.paused.insert(*lane));

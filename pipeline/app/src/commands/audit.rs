@@ -1,10 +1,9 @@
-use std::io::{IsTerminal, Write};
-
 use tapeline_clickhouse::{AuditError, AuditOptions, AuditReport, Store};
 use tapeline_kafka::Fault;
 use tapeline_schemas::topics::Topic;
 
-use super::quiet_logs;
+use super::store::topic_of;
+use super::{quiet_logs, show_progress};
 use crate::cli::Audit;
 use crate::config::Config;
 use crate::console;
@@ -12,16 +11,8 @@ use crate::failure::Failure;
 
 pub(super) fn run(config: &Config, arguments: &Audit) -> Result<(), Failure> {
     quiet_logs(config);
-    let only = match &arguments.topic {
-        None => None,
-        Some(name) => Some(Topic::from_name(name).ok_or_else(|| {
-            let known: Vec<&str> = Topic::ALL.iter().map(|t| t.name()).collect();
-            Failure::Usage(format!(
-                "`{name}` is no topic; there are {}",
-                known.join(", ")
-            ))
-        })?),
-    };
+    let named = arguments.table.as_deref().or(arguments.topic.as_deref());
+    let only = named.map(topic_of).transpose()?;
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::outside)?;
     let handle = runtime.handle().clone();
     let report = runtime.block_on(once_caught_up(config, &handle, only))?;
@@ -53,19 +44,13 @@ pub(super) async fn once_caught_up(
     };
     let handle = runtime.clone();
     tokio::task::spawn_blocking(move || {
-        tapeline_clickhouse::audit(&kafka, &store, &options, &handle, show_progress)
+        tapeline_clickhouse::audit(&kafka, &store, &options, &handle, |done, total| {
+            show_progress("compared", done, total);
+        })
     })
     .await
     .map_err(Failure::outside)?
     .map_err(Failure::from)
-}
-
-fn show_progress(done: u64, total: u64) {
-    let mut terminal = std::io::stderr();
-    if terminal.is_terminal() && total > 0 {
-        let end = if done >= total { "\n" } else { "" };
-        let _gone = write!(terminal, "\rcompared {done} of {total} records{end}");
-    }
 }
 
 fn show(report: &AuditReport) {

@@ -23,6 +23,8 @@ mod tasks;
 mod topics;
 mod up;
 
+use std::io::{IsTerminal, Write};
+
 use crate::cli::{Cli, Command};
 use crate::config::{Config, Source, load};
 use crate::failure::Failure;
@@ -78,4 +80,13 @@ pub(crate) fn quiet_logs(config: &Config) {
         "warn".clone_into(&mut telemetry.log);
     }
     crate::telemetry::init_logs(&telemetry);
+}
+
+/// Of work that takes long, for whoever sits in front of it.
+pub(crate) fn show_progress(what: &str, done: u64, total: u64) {
+    let mut terminal = std::io::stderr();
+    if terminal.is_terminal() && total > 0 {
+        let end = if done >= total { "\n" } else { "" };
+        let _gone = write!(terminal, "\r{what} {done} of {total} records{end}");
+    }
 }

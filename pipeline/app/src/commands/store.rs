@@ -1,6 +1,8 @@
-use tapeline_clickhouse::{Plan, Store};
+use tapeline_clickhouse::{Plan, RebuildError, Rebuilt, Store};
+use tapeline_kafka::Fault;
+use tapeline_schemas::topics::Topic;
 
-use super::{block_on, quiet_logs};
+use super::{block_on, quiet_logs, show_progress};
 use crate::cli;
 use crate::config::Config;
 use crate::console;
@@ -8,28 +10,89 @@ use crate::failure::Failure;
 
 pub(super) fn run(config: &Config, action: &cli::Store) -> Result<(), Failure> {
     quiet_logs(config);
-    let settings = config.store_settings()?;
-    block_on(async {
-        let store = Store::connect(&settings)?;
-        match action {
-            cli::Store::Plan { json } => {
-                show_plan(&tapeline_clickhouse::plan(&store).await?, *json)
-            }
-            cli::Store::Status { json } => {
-                show_status(&tapeline_clickhouse::plan(&store).await?, *json)
-            }
-            cli::Store::Apply => {
-                let applied = tapeline_clickhouse::apply(&store).await?;
-                for step in &applied {
-                    console::line(format!("applied {} {}", step.version, step.name));
-                }
-                if applied.is_empty() {
-                    console::line("every table is as it should be");
-                }
-                Ok(())
-            }
+    let store = Store::connect(&config.store_settings()?)?;
+    match action {
+        cli::Store::Plan { json } => {
+            let plan = block_on(async { Ok(tapeline_clickhouse::plan(&store).await?) })?;
+            show_plan(&plan, *json)
         }
+        cli::Store::Status { json } => {
+            let plan = block_on(async { Ok(tapeline_clickhouse::plan(&store).await?) })?;
+            show_status(&plan, *json)
+        }
+        cli::Store::Apply => apply(&store),
+        cli::Store::Rebuild { table, json } => rebuild(config, &store, table, *json),
+    }
+}
+
+fn apply(store: &Store) -> Result<(), Failure> {
+    let applied = block_on(async { Ok(tapeline_clickhouse::apply(store).await?) })?;
+    for step in &applied {
+        console::line(format!("applied {} {}", step.version, step.name));
+    }
+    if applied.is_empty() {
+        console::line("every table is as it should be");
+    }
+    Ok(())
+}
+
+fn rebuild(config: &Config, store: &Store, table: &str, json: bool) -> Result<(), Failure> {
+    let topic = topic_of(table)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::outside)?;
+    let rebuilt = tapeline_clickhouse::rebuild(
+        &config.kafka_settings()?,
+        store,
+        topic,
+        runtime.handle(),
+        |done, total| show_progress("filled", done, total),
+    )?;
+    if json {
+        return console::json(&rebuilt);
+    }
+    let Rebuilt {
+        topic,
+        table,
+        rows_before,
+        rows,
+        rows_taken_over,
+        rows_refused,
+        held_ms,
+    } = rebuilt;
+    console::line(format!(
+        "{table} was filled anew from {topic}: {rows} rows in place of {rows_before}, \
+         {rows_taken_over} of them older than the topic; the sink waited {held_ms} ms"
+    ));
+    if rows_refused > 0 {
+        console::say(format!(
+            "the store refused {rows_refused} rows; `tapeline audit --table {table}` says whether each has its dead letter"
+        ));
+    }
+    Ok(())
+}
+
+/// By the name of the table or of the topic.
+pub(super) fn topic_of(table: &str) -> Result<Topic, Failure> {
+    let named =
+        |topic: &&Topic| topic.name() == table || tapeline_clickhouse::table(**topic) == table;
+    Topic::ALL.iter().find(named).copied().ok_or_else(|| {
+        let known: Vec<&str> = Topic::ALL
+            .iter()
+            .map(|t| tapeline_clickhouse::table(*t))
+            .collect();
+        Failure::Usage(format!(
+            "there is no table `{table}`; there are {}",
+            known.join(", ")
+        ))
     })
+}
+
+impl From<RebuildError> for Failure {
+    fn from(error: RebuildError) -> Self {
+        match error.fault() {
+            Fault::User => Self::Usage(error.to_string()),
+            Fault::External | Fault::Internal => Self::Outside(error.to_string()),
+        }
+    }
 }
 
 fn show_plan(plan: &Plan, json: bool) -> Result<(), Failure> {

@@ -1,0 +1,206 @@
+//! Records of a topic into a table, range after range.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use tapeline_kafka::{BatchReader, KafkaSettings, Message, Position, Span};
+use tapeline_model::Event;
+use tapeline_schemas::topics::Topic;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+use super::{NEW, RebuildError};
+use crate::client::Store;
+use crate::rows;
+use crate::sink::{Batch, Gate, Inserter, LaneId, Outcome, Range, SinkProgress, Work};
+
+/// A range is inserted when it has so many rows …
+const ROWS: usize = 100_000;
+/// … or so many bytes.
+const BYTES: usize = 16 << 20;
+/// Ranges on their way to the store: bounds the memory.
+const UNDER_WAY: usize = 3;
+/// The longest that reading one partition may take.
+const PARTITION_WITHIN: Duration = Duration::from_secs(4 * 3600);
+
+pub(super) struct Filler<'a, P> {
+    reader: BatchReader,
+    topic: Topic,
+    full_topic: String,
+    runtime: &'a Handle,
+    /// Where each partition goes on.
+    next: BTreeMap<u32, u64>,
+    way: Way,
+    progress: P,
+    filled: u64,
+}
+
+/// The ranges on their way to the store.
+struct Way {
+    inserter: Inserter,
+    outcomes: Receiver<Outcome>,
+    under_way: usize,
+    /// Rows that the store refuses.
+    refused: u64,
+}
+
+impl<'a, P: FnMut(u64, u64)> Filler<'a, P> {
+    pub(super) fn new(
+        kafka: &KafkaSettings,
+        store: &Store,
+        topic: Topic,
+        runtime: &'a Handle,
+        progress: P,
+    ) -> Result<Self, RebuildError> {
+        let names = kafka.names();
+        let (sender, outcomes) = channel();
+        let sink_progress = SinkProgress::default();
+        let inserter = Inserter {
+            store: store.clone(),
+            names: names.clone(),
+            suffix: NEW,
+            permits: Arc::new(Semaphore::new(UNDER_WAY)),
+            gate: Gate::new(sink_progress.clone()),
+            progress: sink_progress,
+            outcomes: sender,
+        };
+        Ok(Self {
+            reader: BatchReader::new(kafka, &names.group("rebuild"))?,
+            topic,
+            full_topic: names.topic(topic).to_owned(),
+            runtime,
+            next: BTreeMap::new(),
+            way: Way {
+                inserter,
+                outcomes,
+                under_way: 0,
+                refused: 0,
+            },
+            progress,
+            filled: 0,
+        })
+    }
+
+    /// How many rows the store refused.
+    pub(super) fn refused(&self) -> u64 {
+        self.way.refused
+    }
+
+    /// The partition is filled from here on.
+    pub(super) fn begin(&mut self, partition: u32, from: u64) {
+        self.next.insert(partition, from);
+    }
+
+    /// Fills each partition up to before `ends`; says how many offsets that were.
+    pub(super) fn fill(&mut self, ends: &BTreeMap<u32, u64>) -> Result<u64, RebuildError> {
+        let spans: Vec<(u32, u64, u64)> = self
+            .next
+            .iter()
+            .filter_map(|(partition, next)| {
+                let end = *ends.get(partition)?;
+                (*next < end).then_some((*partition, *next, end))
+            })
+            .collect();
+        let total = spans.iter().map(|(_, next, end)| end - next).sum();
+        let goal = self.filled + total;
+        for (partition, next, end) in spans {
+            self.fill_partition(partition, next, end, goal)?;
+            self.next.insert(partition, end);
+        }
+        while self.way.under_way > 0 {
+            self.way.collect()?;
+        }
+        Ok(total)
+    }
+
+    fn fill_partition(
+        &mut self,
+        partition: u32,
+        from: u64,
+        end: u64,
+        goal: u64,
+    ) -> Result<(), RebuildError> {
+        let lane = LaneId {
+            topic: self.topic,
+            partition,
+        };
+        let span = Span {
+            from: Position::new(&self.full_topic, partition as i32, from as i64),
+            end: end as i64,
+        };
+        let mut batch = Batch::default();
+        let mut start = from;
+        let (way, runtime, progress) = (&mut self.way, self.runtime, &mut self.progress);
+        let filled = self.filled;
+        self.reader
+            .read_spans(&[span], PARTITION_WITHIN, |message| {
+                push(&mut batch, lane, message);
+                if batch.rows() < ROWS && batch.bytes() < BYTES {
+                    return Ok(());
+                }
+                let range = Range {
+                    start,
+                    end: u64::try_from(message.offset).unwrap_or_default(),
+                };
+                start = range.end + 1;
+                progress(filled + (start - from), goal);
+                way.send(lane, std::mem::take(&mut batch), range, runtime)
+            })?;
+        if !batch.is_empty() {
+            let end = end - 1;
+            way.send(lane, batch, Range { start, end }, runtime)?;
+        }
+        self.filled += end - from;
+        (self.progress)(self.filled, goal);
+        Ok(())
+    }
+}
+
+/// What has no row has its dead letter already.
+fn push(batch: &mut Batch, lane: LaneId, message: &Message<'_>) {
+    let offset = u64::try_from(message.offset).unwrap_or_default();
+    batch.push(lane.topic, offset, Duration::ZERO, |out| {
+        let event = Event::decode(lane.topic, message.value);
+        let written = event.and_then(|event| rows::write(&event, lane.partition, offset, out));
+        written.map_err(|_has_a_letter| None)
+    });
+}
+
+impl Way {
+    fn send(
+        &mut self,
+        lane: LaneId,
+        batch: Batch,
+        range: Range,
+        runtime: &Handle,
+    ) -> Result<(), RebuildError> {
+        while self.under_way >= UNDER_WAY {
+            self.collect()?;
+        }
+        let work = Work {
+            lane,
+            epoch: 0,
+            sealed: batch.seal(range, false),
+            careful: false,
+        };
+        runtime.spawn(self.inserter.clone().insert(work));
+        self.under_way += 1;
+        Ok(())
+    }
+
+    /// Waits for one of them.
+    fn collect(&mut self) -> Result<(), RebuildError> {
+        // A sender lives in the inserter, so there is always an answer.
+        match self.outcomes.recv() {
+            Ok(Outcome::Failed(error)) => Err(error.into()),
+            Ok(Outcome::Inserted { refused, .. }) => {
+                self.under_way -= 1;
+                self.refused += refused.len() as u64;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}

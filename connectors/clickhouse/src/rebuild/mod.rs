@@ -1,0 +1,301 @@
+//! Fills a table anew from its topic while the sink goes on writing it.
+//!
+//! A table of the same columns is filled beside it, up to where the sink is, until little is
+//! left. Then writes are held: the table changes places with one that shows the same rows and
+//! takes none, so that reading goes on and the sink waits. When the inserts that were under way
+//! have ended, the rest is filled, and the new table takes the place. The sink looks which rows
+//! are there before it repeats an insert, so none is there twice.
+
+mod fill;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use clickhouse::Row;
+use serde::{Deserialize, Serialize};
+use tapeline_kafka::{Admin, Fault, KafkaError, KafkaSettings};
+use tapeline_schemas::topics::Topic;
+use thiserror::Error;
+use tokio::runtime::Handle;
+
+use crate::client::Store;
+use crate::error::StoreError;
+use crate::lock::Lock;
+use crate::rows::table;
+use fill::Filler;
+
+/// The new table, until it takes the place.
+pub(crate) const NEW: &str = "__new";
+/// The old table, while writes are held and until it is dropped.
+const OLD: &str = "__old";
+
+const LOCK_WITHIN: Duration = Duration::from_secs(10);
+/// Writes are held once so few records are left, or after so many rounds.
+const LITTLE: u64 = 20_000;
+const ROUNDS: usize = 20;
+/// How long inserts that are under way may take to end; then the rebuild gives up.
+const ENDED_WITHIN: Duration = Duration::from_secs(120);
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// What a rebuild did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rebuilt {
+    pub topic: &'static str,
+    pub table: &'static str,
+    /// Rows that the table had when writes were held …
+    pub rows_before: u64,
+    /// … and has in their place.
+    pub rows: u64,
+    /// Of those, older than what the topic still holds, and taken over as they were.
+    pub rows_taken_over: u64,
+    /// Rows that the store refused; an audit counts those that have no dead letter as lost.
+    pub rows_refused: u64,
+    /// How long the sink had to wait.
+    pub held_ms: u64,
+}
+
+#[derive(Debug, Clone, Error)]
+pub enum RebuildError {
+    #[error("the rebuild stopped, and the table is as it was: {0}")]
+    Store(#[from] StoreError),
+    #[error("the rebuild stopped, and the table is as it was: {0}")]
+    Kafka(#[from] KafkaError),
+    #[error(
+        "the rebuild stopped, and the table is as it was: an insert into it is still under way after {waited:.0?}"
+    )]
+    Busy { waited: Duration },
+    #[error(
+        "the rebuild stopped while writes were held ({cause}), and they could not be let go ({error}); \
+         run it again as soon as the store answers: the sink waits for it"
+    )]
+    StillHeld {
+        cause: Box<RebuildError>,
+        error: StoreError,
+    },
+}
+
+impl RebuildError {
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Store(error) | Self::StillHeld { error, .. } => error.fault(),
+            Self::Kafka(error) => error.fault(),
+            Self::Busy { .. } => Fault::External,
+        }
+    }
+}
+
+/// Blocks, so it must not be called on an async worker; `progress` hears of (records filled,
+/// records to fill).
+pub fn rebuild(
+    kafka: &KafkaSettings,
+    store: &Store,
+    topic: Topic,
+    runtime: &Handle,
+    progress: impl FnMut(u64, u64),
+) -> Result<Rebuilt, RebuildError> {
+    let what = format!("rebuild of {}", table(topic));
+    let lock = runtime.block_on(Lock::take(store, &what, LOCK_WITHIN))?;
+    let mut rebuild = Rebuild {
+        kafka,
+        store,
+        topic,
+        runtime,
+    };
+    let rebuilt = rebuild.run(progress);
+    let released = runtime.block_on(lock.release());
+    let rebuilt = rebuilt?;
+    released?;
+    Ok(rebuilt)
+}
+
+struct Rebuild<'a> {
+    kafka: &'a KafkaSettings,
+    store: &'a Store,
+    topic: Topic,
+    runtime: &'a Handle,
+}
+
+#[derive(Row, Deserialize)]
+struct Reach {
+    partition: u32,
+    next: u64,
+}
+
+#[derive(Row, Deserialize)]
+struct Named {
+    name: String,
+    engine: String,
+}
+
+#[derive(Row, Deserialize)]
+struct Count {
+    count: u64,
+}
+
+impl Rebuild<'_> {
+    fn run(&mut self, progress: impl FnMut(u64, u64)) -> Result<Rebuilt, RebuildError> {
+        let table = table(self.topic);
+        self.clear()?;
+        self.execute(&format!("CREATE TABLE {table}{NEW} AS {table}"))?;
+        let lows = self.lows()?;
+        let mut filler = Filler::new(self.kafka, self.store, self.topic, self.runtime, progress)?;
+        for (partition, low) in &lows {
+            filler.begin(*partition, *low);
+        }
+        for _ in 0..ROUNDS {
+            let left = filler.fill(&self.reaches(table)?)?;
+            if left <= LITTLE {
+                break;
+            }
+        }
+        let rows_taken_over = self.take_over(&lows)?;
+        self.execute(&format!(
+            "CREATE TABLE {table}{OLD} AS {table} ENGINE = Merge(currentDatabase(), '^{table}{OLD}$')"
+        ))?;
+        let held = Instant::now();
+        self.exchange(OLD)?;
+        let filled = self.fill_the_rest(&mut filler, held);
+        let (rows_before, rows) = match filled {
+            Ok(counted) => counted,
+            Err(cause) => return Err(self.let_go(cause)),
+        };
+        let held = held.elapsed();
+        self.drop_table(NEW)?;
+        self.drop_table(OLD)?;
+        Ok(Rebuilt {
+            topic: self.topic.name(),
+            table,
+            rows_before,
+            rows,
+            rows_taken_over,
+            rows_refused: filler.refused(),
+            held_ms: u64::try_from(held.as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+
+    /// What an interrupted rebuild left. The table takes its own place again, if need be.
+    fn clear(&self) -> Result<(), RebuildError> {
+        let table = table(self.topic);
+        let sql = format!(
+            "SELECT name, engine FROM system.tables WHERE database = currentDatabase() AND name = '{table}'"
+        );
+        let found = self.rows::<Named>(&sql)?;
+        if found
+            .iter()
+            .any(|found| found.name == table && found.engine == "Merge")
+        {
+            self.exchange(OLD)?;
+        }
+        self.drop_table(NEW)?;
+        Ok(self.drop_table(OLD)?)
+    }
+
+    /// Writes are held: nothing comes after what is there once the inserts have ended.
+    fn fill_the_rest(
+        &self,
+        filler: &mut Filler<'_, impl FnMut(u64, u64)>,
+        held: Instant,
+    ) -> Result<(u64, u64), RebuildError> {
+        let table = table(self.topic);
+        self.wait_for_inserts(held)?;
+        let old = format!("{table}{OLD}");
+        filler.fill(&self.reaches(&old)?)?;
+        let counted = (self.count(&old)?, self.count(&format!("{table}{NEW}"))?);
+        self.exchange(NEW)?;
+        Ok(counted)
+    }
+
+    /// Until no insert that began before writes were held is under way.
+    fn wait_for_inserts(&self, held: Instant) -> Result<(), RebuildError> {
+        loop {
+            let since = held.elapsed();
+            let sql = format!(
+                "SELECT count() AS count FROM system.processes WHERE query_kind = 'Insert' AND elapsed >= {}",
+                since.as_secs_f64()
+            );
+            if self.rows::<Count>(&sql)?.iter().all(|row| row.count == 0) {
+                return Ok(());
+            }
+            if since >= ENDED_WITHIN {
+                return Err(RebuildError::Busy { waited: since });
+            }
+            std::thread::sleep(AGAIN);
+        }
+    }
+
+    /// Rows older than what the topic still holds.
+    fn take_over(&self, lows: &BTreeMap<u32, u64>) -> Result<u64, RebuildError> {
+        let table = table(self.topic);
+        let mut taken = 0;
+        for (partition, low) in lows {
+            let older = format!("FROM {table} WHERE _partition = {partition} AND _offset < {low}");
+            let count = self.rows::<Count>(&format!("SELECT count() AS count {older}"))?;
+            let count = count.first().map_or(0, |row| row.count);
+            if count > 0 {
+                self.execute(&format!("INSERT INTO {table}{NEW} SELECT * {older}"))?;
+                taken += count;
+            }
+        }
+        Ok(taken)
+    }
+
+    fn let_go(&self, cause: RebuildError) -> RebuildError {
+        match self.exchange(OLD) {
+            Ok(()) => cause,
+            Err(error) => RebuildError::StillHeld {
+                cause: Box::new(cause),
+                error,
+            },
+        }
+    }
+
+    fn lows(&self) -> Result<BTreeMap<u32, u64>, RebuildError> {
+        let topic = self.kafka.names().topic(self.topic).to_owned();
+        let marks = Admin::new(self.kafka)?.watermarks(&topic)?;
+        let low = |(partition, low, _)| {
+            let low = u64::try_from(low).unwrap_or_default();
+            (u32::try_from(partition).unwrap_or_default(), low)
+        };
+        Ok(marks.into_iter().map(low).collect())
+    }
+
+    /// The offset behind the last one of each partition that is in the table.
+    fn reaches(&self, table: &str) -> Result<BTreeMap<u32, u64>, StoreError> {
+        let sql = format!(
+            "SELECT _partition AS partition, max(_offset) + 1 AS next FROM {table} GROUP BY partition"
+        );
+        let found = self.rows::<Reach>(&sql)?;
+        Ok(found
+            .into_iter()
+            .map(|row| (row.partition, row.next))
+            .collect())
+    }
+
+    fn count(&self, table: &str) -> Result<u64, StoreError> {
+        let found = self.rows::<Count>(&format!("SELECT count() AS count FROM {table}"))?;
+        Ok(found.first().map_or(0, |row| row.count))
+    }
+
+    fn exchange(&self, with: &str) -> Result<(), StoreError> {
+        let table = table(self.topic);
+        self.execute(&format!("EXCHANGE TABLES {table} AND {table}{with}"))
+    }
+
+    fn drop_table(&self, suffix: &str) -> Result<(), StoreError> {
+        let table = table(self.topic);
+        self.execute(&format!(
+            "DROP TABLE IF EXISTS {table}{suffix} SETTINGS max_table_size_to_drop = 0"
+        ))
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), StoreError> {
+        self.runtime.block_on(self.store.execute_long(sql))
+    }
+
+    fn rows<T: Row + clickhouse::RowOwned + clickhouse::RowRead>(
+        &self,
+        sql: &str,
+    ) -> Result<Vec<T>, StoreError> {
+        self.runtime.block_on(self.store.rows(sql))
+    }
+}
