@@ -18,7 +18,7 @@ const ENDS_WITHIN: Duration = Duration::from_secs(60);
 const CHANGELOG: &str = "tapeline.market.changelog";
 
 /// A topic's full name, and something done to it.
-fn damage(namespace: &Namespace, what: &str, topic: &str, more: &[&str]) {
+pub(crate) fn damage(namespace: &Namespace, what: &str, topic: &str, more: &[&str]) {
     let full = format!("{}{topic}", namespace.kafka.topic_prefix);
     let output = Command::new(python())
         .args([

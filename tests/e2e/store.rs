@@ -1,11 +1,13 @@
 //! What people ask the store.
 
 use serde_json::{Value, json};
+use tapeline_clickhouse::{Store, StoreSettings};
 use tapeline_model::Event;
 use tapeline_model::records::Side;
 use tapeline_schemas::topics::Topic;
-use tapeline_tests::Namespace;
+use tapeline_tests::{Namespace, shared};
 
+use crate::bad_input::damage;
 use crate::records::{deposit, fill, quote};
 
 const ACCOUNTS: &str = "[[accounts]]\nid = 'a1'\nportfolio = 'one'\n";
@@ -120,8 +122,10 @@ fn a_table_is_filled_anew_while_rows_come() {
     send(0, 60);
     namespace.query_until("SELECT count() FROM quotes", "60");
     // What is lost comes back from the topic.
-    namespace.query("DELETE FROM quotes WHERE _offset % 5 = 0");
-    namespace.query("CREATE TABLE quotes__old AS quotes ENGINE = Merge(currentDatabase(), '^quotes__old$')");
+    namespace.query("ALTER TABLE quotes DELETE WHERE _offset % 5 = 0 SETTINGS mutations_sync = 1");
+    namespace.query(
+        "CREATE TABLE quotes__old AS quotes ENGINE = Merge(currentDatabase(), '^quotes__old$')",
+    );
     namespace.query("EXCHANGE TABLES quotes AND quotes__old");
     std::thread::scope(|scope| {
         scope.spawn(|| send(60, 160));
@@ -165,8 +169,156 @@ fn a_row_that_the_store_refuses_becomes_a_dead_letter() {
     namespace.program(["audit"]).run().ok();
     // Mended, and replayed from where it was kept.
     namespace.query("ALTER TABLE quotes DROP CONSTRAINT sane");
-    let replayed = namespace.program(["deadletters", "replay", "--all"]);
+    let replayed =
+        namespace.program(["deadletters", "replay", "--reason", "NOT_STORABLE", "--yes"]);
     replayed.run().ok();
     namespace.query_until("SELECT count() FROM quotes", "4");
     running.stop();
+}
+
+/// From each release on, with rows in the tables, the migrations lead to the same store.
+#[test]
+fn every_former_store_becomes_the_present_one() {
+    let namespace = Namespace::new("former", "");
+    let tables = |database: &str| {
+        let sql = format!(
+            "SELECT name, replaceAll(create_table_query, '{database}', 'db') FROM system.tables \
+             WHERE database = '{database}' AND name NOT LIKE '\\_%' ORDER BY name"
+        );
+        namespace.query(&sql)
+    };
+    let present = tables(&namespace.database);
+    let versions: u32 = namespace
+        .query("SELECT max(version) FROM _migrations")
+        .parse()
+        .unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for version in 1..versions {
+        let database = format!("{}_from_{version}", namespace.database);
+        let settings = StoreSettings {
+            url: shared().clickhouse.clone(),
+            database: database.clone(),
+            ..StoreSettings::default()
+        };
+        let store = Store::connect(&settings).unwrap();
+        let row = format!(
+            "INSERT INTO {database}.quotes (symbol, seq, bid_price, event_time) VALUES ('S', 1, 9.5, '2026-11-20 10:00:00')"
+        );
+        let applied = runtime.block_on(async {
+            tapeline_clickhouse::apply_up_to(&store, version)
+                .await
+                .unwrap();
+            store.execute(&row).await.unwrap();
+            tapeline_clickhouse::apply(&store).await.unwrap()
+        });
+        assert_eq!(applied.len(), (versions - version) as usize);
+        assert_eq!(tables(&database), present, "from version {version}");
+        let kept = namespace.query(&format!("SELECT bid_price FROM {database}.quotes"));
+        assert_eq!(kept, "9.5");
+    }
+}
+
+/// What somebody changed by hand, or edited after it was applied, is refused and shown.
+#[test]
+fn a_store_that_is_not_ours_is_refused_with_the_difference() {
+    let namespace = Namespace::new("drift", "");
+    namespace.query("ALTER TABLE quotes DROP PROJECTION by_minute");
+    namespace.query("ALTER TABLE trades MODIFY COLUMN size Float64");
+    let planned = namespace.program(["store", "plan"]).run();
+    assert_eq!(planned.status.code(), Some(1), "{}", planned.stderr);
+    let expected = "trades.size is Float64 and should be Decimal(18, 8)";
+    assert!(planned.stdout.contains(expected), "{}", planned.stdout);
+    let refused = namespace.program(["store", "apply"]).run();
+    assert!(refused.stderr.contains(expected), "{}", refused.stderr);
+
+    let edited = "ALTER TABLE _migrations UPDATE checksum = 'x', sql = replaceOne(sql, 'Every quote as it arrived', 'Nearly every quote') \
+                  WHERE version = 1 SETTINGS mutations_sync = 1";
+    namespace.query(edited);
+    let refused = namespace.program(["store", "apply"]).run();
+    assert_ne!(refused.status.code(), Some(0));
+    for part in [
+        "migration 1",
+        "- COMMENT 'Nearly every quote",
+        "+ COMMENT 'Every quote as it arrived",
+    ] {
+        assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
+    }
+}
+
+#[test]
+fn tables_keep_their_rows_for_as_long_as_they_are_told() {
+    let namespace = Namespace::new("kept", "[clickhouse.retention]\nquotes = '90days'\n");
+    let ttl = "SELECT engine_full LIKE '%TTL event_time + toIntervalSecond(7776000)%' FROM system.tables \
+               WHERE database = currentDatabase() AND name = 'quotes'";
+    assert_eq!(namespace.query(ttl), "1");
+    namespace.program(["store", "plan"]).run().ok();
+    let running = namespace.roles(&["sinks"]);
+    for (symbol, days_ago) in [("OLD", 200), ("NEW", 0)] {
+        let mut quote = quote(symbol, "9", "11");
+        let now = namespace.query("SELECT toUnixTimestamp64Micro(now64(6))");
+        quote.event_time.0 = now.parse::<i64>().unwrap() - days_ago * 86_400_000_000;
+        namespace.publish(&Event::Quote(quote));
+    }
+    namespace.query_until("SELECT count() > 0 FROM quotes WHERE symbol = 'NEW'", "1");
+    namespace.query("OPTIMIZE TABLE quotes FINAL");
+    running.stop();
+    namespace.query_until("SELECT count() FROM quotes", "1");
+    // What is past its time is not lost.
+    let audit = namespace.program(["audit", "--table", "quotes", "--json"]);
+    let audit = audit.run().ok().json();
+    assert_eq!(audit["topics"][0]["expired"], json!(1), "{audit}");
+    let wrong = namespace.folder().join("wrong.toml");
+    std::fs::write(&wrong, "[clickhouse.retention]\nquote = '1h'\n").unwrap();
+    let checked = namespace.program(["check", "--config", "wrong.toml"]).run();
+    assert!(
+        checked.stderr.contains("clickhouse.retention.quote"),
+        "{}",
+        checked.stderr
+    );
+}
+
+/// An audit compares contents, too, and a table comes back from a file.
+#[test]
+fn a_changed_row_is_found_and_rows_come_back_from_a_file() {
+    let namespace = Namespace::new("archive", ACCOUNTS);
+    let running = namespace.roles(&["sinks"]);
+    for number in 0..20 {
+        namespace.publish(&fill("a1", &format!("e{number}"), "10", "10"));
+    }
+    namespace.query_until("SELECT count() FROM fills", "20");
+    running.stop();
+    let file = "fills.parquet";
+    namespace
+        .program(["store", "export", "fills", file])
+        .run()
+        .ok();
+    let again = namespace.program(["store", "export", "fills", file]).run();
+    assert_eq!(again.status.code(), Some(2), "{}", again.stderr);
+
+    let change =
+        "ALTER TABLE fills UPDATE price = 11 WHERE exec_id = 'e7' SETTINGS mutations_sync = 1";
+    namespace.query(change);
+    let audited = namespace
+        .program(["audit", "--table", "fills", "--since", "1h", "--json"])
+        .run();
+    assert_eq!(audited.status.code(), Some(1), "{}", audited.stderr);
+    let audit = audited.json();
+    assert_eq!(audit["differing"], json!(1), "{audit}");
+    assert_eq!(audit["topics"][0]["sampled"], json!(20), "{audit}");
+    namespace.program(["store", "rebuild", "fills"]).run().ok();
+    namespace.program(["audit", "--table", "fills"]).run().ok();
+
+    // What the topic still holds is never taken from a file.
+    let backfill = || {
+        let ran = namespace.program(["store", "backfill", "fills", file, "--json"]);
+        ran.run().ok().json()
+    };
+    assert_eq!(backfill(), json!({"rows": 20, "added": 0}));
+    let before = namespace.query("SELECT * EXCEPT _inserted FROM fills ORDER BY ALL");
+    namespace.query("TRUNCATE TABLE fills");
+    damage(&namespace, "remove-records", "broker.fills", &[]);
+    assert_eq!(backfill(), json!({"rows": 20, "added": 20}));
+    assert_eq!(backfill(), json!({"rows": 20, "added": 0}));
+    let after = namespace.query("SELECT * EXCEPT _inserted FROM fills ORDER BY ALL");
+    assert_eq!(after, before);
 }

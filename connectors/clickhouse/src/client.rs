@@ -102,6 +102,21 @@ impl Store {
         self.bounded(self.at_home().query_raw(sql).execute()).await
     }
 
+    /// Runs one statement with values beside it.
+    pub(crate) async fn execute_with(
+        &self,
+        sql: &str,
+        values: &[(&str, &str)],
+    ) -> Result<(), StoreError> {
+        let client = self.at_home();
+        let query = values
+            .iter()
+            .fold(client.query_raw(sql), |query, (name, value)| {
+                query.param(name, value)
+            });
+        self.bounded(query.execute()).await
+    }
+
     /// Runs one statement that may work through a whole table.
     pub(crate) async fn execute_long(&self, sql: &str) -> Result<(), StoreError> {
         let call = self.at_home().query_raw(sql).execute();
@@ -179,6 +194,24 @@ impl Store {
             Ok(outcome) => outcome.map_err(|error| StoreError::of(&error, &self.place(allowed))),
             Err(_) => Err(self.place(allowed).timeout()),
         }
+    }
+
+    /// Inserts what comes in pieces until an empty one; the inner error is that of the source.
+    pub(crate) async fn insert_pieces(
+        &self,
+        sql: &str,
+        mut next: impl FnMut() -> std::io::Result<Bytes>,
+    ) -> Result<std::io::Result<()>, StoreError> {
+        let mut insert = self.at_home().insert_formatted_with(sql);
+        loop {
+            let piece = match next() {
+                Ok(piece) if piece.is_empty() => break,
+                Ok(piece) => piece,
+                Err(error) => return Ok(Err(error)),
+            };
+            self.within(LONG, insert.send(piece)).await?;
+        }
+        self.within(LONG, insert.end()).await.map(Ok)
     }
 
     fn at_home(&self) -> Client {

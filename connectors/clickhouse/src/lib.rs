@@ -5,7 +5,7 @@
 //! | deploy steps | [`plan`], [`apply`] |
 //! | the sink role | [`Sink`]: every topic into its table, each record once |
 //! | `tapeline audit` | [`audit`], [`wait_caught_up`] |
-//! | `tapeline store rebuild` | [`rebuild`] |
+//! | `tapeline store rebuild`, `export`, `backfill` | [`rebuild`], [`export`], [`backfill`] |
 //! | `tapeline query` | [`QUERIES`], [`Store::ask`] |
 //! | `tapeline up` | [`counts`], [`SinkProgress`] |
 //!
@@ -13,15 +13,19 @@
 //! own and are given a handle of the async runtime for the store's side.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod altered;
+mod archive;
 mod audit;
 mod client;
 mod counts;
+mod difference;
 mod error;
 mod lock;
 pub mod metric_names;
 mod migrate;
 mod queries;
 mod rebuild;
+mod retention;
 mod row_writer;
 mod rows;
 mod settings;
@@ -29,15 +33,17 @@ mod sink;
 #[cfg(test)]
 mod testing;
 
+pub use archive::{ArchiveError, Backfilled, backfill, export};
 pub use audit::{
     AuditError, AuditOptions, AuditReport, PartitionAudit, Tally, TopicAudit, audit, wait_caught_up,
 };
 pub use client::Store;
 pub use counts::counts;
 pub use error::{Fault, StoreError};
-pub use migrate::{Drift, Plan, Step, apply, plan};
+pub use migrate::{Drift, Plan, Step, apply, apply_up_to, plan};
 pub use queries::{Format, Parameter, QUERIES, Query, View, reference, views};
 pub use rebuild::{RebuildError, Rebuilt, rebuild};
+pub use retention::{KeptChange, Retention, keep, retention_changes};
 pub use rows::table;
 pub use settings::{Password, StoreSettings};
 pub use sink::{Sink, SinkError, SinkProgress, SinkSettings};

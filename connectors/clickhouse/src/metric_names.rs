@@ -28,3 +28,13 @@ pub const SINK_PAUSED: &str = "tapeline_sink_paused";
 pub const SINK_BREAKER_OPEN: &str = "tapeline_sink_breaker_open";
 /// Counter {table}: rows that the store refused while it took the others of their range.
 pub const SINK_ROWS_REFUSED: &str = "tapeline_sink_rows_refused_total";
+/// Gauge: records that the last audit found in neither table nor dead letters.
+pub const AUDIT_LOST: &str = "tapeline_audit_lost";
+/// Gauge: rows that it found more than once.
+pub const AUDIT_DUPLICATED: &str = "tapeline_audit_duplicated";
+/// Gauge: rows that it found without a record.
+pub const AUDIT_EXTRA: &str = "tapeline_audit_extra";
+/// Gauge: sampled rows that hold something else than their record.
+pub const AUDIT_DIFFERING: &str = "tapeline_audit_differing";
+/// Gauge: when it ended, in seconds since 1970.
+pub const AUDIT_TIME: &str = "tapeline_audit_time_seconds";

@@ -1,18 +1,28 @@
 //! Brings the database to the tables of this release, forward only.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 use tapeline_schemas::migrations::{MIGRATIONS, Migration};
 
+use crate::altered::altered;
 use crate::client::Store;
+use crate::difference::difference;
 use crate::error::StoreError;
+use crate::lock::Lock;
 
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS _migrations \
+/// How long another deploy step is waited for.
+const LOCK_WITHIN: Duration = Duration::from_secs(60);
+
+const TABLE: &[&str] = &[
+    "CREATE TABLE IF NOT EXISTS _migrations \
     (version UInt32, name String, checksum String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3)) \
     ENGINE = MergeTree ORDER BY version \
-    COMMENT 'Which migrations were applied, and the checksum each had.'";
+    COMMENT 'Which migrations were applied, and the checksum each had.'",
+    "ALTER TABLE _migrations ADD COLUMN IF NOT EXISTS sql String",
+];
 
 /// A migration by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,6 +37,8 @@ pub struct Drift {
     pub version: u32,
     pub name: String,
     pub problem: String,
+    /// Its lines that differ, where the database knows what was applied.
+    pub difference: Vec<String>,
 }
 
 /// Where the database stands.
@@ -35,12 +47,14 @@ pub struct Plan {
     pub applied: Vec<Step>,
     pub pending: Vec<Step>,
     pub drifted: Vec<Drift>,
+    /// Columns that somebody changed by hand; looked for once nothing is pending.
+    pub altered: Vec<String>,
 }
 
 impl Plan {
     /// Nothing to apply and nothing in the way.
     pub fn is_current(&self) -> bool {
-        self.pending.is_empty() && self.drifted.is_empty()
+        self.pending.is_empty() && self.drifted.is_empty() && self.altered.is_empty()
     }
 }
 
@@ -51,10 +65,15 @@ struct AppliedRow {
     checksum: String,
 }
 
+#[derive(Debug, Row, Deserialize)]
+struct AppliedSql {
+    sql: String,
+}
+
 /// Compares the database with this release; changes nothing. A database that
 /// does not exist has everything pending.
 pub async fn plan(store: &Store) -> Result<Plan, StoreError> {
-    Ok(compare(MIGRATIONS, &applied(store).await?))
+    plan_these(store, MIGRATIONS).await
 }
 
 /// Applies what is pending and says what that was. Refuses on drift.
@@ -62,11 +81,40 @@ pub async fn apply(store: &Store) -> Result<Vec<Step>, StoreError> {
     apply_these(store, MIGRATIONS).await
 }
 
+/// As a release did whose newest migration had this version.
+pub async fn apply_up_to(store: &Store, version: u32) -> Result<Vec<Step>, StoreError> {
+    let known = MIGRATIONS.iter().filter(|known| known.version <= version);
+    apply_these(store, &MIGRATIONS[..known.count()]).await
+}
+
+async fn plan_these(store: &Store, release: &[Migration]) -> Result<Plan, StoreError> {
+    let mut plan = compare(release, &applied(store).await?);
+    for drift in &mut plan.drifted {
+        drift.difference = applied_difference(store, release, drift.version).await?;
+    }
+    if plan.pending.is_empty() && plan.drifted.is_empty() && release.len() == MIGRATIONS.len() {
+        plan.altered = altered(store).await?;
+    }
+    Ok(plan)
+}
+
 async fn apply_these(store: &Store, release: &[Migration]) -> Result<Vec<Step>, StoreError> {
     store.create_database().await?;
-    store.execute(TABLE).await?;
-    let plan = compare(release, &applied(store).await?);
+    let lock = Lock::take(store, "store apply", LOCK_WITHIN).await?;
+    let applied = apply_locked(store, release).await;
+    let released = lock.release().await;
+    let applied = applied?;
+    released?;
+    Ok(applied)
+}
+
+async fn apply_locked(store: &Store, release: &[Migration]) -> Result<Vec<Step>, StoreError> {
+    for statement in TABLE {
+        store.execute(statement).await?;
+    }
+    let plan = plan_these(store, release).await?;
     refuse_drift(&plan.drifted)?;
+    refuse_altered(&plan.altered)?;
     let pending = release.iter().filter(|migration| {
         plan.pending
             .iter()
@@ -76,6 +124,26 @@ async fn apply_these(store: &Store, release: &[Migration]) -> Result<Vec<Step>, 
         apply_one(store, migration).await?;
     }
     Ok(plan.pending)
+}
+
+/// How the migration that was applied differs from the release's.
+async fn applied_difference(
+    store: &Store,
+    release: &[Migration],
+    version: u32,
+) -> Result<Vec<String>, StoreError> {
+    let sql = format!("SELECT sql FROM _migrations WHERE version = {version} LIMIT 1");
+    let found = match store.rows::<AppliedSql>(&sql).await {
+        // Applied by a release that did not keep it.
+        Err(StoreError::Drift { .. }) => Vec::new(),
+        other => other?,
+    };
+    let before = found.first().map_or("", |row| row.sql.as_str());
+    let now = release.iter().find(|known| known.version == version);
+    Ok(match now {
+        Some(now) if !before.is_empty() => difference(before, now.sql),
+        _ => Vec::new(),
+    })
 }
 
 /// A crash in here is harmless: statements are written to be run again.
@@ -93,12 +161,15 @@ async fn apply_one(store: &Store, migration: &Migration) -> Result<(), StoreErro
     }
     // Names and checksums are ours: letters, digits and `_` only.
     let record = format!(
-        "INSERT INTO _migrations (version, name, checksum) SETTINGS async_insert = 0 VALUES ({}, '{}', '{}')",
+        "INSERT INTO _migrations (version, name, checksum, sql) SETTINGS async_insert = 0 \
+         SELECT {}, '{}', '{}', {{sql:String}}",
         migration.version,
         migration.name,
         migration.checksum()
     );
-    store.execute(&record).await?;
+    store
+        .execute_with(&record, &[("sql", migration.sql)])
+        .await?;
     tracing::info!(
         version = migration.version,
         name = migration.name,
@@ -139,6 +210,7 @@ fn compare(release: &[Migration], applied: &[AppliedRow]) -> Plan {
                     brief(&row.checksum),
                     brief(&migration.checksum())
                 ),
+                difference: Vec::new(),
             }),
         }
     }
@@ -146,6 +218,7 @@ fn compare(release: &[Migration], applied: &[AppliedRow]) -> Plan {
         version: row.version,
         name: row.name.clone(),
         problem: "was applied and is unknown to this release".to_owned(),
+        difference: Vec::new(),
     }));
     plan
 }
@@ -161,9 +234,17 @@ fn refuse_drift(drifted: &[Drift]) -> Result<(), StoreError> {
     let listed: Vec<String> = drifted
         .iter()
         .map(|drift| {
+            let lines: Vec<String> = drift
+                .difference
+                .iter()
+                .map(|l| format!("\n  {l}"))
+                .collect();
             format!(
-                "migration {} ({}) {}",
-                drift.version, drift.name, drift.problem
+                "migration {} ({}) {}{}",
+                drift.version,
+                drift.name,
+                drift.problem,
+                lines.concat()
             )
         })
         .collect();
@@ -176,6 +257,18 @@ fn refuse_drift(drifted: &[Drift]) -> Result<(), StoreError> {
     Err(StoreError::Migrations {
         problem: listed.join("; "),
         remedy: remedy.to_owned(),
+    })
+}
+
+fn refuse_altered(altered: &[String]) -> Result<(), StoreError> {
+    if altered.is_empty() {
+        return Ok(());
+    }
+    Err(StoreError::Migrations {
+        problem: altered.join("; "),
+        remedy: "give the columns back what they were with ALTER TABLE, \
+                 or name another [clickhouse] database"
+            .to_owned(),
     })
 }
 

@@ -247,6 +247,26 @@ impl BatchReader {
         Ok(known.collect())
     }
 
+    /// The first offset whose time, as the brokers keep it, is not before this; none if all are.
+    pub fn offset_at(
+        &self,
+        topic: &str,
+        partition: i32,
+        time_ms: i64,
+    ) -> Result<Option<i64>, KafkaError> {
+        let mut asked = TopicPartitionList::new();
+        let within = self.settings.request_timeout;
+        let found = asked
+            .add_partition_offset(topic, partition, Offset::Offset(time_ms))
+            .and_then(|()| self.consumer().offsets_for_times(asked, within));
+        let found = found.map_err(|error| self.request_failed(topic, partition, &error))?;
+        let element = found.find_partition(topic, partition);
+        Ok(element.and_then(|element| match element.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        }))
+    }
+
     /// The first offset a partition holds and the end of what this reader sees.
     pub fn range(&self, topic: &str, partition: i32) -> Result<(i64, i64), KafkaError> {
         let started = Instant::now();

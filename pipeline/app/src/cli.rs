@@ -224,6 +224,27 @@ pub(crate) enum Store {
         #[arg(long)]
         json: bool,
     },
+    /// Copy rows into a Parquet file
+    Export {
+        table: String,
+        file: PathBuf,
+        /// Events from this time on, like "2026-11-20" or "2026-11-20 14:30:00"
+        #[arg(long, value_name = "TIME", default_value = "1970-01-01")]
+        from: String,
+        /// Events before this time
+        #[arg(long, value_name = "TIME", default_value = "2262-01-01")]
+        to: String,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Bring rows of exported files back that are older than the topic
+    Backfill {
+        table: String,
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -245,6 +266,9 @@ pub(crate) struct Audit {
     /// Only this table, like quotes
     #[arg(long)]
     pub table: Option<String>,
+    /// Only what came in the last while, like 1h
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Span>,
     #[arg(long)]
     pub json: bool,
 }

@@ -10,6 +10,8 @@ pub(super) struct Window<'a> {
     pub(super) rows: &'a [(u64, u64)],
     /// Records that went to the dead letters instead.
     pub(super) letters: &'a [u64],
+    /// Records older than what the table keeps.
+    pub(super) expired: &'a [u64],
 }
 
 /// The most offsets that a report lists of each kind.
@@ -22,18 +24,26 @@ pub struct Tally {
     pub store_rows: u64,
     /// Records without a row, with a letter of the sink.
     pub dead_lettered: u64,
+    /// Records without a row, older than what the table keeps.
+    pub expired: u64,
     /// Records with neither a row nor a letter.
     pub lost: u64,
     /// Rows beyond the first of an offset.
     pub duplicated: u64,
     /// Offsets with a row and without a record.
     pub extra: u64,
+    /// Rows of which every byte was compared with what their record comes to …
+    pub sampled: u64,
+    /// … and those of them that hold something else.
+    pub differing: u64,
     /// The first offsets that are lost.
     pub lost_offsets: Vec<u64>,
     /// The first offsets that are there more than once.
     pub duplicated_offsets: Vec<u64>,
     /// The first offsets that have no record.
     pub extra_offsets: Vec<u64>,
+    /// The first offsets whose rows hold something else.
+    pub differing_offsets: Vec<u64>,
 }
 
 impl Tally {
@@ -48,6 +58,8 @@ impl Tally {
             }
             if window.letters.binary_search(record).is_ok() {
                 self.dead_lettered += 1;
+            } else if window.expired.binary_search(record).is_ok() {
+                self.expired += 1;
             } else {
                 self.lost += 1;
                 note(&mut self.lost_offsets, *record);
@@ -64,6 +76,14 @@ impl Tally {
             }
         }
         self.kafka_records += window.records.len() as u64;
+    }
+
+    pub(super) fn add_sample(&mut self, sampled: u64, differing: &[u64]) {
+        self.sampled += sampled;
+        self.differing += differing.len() as u64;
+        for offset in differing {
+            note(&mut self.differing_offsets, *offset);
+        }
     }
 
     fn add_extra(&mut self, offset: u64) {
@@ -93,17 +113,23 @@ mod tests {
             records: &[1, 2, 3, 5, 6],
             rows: &[(1, 1), (3, 3), (4, 2), (9, 1)],
             letters: &[2, 3],
+            expired: &[5],
         });
+        tally.add_sample(4, &[1]);
         let expected = Tally {
             kafka_records: 5,
             store_rows: 7,
             dead_lettered: 1,
-            lost: 2,
+            expired: 1,
+            lost: 1,
             duplicated: 3,
             extra: 2,
-            lost_offsets: vec![5, 6],
+            sampled: 4,
+            differing: 1,
+            lost_offsets: vec![6],
             duplicated_offsets: vec![3, 4],
             extra_offsets: vec![4, 9],
+            differing_offsets: vec![1],
         };
         assert_eq!(tally, expected);
     }
@@ -116,6 +142,7 @@ mod tests {
             records: &records,
             rows: &[],
             letters: &[],
+            expired: &[],
         });
         assert_eq!((tally.lost, tally.lost_offsets.len()), (1000, EXAMPLES));
     }
@@ -134,6 +161,7 @@ mod tests {
                 records: &list(&records),
                 rows: &rows.iter().map(|(k, v)| (*k, *v)).collect::<Vec<_>>(),
                 letters: &list(&letters),
+                expired: &[],
             });
             let held: BTreeSet<u64> = rows.keys().copied().collect();
             let missing: BTreeSet<u64> = records.difference(&held).copied().collect();

@@ -4,12 +4,15 @@
 mod caught_up;
 mod compare;
 mod letters;
+mod sample;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clickhouse::Row;
+use metrics::gauge;
 use serde::{Deserialize, Serialize};
 use tapeline_kafka::{Admin, BatchReader, Fault, KafkaError, KafkaSettings};
+use tapeline_model::{Event, Micros};
 use tapeline_schemas::topics::Topic;
 use thiserror::Error;
 use tokio::runtime::Handle;
@@ -18,9 +21,12 @@ pub use caught_up::wait_caught_up;
 pub use compare::Tally;
 use compare::Window;
 use letters::Letters;
+use sample::Sample;
 
 use crate::client::Store;
 use crate::error::StoreError;
+use crate::metric_names as names;
+use crate::retention::Retention;
 use crate::rows::table;
 
 /// Offsets compared at a time: bounds the memory, whatever the topic's size.
@@ -32,6 +38,10 @@ const MOST_LETTERS: usize = 10_000_000;
 pub struct AuditOptions {
     /// One topic in place of all.
     pub only: Option<Topic>,
+    /// Only what Kafka took from this time on, in milliseconds since 1970.
+    pub since_ms: Option<i64>,
+    /// For how long tables keep their rows, where that has an end.
+    pub retention: Retention,
     /// First waits so long for the sink to reach the ends that the topics have
     /// now. Without it, what the sink has not reached yet counts as lost.
     pub wait: Option<Duration>,
@@ -43,6 +53,8 @@ impl Default for AuditOptions {
     fn default() -> Self {
         Self {
             only: None,
+            since_ms: None,
+            retention: Retention::default(),
             wait: Some(Duration::from_secs(60)),
             partition_within: Duration::from_secs(1800),
         }
@@ -55,12 +67,22 @@ pub struct AuditReport {
     pub lost: u64,
     pub duplicated: u64,
     pub extra: u64,
+    pub differing: u64,
 }
 
 impl AuditReport {
-    /// Each record is there once and nothing else is.
+    /// Each record is there once, nothing else is, and what was sampled is what it should be.
     pub fn is_clean(&self) -> bool {
-        self.lost == 0 && self.duplicated == 0 && self.extra == 0
+        self.lost == 0 && self.duplicated == 0 && self.extra == 0 && self.differing == 0
+    }
+
+    /// Sets the gauges of the last audit.
+    pub fn measure(&self) {
+        gauge!(names::AUDIT_LOST).set(self.lost as f64);
+        gauge!(names::AUDIT_DUPLICATED).set(self.duplicated as f64);
+        gauge!(names::AUDIT_EXTRA).set(self.extra as f64);
+        gauge!(names::AUDIT_DIFFERING).set(self.differing as f64);
+        gauge!(names::AUDIT_TIME).set(wall_clock().0 as f64 / 1e6);
     }
 }
 
@@ -75,6 +97,9 @@ pub struct TopicAudit {
     pub lost: u64,
     pub duplicated: u64,
     pub extra: u64,
+    pub expired: u64,
+    pub sampled: u64,
+    pub differing: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -150,7 +175,10 @@ pub fn audit(
     let topics = options
         .only
         .map_or_else(|| Topic::ALL.to_vec(), |only| vec![only]);
-    let extents = extents(kafka, &topics)?;
+    let mut extents = extents(kafka, &topics)?;
+    if let Some(since) = options.since_ms {
+        begin_later(kafka, &mut extents, since)?;
+    }
     if let Some(within) = options.wait {
         caught_up::wait_for(kafka, store, &extents, within, runtime)?;
     }
@@ -197,6 +225,23 @@ fn extents(kafka: &KafkaSettings, topics: &[Topic]) -> Result<Vec<Extent>, Kafka
     Ok(extents)
 }
 
+/// Leaves out what is older, by the times that the brokers keep.
+fn begin_later(
+    kafka: &KafkaSettings,
+    extents: &mut [Extent],
+    since_ms: i64,
+) -> Result<(), KafkaError> {
+    let names = kafka.names();
+    let reader = BatchReader::new(kafka, &names.group("audit"))?;
+    for extent in extents {
+        let topic = names.topic(extent.topic);
+        let first = reader.offset_at(topic, extent.partition as i32, since_ms)?;
+        let first = first.and_then(|offset| u64::try_from(offset).ok());
+        extent.low = first.unwrap_or(extent.end).clamp(extent.low, extent.end);
+    }
+    Ok(())
+}
+
 struct Auditor<'a> {
     reader: BatchReader,
     kafka: &'a KafkaSettings,
@@ -220,18 +265,29 @@ impl Auditor<'_> {
     ) -> Result<PartitionAudit, AuditError> {
         let names = self.kafka.names();
         let letters = letters.of(extent.topic, extent.partition);
+        let keeps_from = self
+            .options
+            .retention
+            .keeps_from(extent.topic, wall_clock());
         let mut from = extent.low;
-        let mut records = Vec::with_capacity(WINDOW);
+        let mut read = Read::default();
         let mut tally = Tally::default();
         let (store, runtime) = (self.store, self.runtime);
-        let mut compare = |from: u64, to: u64, records: &mut Vec<u64>| -> Result<(), AuditError> {
+        let mut compare = |from: u64, to: u64, read: &mut Read| -> Result<(), AuditError> {
+            let Read {
+                records,
+                expired,
+                sample,
+            } = std::mem::take(read);
             let rows = runtime.block_on(rows_between(store, extent, from, to))?;
             tally.add_window(&Window {
-                records,
+                records: &records,
                 rows: &rows,
                 letters,
+                expired: &expired,
             });
-            records.clear();
+            let (sampled, differing) = runtime.block_on(sample.compare(store, extent))?;
+            tally.add_sample(sampled, &differing);
             advance(to);
             Ok(())
         };
@@ -248,16 +304,16 @@ impl Auditor<'_> {
                     if offset >= extent.end {
                         return Ok(());
                     }
-                    records.push(offset);
-                    if records.len() == WINDOW {
-                        compare(from, offset + 1, &mut records)?;
+                    read.add(extent, offset, message.value, keeps_from);
+                    if read.records.len() == WINDOW {
+                        compare(from, offset + 1, &mut read)?;
                         from = offset + 1;
                     }
                     Ok::<(), AuditError>(())
                 },
             )?;
         }
-        compare(from, extent.end, &mut records)?;
+        compare(from, extent.end, &mut read)?;
         Ok(PartitionAudit {
             partition: extent.partition,
             from: extent.low,
@@ -265,6 +321,40 @@ impl Auditor<'_> {
             tally,
         })
     }
+}
+
+/// What was read of a window.
+#[derive(Default)]
+struct Read {
+    records: Vec<u64>,
+    expired: Vec<u64>,
+    sample: Sample,
+}
+
+impl Read {
+    fn add(
+        &mut self,
+        extent: Extent,
+        offset: u64,
+        value: Option<&[u8]>,
+        keeps_from: Option<Micros>,
+    ) {
+        self.records.push(offset);
+        let is_expired = keeps_from.is_some_and(|from| {
+            let event = Event::decode(extent.topic, value);
+            event.is_ok_and(|event| event.event_time() < from)
+        });
+        if is_expired {
+            self.expired.push(offset);
+        } else {
+            self.sample.offer(extent, offset, value);
+        }
+    }
+}
+
+fn wall_clock() -> Micros {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    Micros(since.map_or(0, |since| since.as_micros() as i64))
 }
 
 async fn rows_between(
@@ -294,6 +384,7 @@ impl AuditReport {
         self.lost += audited.lost;
         self.duplicated += audited.duplicated;
         self.extra += audited.extra;
+        self.differing += audited.differing;
         self.topics.push(audited);
     }
 }
@@ -310,6 +401,9 @@ impl TopicAudit {
             lost: 0,
             duplicated: 0,
             extra: 0,
+            expired: 0,
+            sampled: 0,
+            differing: 0,
         }
     }
 
@@ -321,6 +415,9 @@ impl TopicAudit {
             lost,
             duplicated,
             extra,
+            expired,
+            sampled,
+            differing,
             ..
         } = partition.tally;
         self.kafka_records += kafka_records;
@@ -329,6 +426,9 @@ impl TopicAudit {
         self.lost += lost;
         self.duplicated += duplicated;
         self.extra += extra;
+        self.expired += expired;
+        self.sampled += sampled;
+        self.differing += differing;
         self.partitions.push(partition);
     }
 }

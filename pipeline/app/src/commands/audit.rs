@@ -1,6 +1,7 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use tapeline_clickhouse::{AuditError, AuditOptions, AuditReport, Store};
 use tapeline_kafka::Fault;
-use tapeline_schemas::topics::Topic;
 
 use super::store::topic_of;
 use super::{quiet_logs, show_progress};
@@ -12,10 +13,14 @@ use crate::failure::Failure;
 pub(super) fn run(config: &Config, arguments: &Audit) -> Result<(), Failure> {
     quiet_logs(config);
     let named = arguments.table.as_deref().or(arguments.topic.as_deref());
-    let only = named.map(topic_of).transpose()?;
+    let options = AuditOptions {
+        only: named.map(topic_of).transpose()?,
+        since_ms: arguments.since.map(|since| ago_ms(since.0)),
+        ..options(config)
+    };
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::outside)?;
     let handle = runtime.handle().clone();
-    let report = runtime.block_on(once_caught_up(config, &handle, only))?;
+    let report = runtime.block_on(once_caught_up(config, &handle, options))?;
     if arguments.json {
         console::json(&report)?;
     } else {
@@ -24,24 +29,39 @@ pub(super) fn run(config: &Config, arguments: &Audit) -> Result<(), Failure> {
     if report.is_clean() {
         return Ok(());
     }
-    Err(Failure::NotSo(format!(
-        "the store does not hold every record once: {} lost, {} duplicated, {} extra",
-        report.lost, report.duplicated, report.extra
-    )))
+    Err(Failure::NotSo(verdict(&report)))
+}
+
+pub(crate) fn options(config: &Config) -> AuditOptions {
+    AuditOptions {
+        // A configuration with faults is refused before any command runs.
+        retention: config.retention().unwrap_or_default(),
+        ..AuditOptions::default()
+    }
+}
+
+/// What is wrong, in numbers.
+pub(crate) fn verdict(report: &AuditReport) -> String {
+    format!(
+        "the store does not hold every record once: {} lost, {} duplicated, {} extra, {} with another content",
+        report.lost, report.duplicated, report.extra, report.differing
+    )
+}
+
+pub(crate) fn ago_ms(span: Duration) -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let then = since.unwrap_or_default().saturating_sub(span);
+    i64::try_from(then.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Waits for the sink to reach the present end of the topics, then compares.
 pub(super) async fn once_caught_up(
     config: &Config,
     runtime: &tokio::runtime::Handle,
-    only: Option<Topic>,
+    options: AuditOptions,
 ) -> Result<AuditReport, Failure> {
     let kafka = config.kafka_settings()?;
     let store = Store::connect(&config.store_settings()?)?;
-    let options = AuditOptions {
-        only,
-        ..AuditOptions::default()
-    };
     let handle = runtime.clone();
     tokio::task::spawn_blocking(move || {
         tapeline_clickhouse::audit(&kafka, &store, &options, &handle, |done, total| {
@@ -66,13 +86,17 @@ fn show(report: &AuditReport) {
                 t.lost,
                 t.duplicated,
                 t.extra,
+                t.expired,
+                t.sampled,
+                t.differing,
             ];
             row.extend(numbers.iter().map(u64::to_string));
             row
         })
         .collect();
     let heading = [
-        "TOPIC", "TABLE", "RECORDS", "ROWS", "REFUSED", "LOST", "DOUBLE", "EXTRA",
+        "TOPIC", "TABLE", "RECORDS", "ROWS", "REFUSED", "LOST", "DOUBLE", "EXTRA", "EXPIRED",
+        "SAMPLED", "DIFFER",
     ];
     console::table(&heading, &rows);
 }

@@ -1,7 +1,7 @@
 //! A file a command.
 
 pub(crate) mod alerts;
-mod audit;
+pub(crate) mod audit;
 mod backtest;
 mod backtest_files;
 mod check;

@@ -1,4 +1,11 @@
-use tapeline_clickhouse::{Plan, RebuildError, Rebuilt, Store};
+mod archive;
+
+use std::time::Duration;
+
+use serde::Serialize;
+use tapeline_clickhouse::{
+    KeptChange, Plan, RebuildError, Rebuilt, Store, keep, retention_changes,
+};
 use tapeline_kafka::Fault;
 use tapeline_schemas::topics::Topic;
 
@@ -13,27 +20,74 @@ pub(super) fn run(config: &Config, action: &cli::Store) -> Result<(), Failure> {
     let store = Store::connect(&config.store_settings()?)?;
     match action {
         cli::Store::Plan { json } => {
-            let plan = block_on(async { Ok(tapeline_clickhouse::plan(&store).await?) })?;
+            let retention = config.retention().unwrap_or_default();
+            let plan = block_on(async {
+                Ok(Changes {
+                    plan: tapeline_clickhouse::plan(&store).await?,
+                    retention: retention_changes(&store, &retention).await?,
+                })
+            })?;
             show_plan(&plan, *json)
         }
         cli::Store::Status { json } => {
             let plan = block_on(async { Ok(tapeline_clickhouse::plan(&store).await?) })?;
             show_status(&plan, *json)
         }
-        cli::Store::Apply => apply(&store),
+        cli::Store::Apply => apply(config, &store),
         cli::Store::Rebuild { table, json } => rebuild(config, &store, table, *json),
+        cli::Store::Export {
+            table,
+            file,
+            from,
+            to,
+            json,
+        } => archive::export(&store, table, file, (from, to), *json),
+        cli::Store::Backfill { table, files, json } => {
+            archive::backfill(config, &store, table, files, *json)
+        }
     }
 }
 
-fn apply(store: &Store) -> Result<(), Failure> {
-    let applied = block_on(async { Ok(tapeline_clickhouse::apply(store).await?) })?;
+/// What `store apply` would do.
+#[derive(Serialize)]
+struct Changes {
+    #[serde(flatten)]
+    plan: Plan,
+    retention: Vec<KeptChange>,
+}
+
+fn apply(config: &Config, store: &Store) -> Result<(), Failure> {
+    let retention = config.retention().unwrap_or_default();
+    let (applied, kept) = block_on(async {
+        let applied = tapeline_clickhouse::apply(store).await?;
+        let changes = retention_changes(store, &retention).await?;
+        keep(store, &changes).await?;
+        Ok((applied, changes))
+    })?;
     for step in &applied {
         console::line(format!("applied {} {}", step.version, step.name));
     }
-    if applied.is_empty() {
+    for change in &kept {
+        console::line(sentence(change));
+    }
+    if applied.is_empty() && kept.is_empty() {
         console::line("every table is as it should be");
     }
     Ok(())
+}
+
+/// `quotes keeps its rows for 90days, before for ever`
+fn sentence(change: &KeptChange) -> String {
+    let span = |kept: Option<u64>| {
+        let span = kept.map(|seconds| humantime::format_duration(Duration::from_secs(seconds)));
+        span.map_or_else(|| "ever".to_owned(), |span| span.to_string())
+    };
+    format!(
+        "{} keeps its rows for {}, before for {}",
+        change.table,
+        span(change.wanted),
+        span(change.kept)
+    )
 }
 
 fn rebuild(config: &Config, store: &Store, table: &str, json: bool) -> Result<(), Failure> {
@@ -95,29 +149,48 @@ impl From<RebuildError> for Failure {
     }
 }
 
-fn show_plan(plan: &Plan, json: bool) -> Result<(), Failure> {
+fn show_plan(changes: &Changes, json: bool) -> Result<(), Failure> {
+    let Changes { plan, retention } = changes;
     if json {
-        console::json(plan)?;
+        console::json(changes)?;
     } else {
-        for step in &plan.pending {
-            console::line(format!("apply {} {}", step.version, step.name));
-        }
-        for drift in &plan.drifted {
-            console::line(format!(
-                "{} {}: {}",
-                drift.version, drift.name, drift.problem
-            ));
+        show_differences(plan);
+        for change in retention {
+            console::line(sentence(change));
         }
     }
-    if plan.is_current() {
+    if plan.is_current() && retention.is_empty() {
         if !json {
             console::line("every table is as it should be");
         }
         return Ok(());
     }
     Err(Failure::NotSo(
-        "the tables differ; `tapeline store apply` brings them up to date".to_owned(),
+        if plan.drifted.is_empty() && plan.altered.is_empty() {
+            "the tables differ; `tapeline store apply` brings them up to date"
+        } else {
+            "the tables are not those of this release, and `tapeline store apply` will not touch them"
+        }
+        .to_owned(),
     ))
+}
+
+fn show_differences(plan: &Plan) {
+    for step in &plan.pending {
+        console::line(format!("apply {} {}", step.version, step.name));
+    }
+    for drift in &plan.drifted {
+        console::line(format!(
+            "{} {}: {}",
+            drift.version, drift.name, drift.problem
+        ));
+        for line in &drift.difference {
+            console::line(format!("  {line}"));
+        }
+    }
+    for altered in &plan.altered {
+        console::line(altered);
+    }
 }
 
 fn show_status(plan: &Plan, json: bool) -> Result<(), Failure> {

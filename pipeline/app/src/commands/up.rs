@@ -169,6 +169,9 @@ impl Line {
         let store = Store::connect(&self.config.store_settings()?)?;
         store.wait_ready(READY_WITHIN).await?;
         tapeline_clickhouse::apply(&store).await?;
+        let retention = self.config.retention().unwrap_or_default();
+        let changes = tapeline_clickhouse::retention_changes(&store, &retention).await?;
+        tapeline_clickhouse::keep(&store, &changes).await?;
         Ok(topics.await.map_err(Failure::outside)??)
     }
 
@@ -281,7 +284,9 @@ impl Line {
     }
 
     async fn report(&self, alerts: &AlertWatch, started: Duration) -> Result<Report, Failure> {
-        let audited = audit::once_caught_up(&self.config, &self.runtime, None).await?;
+        let audited =
+            audit::once_caught_up(&self.config, &self.runtime, audit::options(&self.config))
+                .await?;
         let store = Store::connect(&self.config.store_settings()?)?;
         Ok(Report {
             topics: audited

@@ -88,6 +88,9 @@ fn clickhouse(config: &Config, faults: &mut Vec<Fault>) {
     if let Some(wrong) = secrets::fault_of_reference(&store.password) {
         fault("password", &wrong);
     }
+    for (table, problem) in config.retention().err().unwrap_or_default() {
+        fault(&format!("retention.{table}"), &problem);
+    }
 }
 
 fn processors(config: &Config, faults: &mut Vec<Fault>) {

@@ -13,10 +13,11 @@ mod template;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tapeline_clickhouse::{Password, SinkSettings, StoreSettings};
+use tapeline_clickhouse::{Password, Retention, SinkSettings, StoreSettings};
 use tapeline_demo::DemoSettings;
 use tapeline_kafka::KafkaSettings;
 use tapeline_model::ids::{AccountId, PortfolioId};
@@ -104,6 +105,8 @@ pub(crate) struct ClickHouse {
     pub user: String,
     /// A reference: secret://env/NAME or secret://file/PATH; empty for none.
     pub password: String,
+    /// For how long tables keep their rows; what is not named is kept for ever.
+    pub retention: BTreeMap<String, Span>,
 }
 
 impl Default for ClickHouse {
@@ -113,6 +116,7 @@ impl Default for ClickHouse {
             database: "tapeline".to_owned(),
             user: "default".to_owned(),
             password: String::new(),
+            retention: BTreeMap::new(),
         }
     }
 }
@@ -164,6 +168,8 @@ pub(crate) struct Sink {
     pub buffer_bytes: usize,
     /// Inserts at the same time.
     pub parallel_inserts: usize,
+    /// What came lately is compared with the topics this often, and an alert tells what is wrong; "0s" for never.
+    pub audit_every: Span,
 }
 
 impl Default for Sink {
@@ -175,6 +181,7 @@ impl Default for Sink {
             batch_age: Span(defaults.batch_age),
             buffer_bytes: defaults.buffer_bytes,
             parallel_inserts: defaults.parallel_inserts,
+            audit_every: Span(Duration::from_secs(3600)),
         }
     }
 }
@@ -284,6 +291,12 @@ impl Config {
             password: Password::new(password),
             ..StoreSettings::default()
         })
+    }
+
+    /// Faults are keyed by table.
+    pub fn retention(&self) -> Result<Retention, Vec<(String, String)>> {
+        let named = self.clickhouse.retention.iter();
+        Retention::of(&named.map(|(name, kept)| (name.clone(), kept.0)).collect())
     }
 
     pub fn run_settings(&self) -> RunSettings {

@@ -1,6 +1,7 @@
 //! The roles a process can play, each a set of parts that run until told to stop.
 
 mod alerts;
+mod audits;
 mod connectors;
 mod demo_desk;
 mod processors;

@@ -1,6 +1,6 @@
 use tapeline_clickhouse::{Sink, Store};
 
-use super::{Part, Parts, Start};
+use super::{Part, Parts, Start, audits};
 use crate::failure::Failure;
 
 pub(crate) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
@@ -17,5 +17,8 @@ pub(crate) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
         sink.run(|| stop.load(std::sync::atomic::Ordering::Relaxed))
             .map_err(Failure::outside)
     })?);
+    if let Some(audits) = audits::start(with)? {
+        parts.add(audits);
+    }
     Ok(parts)
 }

@@ -1,0 +1,102 @@
+//! Columns of the tables that are not what this release writes into them.
+
+use std::collections::BTreeMap;
+
+use clickhouse::Row;
+use serde::Deserialize;
+use tapeline_schemas::topics::Topic;
+
+use crate::client::Store;
+use crate::error::StoreError;
+use crate::rows::{columns, table};
+
+#[derive(Debug, Row, Deserialize)]
+struct Found {
+    table: String,
+    name: String,
+    kind: String,
+}
+
+/// One sentence for each. A column more than this release knows is nobody's fault.
+pub(crate) async fn altered(store: &Store) -> Result<Vec<String>, StoreError> {
+    let sql =
+        "SELECT table, name, type AS kind FROM system.columns WHERE database = currentDatabase()";
+    Ok(compare(&store.rows::<Found>(sql).await?))
+}
+
+fn compare(found: &[Found]) -> Vec<String> {
+    let found: BTreeMap<(&str, &str), &str> = found
+        .iter()
+        .map(|column| {
+            let place = (column.table.as_str(), column.name.as_str());
+            (place, column.kind.as_str())
+        })
+        .collect();
+    let mut altered = Vec::new();
+    for topic in Topic::ALL {
+        let table = table(*topic);
+        if !found.keys().any(|(known, _)| *known == table) {
+            altered.push(format!("the table {table} is gone"));
+            continue;
+        }
+        for column in columns(*topic) {
+            match found.get(&(table, column.name)) {
+                None => altered.push(format!("{table} has no column {}", column.name)),
+                Some(kind) if plain(kind) != plain(column.kind) => altered.push(format!(
+                    "{table}.{} is {kind} and should be {}",
+                    column.name, column.kind
+                )),
+                Some(_) => {}
+            }
+        }
+    }
+    altered
+}
+
+/// Servers break long types into lines.
+fn plain(kind: &str) -> String {
+    kind.split_whitespace().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn everything() -> Vec<Found> {
+        let all = Topic::ALL.iter().flat_map(|topic| {
+            columns(*topic).iter().map(|column| Found {
+                table: table(*topic).to_owned(),
+                name: column.name.to_owned(),
+                kind: column.kind.to_owned(),
+            })
+        });
+        all.collect()
+    }
+
+    #[test]
+    fn what_somebody_changed_is_named() {
+        let mut found = everything();
+        assert!(compare(&found).is_empty());
+        found.push(Found {
+            table: "quotes".to_owned(),
+            name: "note".to_owned(),
+            kind: "String".to_owned(),
+        });
+        assert!(compare(&found).is_empty());
+        for column in &mut found {
+            if column.table == "quotes" && column.name == "bid_price" {
+                column.kind = "Float64".to_owned();
+            }
+        }
+        found.retain(|column| column.table != "alerts");
+        found.retain(|column| column.table != "fills" || column.name != "fee");
+        assert_eq!(
+            compare(&found),
+            [
+                "quotes.bid_price is Float64 and should be Decimal(18, 8)",
+                "fills has no column fee",
+                "the table alerts is gone"
+            ]
+        );
+    }
+}

@@ -1,0 +1,64 @@
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use tapeline_clickhouse::{ArchiveError, Backfilled, Store};
+use tapeline_kafka::{Admin, Fault};
+
+use super::topic_of;
+use crate::commands::block_on;
+use crate::config::Config;
+use crate::console;
+use crate::failure::Failure;
+
+pub(super) fn export(
+    store: &Store,
+    table: &str,
+    file: &Path,
+    times: (&str, &str),
+    json: bool,
+) -> Result<(), Failure> {
+    let topic = topic_of(table)?;
+    let exported = tapeline_clickhouse::export(store, topic, times, file);
+    let bytes = block_on(async { Ok(exported.await?) })?;
+    if json {
+        return console::json(&json!({"file": file, "bytes": bytes}));
+    }
+    console::line(format!("{bytes} bytes written to {}", file.display()));
+    Ok(())
+}
+
+pub(super) fn backfill(
+    config: &Config,
+    store: &Store,
+    table: &str,
+    files: &[PathBuf],
+    json: bool,
+) -> Result<(), Failure> {
+    let topic = topic_of(table)?;
+    let kafka = config.kafka_settings()?;
+    let marks = Admin::new(&kafka)?.watermarks(kafka.names().topic(topic))?;
+    let low = |(partition, low, _)| {
+        let low = u64::try_from(low).unwrap_or_default();
+        (u32::try_from(partition).unwrap_or_default(), low)
+    };
+    let lows = marks.into_iter().map(low).collect();
+    let backfilled = tapeline_clickhouse::backfill(store, topic, &lows, files);
+    let Backfilled { rows, added } = block_on(async { Ok(backfilled.await?) })?;
+    if json {
+        return console::json(&json!({"rows": rows, "added": added}));
+    }
+    console::line(format!(
+        "{added} of {rows} rows were older than the topic and not in {}, and are now",
+        tapeline_clickhouse::table(topic)
+    ));
+    Ok(())
+}
+
+impl From<ArchiveError> for Failure {
+    fn from(error: ArchiveError) -> Self {
+        match error.fault() {
+            Fault::User => Self::Usage(error.to_string()),
+            Fault::External | Fault::Internal => Self::Outside(error.to_string()),
+        }
+    }
+}
