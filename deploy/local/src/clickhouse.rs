@@ -21,6 +21,8 @@ pub struct StoreLimits {
     pub max_wait: Duration,
     /// The largest request body, unpacked.
     pub max_body_mb: usize,
+    /// How long a client may neither send nor read before its connection is closed.
+    pub client_silence: Duration,
 }
 
 impl Default for StoreLimits {
@@ -29,6 +31,7 @@ impl Default for StoreLimits {
             max_queries: 16,
             max_wait: Duration::from_secs(30),
             max_body_mb: 256,
+            client_silence: Duration::from_mins(1),
         }
     }
 }
@@ -58,6 +61,7 @@ pub(crate) fn start(options: StoreOptions<'_>) -> Result<ChildProcess, StackErro
         max_queries: options.limits.max_queries,
         max_wait_ms: options.limits.max_wait.as_millis() as u64,
         max_body_mb: options.limits.max_body_mb,
+        client_silence_ms: options.limits.client_silence.as_millis() as u64,
     };
     write_options(&file, &child_options).map_err(StackError::io("cannot write", &file))?;
     let log = options.data.join("logs/clickhouse.log");

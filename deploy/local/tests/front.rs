@@ -5,9 +5,8 @@ mod common;
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
 
-use common::{Answer, http, refused, select, store_port};
+use common::{Answer, http, refused, store_port, wait_for_query};
 
 fn post(path: &str, body: &str) -> Answer {
     http(store_port(), "POST", path, &[], body.as_bytes())
@@ -288,21 +287,6 @@ fn a_body_over_the_limit_is_refused() {
     assert!(answer.text().contains("16 MiB"));
 }
 
-/// Polls the list of running queries until one with this text is (or is not) there.
-fn wait_for_query(marker: &str, running: bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    let sql = format!(
-        "SELECT count() FROM system.processes WHERE query LIKE '%{marker}%' AND query NOT LIKE '%system.processes%'"
-    );
-    while (select(&sql) != "0\n") != running {
-        assert!(
-            Instant::now() < deadline,
-            "{marker}: expected running = {running}"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 fn slow(marker: &str) -> String {
     format!(
         "SELECT sum(sleepEachRow(0.05)), '{marker}' FROM numbers(2000) SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 1000000000"
@@ -312,7 +296,7 @@ fn slow(marker: &str) -> String {
 #[test]
 fn a_running_query_can_be_killed_by_its_id() {
     let victim = std::thread::spawn(|| post("/?query_id=victim-1", &slow("kill-me")));
-    wait_for_query("kill-me", true);
+    wait_for_query(store_port(), "kill-me", true);
     let answer = run("KILL QUERY WHERE query_id = 'victim-1' SYNC");
     assert!(answer.contains("kill-me"), "{answer}");
     refused(&victim.join().unwrap(), 394, 500);
@@ -328,9 +312,9 @@ fn a_client_that_leaves_takes_its_query_with_it() {
         sql.len()
     )
     .unwrap();
-    wait_for_query("left-alone", true);
+    wait_for_query(store_port(), "left-alone", true);
     drop(stream);
-    wait_for_query("left-alone", false);
+    wait_for_query(store_port(), "left-alone", false);
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use bytes::Bytes;
+
 use super::exception::Exception;
 
 /// Bodies up to this size stay in memory.
@@ -220,27 +222,72 @@ impl Encoding {
             Self::Deflate => "deflate",
         }
     }
+}
 
-    pub(super) fn apply(self, data: &[u8]) -> Result<Vec<u8>, Exception> {
+/// Packs a response piece by piece.
+pub(super) enum Packer {
+    Plain,
+    /// ClickHouse's own blocks (`compress=1`).
+    Frames,
+    Gzip(flate2::write::GzEncoder<Vec<u8>>),
+    Deflate(flate2::write::ZlibEncoder<Vec<u8>>),
+    Lz4(Box<lz4_flex::frame::FrameEncoder<Vec<u8>>>),
+}
+
+impl Packer {
+    pub(super) fn new(frames: bool, encoding: Option<Encoding>) -> Self {
         let level = flate2::Compression::fast();
-        let encoded = match self {
-            Self::Gzip => {
-                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
-                encoder.write_all(data).and_then(|()| encoder.finish())
+        match encoding {
+            _ if frames => Self::Frames,
+            None => Self::Plain,
+            Some(Encoding::Gzip) => Self::Gzip(flate2::write::GzEncoder::new(Vec::new(), level)),
+            Some(Encoding::Deflate) => {
+                Self::Deflate(flate2::write::ZlibEncoder::new(Vec::new(), level))
             }
-            Self::Deflate => {
-                let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), level);
-                encoder.write_all(data).and_then(|()| encoder.finish())
+            Some(Encoding::Lz4) => {
+                Self::Lz4(Box::new(lz4_flex::frame::FrameEncoder::new(Vec::new())))
             }
-            Self::Lz4 => {
-                let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
-                encoder
-                    .write_all(data)
-                    .and_then(|()| encoder.finish().map_err(std::io::Error::other))
-            }
+        }
+    }
+
+    /// The Content-Encoding to announce.
+    pub(super) fn name(&self) -> Option<&'static str> {
+        let encoding = match self {
+            Self::Plain | Self::Frames => return None,
+            Self::Gzip(_) => Encoding::Gzip,
+            Self::Deflate(_) => Encoding::Deflate,
+            Self::Lz4(_) => Encoding::Lz4,
         };
-        encoded
-            .map_err(|error| Exception::internal(&format!("cannot compress the response: {error}")))
+        Some(encoding.name())
+    }
+
+    /// What can be sent now; the rest comes later. Writing into memory cannot fail.
+    pub(super) fn pack(&mut self, data: Vec<u8>) -> Bytes {
+        match self {
+            Self::Plain => data.into(),
+            Self::Frames => super::frames::compress(&data).into(),
+            Self::Gzip(encoder) => {
+                let _ = encoder.write_all(&data);
+                std::mem::take(encoder.get_mut()).into()
+            }
+            Self::Deflate(encoder) => {
+                let _ = encoder.write_all(&data);
+                std::mem::take(encoder.get_mut()).into()
+            }
+            Self::Lz4(encoder) => {
+                let _ = encoder.write_all(&data);
+                std::mem::take(encoder.get_mut()).into()
+            }
+        }
+    }
+
+    pub(super) fn finish(self) -> Bytes {
+        match self {
+            Self::Plain | Self::Frames => Bytes::new(),
+            Self::Gzip(encoder) => encoder.finish().unwrap_or_default().into(),
+            Self::Deflate(encoder) => encoder.finish().unwrap_or_default().into(),
+            Self::Lz4(encoder) => encoder.finish().unwrap_or_default().into(),
+        }
     }
 }
 
@@ -248,11 +295,21 @@ impl Encoding {
 mod tests {
     use super::*;
 
+    fn pack(encoding: Encoding, data: &[u8]) -> Vec<u8> {
+        let mut packer = Packer::new(false, Some(encoding));
+        let mut packed: Vec<u8> = data
+            .chunks(1000)
+            .flat_map(|piece| packer.pack(piece.to_vec()))
+            .collect();
+        packed.extend(packer.finish());
+        packed
+    }
+
     #[test]
     fn every_encoding_comes_back() {
         let data = b"some text, some text, some text".repeat(100);
         for encoding in [Encoding::Lz4, Encoding::Gzip, Encoding::Deflate] {
-            let packed = Body::Memory(encoding.apply(&data).unwrap());
+            let packed = Body::Memory(pack(encoding, &data));
             let plain = decode(packed, encoding.name(), false, data.len()).unwrap();
             assert_eq!(plain.into_bytes().unwrap(), data, "{}", encoding.name());
         }
@@ -260,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_bomb_is_refused_before_it_is_unpacked() {
-        let packed = Encoding::Gzip.apply(&vec![0; 1 << 20]).unwrap();
+        let packed = pack(Encoding::Gzip, &vec![0; 1 << 20]);
         let refused = decode(Body::Memory(packed), "gzip", false, 1000);
         assert_eq!(refused.err().unwrap().code, 229);
     }

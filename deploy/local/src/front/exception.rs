@@ -79,6 +79,14 @@ impl Exception {
         }
     }
 
+    /// For data that is already on its way: the form that servers have used since 25.11.
+    pub(super) fn in_data(&self, version: &str, tag: &str) -> Vec<u8> {
+        let text = self.body(version);
+        let length = text.len();
+        format!("\r\n__exception__\r\n{tag}\r\n{text}{length} {tag}\r\n__exception__\r\n")
+            .into_bytes()
+    }
+
     pub(super) fn status(&self) -> StatusCode {
         match self.code {
             // REQUIRED_PASSWORD

@@ -2,7 +2,7 @@
 
 use std::os::fd::AsRawFd;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -10,33 +10,26 @@ use bytes::Bytes;
 use super::encoding::{Body, decode, memory_file};
 use super::exception::Exception;
 use super::insert::{Column, Insert, InsertHeader, rewrite};
+use super::outlet::Outlet;
 use super::policy::{FrontUser, READER_LIMITS, Role, check, check_reader_setting};
 use super::request::Request;
+use super::running::Fate;
 use super::sql::{Statement, quote_name, quote_text};
-use super::{frames, kill, multipart};
+use super::{kill, multipart};
 use crate::engine::{Answer, Connection, Counters, Engine};
 
-/// A result is held in memory until it is sent; a larger one is an error (LIMIT, or several
-/// queries, help). The URL can raise it.
-const MAX_RESULT_BYTES: u64 = 1024 * 1024 * 1024;
+/// What a statement may answer that does not flow (KILL QUERY, CHECK TABLE, OPTIMIZE …).
+const MAX_HELD_BYTES: u64 = 64 * 1024 * 1024;
 /// A statement without data: as long as the real server takes by default, times sixteen.
 const MAX_SQL: usize = 4 * 1024 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Reply {
+    /// What did not go through the pipe.
     pub(super) data: Bytes,
     /// The format of the rows, if there are any.
     pub(super) format: Option<String>,
     pub(super) counters: Counters,
-}
-
-/// Shared with the connection's task, which may be dropped when its client leaves.
-#[derive(Debug, Default)]
-pub(super) struct Fate {
-    /// The client has gone: do not start.
-    pub(super) abandoned: AtomicBool,
-    /// A query that only reads is running: it may be killed.
-    pub(super) reading: AtomicBool,
 }
 
 pub(super) struct Limits {
@@ -50,6 +43,7 @@ pub(super) fn execute(
     body: Body,
     limits: &Limits,
     fate: &Fate,
+    outlet: Outlet,
 ) -> Result<Reply, Exception> {
     let started = Instant::now();
     let body = decode(
@@ -82,16 +76,24 @@ pub(super) fn execute(
         .map_err(|error| Exception::internal(&error.to_string()))?;
     prepare(&mut connection, user, &request, &work)?;
     let default_format = request.default_format.as_deref().unwrap_or("TabSeparated");
-    let (answer, format) = work.run(&mut connection, default_format, !request.params.is_empty())?;
-    let data = if request.compress {
-        frames::compress(&answer.data).into()
-    } else {
-        answer.data
+    let (answer, format) = match work {
+        Work::Query(statement, sql) if statement.flows(&sql) => flow(
+            &mut connection,
+            &statement,
+            &sql,
+            default_format,
+            outlet,
+            fate,
+        )?,
+        work => {
+            drop(outlet);
+            work.run(&mut connection, default_format, !request.params.is_empty())?
+        }
     };
     let mut counters = answer.counters;
     counters.elapsed_seconds = started.elapsed().as_secs_f64();
     Ok(Reply {
-        data,
+        data: answer.data,
         format,
         counters,
     })
@@ -172,11 +174,9 @@ impl Work {
                     sql
                 };
                 let answer = run_sql(connection, &sql, default_format)?;
-                let format = statement.answers().then(|| {
-                    statement
-                        .format
-                        .unwrap_or_else(|| default_format.to_owned())
-                });
+                let format = statement
+                    .answers()
+                    .then(|| statement.format_or(default_format));
                 Ok((answer, format))
             }
             Self::Insert { header, data, .. } => {
@@ -185,6 +185,23 @@ impl Work {
             }
         }
     }
+}
+
+/// Rows go through the pipe, which ends when this returns.
+fn flow(
+    connection: &mut Connection,
+    statement: &Statement,
+    sql: &[u8],
+    default_format: &str,
+    outlet: Outlet,
+    fate: &Fate,
+) -> Result<(Answer, Option<String>), Exception> {
+    let format = statement.format_or(default_format);
+    let _ = fate.format.set(format.clone());
+    connection
+        .query(&outlet.redirect(statement, sql), default_format)
+        .map(|answer| (answer, Some(format)))
+        .map_err(|error| Exception::from_engine(&outlet.conceal(&error)))
 }
 
 fn run_sql(connection: &mut Connection, sql: &[u8], format: &str) -> Result<Answer, Exception> {
@@ -290,8 +307,10 @@ fn prepare(
     let mut settings: Vec<(String, String)> = vec![
         // By this KILL QUERY finds it: the engine gives queries ids of its own.
         ("log_comment".into(), request.query_id.clone()),
-        ("max_result_bytes".into(), MAX_RESULT_BYTES.to_string()),
     ];
+    if !matches!(work, Work::Query(statement, sql) if statement.flows(sql)) {
+        settings.push(("max_result_bytes".into(), MAX_HELD_BYTES.to_string()));
+    }
     if matches!(work, Work::Insert { .. }) {
         // Rows stay in their order and in the same blocks, and are deduplicated, as in an
         // INSERT with data, although this one reads them with a SELECT.

@@ -1,22 +1,25 @@
 //! ClickHouse's HTTP interface in front of the engine in this process.
 //!
 //! Deliberately absent: sessions (`session_id` is accepted and ignored, so temporary tables and
-//! SET end with their request), roles, external tables in forms, sending a result while it is
-//! computed (it is held in memory, up to 1 GiB), and `client_protocol_version` (Native blocks
-//! are always in the plain form that files have).
+//! SET end with their request), roles, external tables in forms, and `client_protocol_version`
+//! (Native blocks are always in the plain form that files have).
 
 mod encoding;
 mod exception;
 mod exec;
+mod flow;
 mod formats;
 mod frames;
 mod insert;
 mod kill;
 mod multipart;
+mod outlet;
 mod policy;
 mod request;
+mod running;
 mod server;
 mod sql;
+mod wire;
 
 pub use policy::{FrontUser, Role};
 pub(crate) use server::write_options;

@@ -271,6 +271,11 @@ pub(super) fn random_id() -> String {
     )
 }
 
+/// What no data contains by accident.
+pub(super) fn random_tag() -> String {
+    format!("{:016x}", random())
+}
+
 /// The standard library seeds every hasher state from the system's random source.
 fn random() -> u64 {
     use std::hash::{BuildHasher, Hasher};

@@ -5,34 +5,41 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body as HttpBody;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request as HttpRequest, StatusCode, header,
 };
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::encoding::{Body, Spool};
+use super::encoding::{Body, Packer, Spool};
 use super::exception::Exception;
-use super::exec::{self, Fate, Limits, Reply};
+use super::exec::{self, Limits};
+use super::flow::Flow;
 use super::formats::content_type;
-use super::kill;
+use super::outlet;
 use super::policy::{FrontUser, authenticate};
-use super::request::{Request, credentials, random_id};
+use super::request::{Request, credentials, random_id, random_tag};
+use super::running::Running;
+use super::wire::{Doors, Line};
 use crate::engine::{Counters, Engine};
 use crate::supervise::complain;
 
 /// Requests being received or answered at once, queries waiting for a slot included.
 const MAX_REQUESTS: usize = 128;
-/// How long a client may keep silent in the middle of its request.
-const SILENCE_LIMIT: Duration = Duration::from_mins(5);
+/// A request may take as many times what a client may be silent.
+const SLOWEST_REQUEST: u32 = 10;
+/// A result is sent as soon as it is larger. Until then an error still has a status of its own.
+const HELD_BACK: usize = 1024 * 1024;
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(6);
 
 /// What the engine's process is started with.
@@ -46,15 +53,18 @@ pub struct ClickHouseOptions {
     pub max_queries: usize,
     pub max_wait_ms: u64,
     pub max_body_mb: usize,
+    /// How long a client may neither send nor read.
+    pub client_silence_ms: u64,
 }
 
-struct Front {
-    engine: Engine,
+pub(super) struct Front {
+    pub(super) engine: Engine,
     users: Vec<FrontUser>,
     slots: Arc<Semaphore>,
     requests: Arc<Semaphore>,
     max_wait: Duration,
-    limits: Limits,
+    silence: Duration,
+    pub(super) limits: Limits,
     spool: PathBuf,
     version: String,
     timezone: String,
@@ -102,8 +112,12 @@ async fn serve(front: Arc<Front>, listen: SocketAddr) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::bind(listen).await?;
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut graceful = stopped.clone();
-    let app = Router::new().fallback(answer).with_state(front);
-    let server = axum::serve(listener, app).with_graceful_shutdown(async move {
+    let doors = Doors::new(listener, front.silence);
+    let app = Router::new()
+        .fallback(answer)
+        .with_state(front)
+        .into_make_service_with_connect_info::<Line>();
+    let server = axum::serve(doors, app).with_graceful_shutdown(async move {
         let _ = graceful.wait_for(|stop| *stop).await;
     });
     let mut server = std::pin::pin!(async move { server.await });
@@ -128,6 +142,7 @@ impl Front {
             slots: Arc::new(Semaphore::new(options.max_queries)),
             requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
             max_wait: Duration::from_millis(options.max_wait_ms),
+            silence: Duration::from_millis(options.client_silence_ms),
             limits: Limits {
                 body: options.max_body_mb * 1024 * 1024,
             },
@@ -158,15 +173,20 @@ impl Drop for AbortOnDrop {
     }
 }
 
-async fn answer(State(front): State<Arc<Front>>, request: HttpRequest<HttpBody>) -> Response {
+async fn answer(
+    State(front): State<Arc<Front>>,
+    ConnectInfo(line): ConnectInfo<Line>,
+    request: HttpRequest<HttpBody>,
+) -> Response {
+    let _busy = line.busy();
     // A task of its own, so that a panic is an answer (500) and not a dead connection.
-    let task = tokio::spawn(route(front, request));
+    let task = tokio::spawn(route(front, line, request));
     let _abort = AbortOnDrop(task.abort_handle());
     task.await
         .unwrap_or_else(|_| (StatusCode::INTERNAL_SERVER_ERROR, "Internal error\n").into_response())
 }
 
-async fn route(front: Arc<Front>, request: HttpRequest<HttpBody>) -> Response {
+async fn route(front: Arc<Front>, line: Line, request: HttpRequest<HttpBody>) -> Response {
     let (parts, body) = request.into_parts();
     match (&parts.method, parts.uri.path()) {
         (&Method::OPTIONS, _) => StatusCode::NO_CONTENT.into_response(),
@@ -174,7 +194,7 @@ async fn route(front: Arc<Front>, request: HttpRequest<HttpBody>) -> Response {
         (&Method::GET | &Method::HEAD, "/") if parts.uri.query().unwrap_or_default().is_empty() => plain("Ok.\n"),
         (&Method::GET | &Method::HEAD | &Method::POST, "/") => {
             let mut query_id = random_id();
-            match query(&front, &parts, body, &mut query_id).await {
+            match query(&front, line, &parts, body, &mut query_id).await {
                 Ok(response) => response,
                 Err(error) => refuse(&front, &error, &query_id),
             }
@@ -193,6 +213,7 @@ fn plain(text: &'static str) -> Response {
 
 async fn query(
     front: &Arc<Front>,
+    line: Line,
     parts: &axum::http::request::Parts,
     body: HttpBody,
     query_id: &mut String,
@@ -201,64 +222,70 @@ async fn query(
     let user = authenticate(&front.users, &who.name, &who.password, who.anonymous)?.clone();
     let request = Request::read(parts)?;
     query_id.clone_from(&request.query_id);
-    let (compress, encoding) = (request.compress, request.response_encoding);
+    let mut packer = Packer::new(request.compress, request.response_encoding);
 
     let _request = front.slot(&front.requests).await?;
     let body = receive(front, body).await?;
     let slot = front.slot(&front.slots).await?;
-    let reply = run(front, user, request, body, slot).await?;
-    respond(
-        front,
-        reply,
-        query_id,
-        if compress { None } else { encoding },
-    )
-}
-
-/// Runs on a thread that may block. The slot is given back when the query ends, whether or not
-/// anybody still waits for it.
-async fn run(
-    front: &Arc<Front>,
-    user: FrontUser,
-    request: Request,
-    body: Body,
-    slot: OwnedSemaphorePermit,
-) -> Result<Reply, Exception> {
-    let fate = Arc::new(Fate::default());
-    let mut watch = Abandonment {
-        front: front.clone(),
-        fate: fate.clone(),
-        query_id: request.query_id.clone(),
-        armed: true,
+    let (outlet, mut pipe) = outlet::pipe()?;
+    let mut running = Running::start(front, user, request, body, slot, outlet);
+    let (first, ended) = hold_back(&mut pipe).await?;
+    if !ended {
+        let mut headers = result_headers(front, query_id, running.format().as_deref());
+        announce(&mut headers, &packer);
+        let tag = random_tag();
+        insert(
+            &mut headers,
+            HeaderName::from_static("x-clickhouse-exception-tag"),
+            &tag,
+        );
+        let flow = Flow {
+            running,
+            pipe,
+            packer,
+            version: front.version.clone(),
+            tag,
+        };
+        let body = HttpBody::new(flow.start(first, line));
+        return Ok((StatusCode::OK, headers, body).into_response());
+    }
+    let reply = running.reply().await?;
+    let mut headers = result_headers(front, query_id, reply.format.as_deref());
+    let plain = if first.is_empty() {
+        reply.data
+    } else {
+        Bytes::from(first)
     };
-    let engine = front.clone();
-    let result = tokio::task::spawn_blocking(move || {
-        let _slot = slot;
-        exec::execute(&engine.engine, &user, request, body, &engine.limits, &fate)
-    })
-    .await;
-    watch.armed = false;
-    result.unwrap_or_else(|_| Err(Exception::internal("the query's thread panicked")))
+    insert(
+        &mut headers,
+        HeaderName::from_static("x-clickhouse-summary"),
+        &summary(&reply.counters, plain.len()),
+    );
+    if plain.is_empty() {
+        return Ok((StatusCode::OK, headers).into_response());
+    }
+    announce(&mut headers, &packer);
+    let packed = [packer.pack(plain.into()), packer.finish()].concat();
+    Ok((StatusCode::OK, headers, HttpBody::from(packed)).into_response())
 }
 
-/// Cancels a reading query when its client goes away in the middle of it.
-struct Abandonment {
-    front: Arc<Front>,
-    fate: Arc<Fate>,
-    query_id: String,
-    armed: bool,
+/// The beginning of a result, and whether that is all of it.
+async fn hold_back(pipe: &mut Receiver) -> Result<(Vec<u8>, bool), Exception> {
+    let mut first = Vec::new();
+    while first.len() < HELD_BACK {
+        let read = pipe.read_buf(&mut first).await;
+        if read.map_err(|error| Exception::internal(&format!("cannot read the result: {error}")))?
+            == 0
+        {
+            return Ok((first, true));
+        }
+    }
+    Ok((first, false))
 }
 
-impl Drop for Abandonment {
-    fn drop(&mut self) {
-        if !self.armed {
-            return;
-        }
-        self.fate.abandoned.store(true, Ordering::SeqCst);
-        if self.fate.reading.load(Ordering::SeqCst) {
-            let (front, query_id) = (self.front.clone(), self.query_id.clone());
-            tokio::task::spawn_blocking(move || kill::kill(&front.engine, &query_id));
-        }
+fn announce(headers: &mut HeaderMap, packer: &Packer) {
+    if let Some(name) = packer.name() {
+        insert(headers, header::CONTENT_ENCODING, name);
     }
 }
 
@@ -268,12 +295,16 @@ async fn receive(front: &Front, mut body: HttpBody) -> Result<Body, Exception> {
         Exception::new(
             209,
             "SOCKET_TIMEOUT",
-            "nothing of the request body came for 5 minutes",
+            "the rest of the request body did not come in time",
         )
     };
-    while let Some(frame) = tokio::time::timeout(SILENCE_LIMIT, body.frame())
-        .await
-        .map_err(silent)?
+    let end = tokio::time::Instant::now() + front.silence * SLOWEST_REQUEST;
+    while let Some(frame) = tokio::time::timeout_at(
+        end.min(tokio::time::Instant::now() + front.silence),
+        body.frame(),
+    )
+    .await
+    .map_err(silent)?
     {
         let frame = frame.map_err(|error| {
             Exception::new(
@@ -289,14 +320,8 @@ async fn receive(front: &Front, mut body: HttpBody) -> Result<Body, Exception> {
     spool.finish()
 }
 
-fn respond(
-    front: &Front,
-    reply: Reply,
-    query_id: &str,
-    encoding: Option<super::encoding::Encoding>,
-) -> Result<Response, Exception> {
+fn result_headers(front: &Front, query_id: &str, format: Option<&str>) -> HeaderMap {
     let mut headers = base_headers(query_id);
-    let format = reply.format.as_deref();
     insert(
         &mut headers,
         header::CONTENT_TYPE,
@@ -314,19 +339,7 @@ fn respond(
         HeaderName::from_static("x-clickhouse-timezone"),
         &front.timezone,
     );
-    insert(
-        &mut headers,
-        HeaderName::from_static("x-clickhouse-summary"),
-        &summary(&reply.counters, reply.data.len()),
-    );
-    let data = match encoding {
-        Some(encoding) if !reply.data.is_empty() => {
-            insert(&mut headers, header::CONTENT_ENCODING, encoding.name());
-            encoding.apply(&reply.data)?.into()
-        }
-        _ => reply.data,
-    };
-    Ok((StatusCode::OK, headers, HttpBody::from(data)).into_response())
+    headers
 }
 
 fn refuse(front: &Front, error: &Exception, query_id: &str) -> Response {

@@ -195,10 +195,17 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$'
 }
 
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+pub(super) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack
         .windows(needle.len())
         .position(|window| window == needle)
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FormatClause {
+    pub(super) name: String,
+    /// Where the word FORMAT stands.
+    pub(super) at: usize,
 }
 
 /// What the front needs to know about one statement.
@@ -207,7 +214,7 @@ pub(super) struct Statement {
     /// The first word, in upper case.
     pub(super) keyword: String,
     /// The FORMAT clause, if there is one.
-    pub(super) format: Option<String>,
+    pub(super) format: Option<FormatClause>,
     /// Names directly followed by `(`, in lower case.
     pub(super) calls: Vec<String>,
     pub(super) tokens: Vec<Token>,
@@ -271,6 +278,12 @@ impl Statement {
         Ok(())
     }
 
+    pub(super) fn format_or(&self, default: &str) -> String {
+        self.format
+            .as_ref()
+            .map_or_else(|| default.to_owned(), |format| format.name.clone())
+    }
+
     /// Whether it answers with rows, so that the response names its format.
     pub(super) fn answers(&self) -> bool {
         const ANSWERING: [&str; 10] = [
@@ -295,20 +308,43 @@ fn follows_into(sql: &[u8], mut before: &[Token]) -> bool {
     }
 }
 
-fn top_level_format(sql: &[u8], tokens: &[Token]) -> Option<String> {
+/// The last thing of a statement, but for its settings; a column may have the same name.
+fn top_level_format(sql: &[u8], tokens: &[Token]) -> Option<FormatClause> {
     let mut depth = 0_i32;
     let mut format = None;
-    for pair in tokens.windows(2) {
-        match pair[0].kind {
+    for (at, token) in tokens.iter().enumerate() {
+        match token.kind {
             Kind::Punct(b'(' | b'[' | b'{') => depth += 1,
             Kind::Punct(b')' | b']' | b'}') => depth -= 1,
-            _ if depth == 0 && pair[0].is_word(sql, "FORMAT") && pair[1].kind == Kind::Word => {
-                format = pair[1].name(sql);
+            Kind::Word if depth == 0 && token.is_word(sql, "FORMAT") => {
+                let (before, rest) = (&tokens[..at], &tokens[at + 1..]);
+                let ends = match rest {
+                    [_] => true,
+                    [_, next, ..] => next.is_word(sql, "SETTINGS"),
+                    [] => false,
+                };
+                if ends && rest[0].kind == Kind::Word && may_end(sql, before) {
+                    format = rest[0].name(sql).map(|name| FormatClause {
+                        name,
+                        at: token.start,
+                    });
+                }
             }
             _ => {}
         }
     }
     format
+}
+
+/// Whether a statement can be complete here, so that what follows is no name in it.
+fn may_end(sql: &[u8], tokens: &[Token]) -> bool {
+    const OPEN: [&str; 8] = [
+        "SELECT", "DISTINCT", "AS", "FROM", "BY", "WHERE", "AND", "OR",
+    ];
+    tokens.last().is_some_and(|last| match last.kind {
+        Kind::Punct(punct) => matches!(punct, b')' | b']' | b'}' | b'*'),
+        _ => !OPEN.iter().any(|word| last.is_word(sql, word)),
+    })
 }
 
 /// `'…'` with everything escaped that could end it.
@@ -384,9 +420,17 @@ mod tests {
             read("SELECT * FROM `url`('x') WHERE format = 1 FORMAT JSONEachRow SETTINGS a=1;")
                 .unwrap();
         assert_eq!(statement.keyword, "SELECT");
-        assert_eq!(statement.format.as_deref(), Some("JSONEachRow"));
+        assert_eq!(statement.format_or("CSV"), "JSONEachRow");
         assert_eq!(statement.calls, ["url"]);
-        assert_eq!(read("select (select 1 format X)").unwrap().format, None);
+        for sql in [
+            "select (select 1 format X)",
+            "select format from t",
+            "select a as format settings max_threads = 1",
+            "select a, format x",
+            "select format x from t",
+        ] {
+            assert_eq!(read(sql).unwrap().format, None, "{sql}");
+        }
         assert_eq!(read("((select 1))").unwrap().keyword, "SELECT");
     }
 

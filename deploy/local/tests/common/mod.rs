@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tapeline_local::{FrontUser, Parts, Ports, Role, Stack, StackOptions, StoreLimits};
 
@@ -27,6 +27,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+    /// Whether the body ended as its framing says.
+    pub(crate) complete: bool,
 }
 
 impl Answer {
@@ -56,6 +58,20 @@ pub(crate) fn http(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Answer {
+    let mut raw = Vec::new();
+    let mut stream = request(port, method, path, headers, body);
+    stream.read_to_end(&mut raw).unwrap();
+    parse(&raw)
+}
+
+/// Sends a request and leaves the answer to whoever reads it.
+pub(crate) fn request(
+    port: u16,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream
         .set_read_timeout(Some(Duration::from_mins(1)))
@@ -71,12 +87,10 @@ pub(crate) fn http(
     stream.write_all(head.as_bytes()).unwrap();
     // The server may refuse and close before it has read everything.
     let _ = stream.write_all(body);
-    let mut raw = Vec::new();
-    stream.read_to_end(&mut raw).unwrap();
-    parse(&raw)
+    stream
 }
 
-fn parse(raw: &[u8]) -> Answer {
+pub(crate) fn parse(raw: &[u8]) -> Answer {
     let end = raw
         .windows(4)
         .position(|window| window == b"\r\n\r\n")
@@ -99,37 +113,64 @@ fn parse(raw: &[u8]) -> Answer {
         .iter()
         .any(|(name, value)| name.eq_ignore_ascii_case("transfer-encoding") && value == "chunked");
     let body = &raw[end + 4..];
+    let (body, complete) = if chunked {
+        unchunk(body)
+    } else {
+        (body.to_vec(), true)
+    };
     Answer {
         status,
         headers,
-        body: if chunked {
-            unchunk(body)
-        } else {
-            body.to_vec()
-        },
+        body,
+        complete,
     }
 }
 
-fn unchunk(mut body: &[u8]) -> Vec<u8> {
+/// The data of all whole chunks, and whether the last one was there.
+fn unchunk(mut body: &[u8]) -> (Vec<u8>, bool) {
     let mut out = Vec::new();
     while let Some(end) = body.windows(2).position(|window| window == b"\r\n") {
         let size = usize::from_str_radix(std::str::from_utf8(&body[..end]).unwrap(), 16).unwrap();
         if size == 0 {
-            break;
+            return (out, true);
         }
-        out.extend_from_slice(&body[end + 2..end + 2 + size]);
-        body = &body[end + 4 + size..];
+        let Some(chunk) = body.get(end + 2..end + 2 + size) else {
+            break;
+        };
+        out.extend_from_slice(chunk);
+        body = body.get(end + 4 + size..).unwrap_or_default();
     }
-    out
+    (out, false)
+}
+
+/// Polls the list of running queries until one with this text is (or is not) there.
+#[track_caller]
+pub(crate) fn wait_for_query(port: u16, marker: &str, running: bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let sql = format!(
+        "SELECT count() FROM system.processes WHERE query LIKE '%{marker}%' AND query NOT LIKE '%system.processes%'"
+    );
+    while (http(port, "POST", "/", &[], sql.as_bytes()).ok() != "0\n") != running {
+        assert!(
+            Instant::now() < deadline,
+            "{marker}: expected running = {running}"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// The port of a store that all tests of one test program share. It ends with the program.
 pub(crate) fn store_port() -> u16 {
-    static PORT: std::sync::OnceLock<u16> = std::sync::OnceLock::new();
-    *PORT.get_or_init(|| std::thread::spawn(start_store).join().unwrap())
+    shared_store().0
 }
 
-fn start_store() -> u16 {
+/// That store's port and process id.
+pub(crate) fn shared_store() -> (u16, u32) {
+    static STORE: std::sync::OnceLock<(u16, u32)> = std::sync::OnceLock::new();
+    *STORE.get_or_init(|| std::thread::spawn(start_store).join().unwrap())
+}
+
+fn start_store() -> (u16, u32) {
     let name = std::env::current_exe().unwrap();
     let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name.file_stem().unwrap());
     let user = |name: &str, password: Option<&str>, role| FrontUser {
@@ -151,10 +192,10 @@ fn start_store() -> u16 {
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let stack = runtime.block_on(Stack::start(options)).unwrap();
-    let port = stack.ports().clickhouse;
+    let store = (stack.ports().clickhouse, stack.clickhouse_pid().unwrap());
     // The supervisor stops it when this program ends.
     std::mem::forget((stack, runtime));
-    port
+    store
 }
 
 pub(crate) fn select(sql: &str) -> String {

@@ -1,0 +1,132 @@
+//! A result that is sent while the engine computes it.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame};
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
+use tokio::sync::mpsc;
+
+use super::encoding::Packer;
+use super::exception::Exception;
+use super::running::Running;
+use super::wire::{Busy, Line};
+
+/// What is sent at once, and held at most twice while the client reads.
+const PIECE: usize = 256 * 1024;
+
+enum Piece {
+    Data(Bytes),
+    /// The query failed; these are its last words, behind them the connection breaks off.
+    Broken(Bytes),
+    End,
+}
+
+/// The rest of a running query's result.
+pub(super) struct Flow {
+    pub(super) running: Running,
+    pub(super) pipe: Receiver,
+    pub(super) packer: Packer,
+    pub(super) version: String,
+    /// What marks an exception in the data.
+    pub(super) tag: String,
+}
+
+impl Flow {
+    /// The response's body, which begins with `first`.
+    pub(super) fn start(self, first: Vec<u8>, line: Line) -> FlowBody {
+        let (sender, pieces) = mpsc::channel(1);
+        tokio::spawn(self.pump(first, sender));
+        FlowBody {
+            pieces,
+            _busy: line.busy(),
+            line,
+            broken_at: None,
+        }
+    }
+
+    /// Ends early when nobody reads any more; dropping `running` then cancels the query.
+    async fn pump(mut self, mut piece: Vec<u8>, sender: mpsc::Sender<Piece>) {
+        loop {
+            if !piece.is_empty() {
+                let packed = self.packer.pack(piece);
+                if !packed.is_empty() && sender.send(Piece::Data(packed)).await.is_err() {
+                    return;
+                }
+            }
+            piece = Vec::with_capacity(PIECE);
+            let read = tokio::select! {
+                () = sender.closed() => return,
+                read = self.pipe.read_buf(&mut piece) => read,
+            };
+            match read {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => {
+                    let error = Exception::internal(&format!("cannot read the result: {error}"));
+                    return self.end(Err(error), sender).await;
+                }
+            }
+        }
+        let outcome = tokio::select! {
+            () = sender.closed() => return,
+            outcome = self.running.reply() => outcome.map(drop),
+        };
+        self.end(outcome, sender).await;
+    }
+
+    async fn end(mut self, outcome: Result<(), Exception>, sender: mpsc::Sender<Piece>) {
+        let mut last = Vec::new();
+        if let Err(error) = &outcome {
+            last.extend_from_slice(&self.packer.pack(error.in_data(&self.version, &self.tag)));
+        }
+        last.extend_from_slice(&self.packer.finish());
+        let last = Bytes::from(last);
+        // A client that has gone needs no end.
+        if outcome.is_err() {
+            let _ = sender.send(Piece::Broken(last)).await;
+        } else if last.is_empty() || sender.send(Piece::Data(last)).await.is_ok() {
+            let _ = sender.send(Piece::End).await;
+        }
+    }
+}
+
+pub(super) struct FlowBody {
+    pieces: mpsc::Receiver<Piece>,
+    line: Line,
+    _busy: Busy,
+    /// How often the line had been flushed when the last words were handed over.
+    broken_at: Option<u64>,
+}
+
+impl Body for FlowBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let broken = || Some(Err(io::Error::other("the query failed")));
+        if let Some(mark) = self.broken_at {
+            // What is not sent when the body fails never will be.
+            return if self.line.flushed_since(mark) {
+                Poll::Ready(broken())
+            } else {
+                Poll::Pending
+            };
+        }
+        Poll::Ready(match ready!(self.pieces.poll_recv(context)) {
+            Some(Piece::Data(data)) => Some(Ok(Frame::data(data))),
+            Some(Piece::Broken(data)) => {
+                self.broken_at = Some(self.line.flushes());
+                Some(Ok(Frame::data(data)))
+            }
+            Some(Piece::End) => None,
+            None => broken(),
+        })
+    }
+}
