@@ -2,13 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::child::{ChildProcess, ChildSpec};
 use crate::error::StackError;
 use crate::front::{ClickHouseOptions, FrontUser, write_options};
 use crate::kafka::wait_ready;
+use crate::keeper::Keeper;
 
 const READY_LIMIT: Duration = Duration::from_mins(1);
 
@@ -23,6 +24,8 @@ pub struct StoreLimits {
     pub max_body_mb: usize,
     /// How long a client may neither send nor read before its connection is closed.
     pub client_silence: Duration,
+    /// How often the engine may end by itself within five minutes and is started again.
+    pub restarts: usize,
 }
 
 impl Default for StoreLimits {
@@ -32,23 +35,33 @@ impl Default for StoreLimits {
             max_wait: Duration::from_secs(30),
             max_body_mb: 256,
             client_silence: Duration::from_mins(1),
+            restarts: 5,
         }
     }
 }
 
-pub(crate) struct StoreOptions<'a> {
+#[derive(Clone)]
+pub(crate) struct StoreOptions {
     pub(crate) library: PathBuf,
-    pub(crate) binary: &'a Path,
+    pub(crate) binary: PathBuf,
     /// `<data>/clickhouse`, `<data>/logs` and `<data>/run` are used.
-    pub(crate) data: &'a Path,
+    pub(crate) data: PathBuf,
     pub(crate) port: u16,
     pub(crate) users: Vec<FrontUser>,
     pub(crate) limits: StoreLimits,
     pub(crate) grace: Duration,
 }
 
-/// Starts the engine behind its HTTP front and waits until it answers.
-pub(crate) fn start(options: StoreOptions<'_>) -> Result<ChildProcess, StackError> {
+/// Starts the engine behind its HTTP front, waits until it answers, and keeps it running.
+pub(crate) fn start(options: StoreOptions) -> Result<Keeper, StackError> {
+    let mut child = launch(&options)?;
+    wait_ready(&mut child, READY_LIMIT, || answers(options.port))?;
+    let restarts = options.limits.restarts;
+    Ok(Keeper::start(child, options, restarts))
+}
+
+/// Starts the engine's process. The log of a run before is kept.
+pub(crate) fn launch(options: &StoreOptions) -> Result<ChildProcess, StackError> {
     let run_dir = options.data.join("run");
     let data = options.data.join("clickhouse");
     std::fs::create_dir_all(&data).map_err(StackError::io("cannot create", &data))?;
@@ -56,8 +69,8 @@ pub(crate) fn start(options: StoreOptions<'_>) -> Result<ChildProcess, StackErro
     let child_options = ClickHouseOptions {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)),
         data,
-        library: options.library,
-        users: options.users,
+        library: options.library.clone(),
+        users: options.users.clone(),
         max_queries: options.limits.max_queries,
         max_wait_ms: options.limits.max_wait.as_millis() as u64,
         max_body_mb: options.limits.max_body_mb,
@@ -65,11 +78,13 @@ pub(crate) fn start(options: StoreOptions<'_>) -> Result<ChildProcess, StackErro
     };
     write_options(&file, &child_options).map_err(StackError::io("cannot write", &file))?;
     let log = options.data.join("logs/clickhouse.log");
-    let mut child = ChildProcess::start(&ChildSpec {
+    // Not there at the first start.
+    let _ = std::fs::rename(&log, log.with_extension("log.1"));
+    ChildProcess::start(&ChildSpec {
         name: "clickhouse",
-        binary: options.binary,
+        binary: &options.binary,
         command: vec![
-            options.binary.into(),
+            options.binary.clone().into(),
             "local".into(),
             "clickhouse".into(),
             "--options".into(),
@@ -79,9 +94,7 @@ pub(crate) fn start(options: StoreOptions<'_>) -> Result<ChildProcess, StackErro
         log,
         run_dir: &run_dir,
         grace: options.grace,
-    })?;
-    wait_ready(&mut child, READY_LIMIT, || answers(options.port))?;
-    Ok(child)
+    })
 }
 
 /// Whether `/ping` answers `Ok.`

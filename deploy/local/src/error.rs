@@ -51,6 +51,14 @@ pub enum StackError {
         log: PathBuf,
         log_tail: String,
     },
+    #[error(
+        "the store ended {times} times within {minutes} minutes and is not started again; the log of the run before is clickhouse.log.1. {last}"
+    )]
+    KeepsEnding {
+        times: usize,
+        minutes: u64,
+        last: Box<StackError>,
+    },
     #[error("{name} was not ready after {seconds} s; last lines of {}:\n{log_tail}", log.display())]
     NotReady {
         name: &'static str,

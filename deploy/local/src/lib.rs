@@ -15,6 +15,7 @@ mod error;
 mod front;
 mod java;
 mod kafka;
+mod keeper;
 mod paths;
 mod ports;
 mod registry;

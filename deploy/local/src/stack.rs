@@ -9,12 +9,13 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::artifacts::{engine_library, kafka_jars};
-use crate::child::{ChildProcess, wait_for_predecessor};
+use crate::child::wait_for_predecessor;
 use crate::clickhouse::{self, StoreLimits, StoreOptions};
 use crate::error::StackError;
 use crate::front::FrontUser;
 use crate::java::{Java, find_java};
 use crate::kafka::{Kafka, KafkaOptions, Seat};
+use crate::keeper::Keeper;
 use crate::paths::{cache_dir, free_mb};
 use crate::ports::PortLease;
 use crate::registry::{PublishedSchema, serve_registry};
@@ -118,7 +119,7 @@ pub struct Timings {
 /// The running stack. Dropping it stops everything.
 pub struct Stack {
     kafka: Option<Kafka>,
-    clickhouse: Option<ChildProcess>,
+    clickhouse: Option<Keeper>,
     registry: JoinHandle<std::io::Result<()>>,
     stop_registry: watch::Sender<bool>,
     ports: Ports,
@@ -205,12 +206,18 @@ impl Stack {
         self.clickhouse.as_ref()?.pid()
     }
 
-    /// An error that names the part, its exit status and its last words, if one is gone.
+    /// How often the engine was started again because it had ended by itself.
+    pub fn store_restarts(&self) -> u64 {
+        self.clickhouse.as_ref().map_or(0, Keeper::restarts)
+    }
+
+    /// An error that names the part, its exit status and its last words, if one is gone for
+    /// good. The engine is started again a few times before.
     pub fn check_children(&mut self) -> Result<(), StackError> {
         if let Some(kafka) = &mut self.kafka {
             kafka.child.check()?;
         }
-        self.clickhouse.as_mut().map_or(Ok(()), ChildProcess::check)
+        self.clickhouse.as_mut().map_or(Ok(()), Keeper::check)
     }
 
     /// Stops everything, politely first.
@@ -270,7 +277,7 @@ async fn start_children(
     options: StackOptions,
     ports: Ports,
     artifacts: Artifacts,
-) -> Result<(Started<Kafka>, Started<ChildProcess>), StackError> {
+) -> Result<(Started<Kafka>, Started<Keeper>), StackError> {
     let options = std::sync::Arc::new(options);
     let for_kafka = options.clone();
     let Artifacts {
@@ -297,8 +304,8 @@ async fn start_children(
         timed(library, |library| {
             clickhouse::start(StoreOptions {
                 library,
-                binary: &options.binary,
-                data: &options.data,
+                binary: options.binary.clone(),
+                data: options.data.clone(),
                 port: ports.clickhouse,
                 users: options.users.clone(),
                 limits: options.store,
