@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::encoding::Packer;
 use super::exception::Exception;
+use super::native::Framer;
 use super::running::Running;
 use super::wire::{Busy, Line};
 
@@ -29,6 +30,7 @@ enum Piece {
 pub(super) struct Flow {
     pub(super) running: Running,
     pub(super) pipe: Receiver,
+    pub(super) framer: Option<Framer>,
     pub(super) packer: Packer,
     pub(super) version: String,
     /// What marks an exception in the data.
@@ -36,7 +38,7 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    /// The response's body, which begins with `first`.
+    /// The response's body, which begins with `first` (framed already).
     pub(super) fn start(self, first: Vec<u8>, line: Line) -> FlowBody {
         let (sender, pieces) = mpsc::channel(1);
         tokio::spawn(self.pump(first, sender));
@@ -50,6 +52,7 @@ impl Flow {
 
     /// Ends early when nobody reads any more; dropping `running` then cancels the query.
     async fn pump(mut self, mut piece: Vec<u8>, sender: mpsc::Sender<Piece>) {
+        // Turns of the loop: send what there is, read more, frame it.
         loop {
             if !piece.is_empty() {
                 let packed = self.packer.pack(piece);
@@ -70,6 +73,12 @@ impl Flow {
                     return self.end(Err(error), sender).await;
                 }
             }
+            if let Some(framer) = &mut self.framer {
+                piece = match framer.feed(&piece) {
+                    Ok(framed) => framed,
+                    Err(error) => return self.end(Err(error), sender).await,
+                };
+            }
         }
         let outcome = tokio::select! {
             () = sender.closed() => return,
@@ -80,6 +89,11 @@ impl Flow {
 
     async fn end(mut self, outcome: Result<(), Exception>, sender: mpsc::Sender<Piece>) {
         let mut last = Vec::new();
+        let rest = self.framer.as_mut().map_or(Ok(Vec::new()), Framer::finish);
+        let outcome = outcome.and_then(|()| {
+            last.extend_from_slice(&self.packer.pack(rest?));
+            Ok(())
+        });
         if let Err(error) = &outcome {
             last.extend_from_slice(&self.packer.pack(error.in_data(&self.version, &self.tag)));
         }

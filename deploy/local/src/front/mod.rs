@@ -1,8 +1,7 @@
 //! ClickHouse's HTTP interface in front of the engine in this process.
 //!
 //! Deliberately absent: sessions (`session_id` is accepted and ignored, so temporary tables and
-//! SET end with their request), roles, external tables in forms, and `client_protocol_version`
-//! (Native blocks are always in the plain form that files have).
+//! SET end with their request), roles, and external tables in forms.
 
 mod encoding;
 mod exception;
@@ -13,6 +12,7 @@ mod frames;
 mod insert;
 mod kill;
 mod multipart;
+mod native;
 mod outlet;
 mod policy;
 mod request;

@@ -166,7 +166,7 @@ pub(super) fn check(user: &FrontUser, statement: &Statement) -> Result<(), Excep
 
 /// A setting from the URL of a reader: harmless, or lowering a limit.
 pub(super) fn check_reader_setting(name: &str, value: &str) -> Result<(), Exception> {
-    const HARMLESS: [&str; 8] = [
+    const HARMLESS: [&str; 9] = [
         "session_timezone",
         "date_time_input_format",
         "date_time_output_format",
@@ -175,6 +175,8 @@ pub(super) fn check_reader_setting(name: &str, value: &str) -> Result<(), Except
         "max_threads",
         "result_overflow_mode",
         "log_comment",
+        // Sent along by ClickHouse's client for Go, and so by Grafana.
+        "network_compression_method",
     ];
     let lowers = READER_LIMITS
         .iter()

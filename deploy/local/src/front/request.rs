@@ -60,6 +60,8 @@ pub(super) struct Request {
     pub(super) decompress: bool,
     pub(super) content_encoding: String,
     pub(super) response_encoding: Option<Encoding>,
+    /// The protocol whose Native blocks the client reads; 0 for those that files have.
+    pub(super) revision: u64,
     /// The Content-Type of a multipart form.
     pub(super) form: Option<String>,
 }
@@ -97,6 +99,9 @@ impl Request {
             decompress: flag(get("decompress"), false)?,
             content_encoding: text(&parts.headers, header::CONTENT_ENCODING.as_str()),
             response_encoding: None,
+            revision: get("client_protocol_version")
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(0),
             form: content_type
                 .starts_with("multipart/form-data")
                 .then_some(content_type),

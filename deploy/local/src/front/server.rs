@@ -26,6 +26,7 @@ use super::exception::Exception;
 use super::exec::{self, Limits};
 use super::flow::Flow;
 use super::formats::content_type;
+use super::native::Framer;
 use super::outlet;
 use super::policy::{FrontUser, authenticate};
 use super::request::{Request, credentials, random_id, random_tag};
@@ -223,6 +224,7 @@ async fn query(
     let request = Request::read(parts)?;
     query_id.clone_from(&request.query_id);
     let mut packer = Packer::new(request.compress, request.response_encoding);
+    let revision = request.revision;
 
     let _request = front.slot(&front.requests).await?;
     let body = receive(front, body).await?;
@@ -231,7 +233,13 @@ async fn query(
     let mut running = Running::start(front, user, request, body, slot, outlet);
     let (first, ended) = hold_back(&mut pipe).await?;
     if !ended {
-        let mut headers = result_headers(front, query_id, running.format().as_deref());
+        let format = running.format();
+        let mut framer = Framer::wanted(format.as_deref(), revision);
+        let first = match &mut framer {
+            Some(framer) => framer.feed(&first)?,
+            None => first,
+        };
+        let mut headers = result_headers(front, query_id, format.as_deref());
         announce(&mut headers, &packer);
         let tag = random_tag();
         insert(
@@ -242,6 +250,7 @@ async fn query(
         let flow = Flow {
             running,
             pipe,
+            framer,
             packer,
             version: front.version.clone(),
             tag,
@@ -255,6 +264,10 @@ async fn query(
         reply.data
     } else {
         Bytes::from(first)
+    };
+    let plain = match Framer::wanted(reply.format.as_deref(), revision) {
+        Some(mut framer) => [framer.feed(&plain)?, framer.finish()?].concat().into(),
+        None => plain,
     };
     insert(
         &mut headers,
