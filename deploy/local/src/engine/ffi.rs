@@ -22,6 +22,7 @@ pub(super) struct Api {
     buffer: unsafe extern "C" fn(Handle) -> *const c_char,
     length: unsafe extern "C" fn(Handle) -> usize,
     error: unsafe extern "C" fn(Handle) -> *const c_char,
+    result_rows: unsafe extern "C" fn(Handle) -> u64,
     rows_read: unsafe extern "C" fn(Handle) -> u64,
     bytes_read: unsafe extern "C" fn(Handle) -> u64,
     rows_written: unsafe extern "C" fn(Handle) -> u64,
@@ -60,8 +61,9 @@ impl Api {
             buffer: symbol!("chdb_result_buffer"),
             length: symbol!("chdb_result_length"),
             error: symbol!("chdb_result_error"),
-            rows_read: symbol!("chdb_result_rows_read"),
-            bytes_read: symbol!("chdb_result_bytes_read"),
+            result_rows: symbol!("chdb_result_rows_read"),
+            rows_read: symbol!("chdb_result_storage_rows_read"),
+            bytes_read: symbol!("chdb_result_storage_bytes_read"),
             rows_written: symbol!("chdb_result_rows_written"),
             bytes_written: symbol!("chdb_result_bytes_written"),
             elapsed: symbol!("chdb_result_elapsed"),
@@ -166,6 +168,7 @@ impl RawResult {
         // SAFETY: plain field reads of a live result.
         unsafe {
             super::Counters {
+                result_rows: (self.api.result_rows)(handle),
                 rows_read: (self.api.rows_read)(handle),
                 bytes_read: (self.api.bytes_read)(handle),
                 rows_written: (self.api.rows_written)(handle),

@@ -21,6 +21,7 @@ pub enum EngineError {
 /// What a finished query read and wrote.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Counters {
+    pub result_rows: u64,
     pub rows_read: u64,
     pub bytes_read: u64,
     pub rows_written: u64,

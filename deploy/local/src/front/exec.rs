@@ -247,6 +247,7 @@ fn insert_file(
     let sql = rewrite(header, &table, format, file.as_raw_fd())?;
     let mut answer = run_sql(connection, sql.as_bytes(), "Null")?;
     // As the real server counts it: what an INSERT reads is what it was sent.
+    answer.counters.result_rows = answer.counters.rows_written;
     answer.counters.rows_read = answer.counters.rows_written;
     answer.counters.bytes_read = answer.counters.bytes_written;
     answer.data = Bytes::new();

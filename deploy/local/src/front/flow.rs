@@ -6,8 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
-use tokio::io::AsyncReadExt;
-use tokio::net::unix::pipe::Receiver;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc;
 
 use super::encoding::Packer;
@@ -26,10 +25,10 @@ enum Piece {
     End,
 }
 
-/// The rest of a running query's result.
+/// The rest of a result: of a running query, or of one that is done and has its result in a file.
 pub(super) struct Flow {
-    pub(super) running: Running,
-    pub(super) pipe: Receiver,
+    pub(super) running: Option<Running>,
+    pub(super) source: Box<dyn AsyncRead + Send + Unpin>,
     pub(super) framer: Option<Framer>,
     pub(super) packer: Packer,
     pub(super) version: String,
@@ -63,7 +62,7 @@ impl Flow {
             piece = Vec::with_capacity(PIECE);
             let read = tokio::select! {
                 () = sender.closed() => return,
-                read = self.pipe.read_buf(&mut piece) => read,
+                read = self.source.read_buf(&mut piece) => read,
             };
             match read {
                 Ok(0) => break,
@@ -80,9 +79,12 @@ impl Flow {
                 };
             }
         }
-        let outcome = tokio::select! {
-            () = sender.closed() => return,
-            outcome = self.running.reply() => outcome.map(drop),
+        let outcome = match &mut self.running {
+            None => Ok(()),
+            Some(running) => tokio::select! {
+                () = sender.closed() => return,
+                outcome = running.reply() => outcome.map(drop),
+            },
         };
         self.end(outcome, sender).await;
     }

@@ -60,6 +60,8 @@ pub(super) struct Request {
     pub(super) decompress: bool,
     pub(super) content_encoding: String,
     pub(super) response_encoding: Option<Encoding>,
+    /// Whether an error must have a status, however late it comes.
+    pub(super) wait_end: bool,
     /// The protocol whose Native blocks the client reads; 0 for those that files have.
     pub(super) revision: u64,
     /// The Content-Type of a multipart form.
@@ -99,6 +101,10 @@ impl Request {
             decompress: flag(get("decompress"), false)?,
             content_encoding: text(&parts.headers, header::CONTENT_ENCODING.as_str()),
             response_encoding: None,
+            wait_end: flag(
+                get("wait_end_of_query").or_else(|| get("http_wait_end_of_query")),
+                false,
+            )?,
             revision: get("client_protocol_version")
                 .and_then(|text| text.parse().ok())
                 .unwrap_or(0),

@@ -41,6 +41,8 @@ const MAX_REQUESTS: usize = 128;
 const SLOWEST_REQUEST: u32 = 10;
 /// A result is sent as soon as it is larger. Until then an error still has a status of its own.
 const HELD_BACK: usize = 1024 * 1024;
+/// What is kept on disk for a client that wants an error to have a status in any case.
+const HELD_AT_MOST: usize = 4 * 1024 * 1024 * 1024;
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(6);
 
 /// What the engine's process is started with.
@@ -224,56 +226,48 @@ async fn query(
     let request = Request::read(parts)?;
     query_id.clone_from(&request.query_id);
     let mut packer = Packer::new(request.compress, request.response_encoding);
-    let revision = request.revision;
+    let (revision, wait_end) = (request.revision, request.wait_end);
 
     let _request = front.slot(&front.requests).await?;
     let body = receive(front, body).await?;
     let slot = front.slot(&front.slots).await?;
     let (outlet, mut pipe) = outlet::pipe()?;
     let mut running = Running::start(front, user, request, body, slot, outlet);
-    let (first, ended) = hold_back(&mut pipe).await?;
-    if !ended {
-        let format = running.format();
-        let mut framer = Framer::wanted(format.as_deref(), revision);
-        let first = match &mut framer {
-            Some(framer) => framer.feed(&first)?,
-            None => first,
-        };
-        let mut headers = result_headers(front, query_id, format.as_deref());
-        announce(&mut headers, &packer);
-        let tag = random_tag();
-        insert(
-            &mut headers,
-            HeaderName::from_static("x-clickhouse-exception-tag"),
-            &tag,
-        );
-        let flow = Flow {
-            running,
-            pipe,
-            framer,
-            packer,
-            version: front.version.clone(),
-            tag,
-        };
-        let body = HttpBody::new(flow.start(first, line));
-        return Ok((StatusCode::OK, headers, body).into_response());
-    }
+    let (first, file) = if wait_end {
+        hold_all(front, &mut pipe).await?
+    } else {
+        let (first, ended) = hold_back(&mut pipe).await?;
+        if !ended {
+            let format = running.format();
+            let headers = result_headers(front, query_id, format.as_deref());
+            let framer = Framer::wanted(format.as_deref(), revision);
+            let rest = (Some(running), Box::new(pipe) as Source);
+            return flowing(front, headers, first, rest, framer, packer, line);
+        }
+        (first, None)
+    };
     let reply = running.reply().await?;
     let mut headers = result_headers(front, query_id, reply.format.as_deref());
+    let mut framer = Framer::wanted(reply.format.as_deref(), revision);
     let plain = if first.is_empty() {
         reply.data
     } else {
         Bytes::from(first)
     };
-    let plain = match Framer::wanted(reply.format.as_deref(), revision) {
-        Some(mut framer) => [framer.feed(&plain)?, framer.finish()?].concat().into(),
-        None => plain,
-    };
+    let length = file.as_ref().map_or(plain.len(), |(_, length)| *length);
     insert(
         &mut headers,
         HeaderName::from_static("x-clickhouse-summary"),
-        &summary(&reply.counters, plain.len()),
+        &summary(&reply.counters, length),
     );
+    if let Some((file, _)) = file {
+        let rest = (None, Box::new(tokio::fs::File::from_std(file)) as Source);
+        return flowing(front, headers, Vec::new(), rest, framer, packer, line);
+    }
+    let plain = match &mut framer {
+        Some(framer) => [framer.feed(&plain)?, framer.finish()?].concat().into(),
+        None => plain,
+    };
     if plain.is_empty() {
         return Ok((StatusCode::OK, headers).into_response());
     }
@@ -282,14 +276,74 @@ async fn query(
     Ok((StatusCode::OK, headers, HttpBody::from(packed)).into_response())
 }
 
+type Source = Box<dyn tokio::io::AsyncRead + Send + Unpin>;
+
+/// A response that begins before all of it is there.
+fn flowing(
+    front: &Front,
+    mut headers: HeaderMap,
+    first: Vec<u8>,
+    (running, source): (Option<Running>, Source),
+    mut framer: Option<Framer>,
+    packer: Packer,
+    line: Line,
+) -> Result<Response, Exception> {
+    let first = match &mut framer {
+        Some(framer) => framer.feed(&first)?,
+        None => first,
+    };
+    announce(&mut headers, &packer);
+    let tag = random_tag();
+    insert(
+        &mut headers,
+        HeaderName::from_static("x-clickhouse-exception-tag"),
+        &tag,
+    );
+    let flow = Flow {
+        running,
+        source,
+        framer,
+        packer,
+        version: front.version.clone(),
+        tag,
+    };
+    let body = HttpBody::new(flow.start(first, line));
+    Ok((StatusCode::OK, headers, body).into_response())
+}
+
+/// A whole result, in memory or, if it is large, in a file.
+async fn hold_all(
+    front: &Front,
+    pipe: &mut Receiver,
+) -> Result<(Vec<u8>, Option<(std::fs::File, usize)>), Exception> {
+    let mut spool = Spool::new(&front.spool, HELD_AT_MOST);
+    let mut piece = Vec::with_capacity(HELD_BACK);
+    while pipe.read_buf(&mut piece).await.map_err(unreadable)? > 0 {
+        spool.write(&piece).map_err(|error| match error.code {
+            229 => Exception::new(
+                396,
+                "TOO_MANY_ROWS_OR_BYTES",
+                "the result is larger than 4 GiB; ask without wait_end_of_query, so that it is sent as it comes",
+            ),
+            _ => error,
+        })?;
+        piece.clear();
+    }
+    Ok(match spool.finish()? {
+        Body::Memory(bytes) => (bytes, None),
+        Body::File(file, length) => (Vec::new(), Some((file, length))),
+    })
+}
+
+fn unreadable(error: std::io::Error) -> Exception {
+    Exception::internal(&format!("cannot read the result: {error}"))
+}
+
 /// The beginning of a result, and whether that is all of it.
 async fn hold_back(pipe: &mut Receiver) -> Result<(Vec<u8>, bool), Exception> {
     let mut first = Vec::new();
     while first.len() < HELD_BACK {
-        let read = pipe.read_buf(&mut first).await;
-        if read.map_err(|error| Exception::internal(&format!("cannot read the result: {error}")))?
-            == 0
-        {
+        if pipe.read_buf(&mut first).await.map_err(unreadable)? == 0 {
             return Ok((first, true));
         }
     }
@@ -402,11 +456,12 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 /// Numbers as strings, as the real server writes them.
 fn summary(counters: &Counters, result_bytes: usize) -> String {
     format!(
-        "{{\"read_rows\":\"{}\",\"read_bytes\":\"{}\",\"written_rows\":\"{}\",\"written_bytes\":\"{}\",\"result_bytes\":\"{result_bytes}\",\"elapsed_ns\":\"{}\"}}",
+        "{{\"read_rows\":\"{}\",\"read_bytes\":\"{}\",\"written_rows\":\"{}\",\"written_bytes\":\"{}\",\"result_rows\":\"{}\",\"result_bytes\":\"{result_bytes}\",\"elapsed_ns\":\"{}\"}}",
         counters.rows_read,
         counters.bytes_read,
         counters.rows_written,
         counters.bytes_written,
+        counters.result_rows,
         (counters.elapsed_seconds * 1e9) as u64,
     )
 }
