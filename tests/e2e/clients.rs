@@ -88,6 +88,12 @@ fn python_kcat_and_curl_read_the_same_records() {
         "{text}"
     );
 
+    // All that its users do: a million rows whole and in a stream, inserts, parameters, settings,
+    // errors early and late, with and without compression.
+    let conformance = script("conformance.py");
+    let text = said(&run(&python(), &[&conformance, host, port, "1000000"]));
+    assert_eq!(text.trim(), "conforms");
+
     // A reader only reads.
     let text = said(&run(
         "curl",

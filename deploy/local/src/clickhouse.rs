@@ -20,6 +20,11 @@ pub struct StoreLimits {
     pub max_queries: usize,
     /// How long they wait before error 202.
     pub max_wait: Duration,
+    /// How long a query that reads may take, if its client says nothing else
+    /// (`max_execution_time`, for which 0 is for ever).
+    pub max_query_time: Duration,
+    /// What all queries together may use.
+    pub max_memory_mb: u64,
     /// The largest request body, unpacked.
     pub max_body_mb: usize,
     /// How long a client may neither send nor read before its connection is closed.
@@ -33,6 +38,8 @@ impl Default for StoreLimits {
         Self {
             max_queries: 16,
             max_wait: Duration::from_secs(30),
+            max_query_time: Duration::from_mins(10),
+            max_memory_mb: 4096,
             max_body_mb: 256,
             client_silence: Duration::from_mins(1),
             restarts: 5,
@@ -73,6 +80,8 @@ pub(crate) fn launch(options: &StoreOptions) -> Result<ChildProcess, StackError>
         users: options.users.clone(),
         max_queries: options.limits.max_queries,
         max_wait_ms: options.limits.max_wait.as_millis() as u64,
+        max_query_seconds: options.limits.max_query_time.as_secs(),
+        max_memory_mb: options.limits.max_memory_mb,
         max_body_mb: options.limits.max_body_mb,
         client_silence_ms: options.limits.client_silence.as_millis() as u64,
     };

@@ -75,6 +75,12 @@ fn a_reader_reads_within_limits_and_does_nothing_else() {
             497,
             403,
         ),
+        (
+            "SELECT * FROM s3('http://127.0.0.1/x', 'CSV', 'a String')",
+            497,
+            403,
+        ),
+        ("SELECT 1 SETTINGS max_memory_usage = 0", 164, 500),
         ("SELECT * FROM `remote`('127.0.0.1', system.one)", 497, 403),
         ("SELECT 1 SETTINGS max_execution_time = 0", 164, 500),
         ("SELECT * FROM numbers(3000000)", 396, 500),

@@ -77,6 +77,42 @@ async fn rows_go_in_and_come_out() {
 }
 
 #[tokio::test]
+async fn a_million_rows_come_one_by_one() {
+    const ROWS: u64 = 1_000_000;
+    for compression in [Compression::None, Compression::Lz4] {
+        let client = client(compression);
+        let mut rows = client
+            .query("SELECT number, toString(number) FROM numbers({n:UInt64})")
+            .param("n", ROWS)
+            .fetch::<(u64, String)>()
+            .unwrap();
+        let (mut count, mut sum) = (0, 0);
+        while let Some((number, text)) = rows.next().await.unwrap() {
+            assert_eq!(text.len(), number.to_string().len());
+            (count, sum) = (count + 1, sum + number);
+        }
+        assert_eq!((count, sum), (ROWS, ROWS * (ROWS - 1) / 2));
+    }
+}
+
+#[tokio::test]
+async fn an_error_in_the_middle_reaches_the_client_as_text() {
+    for compression in [Compression::None, Compression::Lz4] {
+        let mut rows = client(compression)
+            .query("SELECT number, throwIf(number = 3000000, 'too far') FROM numbers(5000000)")
+            .fetch::<(u64, u8)>()
+            .unwrap();
+        let error = loop {
+            match rows.next().await {
+                Ok(row) => assert!(row.is_some(), "it ended as if it were whole"),
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert!(error.contains("Code: 395"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn errors_reach_the_client_as_text() {
     let error = client(Compression::Lz4)
         .query("SELECT * FROM nowhere")

@@ -34,6 +34,8 @@ pub(super) struct Reply {
 
 pub(super) struct Limits {
     pub(super) body: usize,
+    pub(super) query_seconds: u64,
+    pub(super) memory: u64,
 }
 
 pub(super) fn execute(
@@ -74,7 +76,7 @@ pub(super) fn execute(
     let mut connection = engine
         .connect()
         .map_err(|error| Exception::internal(&error.to_string()))?;
-    prepare(&mut connection, user, &request, &work)?;
+    prepare(&mut connection, user, &request, &work, limits)?;
     let default_format = request.default_format.as_deref().unwrap_or("TabSeparated");
     let (answer, format) = match work {
         Work::Query(statement, sql) if statement.flows(&sql) => flow(
@@ -297,6 +299,7 @@ fn prepare(
     user: &FrontUser,
     request: &Request,
     work: &Work,
+    limits: &Limits,
 ) -> Result<(), Exception> {
     if let Some(database) = &request.database {
         run_sql(
@@ -309,7 +312,18 @@ fn prepare(
         // By this KILL QUERY finds it: the engine gives queries ids of its own.
         ("log_comment".into(), request.query_id.clone()),
     ];
-    if !matches!(work, Work::Query(statement, sql) if statement.flows(sql)) {
+    // The engine has one user, so this bounds everything together.
+    settings.push((
+        "max_memory_usage_for_user".into(),
+        limits.memory.to_string(),
+    ));
+    if matches!(work, Work::Query(statement, sql) if statement.flows(sql)) {
+        // What changes something is not cut in the middle.
+        settings.push((
+            "max_execution_time".into(),
+            limits.query_seconds.to_string(),
+        ));
+    } else {
         settings.push(("max_result_bytes".into(), MAX_HELD_BYTES.to_string()));
     }
     if matches!(work, Work::Insert { .. }) {

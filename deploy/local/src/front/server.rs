@@ -55,6 +55,10 @@ pub struct ClickHouseOptions {
     /// Queries running at once; more wait, then get error 202.
     pub max_queries: usize,
     pub max_wait_ms: u64,
+    /// The default of `max_execution_time` for what reads.
+    pub max_query_seconds: u64,
+    /// What all queries together may use.
+    pub max_memory_mb: u64,
     pub max_body_mb: usize,
     /// How long a client may neither send nor read.
     pub client_silence_ms: u64,
@@ -148,6 +152,8 @@ impl Front {
             silence: Duration::from_millis(options.client_silence_ms),
             limits: Limits {
                 body: options.max_body_mb * 1024 * 1024,
+                query_seconds: options.max_query_seconds,
+                memory: options.max_memory_mb * 1024 * 1024,
             },
             spool,
             version,
