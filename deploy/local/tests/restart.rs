@@ -68,7 +68,8 @@ async fn a_killed_engine_comes_back_with_every_acknowledged_row() {
             let path = format!(
                 "/?async_insert=0&insert_deduplication_token=t:{batch}&query=INSERT%20INTO%20acked%20FORMAT%20CSV"
             );
-            let rows: String = (0..500).map(|n| format!("{batch},{n}\n")).collect();
+            let rows: Vec<String> = (0..500).map(|n| format!("{batch},{n}\n")).collect();
+            let rows = rows.concat();
             while !acknowledged(port, &path, &rows) {
                 assert!(
                     Instant::now() < deadline,

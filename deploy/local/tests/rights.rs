@@ -83,7 +83,7 @@ fn a_reader_reads_within_limits_and_does_nothing_else() {
         ("SELECT 1 SETTINGS max_memory_usage = 0", 164, 500),
         ("SELECT * FROM `remote`('127.0.0.1', system.one)", 497, 403),
         ("SELECT 1 SETTINGS max_execution_time = 0", 164, 500),
-        ("SELECT * FROM numbers(3000000)", 396, 500),
+        ("SELECT * FROM numbers(3000000) FORMAT Null", 396, 500),
     ] {
         refused(&reader("/", sql), code, status);
     }

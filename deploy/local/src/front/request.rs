@@ -46,6 +46,13 @@ pub(super) struct Credentials {
     pub(super) anonymous: bool,
 }
 
+/// When a result is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sending {
+    AsItComes,
+    WhenWhole,
+}
+
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) query: String,
@@ -61,7 +68,7 @@ pub(super) struct Request {
     pub(super) content_encoding: String,
     pub(super) response_encoding: Option<Encoding>,
     /// Whether an error must have a status, however late it comes.
-    pub(super) wait_end: bool,
+    pub(super) sending: Sending,
     /// The protocol whose Native blocks the client reads; 0 for those that files have.
     pub(super) revision: u64,
     /// The Content-Type of a multipart form.
@@ -101,10 +108,7 @@ impl Request {
             decompress: flag(get("decompress"), false)?,
             content_encoding: text(&parts.headers, header::CONTENT_ENCODING.as_str()),
             response_encoding: None,
-            wait_end: flag(
-                get("wait_end_of_query").or_else(|| get("http_wait_end_of_query")),
-                false,
-            )?,
+            sending: Sending::AsItComes,
             revision: get("client_protocol_version")
                 .and_then(|text| text.parse().ok())
                 .unwrap_or(0),
@@ -115,6 +119,10 @@ impl Request {
         if flag(get("enable_http_compression"), true)? {
             request.response_encoding =
                 Encoding::choose(&text(&parts.headers, header::ACCEPT_ENCODING.as_str()));
+        }
+        let waits = get("wait_end_of_query").or_else(|| get("http_wait_end_of_query"));
+        if flag(waits, false)? {
+            request.sending = Sending::WhenWhole;
         }
         for (name, value) in url {
             request.add_parameter(name, value)?;

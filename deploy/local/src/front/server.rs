@@ -29,7 +29,7 @@ use super::formats::content_type;
 use super::native::Framer;
 use super::outlet;
 use super::policy::{FrontUser, authenticate};
-use super::request::{Request, credentials, random_id, random_tag};
+use super::request::{Request, Sending, credentials, random_id, random_tag};
 use super::running::Running;
 use super::wire::{Doors, Line};
 use crate::engine::{Counters, Engine};
@@ -232,14 +232,14 @@ async fn query(
     let request = Request::read(parts)?;
     query_id.clone_from(&request.query_id);
     let mut packer = Packer::new(request.compress, request.response_encoding);
-    let (revision, wait_end) = (request.revision, request.wait_end);
+    let (revision, sending) = (request.revision, request.sending);
 
     let _request = front.slot(&front.requests).await?;
     let body = receive(front, body).await?;
     let slot = front.slot(&front.slots).await?;
     let (outlet, mut pipe) = outlet::pipe()?;
     let mut running = Running::start(front, user, request, body, slot, outlet);
-    let (first, file) = if wait_end {
+    let (first, file) = if sending == Sending::WhenWhole {
         hold_all(front, &mut pipe).await?
     } else {
         let (first, ended) = hold_back(&mut pipe).await?;

@@ -191,7 +191,6 @@ fn split(text: &str) -> Vec<&str> {
                 bytes.next();
             }
             (Some(open), _) if open == byte => quote = None,
-            (Some(_), _) => {}
             (None, b'\'' | b'`') => quote = Some(byte),
             (None, b'(') => depth += 1,
             (None, b')') => depth -= 1,
@@ -199,7 +198,7 @@ fn split(text: &str) -> Vec<&str> {
                 parts.push(text[start..at].trim());
                 start = at + 1;
             }
-            (None, _) => {}
+            _ => {}
         }
     }
     parts.push(text[start..].trim());
