@@ -60,11 +60,23 @@ async fn a_killed_engine_comes_back_with_every_acknowledged_row() {
                     );
                     std::thread::sleep(Duration::from_millis(5));
                 }
-                kill(stack.clickhouse_pid().unwrap());
+                // Its number is written a moment after it has begun to answer.
+                let pid = loop {
+                    match stack.clickhouse_pid() {
+                        Some(pid) => break pid,
+                        None => assert!(Instant::now() < deadline, "no process"),
+                    }
+                };
+                kill(pid);
             }
         });
         let mut batch = 0;
         while !killed.is_finished() || stack.store_restarts() < KILLS {
+            assert!(
+                Instant::now() < deadline,
+                "started again {} times only",
+                stack.store_restarts()
+            );
             let path = format!(
                 "/?async_insert=0&insert_deduplication_token=t:{batch}&query=INSERT%20INTO%20acked%20FORMAT%20CSV"
             );
