@@ -29,6 +29,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "views",
         sql: include_str!("../clickhouse/0004_views.sql"),
     },
+    Migration {
+        version: 5,
+        name: "faster_views",
+        sql: include_str!("../clickhouse/0005_faster_views.sql"),
+    },
 ];
 
 impl Migration {

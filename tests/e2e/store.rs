@@ -90,15 +90,37 @@ fn sums_kept_with_the_rows_are_used_and_right() {
              toDateTime64('2026-11-20 10:00:01', 6, 'UTC'), 0, number + {batch} * 1000 FROM numbers(1000)"
         ));
     }
+    for batch in 0..3 {
+        namespace.query(&format!(
+            "INSERT INTO positions (portfolio, account, symbol, strategy, currency, realised_change, fees_change, income_change, \
+             trade_side, trade_quantity, trade_opened_at, trade_result, event_time, ingest_time, _partition, _offset) \
+             WITH number % 3 = 0 AS closes, toDateTime64('2026-11-20 10:00:00', 6, 'UTC') + toIntervalHour(number % 60) AS at \
+             SELECT concat('P', toString(number % 2)), 'A', concat('S', toString(number % 5)), 'one', 'USD', 1, 0.5, NULL, \
+             if(closes, 'BUY', NULL), if(closes, 5, NULL), if(closes, at - toIntervalSecond(number), NULL), \
+             if(closes AND number % 4 > 0, toDecimal128(number, 8) - 200, NULL), at, at, 0, number + {batch} * 1000 FROM numbers(500)"
+        ));
+        namespace.query(&format!(
+            "INSERT INTO equity (portfolio, currency, equity, high_water, drawdown, event_time, ingest_time, _partition, _offset) \
+             WITH toDateTime64('2026-11-20 10:00:00', 6, 'UTC') + toIntervalMinute(number * 10) AS at \
+             SELECT concat('P', toString(number % 2)), 'USD', 100, number % 90, (number * 7 + {batch}) % 501, at, at, 0, number + {batch} * 1000 \
+             FROM numbers(500)"
+        ));
+    }
     for (view, key) in [
-        ("v_quote_bars_1m", "start"),
-        ("v_quote_bars_1h", "start"),
-        ("v_quote_bars_1d", "start"),
-        ("v_quote_rates", "minute"),
+        ("v_quote_bars_1m", "symbol, start"),
+        ("v_quote_bars_1h", "symbol, start"),
+        ("v_quote_bars_1d", "symbol, start"),
+        ("v_quote_rates", "symbol, minute"),
+        ("v_pnl_by_day", "day, portfolio"),
+        ("v_pnl_by_symbol", "portfolio, symbol"),
+        ("v_pnl_by_strategy", "portfolio, strategy"),
+        ("v_performance", "portfolio, strategy"),
+        ("v_hold_times", "portfolio, symbol"),
+        ("v_drawdowns", "day, portfolio"),
     ] {
         let asked = |setting: &str| {
             namespace.query(&format!(
-                "SELECT * FROM {view} ORDER BY symbol, {key} SETTINGS {setting}"
+                "SELECT * FROM {view} ORDER BY {key} SETTINGS {setting}"
             ))
         };
         let kept = asked("force_optimize_projection = 1");

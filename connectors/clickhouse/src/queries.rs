@@ -178,6 +178,61 @@ pub struct View {
     pub about: &'static str,
 }
 
+/// Of views that tell about every moment, one asks for a part.
+const EXAMPLES: &[(&str, &str)] = &[
+    ("v_alerts_by_day", "WHERE day > today() - 7"),
+    ("v_auth_outcomes", "WHERE day > today() - 7"),
+    (
+        "v_bars",
+        "WHERE symbol = 'SYM001' AND interval = '1m' AND start > now() - INTERVAL 1 DAY",
+    ),
+    (
+        "v_equity",
+        "WHERE portfolio = 'P1' AND account IS NULL AND minute > now() - INTERVAL 1 DAY",
+    ),
+    ("v_latency", "WHERE minute > now() - INTERVAL 1 HOUR"),
+    ("v_pnl", "WHERE day > today() - 7"),
+    ("v_pnl_by_day", "WHERE day > today() - 30"),
+    (
+        "v_quote_bars_1d",
+        "WHERE symbol = 'SYM001' AND start > now() - INTERVAL 30 DAY",
+    ),
+    (
+        "v_quote_bars_1h",
+        "WHERE symbol = 'SYM001' AND start > now() - INTERVAL 7 DAY",
+    ),
+    (
+        "v_quote_bars_1m",
+        "WHERE symbol = 'SYM001' AND start > now() - INTERVAL 1 DAY",
+    ),
+    (
+        "v_quote_bars_1s",
+        "WHERE symbol = 'SYM001' AND start > now() - INTERVAL 10 MINUTE",
+    ),
+    ("v_quote_gaps", "WHERE symbol = 'SYM001'"),
+    (
+        "v_quote_rates",
+        "WHERE symbol = 'SYM001' AND minute > now() - INTERVAL 1 DAY",
+    ),
+    ("v_slippage", "WHERE event_time > now() - INTERVAL 1 DAY"),
+    ("v_trades", "WHERE closed_at > now() - INTERVAL 7 DAY"),
+    (
+        "v_underwater",
+        "WHERE portfolio = 'P1' AND minute > now() - INTERVAL 1 DAY",
+    ),
+];
+
+impl View {
+    /// How one asks it.
+    pub fn example(&self) -> String {
+        let of_it = EXAMPLES.iter().find(|(view, _)| *view == self.name);
+        let part = of_it.map_or("", |(_, part)| part);
+        format!("SELECT * FROM {} {part}", self.name)
+            .trim_end()
+            .to_owned()
+    }
+}
+
 /// As the newest migration that has each of them says.
 pub fn views() -> Vec<View> {
     const BEGIN: &str = "CREATE OR REPLACE VIEW ";
@@ -233,11 +288,12 @@ pub fn reference() -> String {
          `param_portfolio` in the URL, `clickhouse-client` takes `--param_portfolio`, and the value \
          cannot become a part of the statement.\n\n\
          ## The views\n\n\
-         Each can be asked by itself, joined and filtered: `SELECT * FROM v_positions`.\n\n\
-         | View | What it shows |\n|---|---|\n",
+         Each can be asked by itself, joined and filtered.\n\n\
+         | View | What it shows | Example |\n|---|---|---|\n",
     );
-    for View { name, about } in views() {
-        let _ = writeln!(page, "| `{name}` | {about} |");
+    for view in views() {
+        let (View { name, about }, example) = (view, view.example());
+        let _ = writeln!(page, "| `{name}` | {about} | `{example}` |");
     }
     page
 }
