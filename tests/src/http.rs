@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 const WITHIN: Duration = Duration::from_secs(30);
+/// For what is heavy on purpose.
+const HEAVY_WITHIN: Duration = Duration::from_mins(20);
 
 /// Status and body of a GET.
 pub fn get(base: &str, path: &str) -> std::io::Result<(u16, String)> {
@@ -18,28 +20,53 @@ pub fn query(base: &str, database: &str, sql: &str) -> String {
     body.trim_end().to_owned()
 }
 
+/// The answer of ClickHouse in bytes, to a query with its data behind it, which may take minutes.
+pub fn query_bytes(base: &str, database: &str, body: &[u8]) -> Vec<u8> {
+    let path = format!("/?database={database}");
+    let (status, answer) = exchange("POST", base, &path, body, HEAVY_WITHIN).unwrap();
+    let said = String::from_utf8_lossy(&answer[..answer.len().min(2000)]);
+    assert_eq!(status, 200, "{said}");
+    answer
+}
+
 pub(crate) fn request(
     method: &str,
     base: &str,
     path: &str,
     body: &str,
 ) -> std::io::Result<(u16, String)> {
+    let (status, answer) = exchange(method, base, path, body.as_bytes(), WITHIN)?;
+    let answer = String::from_utf8(answer).map_err(std::io::Error::other)?;
+    Ok((status, answer))
+}
+
+fn exchange(
+    method: &str,
+    base: &str,
+    path: &str,
+    body: &[u8],
+    within: Duration,
+) -> std::io::Result<(u16, Vec<u8>)> {
+    const END_OF_HEAD: &[u8] = b"\r\n\r\n";
     let host = base.trim_start_matches("http://");
     let mut stream = TcpStream::connect(host)?;
-    stream.set_read_timeout(Some(WITHIN))?;
+    stream.set_read_timeout(Some(within))?;
     let length = body.len();
     // HTTP/1.0: the answer ends with the connection.
-    write!(
-        stream,
-        "{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n{body}"
-    )?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let status = head
+    let head =
+        format!("{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n");
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body)?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let ends = |window: &[u8]| window == END_OF_HEAD;
+    let head = answer.windows(END_OF_HEAD.len()).position(ends);
+    let body = head.map_or(answer.len(), |head| head + END_OF_HEAD.len());
+    let status = String::from_utf8_lossy(&answer[..body])
         .split(' ')
         .nth(1)
         .and_then(|s| s.parse().ok())
         .unwrap_or(0);
-    Ok((status, body.to_owned()))
+    answer.drain(..body);
+    Ok((status, answer))
 }

@@ -12,7 +12,7 @@ mod namespace;
 mod program;
 mod stack;
 
-pub use http::{get, query};
+pub use http::{get, query, query_bytes};
 pub use namespace::Namespace;
 pub use program::{Finished, Program, Running, path as program_path, scratch};
 pub use stack::shared;

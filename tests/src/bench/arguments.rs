@@ -12,8 +12,11 @@ usage: bench NAME... [--json] [OPTIONS]
   --save                also into tests/bench/RESULTS.md, beside what stands there
   --profile=FOLDER      a CPU profile of each run of this pipeline into FOLDER; needs perf
                         (Debian: linux-perf) and takes time, so that nothing can be saved
-  --quotes=3000000      throughput, memory: how many quotes; scaling: a third of it each
-  --rounds=3            throughput, restore: how often; the median counts
+  --quotes=3000000      throughput, memory, sink: how many quotes; scaling: a third of it each;
+                        views: 50000000 unless given
+  --fills=1000000       views: how many fills, and what comes of them
+  --asks=20             views: how often each is asked
+  --rounds=3            throughput, restore, sink: how often; the median counts
   --seconds=15          latency: how long each measurement takes, its first two seconds left out
   --warm-up=20          latency: how long all work before they are measured
   --background=10000    latency: quotes a second that nobody waits for
@@ -24,6 +27,8 @@ usage: bench NAME... [--json] [OPTIONS]
 /// A figure is only comparable with one measured alike.
 const MEASURED_WITH: &[&str] = &[
     "--quotes",
+    "--fills",
+    "--asks",
     "--rounds",
     "--seconds",
     "--warm-up",
@@ -41,6 +46,10 @@ pub(crate) struct Options {
     pub differing: String,
     pub profile: Option<PathBuf>,
     pub quotes: u64,
+    /// Of the history that views are asked about.
+    pub history: u64,
+    pub fills: u64,
+    pub asks: usize,
     pub rounds: usize,
     pub seconds: u64,
     pub warm_up: u64,
@@ -58,6 +67,9 @@ impl Default for Options {
             differing: String::new(),
             profile: None,
             quotes: 3_000_000,
+            history: 50_000_000,
+            fills: 1_000_000,
+            asks: 20,
             rounds: 3,
             seconds: 15,
             warm_up: 20,
@@ -87,7 +99,12 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Comma
             "--json" => options.json = true,
             "--save" => options.save = true,
             "--profile" => options.profile = Some(folder(value)?),
-            "--quotes" => options.quotes = positive(name, value)?,
+            "--quotes" => {
+                options.quotes = positive(name, value)?;
+                options.history = options.quotes;
+            }
+            "--fills" => options.fills = positive(name, value)?,
+            "--asks" => options.asks = positive(name, value)?,
             "--rounds" => options.rounds = positive(name, value)?,
             "--seconds" => options.seconds = positive(name, value)?,
             "--warm-up" => options.warm_up = positive(name, value)?,
@@ -154,6 +171,7 @@ mod tests {
             names: vec!["throughput".to_owned(), "restore".to_owned()],
             json: true,
             quotes: 500,
+            history: 500,
             commit_interval: "20ms".to_owned(),
             differing: "--quotes=500 --commit-interval=20ms".to_owned(),
             ..Options::default()

@@ -40,11 +40,19 @@ impl Sample {
         })
     }
 
+    pub fn seconds_until(self, end: Self) -> f64 {
+        end.at.duration_since(self.at).as_secs_f64()
+    }
+
+    pub fn cpu_until(self, end: Self) -> f64 {
+        end.cpu_seconds - self.cpu_seconds
+    }
+
     pub fn rate_until(self, end: Self, count: u64) -> Rate {
         let count = count as f64;
         Rate {
-            per_second: count / end.at.duration_since(self.at).as_secs_f64(),
-            per_cpu_second: count / (end.cpu_seconds - self.cpu_seconds),
+            per_second: count / self.seconds_until(end),
+            per_cpu_second: count / self.cpu_until(end),
         }
     }
 }

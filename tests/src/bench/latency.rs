@@ -110,7 +110,13 @@ impl Measured {
         }
     }
 
-    fn line(&self, name: &'static str, percent: f64, ours: &Latencies, budget: Budget) -> Line {
+    fn line(
+        &self,
+        name: &'static str,
+        percent: f64,
+        ours: &Latencies,
+        budget: Budget,
+    ) -> Line<'static> {
         let peer = self.peer.as_ref();
         Line {
             name,

@@ -4,6 +4,7 @@
 mod arguments;
 mod broker;
 mod cpu;
+mod disk;
 mod latency;
 mod machine;
 mod memory;
@@ -17,9 +18,11 @@ mod results;
 mod risk;
 mod scaling;
 mod scrape;
+mod sink;
 mod stage;
 mod statistics;
 mod throughput;
+mod views;
 mod work;
 
 use std::io::Write;
@@ -81,6 +84,16 @@ pub(crate) const BENCHMARKS: &[Benchmark] = &[
         name: "scaling",
         about: "throughput with 1, 2 and 4 tasks, and with records of three sizes",
         run: Run::OnStage(scaling::run),
+    },
+    Benchmark {
+        name: "sink",
+        about: "quotes through Kafka into the store, against the same rows inserted raw",
+        run: Run::OnStage(sink::run),
+    },
+    Benchmark {
+        name: "views",
+        about: "the questions and views over 50 million quotes and a year of fills",
+        run: Run::OnStage(views::run),
     },
 ];
 

@@ -30,6 +30,8 @@ pub(crate) struct Walk {
     bids: Vec<i64>,
     count: i64,
     padding: Option<Padding>,
+    /// When the next quote comes; without it, they come now.
+    time: Option<Micros>,
 }
 
 /// Longer records: letters behind one another that no codec finds twice.
@@ -46,7 +48,14 @@ impl Walk {
             bids: vec![FIRST_PRICE; symbols],
             count: 0,
             padding: None,
+            time: None,
         }
+    }
+
+    /// Quotes as a market makes them: at irregular times, arriving a little later, of many sizes.
+    pub fn from(mut self, begin: Micros) -> Self {
+        self.time = Some(begin);
+        self
     }
 
     /// Records of about so many bytes; none is shorter than a bare quote.
@@ -86,6 +95,14 @@ impl Walk {
             let start = random as usize % (letters.len() - length);
             quote.source = letters[start..start + length].into();
         }
+        if let Some(time) = &mut self.time {
+            let part = |shift: u32, below: u64| (random.rotate_right(shift) % below) as i64;
+            time.0 += part(7, 400);
+            quote.event_time = *time;
+            quote.ingest_time = Micros(time.0 + 500 + part(19, 2000));
+            quote.bid_size = hundreds(1 + part(29, 20));
+            quote.ask_size = hundreds(1 + part(41, 20));
+        }
         quote
     }
 }
@@ -93,19 +110,22 @@ impl Walk {
 /// A quote of now; prices in units of 10⁻⁸.
 pub(crate) fn quote(symbol: &str, bid: i64, ask: i64, seq: i64) -> Quote<'_> {
     let time = now();
-    let hundred = Quantity::from_raw(100 * 100 * CENT).unwrap();
     Quote {
         symbol: symbol.into(),
         venue: "XNAS".into(),
         seq,
         bid_price: Price::from_raw(bid).unwrap(),
         ask_price: Price::from_raw(ask).unwrap(),
-        bid_size: hundred,
-        ask_size: hundred,
+        bid_size: hundreds(1),
+        ask_size: hundreds(1),
         event_time: time,
         ingest_time: time,
         source: "bench".into(),
     }
+}
+
+fn hundreds(count: i64) -> Quantity {
+    Quantity::from_raw(count * 100 * 100 * CENT).unwrap()
 }
 
 /// Writes events to the topics they belong to.

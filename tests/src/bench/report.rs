@@ -33,8 +33,8 @@ pub(crate) enum Budget {
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Line {
-    pub name: &'static str,
+pub(crate) struct Line<'a> {
+    pub name: &'a str,
     pub unit: &'static str,
     pub better: Better,
     pub ours: f64,
@@ -45,7 +45,7 @@ pub(crate) struct Line {
     pub budget: Budget,
 }
 
-impl Line {
+impl Line<'_> {
     /// How many times better than the peer, or without one, than the limit.
     fn ratio(&self) -> Option<f64> {
         let other = self.peer.or(self.limit)?;
@@ -168,7 +168,7 @@ impl Report {
         self.quiet = quiet;
     }
 
-    pub fn add(&mut self, line: &Line) {
+    pub fn add(&mut self, line: &Line<'_>) {
         self.print(line);
         let saved = self.results.as_mut();
         if let Some(Err(fault)) = saved.map(|results| results.put(&line.row(), self.quiet)) {
@@ -176,7 +176,7 @@ impl Report {
         }
     }
 
-    fn print(&mut self, line: &Line) {
+    fn print(&mut self, line: &Line<'_>) {
         let mut stdout = std::io::stdout().lock();
         if self.json {
             let mut object = line.json();
@@ -196,7 +196,7 @@ impl Report {
 mod tests {
     use super::*;
 
-    const LINE: Line = Line {
+    const LINE: Line<'_> = Line {
         name: "n",
         unit: "ms",
         better: Better::Less,

@@ -32,6 +32,11 @@ impl Store {
     pub fn url(&self) -> String {
         self.0.clickhouse_url()
     }
+
+    /// While it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.0.clickhouse_pid()
+    }
 }
 
 impl Stage {
@@ -45,6 +50,10 @@ impl Stage {
             folder,
             profiles,
         })
+    }
+
+    pub fn broker_pid(&self) -> Option<u32> {
+        self.stack.kafka_pid()
     }
 
     /// Only while it is needed: it takes memory and processors from what is measured.
