@@ -181,9 +181,7 @@ fn through_kafka(
     sink.stop();
     let held = query(&store.url(), database, "SELECT count() FROM quotes");
     assert_eq!(held, count.to_string(), "each quote is there once");
-    let [a, b, c] = begin;
-    let [x, y, z] = end;
-    [a.zip(x), b.zip(y), c.zip(z)]
+    std::array::from_fn(|index| begin[index].zip(end[index]))
 }
 
 /// The rows as they came, each body a request.
