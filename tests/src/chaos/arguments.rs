@@ -4,40 +4,40 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::failure::{Failure, Outcome};
-use super::plan::Kind;
+use super::{SUITES, Suite};
 
-/// Every suite there is.
-pub(crate) const SUITES: &[&str] = &["pipeline"];
 const FAULTS: usize = 40;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) struct Arguments {
-    pub(crate) suite: String,
+    pub(crate) suite: &'static Suite,
     pub(crate) faults: usize,
     pub(crate) seed: u64,
     pub(crate) json: bool,
     /// What may happen.
-    pub(crate) kinds: Vec<Kind>,
+    pub(crate) kinds: Vec<&'static str>,
     /// The program under test; without one, the one beside this program.
     pub(crate) program: Option<PathBuf>,
-    /// The program of a former release, with which the run begins.
+    /// The program of a former release, with which the run of a pipeline begins.
     pub(crate) from: Option<PathBuf>,
+    /// Whether the store's checker is shown planted faults after the run.
+    pub(crate) plant: bool,
 }
 
 pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Outcome<Arguments> {
     let mut words = words.into_iter();
-    let suite = words.next().ok_or_else(|| usage("name a suite"))?;
-    if !SUITES.contains(&suite.as_str()) {
-        return Err(usage(&format!("suite '{suite}' is unknown")));
-    }
+    let name = words.next().ok_or_else(|| usage("name a suite"))?;
+    let suite = SUITES.iter().find(|suite| suite.name == name);
+    let suite = suite.ok_or_else(|| usage(&format!("suite '{name}' is unknown")))?;
     let mut arguments = Arguments {
         suite,
         faults: FAULTS,
         seed: some_seed(),
         json: false,
-        kinds: Kind::ALL.to_vec(),
+        kinds: (suite.kinds)(),
         program: None,
         from: None,
+        plant: false,
     };
     while let Some(word) = words.next() {
         let mut value = || {
@@ -48,9 +48,10 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Outcome<Argument
             "--faults" => arguments.faults = number(&word, &value()?)? as usize,
             "--seed" => arguments.seed = number(&word, &value()?)?,
             "--json" => arguments.json = true,
-            "--kinds" => arguments.kinds = kinds(&value()?)?,
+            "--kinds" => arguments.kinds = kinds(suite, &value()?)?,
             "--program" => arguments.program = Some(value()?.into()),
-            "--from" => arguments.from = Some(value()?.into()),
+            "--from" if suite.name == "pipeline" => arguments.from = Some(value()?.into()),
+            "--plant" if suite.name == "store" => arguments.plant = true,
             _ => return Err(usage(&format!("'{word}' is unknown"))),
         }
     }
@@ -62,17 +63,16 @@ fn number(option: &str, text: &str) -> Outcome<u64> {
     number.map_err(|_| usage(&format!("'{option}' wants a whole number")))
 }
 
-fn kinds(names: &str) -> Outcome<Vec<Kind>> {
-    let parsed = names.split(',').map(|name| {
-        Kind::named(name).ok_or_else(|| {
-            let all: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
-            usage(&format!(
-                "kind '{name}' is unknown; kinds: {}",
-                all.join(", ")
-            ))
+fn kinds(suite: &Suite, names: &str) -> Outcome<Vec<&'static str>> {
+    let all = (suite.kinds)();
+    let known = names.split(',').map(|name| {
+        let known = all.iter().copied().find(|known| *known == name);
+        known.ok_or_else(|| {
+            let all = all.join(", ");
+            usage(&format!("kind '{name}' is unknown; kinds: {all}"))
         })
     });
-    parsed.collect()
+    known.collect()
 }
 
 /// Another one each time; the report names it.
@@ -82,10 +82,12 @@ fn some_seed() -> u64 {
 }
 
 fn usage(problem: &str) -> Failure {
+    let suites: Vec<&str> = SUITES.iter().map(|suite| suite.name).collect();
     Failure::Usage(format!(
         "{problem}; suites: {}\nusage: chaos SUITE [--faults N] [--seed S] [--json] \
-         [--kinds KIND,KIND...] [--program PATH] [--from PATH OF A FORMER PROGRAM]",
-        SUITES.join(", ")
+         [--kinds KIND,KIND...] [--program PATH]\n\
+         pipeline: [--from PATH OF A FORMER PROGRAM]  store: [--plant]",
+        suites.join(", ")
     ))
 }
 
@@ -99,21 +101,20 @@ mod tests {
 
     #[test]
     fn a_suite_and_its_options() {
-        let expected = Arguments {
-            suite: "pipeline".to_owned(),
-            faults: 12,
-            seed: 3,
-            json: true,
-            kinds: vec![Kind::ProcessorKill, Kind::Stall],
-            program: Some("a/tapeline".into()),
-            from: Some("b/tapeline".into()),
-        };
         let asked = parsed(
             "pipeline --faults 12 --seed 3 --json --kinds processor_kill,stall \
              --program a/tapeline --from b/tapeline",
-        )
-        .unwrap();
-        assert_eq!(asked, expected);
+        );
+        let asked = asked.ok().unwrap();
+        assert_eq!(
+            (asked.suite.name, asked.faults, asked.seed, asked.json),
+            ("pipeline", 12, 3, true)
+        );
+        assert_eq!(asked.kinds, ["processor_kill", "stall"]);
+        assert_eq!(asked.program, Some("a/tapeline".into()));
+        assert_eq!(asked.from, Some("b/tapeline".into()));
+        assert!(!asked.plant);
+        assert!(parsed("store --plant").ok().unwrap().plant);
     }
 
     #[test]
@@ -125,11 +126,14 @@ mod tests {
             "pipeline --what",
             "pipeline --seed",
             "pipeline --kinds processor_kill,nothing",
+            "store --kinds processor_kill",
+            "store --from a/tapeline",
+            "pipeline --plant",
         ] {
-            let failure = parsed(wrong).unwrap_err();
+            let failure = parsed(wrong).err().unwrap();
             assert_eq!(failure.code(), 2, "{wrong}");
             assert!(
-                failure.to_string().contains("suites: pipeline"),
+                failure.to_string().contains("suites: pipeline, store"),
                 "{failure}"
             );
         }

@@ -8,6 +8,7 @@ use tapeline_local::{ChildProcess, ChildSpec};
 
 use super::failure::{Failure, Outcome};
 use super::memory;
+use crate::http;
 
 /// A graceful stop commits and leaves within this, or it is killed.
 const GRACE: Duration = Duration::from_secs(25);
@@ -16,6 +17,7 @@ pub(crate) struct Member {
     pub(crate) name: &'static str,
     role: &'static str,
     binary: PathBuf,
+    config: PathBuf,
     data: PathBuf,
     /// Each start has a log of its own.
     starts: u32,
@@ -31,12 +33,19 @@ impl Member {
             name,
             role,
             binary: binary.to_owned(),
+            config: data.join("tapeline.toml"),
             data: data.to_owned(),
             starts: 0,
             child: None,
             frozen: false,
             peak_kb: 0,
         }
+    }
+
+    /// In place of the configuration that all others have.
+    pub(crate) fn with_config(mut self, config: &Path) -> Self {
+        config.clone_into(&mut self.config);
+        self
     }
 
     /// From its next start on.
@@ -65,7 +74,7 @@ impl Member {
         }
         command.push(self.binary.clone().into());
         command.extend(["run", "--role", self.role, "--config"].map(Into::into));
-        command.push(self.data.join("tapeline.toml").into());
+        command.push(self.config.clone().into());
         let spec = ChildSpec {
             name: self.name,
             binary: &self.binary,
@@ -133,6 +142,17 @@ impl Member {
             self.name,
             last.join(" | ")
         ))
+    }
+
+    /// What one of its counters says, over all labels, while it runs.
+    pub(crate) fn counter(&self, name: &str) -> Option<u64> {
+        const LISTENS: &str = "metrics and health on ";
+        let said = std::fs::read_to_string(self.child.as_ref()?.log()).ok()?;
+        let address = said.lines().find_map(|line| line.strip_prefix(LISTENS))?;
+        let (_, metrics) = http::get(address.trim(), "/metrics").ok()?;
+        let samples = metrics.lines().filter(|line| line.starts_with(name));
+        let values = samples.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        Some(values.sum::<f64>() as u64)
     }
 
     fn pid(&self) -> Option<u32> {

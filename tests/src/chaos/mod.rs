@@ -1,53 +1,25 @@
-//! `chaos pipeline`: three real brokers, the real engine and several processes of the pipeline,
-//! hit by a seeded plan of faults while records with known ids flow; then everything is read
-//! back and checked.
+//! Failure suites on a real Kafka and the real ClickHouse engine: a seeded plan of faults hits
+//! what runs while records with known ids flow; then everything is read back and checked.
 
 mod arguments;
-mod checker;
-mod configuration;
+mod deploy;
 mod failure;
-mod feed;
-mod inject;
 mod member;
 mod memory;
-mod observe;
+mod namespace;
+mod pipeline;
 mod plan;
 mod proxy;
 mod random;
-mod report;
-mod segments;
-mod upgrade;
-mod wait;
-mod wire;
-mod world;
+mod run;
+mod store;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use arguments::Arguments;
-use checker::Observed;
 use failure::{Failure, Outcome};
-use feed::{FedRecords, Feeder};
-use plan::Step;
-use report::Report;
-use segments::Fate;
-use world::World;
-
-/// Short, so that a process frozen for longer is a true zombie, cheaply.
-const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(6);
-/// librdkafka refuses a task's producer whose requests could outlive its transaction.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// How soon a group gives a dead member's partitions to another.
-const SESSION_TIMEOUT: Duration = Duration::from_secs(5);
-/// Of every topic.
-const PARTITIONS: u32 = 4;
-
-/// How a task says that another process fenced it.
-const FENCED: &str = "another producer took over this task";
-/// How a task says that it completed a torn transaction.
-const MENDED: &str = "were written again";
 
 /// Runs the suite that the command line names.
 pub fn main() -> ExitCode {
@@ -63,21 +35,42 @@ pub fn main() -> ExitCode {
 }
 
 fn say(text: &str) {
-    let _gone = writeln!(std::io::stderr(), "chaos: {text}");
+    let _gone = writeln!(io::stderr(), "chaos: {text}");
 }
+
+/// What a suite found.
+trait Report {
+    /// Every counter that must be 0 is.
+    fn is_clean(&self) -> bool;
+    fn json(&self) -> serde_json::Value;
+    fn write_table(&self, to: &mut dyn Write) -> io::Result<()>;
+}
+
+struct Suite {
+    name: &'static str,
+    /// The faults it knows.
+    kinds: fn() -> Vec<&'static str>,
+    /// Runs it in a data folder, with the program under test.
+    run: fn(&Arguments, &Path, &Path) -> Outcome<Box<dyn Report>>,
+}
+
+const SUITES: &[Suite] = &[pipeline::SUITE, store::SUITE];
 
 /// True if nothing was found. What a failed run left is kept, and named.
 fn run(arguments: &Arguments) -> Outcome<bool> {
+    if arguments.suite.name == store::SUITE.name {
+        namespace::enter();
+    }
     let folder = tempfile::Builder::new()
         .prefix("tapeline-chaos-")
         .tempdir()
         .map_err(Failure::while_doing("making a data folder"))?;
     say(&format!(
         "suite {}, {} faults, seed {}",
-        arguments.suite, arguments.faults, arguments.seed
+        arguments.suite.name, arguments.faults, arguments.seed
     ));
-    let outcome =
-        program(arguments).and_then(|program| pipeline(arguments, folder.path(), &program));
+    let outcome = program(arguments)
+        .and_then(|program| (arguments.suite.run)(arguments, folder.path(), &program));
     let is_clean = matches!(&outcome, Ok(report) if report.is_clean());
     if !is_clean {
         let kept = folder.keep();
@@ -88,9 +81,9 @@ fn run(arguments: &Arguments) -> Outcome<bool> {
         ));
     }
     let report = outcome?;
-    let _gone = report.write_table(std::io::stderr());
+    let _gone = report.write_table(&mut io::stderr());
     if arguments.json {
-        let _gone = writeln!(std::io::stdout(), "{}", report.json());
+        let _gone = writeln!(io::stdout(), "{}", report.json());
     }
     Ok(is_clean)
 }
@@ -109,114 +102,4 @@ fn program(arguments: &Arguments) -> Outcome<PathBuf> {
     Err(Failure::Outside(format!(
         "{place} is missing: `./dev chaos` builds it, or `cargo build -p tapeline`"
     )))
-}
-
-fn pipeline(arguments: &Arguments, data: &Path, program: &Path) -> Outcome<Report> {
-    let mut report = Report::new(arguments.clone());
-    say("starting three brokers and the store");
-    let mut world = World::start(data, program, arguments.from.as_deref())?;
-    world.start_members()?;
-    let feeder = Feeder::start(&world.kafka, arguments.seed)?;
-    begins(&mut world)?;
-    say(&format!("records flow after {} s", report.seconds()));
-    if arguments.from.is_some() {
-        say("rolling from the former program to the present one");
-        report.upgraded = upgrade::roll(&mut world, &mut report.stuck)?;
-        say(&format!("upgraded after {} s", report.seconds()));
-    }
-    if report.stuck.is_empty() {
-        hit_all(&mut world, &mut report)?;
-    }
-    say("mending everything, and waiting for the end of the work");
-    if report.stuck.is_empty() && !wait::recovers(&mut world)? {
-        report
-            .stuck
-            .push("stuck: no flow after the last fault".to_owned());
-    }
-    let fed = feeder.stop()?;
-    if !wait::settles(&mut world, &fed)? {
-        say("not everything arrived in time; checking what did");
-    }
-    say("checking");
-    check(&world, fed, &mut report)?;
-    report.memory_kb = world.peak_memory();
-    report.exits = std::mem::take(&mut world.exits);
-    world.end();
-    report.fenced = observe::count_in_logs(&data.join("logs"), FENCED);
-    report.mended = observe::count_in_logs(&data.join("logs"), MENDED);
-    report.end();
-    Ok(report)
-}
-
-fn begins(world: &mut World) -> Outcome<()> {
-    if wait::flows(world)? {
-        return Ok(());
-    }
-    let exits = world.exits.iter().rev().take(3);
-    let exits: Vec<&str> = exits.map(String::as_str).collect();
-    Err(Failure::Outside(format!(
-        "nothing flowed before the first fault; {}",
-        exits.join("; ")
-    )))
-}
-
-/// Every fault of the plan, until one leaves the run stuck.
-fn hit_all(world: &mut World, report: &mut Report) -> Outcome<()> {
-    let asked = &report.arguments;
-    let steps = plan::plan(asked.seed, asked.faults, &asked.kinds);
-    for (number, step) in (1..).zip(&steps) {
-        say(&format!(
-            "{number}/{} at {} s: {}",
-            steps.len(),
-            report.seconds(),
-            step.kind.name()
-        ));
-        match hit(world, *step)? {
-            Ok(()) => *report.faults.entry(step.kind).or_insert(0) += 1,
-            Err(what) => {
-                report.stuck.push(format!("stuck: fault {number}: {what}"));
-                break;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Reads everything back, judges it, and has it done again from the journal.
-fn check(world: &World, fed: FedRecords, report: &mut Report) -> Outcome<()> {
-    let observed = observe::observe(world, fed)?;
-    report.findings = checker::check(&observed);
-    report.fed = acknowledged(&observed.fed);
-    report.aborted = aborted(&observed);
-    for processor in ["market", "risk"] {
-        let (differences, said) = world.replay(processor)?;
-        report.replay_differences += differences;
-        if differences > 0 {
-            say(&format!("the replay of {processor} differs: {said}"));
-        }
-    }
-    Ok(())
-}
-
-/// Does a fault and waits as the plan says; the inner error is why the run is stuck.
-fn hit(world: &mut World, step: Step) -> Outcome<Result<(), String>> {
-    if !inject::inject(world, step)? {
-        return Ok(Err(format!("{} was not possible", step.kind.name())));
-    }
-    if let Some(gap) = step.next_after {
-        world.until(gap, |_| false)?;
-    } else if !wait::recovers(world)? {
-        return Ok(Err(format!("no flow after {}", step.kind.name())));
-    }
-    Ok(Ok(()))
-}
-
-fn acknowledged(fed: &FedRecords) -> u64 {
-    let all = fed.values().flatten();
-    all.filter(|fed| fed.acknowledged).count() as u64
-}
-
-fn aborted(observed: &Observed) -> u64 {
-    let fates = observed.fates.values().flat_map(|fates| fates.of.values());
-    fates.filter(|fate| **fate == Fate::Aborted).count() as u64
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::failure::Outcome;
 use super::plan::{Kind, Step};
 use super::wire;
 use super::world::{Group, Mend, World};
+use crate::chaos::failure::Outcome;
+use crate::chaos::proxy::Harm;
 
 /// What stands in the way of a fault is waited for this long.
 const POSSIBLE_WITHIN: Duration = Duration::from_secs(120);
@@ -170,12 +171,12 @@ fn store_kill(world: &mut World, step: Step) -> Outcome<bool> {
 
 /// Waits for an insert that the store accepts, and loses its answer.
 fn answer_drop(world: &mut World) -> Outcome<bool> {
-    let before = world.store_proxy.answers_lost();
-    world.store_proxy.arm();
+    let before = world.store_proxy.inserts().done(Harm::LoseAnswer);
+    world.store_proxy.inserts().arm(Harm::LoseAnswer);
     let lost = world.until(POSSIBLE_WITHIN, |world| {
-        world.store_proxy.answers_lost() > before
+        world.store_proxy.inserts().done(Harm::LoseAnswer) > before
     })?;
-    world.store_proxy.disarm();
+    world.store_proxy.inserts().disarm(Harm::LoseAnswer);
     Ok(lost)
 }
 

@@ -1,8 +1,8 @@
 //! A rolling upgrade under load: as an operator does it, one process after the other.
 
-use super::failure::Outcome;
 use super::wait;
 use super::world::{Group, World};
+use crate::chaos::failure::Outcome;
 
 /// Asks each member of the former program to end and starts the present one in its place; how
 /// many. Nobody goes back: state that the new program wrote, the former one may not read.

@@ -8,10 +8,10 @@ use tapeline_kafka::{KafkaError, KafkaSettings, read_to_end};
 use tapeline_schemas::topics::Topic;
 
 use super::checker::{Observed, Seen};
-use super::failure::{Failure, Outcome};
 use super::feed::{self, FedRecords};
 use super::segments;
 use super::world::World;
+use crate::chaos::failure::{Failure, Outcome};
 
 const PARTITION_WITHIN: Duration = Duration::from_secs(120);
 

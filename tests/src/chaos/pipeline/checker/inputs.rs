@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use tapeline_schemas::topics::Topic;
 
 use super::{Findings, Observed};
-use crate::chaos::feed::id_of;
+use crate::chaos::pipeline::feed::id_of;
 
 pub(super) fn check(observed: &Observed, findings: &mut Findings) {
     for (topic, fed) in &observed.fed {

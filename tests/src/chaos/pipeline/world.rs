@@ -1,21 +1,20 @@
 //! Everything that runs during a chaos run, and what is done to it.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use tapeline_kafka::KafkaSettings;
-use tapeline_local::{KafkaNode, Parts, Ports, Stack, StackError, StackOptions, kafka_cluster};
+use tapeline_local::{KafkaNode, Ports, Stack, StackError, kafka_cluster};
 use tokio::runtime::Runtime;
 
-use super::failure::{Failure, Outcome};
-use super::member::{Member, signal};
-use super::proxy::Proxy;
 use super::{PARTITIONS, TRANSACTION_TIMEOUT, configuration};
-use crate::http;
+use crate::chaos::deploy;
+use crate::chaos::failure::{Failure, Outcome};
+use crate::chaos::member::{Member, signal};
+use crate::chaos::proxy::Proxy;
 
 pub(crate) const BROKERS: u32 = 3;
 pub(crate) const DATABASE: &str = "chaos";
@@ -85,24 +84,15 @@ impl World {
         for folder in ["logs", "run"] {
             std::fs::create_dir_all(data.join(folder)).map_err(Failure::while_doing(what))?;
         }
-        // One build for the whole run, whatever is built meanwhile.
-        let copied = |program: &Path, name: &str| {
-            let copy = data.join(name);
-            let outcome = std::fs::copy(program, &copy).map(|_| copy);
-            outcome.map_err(Failure::while_doing(format!(
-                "copying {}",
-                program.display()
-            )))
-        };
-        let binary = copied(program, "tapeline")?;
+        let binary = deploy::copy(program, data, "tapeline")?;
         let first = match former {
-            Some(former) => copied(former, "tapeline-former")?,
+            Some(former) => deploy::copy(former, data, "tapeline-former")?,
             None => binary.clone(),
         };
         let runtime = Runtime::new().map_err(Failure::while_doing(what))?;
         let brokers = start_brokers(data, &binary, &runtime)?;
         let store_data = data.join("store");
-        let store = start_store(&runtime, &store_data, &binary, Ports::ANY)?;
+        let store = deploy::start_store(&runtime, &store_data, &binary, Ports::ANY)?;
         let store_ports = store.ports();
         let addresses: Vec<String> = brokers
             .iter()
@@ -142,20 +132,8 @@ impl World {
         };
         let text = configuration::text(&world.kafka, world.store_proxy.port());
         std::fs::write(data.join("tapeline.toml"), text).map_err(Failure::while_doing(what))?;
-        world.deploy(&first)?;
+        deploy::deploy(&first, &world.config())?;
         Ok(world)
-    }
-
-    /// Topics and tables as a program wants them.
-    fn deploy(&self, binary: &Path) -> Outcome<()> {
-        for arguments in [&["topics", "apply", "--yes"][..], &["store", "apply"]] {
-            let output = self.run(binary, arguments)?;
-            if !output.status.success() {
-                let said = String::from_utf8_lossy(&output.stderr);
-                return Err(Failure::Outside(format!("{}: {said}", arguments.join(" "))));
-            }
-        }
-        Ok(())
     }
 
     pub(crate) fn start_members(&mut self) -> Outcome<()> {
@@ -167,7 +145,7 @@ impl World {
     /// and how often. A journal that cannot be done again at all is one difference.
     pub(crate) fn replay(&self, processor: &str) -> Outcome<(u64, String)> {
         let what = ["replay", "--processor", processor, "--verify", "--json"];
-        let output = self.run(&self.binary, &what)?;
+        let output = deploy::run(&self.binary, &self.config(), &what)?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let tasks = serde_json::from_slice::<Vec<serde_json::Value>>(&output.stdout);
         if let (Some(0 | 1), Ok(tasks)) = (output.status.code(), tasks) {
@@ -177,13 +155,8 @@ impl World {
         Ok((1, String::from_utf8_lossy(&output.stderr).into_owned()))
     }
 
-    fn run(&self, binary: &Path, arguments: &[&str]) -> Outcome<std::process::Output> {
-        Command::new(binary)
-            .args(arguments)
-            .arg("--config")
-            .arg(self.data.join("tapeline.toml"))
-            .output()
-            .map_err(Failure::while_doing(arguments.join(" ")))
+    fn config(&self) -> PathBuf {
+        self.data.join("tapeline.toml")
     }
 
     pub(crate) fn members(&mut self, group: Group) -> &mut Vec<Member> {
@@ -195,12 +168,7 @@ impl World {
 
     /// Asks the store itself, not through the proxy; nothing while it is away.
     pub(crate) fn query(&self, sql: &str) -> Option<String> {
-        let base = format!("http://127.0.0.1:{}", self.store_ports.clickhouse);
-        let path = format!("/?database={DATABASE}");
-        match http::request("POST", &base, &path, sql) {
-            Ok((200, body)) => Some(body.trim_end().to_owned()),
-            _ => None,
-        }
+        deploy::ask(self.store_ports.clickhouse, DATABASE, sql).ok()
     }
 
     pub(crate) fn kill_broker(&mut self, at: usize) {
@@ -233,7 +201,7 @@ impl World {
     /// Begins with an upgrade: the program under test gets its topics and tables, beside members
     /// of the former one.
     pub(crate) fn deploy_present(&self) -> Outcome<()> {
-        self.deploy(&self.binary)
+        deploy::deploy(&self.binary, &self.config())
     }
 
     /// A graceful stop, and a start with the program under test.
@@ -342,7 +310,8 @@ impl World {
             }
             Mend::StartStore => {
                 let data = self.data.join("store");
-                let store = start_store(&self.runtime, &data, &self.binary, self.store_ports)?;
+                let store =
+                    deploy::start_store(&self.runtime, &data, &self.binary, self.store_ports)?;
                 self.store = Some(store);
             }
             Mend::LetThrough => {
@@ -422,18 +391,4 @@ fn start_brokers(data: &Path, binary: &Path, runtime: &Runtime) -> Outcome<Vec<B
     });
     started.map_err(Failure::while_doing(what))?;
     Ok(brokers)
-}
-
-fn start_store(runtime: &Runtime, data: &Path, binary: &Path, ports: Ports) -> Outcome<Stack> {
-    let what = "starting the store";
-    let mut options = StackOptions::new(data).map_err(Failure::while_doing(what))?;
-    binary.clone_into(&mut options.binary);
-    options.parts = Parts::ClickHouse;
-    options.ports = Ports {
-        clickhouse: ports.clickhouse,
-        ..Ports::ANY
-    };
-    runtime
-        .block_on(Stack::start(options))
-        .map_err(Failure::while_doing(what))
 }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tapeline_schemas::topics::Topic;
 
 use super::PARTITIONS;
-use super::failure::Outcome;
 use super::feed::{self, FedRecords};
 use super::world::World;
+use crate::chaos::failure::Outcome;
 
 /// After a fault, everything flows again within this, or the run is stuck.
 const FLOWS_WITHIN: Duration = Duration::from_secs(120);

@@ -15,8 +15,8 @@ use tapeline_model::{Event, Micros};
 use tapeline_schemas::partition_of;
 use tapeline_schemas::topics::Topic;
 
-use super::failure::{Failure, Outcome};
-use super::random::Random;
+use crate::chaos::failure::{Failure, Outcome};
+use crate::chaos::random::Random;
 
 const PACE: Duration = Duration::from_millis(50);
 const FILLS_AT_ONCE: u64 = 4;
@@ -144,7 +144,7 @@ impl Feed {
 }
 
 /// Makes records, the same ones for the same seed but for their times.
-struct Made {
+pub(crate) struct Made {
     random: Random,
     accounts: Vec<(AccountId, PortfolioId)>,
     prices: [i64; SYMBOLS.len()],
@@ -153,7 +153,7 @@ struct Made {
 }
 
 impl Made {
-    fn new(accounts: BTreeMap<AccountId, PortfolioId>, seed: u64) -> Self {
+    pub(crate) fn new(accounts: BTreeMap<AccountId, PortfolioId>, seed: u64) -> Self {
         Self {
             random: Random::new(seed ^ 0x00fe_ed00),
             accounts: accounts.into_iter().collect(),
@@ -163,7 +163,7 @@ impl Made {
         }
     }
 
-    fn round(&mut self) -> Vec<Event<'static>> {
+    pub(crate) fn round(&mut self) -> Vec<Event<'static>> {
         self.round += 1;
         let mut events: Vec<Event<'static>> = Vec::new();
         events.extend((0..QUOTES_AT_ONCE).map(|_| self.quote()));
@@ -184,7 +184,7 @@ impl Made {
         self.accounts[at].clone()
     }
 
-    fn quote(&mut self) -> Event<'static> {
+    pub(crate) fn quote(&mut self) -> Event<'static> {
         let at = self.random.below(SYMBOLS.len() as u64) as usize;
         let step = self.random.between(0, 20_000_000) as i64 - 10_000_000;
         self.prices[at] = (self.prices[at] + step).max(1_000_000_000);
@@ -264,7 +264,7 @@ impl Made {
     }
 }
 
-fn now() -> Micros {
+pub(crate) fn now() -> Micros {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     Micros(since.unwrap_or_default().as_micros() as i64)
 }

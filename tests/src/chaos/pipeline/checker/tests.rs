@@ -10,8 +10,8 @@ use tapeline_processors::market::Market;
 use tapeline_processors::risk::Risk;
 
 use super::*;
-use crate::chaos::feed::{Fed, id_of};
-use crate::chaos::segments::Fate;
+use crate::chaos::pipeline::feed::{Fed, id_of};
+use crate::chaos::pipeline::segments::Fate;
 
 const TIME: Micros = Micros(1_795_251_600_000_000);
 

@@ -1,24 +1,26 @@
 //! A TCP proxy that cuts connections on demand or lets nothing through, and, before the store,
-//! loses answers.
+//! does harm to inserts.
+
+mod inserts;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::failure::{Failure, Outcome};
+use inserts::{Conversation, Fate};
+pub(crate) use inserts::{Harm, Inserts};
 
 const PIECE: usize = 64 * 1024;
 
 #[derive(Default)]
 struct Shared {
     connections: AtomicUsize,
-    /// Answers still to be lost.
-    armed: AtomicU64,
-    lost: AtomicU64,
+    inserts: Inserts,
 }
 
 pub(crate) struct Proxy {
@@ -65,17 +67,8 @@ impl Proxy {
         self.stalled.send_replace(on);
     }
 
-    /// The next insert that the store accepts gets no answer.
-    pub(crate) fn arm(&self) {
-        self.shared.armed.fetch_add(1, Ordering::SeqCst);
-    }
-
-    pub(crate) fn disarm(&self) {
-        self.shared.armed.store(0, Ordering::SeqCst);
-    }
-
-    pub(crate) fn answers_lost(&self) -> u64 {
-        self.shared.lost.load(Ordering::SeqCst)
+    pub(crate) fn inserts(&self) -> &Inserts {
+        &self.shared.inserts
     }
 }
 
@@ -113,29 +106,14 @@ async fn forward(
     shared: &Shared,
     stalled: watch::Receiver<bool>,
 ) {
-    let inserting = AtomicU64::new(0);
+    let talk = Conversation::new(&shared.inserts);
     let (mut from_client, mut to_client) = client.split();
     let (mut from_server, mut to_server) = server.split();
     let there = pump(&mut from_client, &mut to_server, stalled.clone(), |piece| {
-        if is_insert(piece) {
-            inserting.store(1, Ordering::SeqCst);
-        }
-        true
+        talk.from_client(piece)
     });
     let back = pump(&mut from_server, &mut to_client, stalled, |piece| {
-        if inserting.swap(0, Ordering::SeqCst) == 0 || !piece.starts_with(b"HTTP/1.1 200") {
-            return true;
-        }
-        let take = |armed: u64| armed.checked_sub(1);
-        let armed = &shared.armed;
-        if armed
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, take)
-            .is_err()
-        {
-            return true;
-        }
-        shared.lost.fetch_add(1, Ordering::SeqCst);
-        false
+        talk.from_server(piece)
     });
     tokio::select! {
         () = there => {}
@@ -147,36 +125,29 @@ async fn pump(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
     mut stalled: watch::Receiver<bool>,
-    mut let_through: impl FnMut(&[u8]) -> bool,
+    mut fate: impl FnMut(&mut [u8]) -> Fate,
 ) {
     let mut buffer = vec![0; PIECE];
     loop {
         let piece = match from.read(&mut buffer).await {
             Ok(0) | Err(_) => return,
-            Ok(count) => &buffer[..count],
+            Ok(count) => &mut buffer[..count],
         };
         if stalled.wait_for(|on| !on).await.is_err() {
             return;
         }
-        if !let_through(piece) || to.write_all(piece).await.is_err() {
+        match fate(piece) {
+            Fate::Pass => {}
+            Fate::PassAfter(late) => tokio::time::sleep(late).await,
+            Fate::CutAfter(bytes) => {
+                let _gone = to.write_all(&piece[..bytes]).await;
+                return;
+            }
+        }
+        if to.write_all(piece).await.is_err() {
             return;
         }
     }
-}
-
-/// Whether a piece begins a request that inserts rows: its query is in the URL.
-fn is_insert(piece: &[u8]) -> bool {
-    let line = piece
-        .split(|byte| *byte == b'\r')
-        .next()
-        .unwrap_or_default();
-    if !line.starts_with(b"POST ") {
-        return false;
-    }
-    let line = String::from_utf8_lossy(line).to_ascii_uppercase();
-    ["INSERT%20INTO", "INSERT+INTO"]
-        .iter()
-        .any(|word| line.contains(word))
 }
 
 #[cfg(test)]
@@ -216,14 +187,12 @@ mod tests {
         let proxy = Proxy::start(runtime.handle(), port).unwrap();
         let connect = || std::net::TcpStream::connect(("127.0.0.1", proxy.port())).unwrap();
         let insert = "POST /?query=INSERT+INTO+fills HTTP/1.1\r\n\r\n";
-        proxy.arm();
+        proxy.inserts().arm(Harm::LoseAnswer);
         let mut stream = connect();
         assert!(ask(&mut stream, "POST /?query=SELECT+1 HTTP/1.1\r\n\r\n") > 0);
         assert_eq!(ask(&mut stream, insert), 0);
-        assert_eq!(
-            (served.load(Ordering::SeqCst), proxy.answers_lost()),
-            (2, 1)
-        );
+        let lost = proxy.inserts().done(Harm::LoseAnswer);
+        assert_eq!((served.load(Ordering::SeqCst), lost), (2, 1));
         assert!(ask(&mut connect(), insert) > 0, "only once");
     }
 
