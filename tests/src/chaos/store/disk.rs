@@ -1,6 +1,7 @@
 //! A file system of bounded size below the engine's data, filled and freed again.
 
-use std::io::Write;
+use std::fs::OpenOptions;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -9,7 +10,6 @@ use crate::chaos::namespace;
 
 const SIZE: &str = "size=384m";
 const BALLAST: &str = "ballast";
-const PIECE: usize = 1 << 20;
 
 /// Unmounted when dropped.
 pub(crate) struct Disk {
@@ -34,20 +34,15 @@ impl Disk {
         Ok(is_mounted.then_some(Self { folder }))
     }
 
-    /// Takes every byte that is left.
-    pub(crate) fn fill(&self) -> Outcome<()> {
+    /// Takes so many bytes more, or what is left.
+    pub(crate) fn fill(&self, bytes: u64) -> Outcome<()> {
         let path = self.folder.join(BALLAST);
         let what = format!("filling {}", self.folder.display());
-        let mut file = std::fs::File::create(path).map_err(Failure::while_doing(what))?;
-        // Smaller and smaller pieces, so that nothing is left between two of them.
-        let mut size = PIECE;
-        let zeros = vec![0; PIECE];
-        while size > 0 {
-            match file.write(&zeros[..size]) {
-                Ok(written) if written > 0 => {}
-                _ => size /= 2,
-            }
-        }
+        let file = OpenOptions::new().create(true).append(true).open(path);
+        let mut file = file.map_err(Failure::while_doing(what))?;
+        let mut zeros = std::io::repeat(0).take(bytes);
+        // What does not fit any more is not an error here, but the point.
+        let _full = std::io::copy(&mut zeros, &mut file);
         Ok(())
     }
 

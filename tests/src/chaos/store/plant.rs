@@ -11,20 +11,25 @@ use crate::chaos::failure::{Failure, Outcome};
 use crate::chaos::proxy::Harm;
 
 const WITHIN: Duration = Duration::from_secs(60);
+const WRONG_VIEW: &str = "v_quote_rates";
 
 /// Statements that break the tables; what each is called.
-fn statements() -> [(&'static str, String); 4] {
-    let first = |table: &str| {
-        format!(
-            "(_partition, _offset) IN (SELECT _partition, _offset FROM {DATABASE}.{table} ORDER BY 1, 2 LIMIT 1)"
-        )
+fn statements(world: &World) -> Outcome<[(&'static str, String); 4]> {
+    let newest = |table: &str| -> Outcome<String> {
+        let sql = format!("SELECT _partition, max(_offset) FROM {table} GROUP BY 1 LIMIT 1");
+        let place = world.ask(DATABASE, &sql);
+        let place = place.map_err(Failure::while_doing("choosing a row"))?;
+        Ok(format!(
+            "(_partition, _offset) = ({})",
+            place.replace('\t', ", ")
+        ))
     };
-    [
+    Ok([
         (
             "row_deleted",
             format!(
                 "ALTER TABLE fills DELETE WHERE {} SETTINGS mutations_sync = 2",
-                first("fills")
+                newest("fills")?
             ),
         ),
         (
@@ -37,25 +42,25 @@ fn statements() -> [(&'static str, String); 4] {
             format!(
                 "ALTER TABLE orders UPDATE filled_quantity = filled_quantity + 1 WHERE {} \
                  SETTINGS mutations_sync = 2",
-                first("orders")
+                newest("orders")?
             ),
         ),
         (
             "view_wrong",
             format!(
-                "CREATE OR REPLACE VIEW v_quote_rates AS \
+                "CREATE OR REPLACE VIEW {WRONG_VIEW} AS \
                  SELECT symbol, minute, quotes + 1 AS quotes, widest_spread \
-                 FROM {REFERENCE}.v_quote_rates"
+                 FROM {REFERENCE}.{WRONG_VIEW}"
             ),
         ),
-    ]
+    ])
 }
 
 /// What each makes of counters that were 0 before: by its name, only what changed.
 pub(crate) fn plant(world: &mut World, seed: u64, before: &Findings) -> Outcome<Value> {
     let mut before = before.clone();
     let mut told = Map::new();
-    for (name, sql) in statements() {
+    for (name, sql) in statements(world)? {
         let done = world.ask(DATABASE, &sql);
         done.map_err(Failure::while_doing(format!("planting {name}")))?;
         let after = found(world)?;
@@ -70,7 +75,7 @@ pub(crate) fn plant(world: &mut World, seed: u64, before: &Findings) -> Outcome<
 
 fn found(world: &World) -> Outcome<Findings> {
     let mut findings = Findings::default();
-    let compared = check::compare(world, &mut findings)?;
+    let compared = check::compare_with(world, &[WRONG_VIEW], &mut findings)?;
     compared.map_err(Failure::Outside)?;
     Ok(findings)
 }
