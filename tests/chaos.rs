@@ -122,11 +122,55 @@ fn a_few_faults_on_three_brokers_lose_and_double_nothing() {
     assert_eq!(happened, 4, "{report}");
 }
 
+/// One run for both: that a few faults leave nothing wrong, and that what is planted afterwards
+/// is found by the counter that is there for it.
+#[test]
+fn the_store_comes_through_faults_and_what_is_planted_is_found() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let kinds = "sink_kill,engine_kill,lost_answer,cut_request,full_disk";
+    let (code, stdout, stderr) = chaos(&[
+        "store", "--faults", "5", "--seed", "1", "--json", "--plant", "--kinds", kinds,
+    ]);
+    assert_eq!(code, 0, "{stderr}");
+    let report: Value = serde_json::from_str(&stdout).unwrap();
+    for name in [
+        "lost",
+        "duplicated",
+        "extra",
+        "rows_differ",
+        "views_differ",
+        "reference_unclean",
+        "letters_missing",
+        "letters_extra",
+        "kinds_without_hit",
+        "stuck",
+        "memory_exceeded",
+    ] {
+        assert_eq!(report[name], 0, "{name}: {report}\n{stderr}");
+    }
+    let left_out = report["left_out"].as_array().unwrap().len();
+    let hit = report["faults_that_hit"].as_object().unwrap();
+    let hit = hit.values().filter(|times| **times != 0).count();
+    assert_eq!(hit + left_out, 5, "each kind met something: {report}");
+    for name in ["letters", "views_with_rows", "views_by_projection"] {
+        assert!(report[name].as_u64().unwrap() > 0, "{name}: {report}");
+    }
+
+    let planted = &report["planted"];
+    let exactly = |name: &str| planted[name].to_string();
+    assert_eq!(exactly("row_deleted"), r#"{"lost":1,"rows_differ":1}"#);
+    assert_eq!(exactly("row_twice"), r#"{"duplicated":1,"rows_differ":1}"#);
+    assert_eq!(exactly("value_changed"), r#"{"rows_differ":2}"#);
+    assert_eq!(exactly("view_wrong"), r#"{"views_differ":1}"#);
+    let duplicated = planted["tokens_spoilt"]["duplicated"].as_u64();
+    assert!(duplicated.is_some_and(|rows| rows > 0), "{planted}");
+}
+
 #[test]
 fn wrong_usage_lists_the_suites() {
     for arguments in [&["nothing"][..], &["pipeline", "--what"], &[]] {
         let (code, stdout, stderr) = chaos(arguments);
         assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
-        assert!(stderr.contains("suites: pipeline"), "{stderr}");
+        assert!(stderr.contains("suites: pipeline, store"), "{stderr}");
     }
 }
