@@ -15,8 +15,8 @@ const WRONG_VIEW: &str = "v_quote_rates";
 
 /// Statements that break the tables; what each is called.
 fn statements(world: &World) -> Outcome<[(&'static str, String); 4]> {
-    let newest = |table: &str| -> Outcome<String> {
-        let sql = format!("SELECT _partition, max(_offset) FROM {table} GROUP BY 1 LIMIT 1");
+    let oldest = |table: &str| -> Outcome<String> {
+        let sql = format!("SELECT _partition, min(_offset) FROM {table} GROUP BY 1 LIMIT 1");
         let place = world.ask(DATABASE, &sql);
         let place = place.map_err(Failure::while_doing("choosing a row"))?;
         Ok(format!(
@@ -29,7 +29,7 @@ fn statements(world: &World) -> Outcome<[(&'static str, String); 4]> {
             "row_deleted",
             format!(
                 "ALTER TABLE fills DELETE WHERE {} SETTINGS mutations_sync = 2",
-                newest("fills")?
+                oldest("fills")?
             ),
         ),
         (
@@ -42,7 +42,7 @@ fn statements(world: &World) -> Outcome<[(&'static str, String); 4]> {
             format!(
                 "ALTER TABLE orders UPDATE filled_quantity = filled_quantity + 1 WHERE {} \
                  SETTINGS mutations_sync = 2",
-                newest("orders")?
+                oldest("orders")?
             ),
         ),
         (
