@@ -116,7 +116,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    pub(super) fn from_client(&self, piece: &mut [u8]) -> Fate {
+    pub(super) fn client_sends(&self, piece: &mut [u8]) -> Fate {
         let begins = is_insert(piece);
         if begins {
             if self.inserts.spoils.load(Ordering::SeqCst) {
@@ -139,7 +139,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    pub(super) fn from_server(&self, piece: &[u8]) -> Fate {
+    pub(super) fn server_sends(&self, piece: &[u8]) -> Fate {
         if !self.answered() {
             return Fate::Pass;
         }
@@ -226,14 +226,14 @@ mod tests {
     fn an_insert_is_in_flight_until_it_is_answered_or_its_connection_ends() {
         let inserts = Inserts::default();
         let talk = Conversation::new(&inserts);
-        talk.from_client(&mut b"POST /?query=SELECT+1 HTTP/1.1\r\n\r\n".to_vec());
+        talk.client_sends(&mut b"POST /?query=SELECT+1 HTTP/1.1\r\n\r\n".to_vec());
         assert_eq!(inserts.in_flight(), 0);
-        talk.from_client(&mut INSERT.to_vec());
+        talk.client_sends(&mut INSERT.to_vec());
         assert_eq!(inserts.in_flight(), 1);
-        talk.from_server(b"HTTP/1.1 500 \r\nX-ClickHouse-Exception-Code: 243\r\n\r\n");
+        talk.server_sends(b"HTTP/1.1 500 \r\nX-ClickHouse-Exception-Code: 243\r\n\r\n");
         assert_eq!((inserts.in_flight(), inserts.refused()), (0, 1));
         assert_eq!((inserts.without_space(), inserts.accepted()), (1, 0));
-        talk.from_client(&mut INSERT.to_vec());
+        talk.client_sends(&mut INSERT.to_vec());
         drop(talk);
         assert_eq!(inserts.in_flight(), 0);
     }
@@ -243,11 +243,11 @@ mod tests {
         let inserts = Inserts::default();
         let talk = Conversation::new(&inserts);
         inserts.arm(Harm::CutRequest);
-        assert_eq!(talk.from_client(&mut INSERT.to_vec()), Fate::Pass);
-        assert_eq!(talk.from_client(&mut vec![0; 100]), Fate::CutAfter(50));
+        assert_eq!(talk.client_sends(&mut INSERT.to_vec()), Fate::Pass);
+        assert_eq!(talk.client_sends(&mut [0; 100]), Fate::CutAfter(50));
         let at_once = [INSERT, &[0; 8]].concat();
         inserts.arm(Harm::CutRequest);
-        let cut = Conversation::new(&inserts).from_client(&mut at_once.clone());
+        let cut = Conversation::new(&inserts).client_sends(&mut at_once.clone());
         assert_eq!(cut, Fate::CutAfter(INSERT.len() + 4));
         assert_eq!(inserts.done(Harm::CutRequest), 2);
     }
@@ -258,8 +258,8 @@ mod tests {
         let talk = Conversation::new(&inserts);
         inserts.late_by(Duration::from_secs(3));
         inserts.arm(Harm::SlowAnswer);
-        talk.from_client(&mut INSERT.to_vec());
-        let late = talk.from_server(b"HTTP/1.1 200 OK\r\n\r\n");
+        talk.client_sends(&mut INSERT.to_vec());
+        let late = talk.server_sends(b"HTTP/1.1 200 OK\r\n\r\n");
         assert_eq!(late, Fate::PassAfter(Duration::from_secs(3)));
     }
 
@@ -269,8 +269,8 @@ mod tests {
         inserts.spoil_tokens(true);
         let talk = Conversation::new(&inserts);
         let (mut first, mut second) = (INSERT.to_vec(), INSERT.to_vec());
-        talk.from_client(&mut first);
-        talk.from_client(&mut second);
+        talk.client_sends(&mut first);
+        talk.client_sends(&mut second);
         assert_ne!(first, second);
         assert_eq!(first.len(), INSERT.len());
         assert!(String::from_utf8(second).unwrap().contains("token=000001"));

@@ -110,10 +110,10 @@ async fn forward(
     let (mut from_client, mut to_client) = client.split();
     let (mut from_server, mut to_server) = server.split();
     let there = pump(&mut from_client, &mut to_server, stalled.clone(), |piece| {
-        talk.from_client(piece)
+        talk.client_sends(piece)
     });
     let back = pump(&mut from_server, &mut to_client, stalled, |piece| {
-        talk.from_server(piece)
+        talk.server_sends(piece)
     });
     tokio::select! {
         () = there => {}

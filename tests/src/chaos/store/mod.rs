@@ -75,7 +75,7 @@ fn harm_and_check(world: &mut World, report: &mut Report) -> Outcome<()> {
     check(world, report, &fed)?;
     if report.run.arguments.plant && report.is_clean() {
         say(&format!("planting faults after {} s", report.run.seconds()));
-        report.planted = plant::plant(world, seed, &report.findings)?;
+        report.planted = plant::plant(world, seed)?;
     }
     Ok(())
 }
