@@ -184,7 +184,8 @@ impl World {
 
     pub(crate) fn second_is_gone(&self) -> bool {
         let leaves = |(_, mend): &(Instant, Mend)| matches!(mend, Mend::Leave { .. });
-        self.second.is_away() && !self.later.iter().any(leaves)
+        let is_leaving = self.leaving.iter().any(|(again, _)| !again);
+        self.second.is_away() && !is_leaving && !self.later.iter().any(leaves)
     }
 
     /// Begins a graceful stop; the sink is started again when it has ended.
