@@ -7,13 +7,17 @@ use serde_json::{Value, json};
 
 use super::check::Findings;
 use super::plan::Kind;
+use super::world::FRESH;
 use crate::chaos::Report as Told;
 use crate::chaos::arguments::Arguments;
 use crate::chaos::plan::Fault;
 use crate::chaos::run::Run;
 
-/// No sink may ever have more: what waits for the store is bounded, whatever stalls.
+/// No sink that is hit may ever have more: what waits for the store is bounded, whatever stalls.
 const MEMORY_MB: u64 = 150;
+/// One that begins with whole topics before it: 165 MB have been seen of a debug build, with full
+/// queues of what is fetched and of what waits for the store.
+const FRESH_MEMORY_MB: u64 = 250;
 
 /// What the faults of each kind met.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,6 +85,18 @@ impl Report {
             .count() as u64
     }
 
+    fn memory_exceeded(&self) -> u64 {
+        let beyond = self.run.memory_kb.iter().filter(|(name, kb)| {
+            let most = if *name == FRESH {
+                FRESH_MEMORY_MB
+            } else {
+                MEMORY_MB
+            };
+            *kb > most * 1024
+        });
+        beyond.count() as u64
+    }
+
     fn must_be_zero(&self) -> [(&'static str, u64); 11] {
         let found = &self.findings;
         [
@@ -94,7 +110,7 @@ impl Report {
             ("letters_extra", found.letters_extra),
             ("kinds_without_hit", self.kinds_without_hit()),
             ("stuck", self.run.stuck.len() as u64),
-            ("memory_exceeded", self.run.above_mb(MEMORY_MB)),
+            ("memory_exceeded", self.memory_exceeded()),
         ]
     }
 }

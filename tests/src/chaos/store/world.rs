@@ -19,6 +19,8 @@ use crate::chaos::proxy::Proxy;
 pub(crate) const DATABASE: &str = "chaos";
 /// What a sink that nothing harms made of the same topics.
 pub(crate) const REFERENCE: &str = "chaos_reference";
+/// The sink that fills it.
+pub(crate) const FRESH: &str = "sinks-fresh";
 /// Of every topic.
 pub(crate) const PARTITIONS: u32 = 2;
 /// The engine reserves a MiB at least for what it writes.
@@ -97,7 +99,7 @@ impl World {
         let world = Self {
             sink: member("sinks-1", "sinks"),
             second: member("sinks-2", "sinks"),
-            fresh: member("sinks-fresh", "sinks").with_config(&reference),
+            fresh: member(FRESH, "sinks").with_config(&reference),
             processors: member("processors", "processors"),
             leaving: Vec::new(),
             proxy: Proxy::start(runtime.handle(), store_port)?,
