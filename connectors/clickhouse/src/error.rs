@@ -72,6 +72,11 @@ pub enum StoreError {
          (if no `tapeline store rebuild` is running any more, run it again)"
     )]
     Rebuilding { url: String },
+    #[error(
+        "ClickHouse at {url} holds a damaged part ({reason}); restart it, it then looks for whole ones \
+         (a disk that was full does this); it goes on by itself"
+    )]
+    Damaged { url: String, reason: String },
     #[error("another deploy step is under way: {by}; wait for its end")]
     Locked { by: String },
     #[error("[clickhouse] {key} {problem}")]
@@ -106,6 +111,7 @@ impl StoreError {
             | Self::Busy { .. }
             | Self::Stranger { .. }
             | Self::Rebuilding { .. }
+            | Self::Damaged { .. }
             | Self::Locked { .. }
             | Self::Answer { .. } => Fault::External,
             Self::Rejected { .. } => Fault::Internal,
@@ -121,6 +127,7 @@ impl StoreError {
             | Self::DiskFull { .. }
             | Self::Busy { .. }
             | Self::Rebuilding { .. }
+            | Self::Damaged { .. }
             | Self::Stranger { .. } => true,
             Self::Migration { source, .. } => source.retryable(),
             _ => false,
@@ -178,6 +185,8 @@ impl StoreError {
             16 | 20 | 47 | 53 | 117 => Self::Drift { database, reason },
             // NOT_IMPLEMENTED: in place of the table stands what only shows its rows.
             48 if text.contains("Method write is not supported") => Self::Rebuilding { url },
+            // CORRUPTED_DATA
+            246 => Self::Damaged { url, reason },
             243 => Self::DiskFull { url, code, reason },
             _ if text.contains("No space left on device") => Self::DiskFull { url, code, reason },
             _ if passes_by_itself(code) => Self::Busy { url, code, reason },
@@ -355,6 +364,12 @@ mod tests {
             (
                 "Code: 48. DB::Exception: Method write is not supported by storage Merge",
                 "it goes on by itself",
+                true,
+                Fault::External,
+            ),
+            (
+                "Code: 246. DB::Exception: Empty marks file",
+                "restart it",
                 true,
                 Fault::External,
             ),

@@ -55,6 +55,29 @@ pub struct Membership {
     parting: Option<TopicPartitionList>,
 }
 
+/// Offsets and notes that the consumer's group last committed, where there are any.
+pub(crate) fn committed(
+    consumer: &BaseConsumer<Context>,
+    partitions: &[Partition],
+    within: Duration,
+) -> Result<Vec<(Position, String)>, Native> {
+    let found = consumer.committed_offsets(list_of(partitions), within)?;
+    let elements = found.elements();
+    for element in &elements {
+        element.error()?;
+    }
+    let known = elements
+        .iter()
+        .filter_map(|element| match element.offset() {
+            Offset::Offset(offset) => {
+                let position = Position::new(element.topic(), element.partition(), offset);
+                Some((position, element.metadata().to_owned()))
+            }
+            _ => None,
+        });
+    Ok(known.collect())
+}
+
 impl Membership {
     pub fn join(
         settings: &KafkaSettings,
@@ -121,26 +144,8 @@ impl Membership {
         &self,
         partitions: &[Partition],
     ) -> Result<Vec<(Position, String)>, KafkaError> {
-        let found = self
-            .consumer
-            .committed_offsets(list_of(partitions), self.settings.request_timeout)
-            .map_err(|error| self.failed("asking for committed offsets", &error))?;
-        let elements = found.elements();
-        for element in &elements {
-            element
-                .error()
-                .map_err(|error| self.failed("asking for committed offsets", &error))?;
-        }
-        let known = elements
-            .iter()
-            .filter_map(|element| match element.offset() {
-                Offset::Offset(offset) => {
-                    let position = Position::new(element.topic(), element.partition(), offset);
-                    Some((position, element.metadata().to_owned()))
-                }
-                _ => None,
-            });
-        Ok(known.collect())
+        committed(&self.consumer, partitions, self.settings.request_timeout)
+            .map_err(|error| self.failed("asking for committed offsets", &error))
     }
 
     /// Commits offsets, each with a note, and waits for the answer. Refused if

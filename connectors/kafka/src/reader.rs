@@ -10,6 +10,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::batch::{Batch, BatchQueue, Notice};
 use crate::context::Context;
 use crate::error::{KafkaError, is_denied, is_transient};
+use crate::member::{Partition, committed};
 use crate::settings::KafkaSettings;
 use crate::stable::Hanging;
 
@@ -245,6 +246,14 @@ impl BatchReader {
                 _ => None,
             });
         Ok(known.collect())
+    }
+
+    /// What the group of this reader's name last committed, where it did.
+    pub fn committed(&self, partitions: &[Partition]) -> Result<Vec<Position>, KafkaError> {
+        let within = self.settings.request_timeout;
+        let found = committed(self.consumer(), partitions, within)
+            .map_err(|error| self.failed("asking for committed offsets", &error))?;
+        Ok(found.into_iter().map(|(position, _)| position).collect())
     }
 
     /// The first offset whose time, as the brokers keep it, is not before this; none if all are.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use clickhouse::Row;
 use serde::Deserialize;
-use tapeline_kafka::{KafkaSettings, tail};
+use tapeline_kafka::{KafkaError, KafkaSettings, tail};
 use tapeline_model::Event;
 use tapeline_schemas::topics::Topic;
 use tokio::runtime::Handle;
@@ -13,7 +13,7 @@ use super::{AuditError, Extent, extents};
 use crate::client::Store;
 use crate::error::StoreError;
 use crate::rows::{self, table};
-use crate::sink::LETTER_SOURCE;
+use crate::sink::{LETTER_SOURCE, reached};
 
 const AGAIN: Duration = Duration::from_millis(200);
 
@@ -59,6 +59,7 @@ pub(super) fn wait_for(
     }
     loop {
         missing = runtime.block_on(still_missing(store, missing))?;
+        missing = not_done(kafka, missing)?;
         let Some(first) = missing.first() else {
             return Ok(());
         };
@@ -78,6 +79,28 @@ pub(super) fn wait_for(
         }
         std::thread::sleep(AGAIN);
     }
+}
+
+/// Without those that the sinks are done with: whether their rows are there is for the audit to say.
+fn not_done(kafka: &KafkaSettings, wanted: Vec<Last>) -> Result<Vec<Last>, KafkaError> {
+    let mut left = Vec::new();
+    for topic in Topic::ALL {
+        let wanted: Vec<Last> = wanted
+            .iter()
+            .copied()
+            .filter(|last| last.topic == *topic)
+            .collect();
+        if wanted.is_empty() {
+            continue;
+        }
+        let done = reached(kafka, *topic, wanted.iter().map(|last| last.partition))?;
+        let is_done = |last: &Last| {
+            done.get(&last.partition)
+                .is_some_and(|next| *next > last.offset)
+        };
+        left.extend(wanted.into_iter().filter(|last| !is_done(last)));
+    }
+    Ok(left)
 }
 
 fn last_record(kafka: &KafkaSettings, extent: Extent) -> Result<Option<Last>, AuditError> {

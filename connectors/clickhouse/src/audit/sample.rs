@@ -108,7 +108,7 @@ async fn stored(
     let mut found = Vec::new();
     store
         .stream(&sql, &[], &[], "RowBinary", |piece| {
-            found.extend_from_slice(piece)
+            found.extend_from_slice(piece);
         })
         .await?;
     Ok(found)

@@ -22,6 +22,7 @@ use crate::client::Store;
 use crate::error::StoreError;
 use crate::lock::Lock;
 use crate::rows::table;
+use crate::sink::reached;
 use fill::Filler;
 
 /// The new table, until it takes the place.
@@ -259,16 +260,18 @@ impl Rebuild<'_> {
         Ok(marks.into_iter().map(low).collect())
     }
 
-    /// The offset behind the last one of each partition that is in the table.
-    fn reaches(&self, table: &str) -> Result<BTreeMap<u32, u64>, StoreError> {
+    /// Where the sink is in each partition: behind what its group committed as done, and behind
+    /// the last row that is in the table.
+    fn reaches(&self, table: &str) -> Result<BTreeMap<u32, u64>, RebuildError> {
         let sql = format!(
             "SELECT _partition AS partition, max(_offset) + 1 AS next FROM {table} GROUP BY partition"
         );
-        let found = self.rows::<Reach>(&sql)?;
-        Ok(found
-            .into_iter()
-            .map(|row| (row.partition, row.next))
-            .collect())
+        let mut reached = reached(self.kafka, self.topic, self.lows()?.into_keys())?;
+        for row in self.rows::<Reach>(&sql)? {
+            let next = reached.entry(row.partition).or_default();
+            *next = (*next).max(row.next);
+        }
+        Ok(reached)
     }
 
     fn count(&self, table: &str) -> Result<u64, StoreError> {

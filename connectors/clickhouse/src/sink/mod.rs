@@ -14,6 +14,7 @@ mod letters;
 mod outbox;
 mod progress;
 mod range;
+mod reached;
 mod worker;
 
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub(crate) use insert::{Inserter, Outcome};
 pub(crate) use letters::SOURCE as LETTER_SOURCE;
 pub use progress::SinkProgress;
 pub(crate) use range::{LaneId, Range};
+pub(crate) use reached::reached;
 
 use crate::client::{MOST_ROWS_A_BLOCK, Store};
 use crate::error::StoreError;

@@ -82,8 +82,10 @@ impl SinkProgress {
         self.inner.retries.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn add_refused(&self) {
-        self.inner.refused.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn add_refused(&self, records: usize) {
+        self.inner
+            .refused
+            .fetch_add(records as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn set_paused(&self, paused: bool) {

@@ -174,7 +174,7 @@ impl Worker {
             let event = Event::decode(topic, message.value);
             let written = event.and_then(|event| rows::write(&event, partition, offset, out));
             written.map_err(|refusal| {
-                progress.add_refused();
+                progress.add_refused(1);
                 letters::refuse(topic, message, refusal)
             })
         });
@@ -346,9 +346,7 @@ impl Worker {
                         self.letters_wait(&error);
                         return Ok(());
                     }
-                    refused
-                        .iter()
-                        .for_each(|_| self.inserter.progress.add_refused());
+                    self.inserter.progress.add_refused(refused.len());
                 }
                 Err(error @ KafkaError::OffsetGone { .. }) => {
                     tracing::error!(%error, "a record that the store refuses was removed before it could be kept");
