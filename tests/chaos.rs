@@ -166,7 +166,7 @@ fn the_store_comes_through_faults_and_what_is_planted_is_found() {
     ] {
         assert_eq!(planted[name], count, "{name}: {planted}");
     }
-    let doubled = planted["doubled_by_spoilt_tokens"].as_u64();
+    let doubled = planted["doubled_by_spoilt_retries"].as_u64();
     assert!(doubled.is_some_and(|rows| rows > 0), "{planted}");
 }
 

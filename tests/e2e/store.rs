@@ -244,7 +244,7 @@ fn every_former_store_becomes_the_present_one() {
 #[test]
 fn a_store_that_is_not_ours_is_refused_with_the_difference() {
     let namespace = Namespace::new("drift", "");
-    namespace.query("ALTER TABLE quotes DROP PROJECTION by_minute");
+    namespace.query("ALTER TABLE quotes DROP PROJECTION of_minute");
     namespace.query("ALTER TABLE trades MODIFY COLUMN size Float64");
     let planned = namespace.program(["store", "plan"]).run();
     assert_eq!(planned.status.code(), Some(1), "{}", planned.stderr);

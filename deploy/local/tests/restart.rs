@@ -139,3 +139,57 @@ async fn an_engine_that_keeps_ending_is_given_up_with_a_reason() {
     assert_eq!(stack.store_restarts(), 1);
     stack.stop().await;
 }
+
+/// As a disk leaves them that was full during a merge.
+fn empty_the_marks(folder: &std::path::Path) -> usize {
+    let mut emptied = 0;
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            emptied += empty_the_marks(&path);
+        } else if path
+            .extension()
+            .is_some_and(|end| end.to_string_lossy().contains("mrk"))
+        {
+            std::fs::write(&path, b"").unwrap();
+            emptied += 1;
+        }
+    }
+    emptied
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_finds_a_damaged_part_starts_again_once_to_find_whole_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut wanted = options(dir.path());
+    wanted.parts = Parts::ClickHouse;
+    let stack = Stack::start(wanted).await.unwrap();
+    let port = stack.ports().clickhouse;
+    let sql = |sql: &str| http(port, "POST", "/", &[], sql.as_bytes());
+    for table in ["one", "two"] {
+        sql(&format!(
+            "CREATE TABLE {table} (n UInt64) ENGINE = MergeTree ORDER BY n"
+        ))
+        .ok();
+        sql(&format!(
+            "INSERT INTO {table} SELECT number FROM numbers(100000)"
+        ))
+        .ok();
+    }
+    assert!(empty_the_marks(&dir.path().join("clickhouse/store")) >= 2);
+    sql("SYSTEM DROP MARK CACHE").ok();
+    // The connection breaks off: the process is gone.
+    acknowledged(port, "/", "SELECT sum(n) FROM one WHERE n > 5");
+    let deadline = Instant::now() + DEADLINE;
+    while stack.store_restarts() < 1 || !acknowledged(port, "/", "SELECT 1") {
+        assert!(Instant::now() < deadline, "it was not started again");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // What cannot be mended is left aside at the start, and the table can be asked.
+    assert!(acknowledged(
+        port,
+        "/",
+        "SELECT sum(n) FROM one WHERE n > 5"
+    ));
+    assert_eq!(stack.store_restarts(), 1);
+}

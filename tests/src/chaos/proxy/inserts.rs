@@ -82,8 +82,9 @@ impl Inserts {
         self.late_by_ms.store(late, Ordering::SeqCst);
     }
 
-    /// Gives each insert a token of its own, as a sink would whose ranges are never the same.
-    pub(crate) fn spoil_tokens(&self, on: bool) {
+    /// Gives each insert a token of its own, as a sink would whose ranges are never the same, and
+    /// tells whoever looks for rows of a range that there are none.
+    pub(crate) fn spoil_retries(&self, on: bool) {
         self.spoils.store(on, Ordering::SeqCst);
     }
 
@@ -118,8 +119,12 @@ impl<'a> Conversation<'a> {
 
     pub(super) fn client_sends(&self, piece: &mut [u8]) -> Fate {
         let begins = is_insert(piece);
+        let spoils = self.inserts.spoils.load(Ordering::SeqCst);
+        if spoils && !begins {
+            blind(piece);
+        }
         if begins {
-            if self.inserts.spoils.load(Ordering::SeqCst) {
+            if spoils {
                 let number = self.inserts.spoilt.fetch_add(1, Ordering::SeqCst);
                 spoil(piece, number);
             }
@@ -216,6 +221,16 @@ fn spoil(piece: &mut [u8], number: u64) {
     }
 }
 
+/// Leaves the sink's look at the rows of a range without any, in as many bytes.
+fn blind(piece: &mut [u8]) {
+    const LOOK: &[u8] = b"SELECT DISTINCT _offset";
+    const END: &[u8] = b"ORDER BY offset";
+    let find = |what: &[u8]| piece.windows(what.len()).position(|found| found == what);
+    if let (Some(_), Some(at)) = (find(LOOK), find(END)) {
+        piece[at..at + END.len()].copy_from_slice(b"LIMIT 0        ");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,7 +281,7 @@ mod tests {
     #[test]
     fn spoilt_tokens_are_all_different_and_as_long_as_before() {
         let inserts = Inserts::default();
-        inserts.spoil_tokens(true);
+        inserts.spoil_retries(true);
         let talk = Conversation::new(&inserts);
         let (mut first, mut second) = (INSERT.to_vec(), INSERT.to_vec());
         talk.client_sends(&mut first);
@@ -274,5 +289,10 @@ mod tests {
         assert_ne!(first, second);
         assert_eq!(first.len(), INSERT.len());
         assert!(String::from_utf8(second).unwrap().contains("token=000001"));
+        let mut look =
+            b"SELECT DISTINCT _offset AS offset FROM t ORDER BY offset FORMAT X".to_vec();
+        talk.client_sends(&mut look);
+        let look = String::from_utf8(look).unwrap();
+        assert!(look.ends_with("FROM t LIMIT 0         FORMAT X"), "{look}");
     }
 }

@@ -57,21 +57,21 @@ fn statements(world: &World) -> Outcome<[(&'static str, String); 4]> {
 }
 
 /// What the checker finds of them, where it found nothing before: of the statements together, each
-/// of which has a table of its own, and of tokens that are spoilt.
+/// of which has a table of its own, and of retries that are spoilt.
 pub(crate) fn plant(world: &mut World, seed: u64) -> Outcome<Value> {
     for (name, sql) in statements(world)? {
         let done = world.ask(DATABASE, &sql);
         done.map_err(Failure::while_doing(format!("planting: {name}")))?;
     }
     let broken = found(world)?;
-    spoil_tokens(world, seed)?;
+    spoil_retries(world, seed)?;
     let doubled = found(world)?;
     Ok(json!({
         "lost": broken.lost,
         "duplicated": broken.duplicated,
         "rows_differ": broken.rows_differ,
         "views_differ": broken.views_differ,
-        "doubled_by_spoilt_tokens": doubled.duplicated - broken.duplicated,
+        "doubled_by_spoilt_retries": doubled.duplicated - broken.duplicated,
     }))
 }
 
@@ -82,10 +82,11 @@ fn found(world: &World) -> Outcome<Findings> {
     Ok(findings)
 }
 
-/// What a sink does whose ranges have another token each time, when an answer is lost.
-fn spoil_tokens(world: &mut World, seed: u64) -> Outcome<()> {
+/// What a sink does when an answer is lost whose ranges have another token each time, and which
+/// does not see what is there. One of both would not do: each guards against the other's failing.
+fn spoil_retries(world: &mut World, seed: u64) -> Outcome<()> {
     let lost = world.proxy.inserts().done(Harm::LoseAnswer);
-    world.proxy.inserts().spoil_tokens(true);
+    world.proxy.inserts().spoil_retries(true);
     world.proxy.inserts().arm(Harm::LoseAnswer);
     let feeder = Feeder::start(&world.kafka, seed)?;
     world.until(WITHIN, |world| {
