@@ -1,5 +1,6 @@
 //! Waits until the sink has reached the ends of the topics.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use clickhouse::Row;
@@ -13,7 +14,7 @@ use super::{AuditError, Extent, extents};
 use crate::client::Store;
 use crate::error::StoreError;
 use crate::rows::{self, table};
-use crate::sink::{LETTER_SOURCE, reached};
+use crate::sink::{LETTER_SOURCE, Reached};
 
 const AGAIN: Duration = Duration::from_millis(200);
 
@@ -57,9 +58,10 @@ pub(super) fn wait_for(
     for extent in extents.iter().filter(|extent| extent.low < extent.end) {
         missing.extend(last_record(kafka, *extent)?);
     }
+    let sinks = Reached::new(kafka)?;
     loop {
         missing = runtime.block_on(still_missing(store, missing))?;
-        missing = not_done(kafka, missing)?;
+        missing = not_done(&sinks, missing)?;
         let Some(first) = missing.first() else {
             return Ok(());
         };
@@ -81,19 +83,19 @@ pub(super) fn wait_for(
     }
 }
 
+fn by_topic(wanted: &[Last]) -> BTreeMap<Topic, Vec<Last>> {
+    let mut by_topic = BTreeMap::<Topic, Vec<Last>>::new();
+    for last in wanted {
+        by_topic.entry(last.topic).or_default().push(*last);
+    }
+    by_topic
+}
+
 /// Without those that the sinks are done with: whether their rows are there is for the audit to say.
-fn not_done(kafka: &KafkaSettings, wanted: Vec<Last>) -> Result<Vec<Last>, KafkaError> {
+fn not_done(sinks: &Reached, wanted: Vec<Last>) -> Result<Vec<Last>, KafkaError> {
     let mut left = Vec::new();
-    for topic in Topic::ALL {
-        let wanted: Vec<Last> = wanted
-            .iter()
-            .copied()
-            .filter(|last| last.topic == *topic)
-            .collect();
-        if wanted.is_empty() {
-            continue;
-        }
-        let done = reached(kafka, *topic, wanted.iter().map(|last| last.partition))?;
+    for (topic, wanted) in by_topic(&wanted) {
+        let done = sinks.of(topic, wanted.iter().map(|last| last.partition))?;
         let is_done = |last: &Last| {
             done.get(&last.partition)
                 .is_some_and(|next| *next > last.offset)
@@ -130,16 +132,8 @@ fn has_row(letter: Option<&[u8]>) -> bool {
 
 async fn still_missing(store: &Store, wanted: Vec<Last>) -> Result<Vec<Last>, StoreError> {
     let mut missing = Vec::new();
-    for topic in Topic::ALL {
-        let wanted: Vec<Last> = wanted
-            .iter()
-            .copied()
-            .filter(|last| last.topic == *topic)
-            .collect();
-        if wanted.is_empty() {
-            continue;
-        }
-        let rows = reaches(store, &format!("SELECT _partition AS partition, max(_offset) AS reaches FROM {} GROUP BY partition", table(*topic))).await?;
+    for (topic, wanted) in by_topic(&wanted) {
+        let rows = reaches(store, &format!("SELECT _partition AS partition, max(_offset) AS reaches FROM {} GROUP BY partition", table(topic))).await?;
         let letters = reaches(
             store,
             &format!(

@@ -22,7 +22,7 @@ use crate::client::Store;
 use crate::error::StoreError;
 use crate::lock::Lock;
 use crate::rows::table;
-use crate::sink::reached;
+use crate::sink::Reached;
 use fill::Filler;
 
 /// The new table, until it takes the place.
@@ -266,7 +266,7 @@ impl Rebuild<'_> {
         let sql = format!(
             "SELECT _partition AS partition, max(_offset) + 1 AS next FROM {table} GROUP BY partition"
         );
-        let mut reached = reached(self.kafka, self.topic, self.lows()?.into_keys())?;
+        let mut reached = Reached::new(self.kafka)?.of(self.topic, self.lows()?.into_keys())?;
         for row in self.rows::<Reach>(&sql)? {
             let next = reached.entry(row.partition).or_default();
             *next = (*next).max(row.next);

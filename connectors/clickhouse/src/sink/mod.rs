@@ -30,7 +30,7 @@ pub(crate) use insert::{Inserter, Outcome};
 pub(crate) use letters::SOURCE as LETTER_SOURCE;
 pub use progress::SinkProgress;
 pub(crate) use range::{LaneId, Range};
-pub(crate) use reached::reached;
+pub(crate) use reached::Reached;
 
 use crate::client::{MOST_ROWS_A_BLOCK, Store};
 use crate::error::StoreError;

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::chaos::failure::{Failure, Outcome};
 use crate::chaos::namespace;
 
-const SIZE: &str = "size=384m";
+const SIZE: &str = "size=1024m";
 const BALLAST: &str = "ballast";
 
 /// Unmounted when dropped.
