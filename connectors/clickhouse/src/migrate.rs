@@ -150,7 +150,7 @@ async fn applied_difference(
 async fn apply_one(store: &Store, migration: &Migration) -> Result<(), StoreError> {
     for (index, statement) in migration.statements().enumerate() {
         store
-            .execute(&statement)
+            .execute_long(&statement)
             .await
             .map_err(|error| StoreError::Migration {
                 version: migration.version,

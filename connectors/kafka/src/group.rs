@@ -252,6 +252,20 @@ mod tests {
     }
 
     #[test]
+    fn a_partition_that_was_paused_is_read_when_it_comes_back() {
+        let cluster = Cluster::with_topic("t", 1);
+        cluster.fill("t", 2);
+        let mut reader = join(&cluster);
+        gained(&mut reader);
+        assert_eq!(read(&mut reader, 2).len(), 2);
+        let partition = [("t".to_owned(), 0)];
+        reader.pause(&partition).unwrap();
+        reader.reader.remove(&partition).unwrap();
+        reader.reader.add(&[Position::new("t", 0, 1)]).unwrap();
+        assert_eq!(read(&mut reader, 1), [(0, 1)]);
+    }
+
+    #[test]
     fn a_second_member_takes_over_what_the_first_was_told_to_finish() {
         let cluster = Cluster::with_topic("t", 2);
         let mut first = join(&cluster);

@@ -147,6 +147,8 @@ impl BatchReader {
         let list = self.list(positions)?;
         self.consumer()
             .incremental_assign(&list)
+            // One that was paused when it went would come back paused.
+            .and_then(|()| self.consumer().resume(&list))
             .map_err(|error| self.failed("adding partitions", &error))
     }
 

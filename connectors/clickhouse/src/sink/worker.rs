@@ -413,6 +413,8 @@ impl Worker {
             counter!(names::SINK_GAP, "topic" => topic.clone()).increment((low - offset) as u64);
             if let (Some(lane), Ok(next)) = (self.lane(topic, *partition), u64::try_from(*low)) {
                 self.assembler.skipped(lane, next);
+                // Read on even if it was paused.
+                self.paused.remove(&lane);
             }
             self.reader
                 .seek(&Position::new(topic.clone(), *partition, *low))?;
