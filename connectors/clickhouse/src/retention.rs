@@ -96,7 +96,11 @@ pub async fn retention_changes(
 ) -> Result<Vec<KeptChange>, StoreError> {
     let sql =
         "SELECT name, engine_full AS engine FROM system.tables WHERE database = currentDatabase()";
-    Ok(compare(retention, &store.rows::<Found>(sql).await?))
+    match store.rows::<Found>(sql).await {
+        // What is still to be made is told by the migrations.
+        Err(StoreError::NoDatabase { .. }) => Ok(Vec::new()),
+        found => Ok(compare(retention, &found?)),
+    }
 }
 
 fn compare(retention: &Retention, found: &[Found]) -> Vec<KeptChange> {
