@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
-use clickhouse::Row;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tapeline_kafka::Fault;
 use tapeline_schemas::topics::Topic;
 use thiserror::Error;
@@ -52,11 +51,6 @@ pub struct Backfilled {
     pub rows: u64,
     /// Of those, the ones that the table did not hold.
     pub added: u64,
-}
-
-#[derive(Row, Deserialize)]
-struct Count {
-    count: u64,
 }
 
 /// Writes the rows of events from `from` to before `to` (texts that the server reads as times)
@@ -137,8 +131,7 @@ async fn backfill_locked(
 ) -> Result<Backfilled, ArchiveError> {
     let table = table(topic);
     let aside = format!("{table}{ASIDE}");
-    let drop_aside = format!("DROP TABLE IF EXISTS {aside} SETTINGS max_table_size_to_drop = 0");
-    store.execute(&drop_aside).await?;
+    store.drop_own_table(&aside).await?;
     store
         .execute(&format!("CREATE TABLE {aside} AS {table}"))
         .await?;
@@ -157,29 +150,22 @@ async fn backfill_locked(
             .await?
             .map_err(|error| failed("read", path, error))?;
     }
-    let rows = count(store, &aside).await?;
+    let rows = store.count(&aside).await?;
     let mut added = 0;
     for (partition, low) in lows {
         let older = format!("_partition = {partition} AND _offset < {low}");
         let held = format!("{table} WHERE {older}");
-        let before = count(store, &held).await?;
+        let before = store.count(&held).await?;
         store
             .execute_long(&format!(
                 "INSERT INTO {table} SELECT * FROM {aside} WHERE {older} \
                  AND _offset NOT IN (SELECT _offset FROM {held}) LIMIT 1 BY _offset"
             ))
             .await?;
-        added += count(store, &held).await? - before;
+        added += store.count(&held).await? - before;
     }
-    store.execute(&drop_aside).await?;
+    store.drop_own_table(&aside).await?;
     Ok(Backfilled { rows, added })
-}
-
-async fn count(store: &Store, from: &str) -> Result<u64, StoreError> {
-    let found = store
-        .rows::<Count>(&format!("SELECT count() AS count FROM {from}"))
-        .await?;
-    Ok(found.first().map_or(0, |row| row.count))
 }
 
 fn failed(what: &'static str, path: &Path, error: std::io::Error) -> ArchiveError {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use clickhouse::{Client, Compression, Row, RowOwned, RowRead};
+use serde::Deserialize;
 
 use crate::error::{Place, StoreError};
 use crate::settings::StoreSettings;
@@ -40,6 +41,11 @@ pub(crate) const MOST_ROWS_A_BLOCK: usize = 1_000_000;
 pub struct Store {
     client: Client,
     settings: Arc<StoreSettings>,
+}
+
+#[derive(Row, Deserialize)]
+struct Count {
+    count: u64,
 }
 
 impl Store {
@@ -133,6 +139,19 @@ impl Store {
     pub async fn rows<T: Row + RowOwned + RowRead>(&self, sql: &str) -> Result<Vec<T>, StoreError> {
         self.bounded(self.at_home().query_raw(sql).fetch_all::<T>())
             .await
+    }
+
+    /// How many rows there are: `from` is a table, also with a condition.
+    pub(crate) async fn count(&self, from: &str) -> Result<u64, StoreError> {
+        let sql = format!("SELECT count() AS count FROM {from}");
+        let found = self.rows::<Count>(&sql).await?;
+        Ok(found.first().map_or(0, |row| row.count))
+    }
+
+    /// However large it is: for tables that only this program knows of.
+    pub(crate) async fn drop_own_table(&self, table: &str) -> Result<(), StoreError> {
+        let sql = format!("DROP TABLE IF EXISTS {table} SETTINGS max_table_size_to_drop = 0");
+        self.execute(&sql).await
     }
 
     /// Hands over the answer of a query, in pieces of this format. The server is given the

@@ -6,7 +6,7 @@ mod compare;
 mod letters;
 mod sample;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use clickhouse::Row;
 use metrics::gauge;
@@ -24,6 +24,7 @@ use letters::Letters;
 use sample::Sample;
 
 use crate::client::Store;
+use crate::clock;
 use crate::error::StoreError;
 use crate::metric_names as names;
 use crate::retention::Retention;
@@ -82,7 +83,7 @@ impl AuditReport {
         gauge!(names::AUDIT_DUPLICATED).set(self.duplicated as f64);
         gauge!(names::AUDIT_EXTRA).set(self.extra as f64);
         gauge!(names::AUDIT_DIFFERING).set(self.differing as f64);
-        gauge!(names::AUDIT_TIME).set(wall_clock().0 as f64 / 1e6);
+        gauge!(names::AUDIT_TIME).set(clock::wall().0 as f64 / 1e6);
     }
 }
 
@@ -156,10 +157,10 @@ impl AuditError {
 
 /// What is compared of a partition: `low` to before `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Extent {
+pub(crate) struct Extent {
     topic: Topic,
-    partition: u32,
-    low: u64,
+    pub(crate) partition: u32,
+    pub(crate) low: u64,
     end: u64,
 }
 
@@ -206,7 +207,7 @@ pub fn audit(
     Ok(report)
 }
 
-fn extents(kafka: &KafkaSettings, topics: &[Topic]) -> Result<Vec<Extent>, KafkaError> {
+pub(crate) fn extents(kafka: &KafkaSettings, topics: &[Topic]) -> Result<Vec<Extent>, KafkaError> {
     let admin = Admin::new(kafka)?;
     let names = kafka.names();
     let mut extents = Vec::new();
@@ -268,7 +269,7 @@ impl Auditor<'_> {
         let keeps_from = self
             .options
             .retention
-            .keeps_from(extent.topic, wall_clock());
+            .keeps_from(extent.topic, clock::wall());
         let mut from = extent.low;
         let mut read = Read::default();
         let mut tally = Tally::default();
@@ -350,11 +351,6 @@ impl Read {
             self.sample.offer(extent, offset, value);
         }
     }
-}
-
-fn wall_clock() -> Micros {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Micros(since.map_or(0, |since| since.as_micros() as i64))
 }
 
 async fn rows_between(

@@ -13,11 +13,12 @@ use std::time::{Duration, Instant};
 
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
-use tapeline_kafka::{Admin, Fault, KafkaError, KafkaSettings};
+use tapeline_kafka::{Fault, KafkaError, KafkaSettings};
 use tapeline_schemas::topics::Topic;
 use thiserror::Error;
 use tokio::runtime::Handle;
 
+use crate::audit::{Extent, extents};
 use crate::client::Store;
 use crate::error::StoreError;
 use crate::lock::Lock;
@@ -109,11 +110,24 @@ pub fn rebuild(
     Ok(rebuilt)
 }
 
+/// The group that writes the table, and where it may be.
+struct Sinks {
+    reached: Reached,
+    partitions: Vec<u32>,
+}
+
 struct Rebuild<'a> {
     kafka: &'a KafkaSettings,
     store: &'a Store,
     topic: Topic,
     runtime: &'a Handle,
+}
+
+/// The first offset that each partition of the topic still holds.
+pub fn lows(kafka: &KafkaSettings, topic: Topic) -> Result<BTreeMap<u32, u64>, KafkaError> {
+    let extents = extents(kafka, &[topic])?;
+    let low = |extent: Extent| (extent.partition, extent.low);
+    Ok(extents.into_iter().map(low).collect())
 }
 
 #[derive(Row, Deserialize)]
@@ -128,23 +142,22 @@ struct Named {
     engine: String,
 }
 
-#[derive(Row, Deserialize)]
-struct Count {
-    count: u64,
-}
-
 impl Rebuild<'_> {
     fn run(&mut self, progress: impl FnMut(u64, u64)) -> Result<Rebuilt, RebuildError> {
         let table = table(self.topic);
         self.clear()?;
         self.execute(&format!("CREATE TABLE {table}{NEW} AS {table}"))?;
-        let lows = self.lows()?;
+        let lows = lows(self.kafka, self.topic)?;
+        let sinks = Sinks {
+            reached: Reached::new(self.kafka)?,
+            partitions: lows.keys().copied().collect(),
+        };
         let mut filler = Filler::new(self.kafka, self.store, self.topic, self.runtime, progress)?;
         for (partition, low) in &lows {
             filler.begin(*partition, *low);
         }
         for _ in 0..ROUNDS {
-            let left = filler.fill(&self.reaches(table)?)?;
+            let left = filler.fill(&self.reaches(table, &sinks)?)?;
             if left <= LITTLE {
                 break;
             }
@@ -155,7 +168,7 @@ impl Rebuild<'_> {
         ))?;
         let held = Instant::now();
         self.exchange(OLD)?;
-        let filled = self.fill_the_rest(&mut filler, held);
+        let filled = self.fill_the_rest(&mut filler, &sinks, held);
         let (rows_before, rows) = match filled {
             Ok(counted) => counted,
             Err(cause) => return Err(self.let_go(cause)),
@@ -195,12 +208,13 @@ impl Rebuild<'_> {
     fn fill_the_rest(
         &self,
         filler: &mut Filler<'_, impl FnMut(u64, u64)>,
+        sinks: &Sinks,
         held: Instant,
     ) -> Result<(u64, u64), RebuildError> {
         let table = table(self.topic);
         self.wait_for_inserts(held)?;
         let old = format!("{table}{OLD}");
-        filler.fill(&self.reaches(&old)?)?;
+        filler.fill(&self.reaches(&old, sinks)?)?;
         let counted = (self.count(&old)?, self.count(&format!("{table}{NEW}"))?);
         self.exchange(NEW)?;
         Ok(counted)
@@ -210,11 +224,11 @@ impl Rebuild<'_> {
     fn wait_for_inserts(&self, held: Instant) -> Result<(), RebuildError> {
         loop {
             let since = held.elapsed();
-            let sql = format!(
-                "SELECT count() AS count FROM system.processes WHERE query_kind = 'Insert' AND elapsed >= {}",
+            let under_way = format!(
+                "system.processes WHERE query_kind = 'Insert' AND elapsed >= {}",
                 since.as_secs_f64()
             );
-            if self.rows::<Count>(&sql)?.iter().all(|row| row.count == 0) {
+            if self.count(&under_way)? == 0 {
                 return Ok(());
             }
             if since >= ENDED_WITHIN {
@@ -229,11 +243,10 @@ impl Rebuild<'_> {
         let table = table(self.topic);
         let mut taken = 0;
         for (partition, low) in lows {
-            let older = format!("FROM {table} WHERE _partition = {partition} AND _offset < {low}");
-            let count = self.rows::<Count>(&format!("SELECT count() AS count {older}"))?;
-            let count = count.first().map_or(0, |row| row.count);
+            let older = format!("{table} WHERE _partition = {partition} AND _offset < {low}");
+            let count = self.count(&older)?;
             if count > 0 {
-                self.execute(&format!("INSERT INTO {table}{NEW} SELECT * {older}"))?;
+                self.execute(&format!("INSERT INTO {table}{NEW} SELECT * FROM {older}"))?;
                 taken += count;
             }
         }
@@ -250,23 +263,15 @@ impl Rebuild<'_> {
         }
     }
 
-    fn lows(&self) -> Result<BTreeMap<u32, u64>, RebuildError> {
-        let topic = self.kafka.names().topic(self.topic).to_owned();
-        let marks = Admin::new(self.kafka)?.watermarks(&topic)?;
-        let low = |(partition, low, _)| {
-            let low = u64::try_from(low).unwrap_or_default();
-            (u32::try_from(partition).unwrap_or_default(), low)
-        };
-        Ok(marks.into_iter().map(low).collect())
-    }
-
     /// Where the sink is in each partition: behind what its group committed as done, and behind
     /// the last row that is in the table.
-    fn reaches(&self, table: &str) -> Result<BTreeMap<u32, u64>, RebuildError> {
+    fn reaches(&self, table: &str, sinks: &Sinks) -> Result<BTreeMap<u32, u64>, RebuildError> {
         let sql = format!(
             "SELECT _partition AS partition, max(_offset) + 1 AS next FROM {table} GROUP BY partition"
         );
-        let mut reached = Reached::new(self.kafka)?.of(self.topic, self.lows()?.into_keys())?;
+        let mut reached = sinks
+            .reached
+            .of(self.topic, sinks.partitions.iter().copied())?;
         for row in self.rows::<Reach>(&sql)? {
             let next = reached.entry(row.partition).or_default();
             *next = (*next).max(row.next);
@@ -274,9 +279,8 @@ impl Rebuild<'_> {
         Ok(reached)
     }
 
-    fn count(&self, table: &str) -> Result<u64, StoreError> {
-        let found = self.rows::<Count>(&format!("SELECT count() AS count FROM {table}"))?;
-        Ok(found.first().map_or(0, |row| row.count))
+    fn count(&self, from: &str) -> Result<u64, StoreError> {
+        self.runtime.block_on(self.store.count(from))
     }
 
     fn exchange(&self, with: &str) -> Result<(), StoreError> {
@@ -285,10 +289,8 @@ impl Rebuild<'_> {
     }
 
     fn drop_table(&self, suffix: &str) -> Result<(), StoreError> {
-        let table = table(self.topic);
-        self.execute(&format!(
-            "DROP TABLE IF EXISTS {table}{suffix} SETTINGS max_table_size_to_drop = 0"
-        ))
+        let table = format!("{}{suffix}", table(self.topic));
+        self.runtime.block_on(self.store.drop_own_table(&table))
     }
 
     fn execute(&self, sql: &str) -> Result<(), StoreError> {

@@ -1,14 +1,14 @@
 //! The way of dead letters to Kafka.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tapeline_kafka::{KafkaError, KafkaSettings, Publisher};
-use tapeline_model::Micros;
 use tapeline_schemas::topics::Topic;
 
 use super::batch::Refused;
 use super::range::LaneId;
 use super::{ROLE, SinkError, letters};
+use crate::clock;
 
 pub(crate) struct Outbox {
     publisher: Publisher,
@@ -46,7 +46,7 @@ impl Outbox {
         if refused.peek().is_none() {
             return Ok(());
         }
-        let now = wall_clock();
+        let now = clock::wall();
         let mut value = Vec::new();
         for (lane, refused) in refused {
             let letter = letters::letter(lane, refused, now);
@@ -61,11 +61,4 @@ impl Outbox {
         }
         Ok(self.publisher.flush(self.flush_within)?)
     }
-}
-
-fn wall_clock() -> Micros {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    Micros(i64::try_from(since.as_micros()).unwrap_or(Micros::MAX.0))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tapeline_clickhouse::{
-    KeptChange, Plan, RebuildError, Rebuilt, Store, keep, retention_changes,
+    KeptChange, Plan, RebuildError, Rebuilt, Step, Store, keep, retention_changes,
 };
 use tapeline_kafka::Fault;
 use tapeline_schemas::topics::Topic;
@@ -56,14 +56,20 @@ struct Changes {
     retention: Vec<KeptChange>,
 }
 
-fn apply(config: &Config, store: &Store) -> Result<(), Failure> {
+/// The migrations, then for how long rows are kept.
+pub(super) async fn bring_up(
+    config: &Config,
+    store: &Store,
+) -> Result<(Vec<Step>, Vec<KeptChange>), Failure> {
+    let applied = tapeline_clickhouse::apply(store).await?;
     let retention = config.retention().unwrap_or_default();
-    let (applied, kept) = block_on(async {
-        let applied = tapeline_clickhouse::apply(store).await?;
-        let changes = retention_changes(store, &retention).await?;
-        keep(store, &changes).await?;
-        Ok((applied, changes))
-    })?;
+    let changes = retention_changes(store, &retention).await?;
+    keep(store, &changes).await?;
+    Ok((applied, changes))
+}
+
+fn apply(config: &Config, store: &Store) -> Result<(), Failure> {
+    let (applied, kept) = block_on(bring_up(config, store))?;
     for step in &applied {
         console::line(format!("applied {} {}", step.version, step.name));
     }

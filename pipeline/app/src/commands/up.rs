@@ -16,6 +16,7 @@ use tapeline_schemas::topics::Topic;
 use super::audit;
 use super::down::PidFile;
 use super::run::Signals;
+use super::store;
 use crate::cli::Up;
 use crate::config::{Config, Source, load};
 use crate::console;
@@ -168,10 +169,7 @@ impl Line {
         });
         let store = Store::connect(&self.config.store_settings()?)?;
         store.wait_ready(READY_WITHIN).await?;
-        tapeline_clickhouse::apply(&store).await?;
-        let retention = self.config.retention().unwrap_or_default();
-        let changes = tapeline_clickhouse::retention_changes(&store, &retention).await?;
-        tapeline_clickhouse::keep(&store, &changes).await?;
+        store::bring_up(&self.config, &store).await?;
         Ok(topics.await.map_err(Failure::outside)??)
     }
 

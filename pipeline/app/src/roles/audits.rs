@@ -13,10 +13,10 @@ use tokio::runtime::Handle;
 
 use super::{Part, Start};
 use crate::commands::audit::{ago_ms, options, verdict};
+use crate::commands::risk::order::{now, put};
 use crate::failure::Failure;
 
 const LOOK: Duration = Duration::from_millis(200);
-const DELIVERED_WITHIN: Duration = Duration::from_secs(10);
 const RULE: &str = "store_audit";
 
 /// None where it is switched off.
@@ -85,7 +85,7 @@ impl Auditor {
     }
 
     fn tell(&self, report: &AuditReport) {
-        let alert = alert(report, Micros(ago_ms(Duration::ZERO) * 1000));
+        let alert = alert(report, now());
         if report.is_clean() {
             tracing::info!("{}", alert.message);
         } else {
@@ -98,13 +98,8 @@ impl Auditor {
 
     fn publish(&self, alert: Alert) -> Result<(), Failure> {
         let publisher = Publisher::new(&self.kafka, "audit")?;
-        let event = Event::Alert(alert);
-        let mut value = Vec::new();
-        event.encode(&mut value).map_err(Failure::outside)?;
         let names = self.kafka.names();
-        let topic = names.topic(Topic::Alerts);
-        publisher.publish(topic, event.key().as_bytes(), &value, &[], None)?;
-        Ok(publisher.flush(DELIVERED_WITHIN)?)
+        put(&publisher, names.topic(Topic::Alerts), &Event::Alert(alert))
     }
 }
 

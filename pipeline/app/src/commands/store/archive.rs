@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use tapeline_clickhouse::{ArchiveError, Backfilled, Store};
-use tapeline_kafka::{Admin, Fault};
+use tapeline_kafka::Fault;
 
 use super::topic_of;
 use crate::commands::block_on;
@@ -35,13 +35,7 @@ pub(super) fn backfill(
     json: bool,
 ) -> Result<(), Failure> {
     let topic = topic_of(table)?;
-    let kafka = config.kafka_settings()?;
-    let marks = Admin::new(&kafka)?.watermarks(kafka.names().topic(topic))?;
-    let low = |(partition, low, _)| {
-        let low = u64::try_from(low).unwrap_or_default();
-        (u32::try_from(partition).unwrap_or_default(), low)
-    };
-    let lows = marks.into_iter().map(low).collect();
+    let lows = tapeline_clickhouse::lows(&config.kafka_settings()?, topic)?;
     let backfilled = tapeline_clickhouse::backfill(store, topic, &lows, files);
     let Backfilled { rows, added } = block_on(async { Ok(backfilled.await?) })?;
     if json {
