@@ -1,4 +1,4 @@
-//! The only unsafe code of this crate: loading `libchdb.so` and calling its C interface.
+//! Loading `libchdb.so` and calling its C interface.
 //!
 //! Everything that leaves this module is safe: results own their memory and free it once,
 //! connections are closed once, and no pointer escapes.

@@ -4,6 +4,7 @@
 //! error the engine may hand left-over output to the next query of the same connection.
 
 mod ffi;
+mod space;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -46,6 +47,7 @@ pub struct Engine {
 impl Engine {
     pub fn open(library: &Path, data: &Path) -> Result<Self, EngineError> {
         let api = ffi::Api::load(library)?;
+        space::guard();
         let keeper = Mutex::new(api.open(data)?);
         Ok(Self {
             api,

@@ -1,7 +1,7 @@
 //! Bodies: spooling, decoding what comes in, encoding what goes out.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -38,17 +38,16 @@ impl<'a> Spool<'a> {
         }
         self.length += data.len();
         if self.file.is_none() && self.memory.len() + data.len() > IN_MEMORY {
-            let mut file = tempfile::tempfile_in(self.dir).map_err(|error| spool_failed(&error))?;
-            file.write_all(&self.memory)
-                .map_err(|error| spool_failed(&error))?;
+            let file = tempfile::tempfile_in(self.dir).map_err(|error| spool_failed(&error))?;
+            write_all(&file, &self.memory).map_err(|error| spool_failed(&error))?;
             self.memory = Vec::new();
             self.file = Some(file);
         }
-        let Some(file) = &mut self.file else {
+        let Some(file) = &self.file else {
             self.memory.extend_from_slice(data);
             return Ok(());
         };
-        file.write_all(data).map_err(|error| spool_failed(&error))
+        write_all(file, data).map_err(|error| spool_failed(&error))
     }
 
     pub(super) fn finish(self) -> Result<Body, Exception> {
@@ -95,10 +94,22 @@ impl Body {
 pub(super) fn memory_file(bytes: &[u8]) -> Result<File, Exception> {
     let fd: OwnedFd = rustix::fs::memfd_create("insert", rustix::fs::MemfdFlags::CLOEXEC)
         .map_err(|error| spool_failed(&error.into()))?;
-    let mut file = File::from(fd);
-    file.write_all(bytes)
-        .map_err(|error| spool_failed(&error))?;
+    let file = File::from(fd);
+    write_all(&file, bytes).map_err(|error| spool_failed(&error))?;
     Ok(file)
+}
+
+/// Past the engine's `write`, which would wait for space: a body can be refused.
+fn write_all(file: &File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(file, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 fn too_large(limit: usize) -> Exception {
@@ -112,7 +123,7 @@ fn too_large(limit: usize) -> Exception {
     )
 }
 
-fn spool_failed(error: &std::io::Error) -> Exception {
+fn spool_failed(error: &io::Error) -> Exception {
     Exception::new(
         75,
         "CANNOT_WRITE_TO_FILE_DESCRIPTOR",

@@ -3,7 +3,6 @@
 //! Deliberately absent: sessions (`session_id` is accepted and ignored, so temporary tables and
 //! SET end with their request), roles, and external tables in forms.
 
-mod damage;
 mod encoding;
 mod exception;
 mod exec;

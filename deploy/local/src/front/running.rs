@@ -52,7 +52,7 @@ impl Running {
         let (store, told) = (front.clone(), fate.clone());
         let task = tokio::task::spawn_blocking(move || {
             let _slot = slot;
-            let executed = exec::execute(
+            exec::execute(
                 &store.engine,
                 &user,
                 request,
@@ -60,11 +60,7 @@ impl Running {
                 &store.limits,
                 &told,
                 outlet,
-            );
-            if let Err(error) = &executed {
-                store.damage.look_at(error);
-            }
-            executed
+            )
         });
         Self {
             task,

@@ -21,7 +21,6 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::damage::Damage;
 use super::encoding::{Body, Packer, Spool};
 use super::exception::Exception;
 use super::exec::{self, Limits};
@@ -74,7 +73,6 @@ pub(super) struct Front {
     silence: Duration,
     pub(super) limits: Limits,
     spool: PathBuf,
-    pub(super) damage: Damage,
     version: String,
     timezone: String,
 }
@@ -158,7 +156,6 @@ impl Front {
                 memory: options.max_memory_mb * 1024 * 1024,
             },
             spool,
-            damage: Damage::new(&options.data),
             version,
             timezone,
         })

@@ -1,7 +1,6 @@
 //! A file system of bounded size below the engine's data, filled and freed again.
 
 use std::fs::OpenOptions;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -34,15 +33,14 @@ impl Disk {
         Ok(is_mounted.then_some(Self { folder }))
     }
 
-    /// Takes so many bytes more, or what is left.
-    pub(crate) fn fill(&self, bytes: u64) -> Outcome<()> {
+    /// Takes what is left.
+    pub(crate) fn fill(&self) -> Outcome<()> {
         let path = self.folder.join(BALLAST);
         let what = format!("filling {}", self.folder.display());
         let file = OpenOptions::new().create(true).append(true).open(path);
         let mut file = file.map_err(Failure::while_doing(what))?;
-        let mut zeros = std::io::repeat(0).take(bytes);
-        // What does not fit any more is not an error here, but the point.
-        let _full = std::io::copy(&mut zeros, &mut file);
+        // That it does not fit any more is not an error here, but the point.
+        let _full = std::io::copy(&mut std::io::repeat(0), &mut file);
         Ok(())
     }
 

@@ -23,8 +23,6 @@ pub(crate) const REFERENCE: &str = "chaos_reference";
 pub(crate) const FRESH: &str = "sinks-fresh";
 /// Of every topic.
 pub(crate) const PARTITIONS: u32 = 2;
-/// The engine reserves a MiB at least for what it writes.
-const LESS_THAN_A_PART: u64 = 900 << 10;
 /// Between two looks at what is due.
 const LOOK: Duration = Duration::from_millis(5);
 /// A process that ended by itself is started again after this, as a supervisor would.
@@ -154,20 +152,13 @@ impl World {
         self.store_is_frozen = false;
     }
 
-    /// Takes what is left of the disk; false where there is no disk to fill. What the engine has
-    /// reserved for parts that it is just writing is left to it: of a file system on which these
-    /// do not fit, the engine 26.5 takes no notice (`write` fails, and the part counts as written).
+    /// Takes what is left of the disk, to the last byte and without a warning; false where there
+    /// is no disk to fill.
     pub(crate) fn fill_disk(&mut self) -> Outcome<bool> {
         let Some(disk) = &self.disk else {
             return Ok(false);
         };
-        // Twice, so that little is reserved between the question and the filling.
-        for left in [8 << 20, LESS_THAN_A_PART] {
-            let sql = "SELECT min(unreserved_space) FROM system.disks";
-            let free = self.ask(DATABASE, sql);
-            let free = free.map_err(Failure::while_doing("asking for the free space"))?;
-            disk.fill(free.parse().unwrap_or(0_u64).saturating_sub(left))?;
-        }
+        disk.fill()?;
         self.disk_is_full = true;
         Ok(true)
     }
