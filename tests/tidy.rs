@@ -21,6 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("connectors/kafka", &["model", "schemas"]),
     ("connectors/clickhouse", &["kafka", "model", "schemas"]),
     ("connectors/venue", &["model", "schemas"]),
+    ("connectors/auth", &["model", "schemas"]),
     ("connectors/demo", &["venue", "model", "schemas"]),
     ("deploy/local", &[]),
 ];

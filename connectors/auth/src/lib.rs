@@ -1,0 +1,14 @@
+//! Logins without a human.
+//!
+//! [`Login`] decides: it is told what happened, and says what is to be done and told. It knows no
+//! clock, no venue and no code. What it asks for is done at the edge.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod category;
+mod login;
+pub mod mfa;
+mod policy;
+
+pub use category::Category;
+pub use login::{Action, Input, Kept, Login, Refusal, Step, Until};
+pub use policy::{BackOff, Policy};

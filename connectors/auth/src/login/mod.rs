@@ -1,0 +1,557 @@
+//! The login of one account, as a value.
+
+mod refusals;
+mod words;
+
+use tapeline_model::Micros;
+use tapeline_model::records::AuthEventKind;
+
+use crate::category::{Category, Consequence};
+use crate::policy::{Policy, earlier, later};
+use refusals::Refusals;
+
+pub use words::{Action, Input, Kept, Refusal, Step, Until};
+
+/// A session that ends sooner counts as a failure: it must not be opened over and over.
+const SHORT_LIVED_MS: i64 = 60_000;
+/// Credentials that were refused are looked up again so often before a person is asked.
+const LOOK_UPS: u32 = 1;
+
+#[derive(Debug, Clone)]
+pub struct Login {
+    policy: Policy,
+    /// Keeps accounts apart that fail at the same time.
+    seed: u64,
+    state: State,
+    session: Option<Session>,
+    /// Counts from 1 within a login.
+    attempt: u32,
+    /// Failures in a row, for the back-off.
+    streak: u32,
+    look_ups: u32,
+    refusals: Refusals,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Out,
+    /// The answer to this is awaited.
+    Asked(Asked),
+    Waiting {
+        until: Micros,
+        then: Asked,
+    },
+    In,
+    /// Only a person can help.
+    Stopped,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Open,
+    Prove(&'static str),
+    Renew,
+    Probe,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Session {
+    until: Until,
+    opened: Micros,
+    next_probe: Option<Micros>,
+    /// How many of the policy's announcements were made.
+    announced: usize,
+}
+
+impl Login {
+    pub fn new(policy: Policy, seed: u64) -> Self {
+        Self {
+            refusals: Refusals::new(policy.most_refusals, policy.refusals_count_for),
+            policy,
+            seed,
+            state: State::Out,
+            session: None,
+            attempt: 1,
+            streak: 0,
+            look_ups: 0,
+        }
+    }
+
+    /// Whether requests may be made with the session.
+    pub fn is_in(&self) -> bool {
+        let has_session = self.session.is_some();
+        has_session && !matches!(self.state, State::Stopped | State::Out)
+    }
+
+    /// When a `Tick` is due at the latest; never, while an answer is awaited.
+    pub fn due(&self) -> Option<Micros> {
+        match self.state {
+            State::Waiting { until, .. } => Some(until),
+            State::In => self.session.and_then(|session| self.next_of(&session)),
+            State::Out | State::Asked(_) | State::Stopped => None,
+        }
+    }
+
+    /// What follows from what happened. What does not fit (an answer that nobody waits for any
+    /// more) changes nothing.
+    pub fn take(&mut self, now: Micros, input: Input) -> Vec<Action> {
+        let mut out = Vec::new();
+        match (self.state, input) {
+            (State::Out, Input::Found(kept)) => self.found(now, kept, &mut out),
+            (State::Out | State::Stopped, Input::Begin) => self.begin(now, &mut out),
+            (State::Asked(asked), Input::Opened(until)) => self.opened(now, asked, until, &mut out),
+            (State::Asked(Asked::Open | Asked::Prove(_)), Input::Challenged { method, left }) => {
+                self.challenged(now, method, left, &mut out);
+            }
+            (State::Asked(Asked::Prove(method)), Input::CodeSeen) => {
+                let detail = format!("a code arrived by {method} and was handed over");
+                let step = self.step(AuthEventKind::CodeSeen, None, detail);
+                out.push(Action::Tell(step));
+            }
+            (State::Asked(Asked::Prove(method)), Input::NoCode) => {
+                self.no_code(now, method, &mut out);
+            }
+            (State::Asked(Asked::Open | Asked::Prove(_)), Input::Refused(refusal)) => {
+                self.login_refused(now, refusal, &mut out);
+            }
+            (State::Asked(Asked::Renew), Input::Refused(refusal)) => {
+                self.renewal_refused(now, refusal, &mut out);
+            }
+            (State::Asked(Asked::Probe), Input::Refused(refusal)) => {
+                self.probe_refused(now, refusal, &mut out);
+            }
+            (State::Asked(Asked::Probe), Input::Healthy) => self.healthy(now, &mut out),
+            (State::In | State::Asked(Asked::Probe), Input::Lost) => self.lost(now, &mut out),
+            (_, Input::Revoked) => self.revoked(&mut out),
+            (State::Waiting { until, then }, Input::Tick) if now >= until => {
+                self.ask(now, then, &mut out);
+            }
+            (State::In, Input::Tick) => self.tick(now, &mut out),
+            _ => {}
+        }
+        out
+    }
+
+    fn found(&mut self, now: Micros, kept: Kept, out: &mut Vec<Action>) {
+        self.refusals.add(kept.refusals, now);
+        let Some(until) = kept.session else { return };
+        self.session = Some(self.session_from(now, until));
+        if until.expires.is_none_or(|expires| expires > now) {
+            self.state = State::In;
+            let detail = "the session of before goes on".to_owned();
+            let step = self.step(AuthEventKind::LoginSucceeded, None, detail);
+            out.push(Action::Tell(Step {
+                method: Some("KEPT"),
+                ..step
+            }));
+        } else {
+            self.ended(now, out);
+        }
+    }
+
+    fn begin(&mut self, now: Micros, out: &mut Vec<Action>) {
+        self.attempt = 1;
+        self.look_ups = 0;
+        self.ask(now, Asked::Open, out);
+    }
+
+    /// Sends something, or waits until it may be sent.
+    fn ask(&mut self, now: Micros, what: Asked, out: &mut Vec<Action>) {
+        if what == Asked::Open {
+            if let Some(until) = self.refusals.locked_until(now) {
+                self.state = State::Waiting { until, then: what };
+                return;
+            }
+            self.refusals.presume(now);
+            out.push(Action::Keep(self.kept()));
+        }
+        self.state = State::Asked(what);
+        out.push(match what {
+            Asked::Renew => Action::Renew,
+            Asked::Probe => Action::Probe,
+            Asked::Open | Asked::Prove(_) => Action::Open,
+        });
+    }
+
+    fn challenged(
+        &mut self,
+        now: Micros,
+        method: &'static str,
+        left: Option<u32>,
+        out: &mut Vec<Action>,
+    ) {
+        let detail = format!("the venue asks for a code by {method}");
+        let step = self.step(AuthEventKind::Challenge, None, detail);
+        out.push(Action::Tell(Step {
+            method: Some(method),
+            ..step
+        }));
+        // Asked again, the answer was wrong; asked for the first time, the credentials were right.
+        match self.state {
+            State::Asked(Asked::Open) => self.refusals.withdraw(),
+            _ => self.refusals.settle(),
+        }
+        // After a wrong answer, the last one it takes may lock the account.
+        if left.is_some_and(|left| left <= 1) && self.refusals.count(now) > 0 {
+            self.refusals.use_up(now);
+        }
+        if self.refusals.locked_until(now).is_some() {
+            return self.wait_for_the_venue_to_forget(now, out);
+        }
+        self.refusals.presume(now);
+        self.state = State::Asked(Asked::Prove(method));
+        out.push(Action::Keep(self.kept()));
+        out.push(Action::Prove {
+            method,
+            asked: now,
+            until: later(now, self.policy.code_within),
+        });
+    }
+
+    fn opened(&mut self, now: Micros, asked: Asked, until: Until, out: &mut Vec<Action>) {
+        let was_renewed = asked == Asked::Renew;
+        self.refusals.clear();
+        self.look_ups = 0;
+        if was_renewed {
+            self.streak = 0;
+        }
+        self.session = Some(self.session_from(now, until));
+        self.state = State::In;
+        let detail = if was_renewed {
+            "the session was renewed".to_owned()
+        } else {
+            format!("logged in at attempt {}", self.attempt)
+        };
+        let step = self.step(AuthEventKind::LoginSucceeded, None, detail);
+        let method = match asked {
+            Asked::Prove(method) => Some(method),
+            Asked::Renew => Some("RENEWAL"),
+            Asked::Open | Asked::Probe => None,
+        };
+        out.push(Action::Keep(self.kept()));
+        out.push(Action::Tell(Step { method, ..step }));
+        self.attempt = 1;
+    }
+
+    fn no_code(&mut self, now: Micros, method: &'static str, out: &mut Vec<Action>) {
+        self.refusals.withdraw();
+        let detail = format!("no code came by {method}");
+        self.tell_failed(Category::MfaFailed, detail, out);
+        self.try_again(now, None, Asked::Open, out);
+    }
+
+    fn login_refused(&mut self, now: Micros, refusal: Refusal, out: &mut Vec<Action>) {
+        let category = refusal.category;
+        let consequence = category.consequence();
+        // A code whose answer nobody saw may have been counted all the same.
+        let was_proof = matches!(self.state, State::Asked(Asked::Prove(_)));
+        let is_unknown = was_proof && category == Category::Network;
+        if consequence != Consequence::Counted && !is_unknown {
+            self.refusals.withdraw();
+        }
+        if refusal.left == Some(0) || category == Category::Locked {
+            self.refusals.use_up(now);
+        }
+        let detail = format!("the login was refused; {}", category.remedy());
+        self.tell_failed(category, detail, out);
+        if category == Category::BadCredentials {
+            if self.look_ups == LOOK_UPS {
+                return self.stop(category, out);
+            }
+            self.look_ups += 1;
+            out.push(Action::LookUpAgain);
+        }
+        if consequence == Consequence::Stop
+            || self.policy.needs_person && category == Category::Expired
+        {
+            return self.stop(category, out);
+        }
+        if self.refusals.locked_until(now).is_some() {
+            return self.wait_for_the_venue_to_forget(now, out);
+        }
+        self.try_again(now, refusal.not_within, Asked::Open, out);
+    }
+
+    fn renewal_refused(&mut self, now: Micros, refusal: Refusal, out: &mut Vec<Action>) {
+        let category = refusal.category;
+        let detail = format!("the session was not renewed; {}", category.remedy());
+        let step = self.step(AuthEventKind::Refused, Some(category), detail);
+        out.push(Action::Tell(step));
+        let is_alive = self.session.is_some_and(|session| {
+            let renewable = session.until.renewable;
+            renewable.is_some_and(|renewable| renewable > now)
+        });
+        match category {
+            Category::Forbidden | Category::ChangedApi => self.stop(category, out),
+            Category::Network | Category::VenueDown | Category::RateLimited | Category::Locked
+                if is_alive =>
+            {
+                self.try_again(now, refusal.not_within, Asked::Renew, out);
+            }
+            _ => self.renewal_is_over(now, out),
+        }
+    }
+
+    fn renewal_is_over(&mut self, now: Micros, out: &mut Vec<Action>) {
+        self.forget(out);
+        let detail = "the session can not be renewed any more".to_owned();
+        let step = self.step(AuthEventKind::Expired, None, detail);
+        out.push(Action::Tell(step));
+        self.open_anew(now, out);
+    }
+
+    fn probe_refused(&mut self, now: Micros, refusal: Refusal, out: &mut Vec<Action>) {
+        match refusal.category {
+            Category::Forbidden | Category::ChangedApi => {
+                let detail = format!("the session was refused; {}", refusal.category.remedy());
+                let step = self.step(AuthEventKind::Refused, Some(refusal.category), detail);
+                out.push(Action::Tell(step));
+                self.stop(refusal.category, out);
+            }
+            Category::BadCredentials
+            | Category::MfaRequired
+            | Category::MfaFailed
+            | Category::Expired => {
+                self.lost(now, out);
+            }
+            category => {
+                let detail = "whether the session is alive is not known".to_owned();
+                let step = self.step(AuthEventKind::Refused, Some(category), detail);
+                out.push(Action::Tell(step));
+                self.streak += 1;
+                let wait = self.policy.back_off.after(self.streak, self.seed);
+                let wait = refusal.not_within.map_or(wait, |least| wait.max(least));
+                self.probed(later(now, wait));
+            }
+        }
+    }
+
+    fn healthy(&mut self, now: Micros, out: &mut Vec<Action>) {
+        self.streak = 0;
+        let step = self.step(
+            AuthEventKind::Healthy,
+            None,
+            "the session answers".to_owned(),
+        );
+        out.push(Action::Tell(step));
+        if let Some(every) = self.policy.probe_every {
+            self.probed(later(now, every));
+        }
+    }
+
+    fn probed(&mut self, next: Micros) {
+        self.state = State::In;
+        if let Some(session) = &mut self.session {
+            session.next_probe = Some(next);
+        }
+    }
+
+    fn lost(&mut self, now: Micros, out: &mut Vec<Action>) {
+        let detail = "the venue closed the session before its end".to_owned();
+        let step = self.step(AuthEventKind::SessionLost, Some(Category::Expired), detail);
+        out.push(Action::Tell(step));
+        let lived = self.session.map_or(0, |session| now.since(session.opened));
+        if lived >= SHORT_LIVED_MS * 1000 {
+            self.streak = 0;
+        }
+        self.forget(out);
+        self.open_anew(now, out);
+    }
+
+    /// It ended by itself.
+    fn ended(&mut self, now: Micros, out: &mut Vec<Action>) {
+        let renewable = self.session.and_then(|session| session.until.renewable);
+        if renewable.is_some_and(|renewable| renewable > now) {
+            return self.ask(now, Asked::Renew, out);
+        }
+        let detail = "the session ended by itself".to_owned();
+        let step = self.step(AuthEventKind::Expired, None, detail);
+        out.push(Action::Tell(step));
+        self.forget(out);
+        self.open_anew(now, out);
+    }
+
+    fn open_anew(&mut self, now: Micros, out: &mut Vec<Action>) {
+        if self.policy.needs_person {
+            return self.stop(Category::Expired, out);
+        }
+        self.streak += 1;
+        if self.streak == 1 {
+            return self.ask(now, Asked::Open, out);
+        }
+        let until = later(now, self.policy.back_off.after(self.streak - 1, self.seed));
+        self.state = State::Waiting {
+            until,
+            then: Asked::Open,
+        };
+    }
+
+    fn revoked(&mut self, out: &mut Vec<Action>) {
+        if self.session.is_some() {
+            let detail = "a person ended the session".to_owned();
+            let step = self.step(AuthEventKind::SessionLost, None, detail);
+            out.push(Action::Tell(step));
+        }
+        self.refusals.settle();
+        self.forget(out);
+        self.state = State::Out;
+    }
+
+    fn tick(&mut self, now: Micros, out: &mut Vec<Action>) {
+        let Some(session) = self.session else { return };
+        let until = session.until;
+        if until.expires.is_some_and(|expires| now >= expires) {
+            return self.ended(now, out);
+        }
+        if self.renewal_due(&session).is_some_and(|due| now >= due) {
+            return self.ask(now, Asked::Renew, out);
+        }
+        self.announce(now, out);
+        if session.next_probe.is_some_and(|due| now >= due) {
+            self.ask(now, Asked::Probe, out);
+        }
+    }
+
+    /// Tells the end that a person has to prevent; the nearest only, if several are due.
+    fn announce(&mut self, now: Micros, out: &mut Vec<Action>) {
+        let (Some(session), Some(end)) = (self.session, self.end_for_a_person()) else {
+            return;
+        };
+        let due = |ahead: &&std::time::Duration| now >= earlier(end, **ahead);
+        let passed = self.policy.announce.iter().take_while(due).count();
+        if passed <= session.announced {
+            return;
+        }
+        if let Some(session) = &mut self.session {
+            session.announced = passed;
+        }
+        let minutes = end.since(now) / 60_000_000;
+        let detail = format!(
+            "the session ends in {} h {} min, and only a person can log in anew",
+            minutes / 60,
+            minutes % 60
+        );
+        let step = self.step(AuthEventKind::ExpiresSoon, None, detail);
+        out.push(Action::Tell(Step {
+            expires: Some(end),
+            ..step
+        }));
+    }
+
+    /// The end of what needs no person.
+    fn end_for_a_person(&self) -> Option<Micros> {
+        let until = self.session?.until;
+        let end = until.renewable.or(until.expires);
+        end.filter(|_| self.policy.needs_person)
+    }
+
+    fn renewal_due(&self, session: &Session) -> Option<Micros> {
+        let renewable = session.until.renewable?;
+        let expires = session.until.expires?;
+        let life = expires.since(session.opened);
+        // Of a short life, its last fifth.
+        let ahead = i64::try_from(self.policy.renew_ahead.as_micros()).unwrap_or(i64::MAX);
+        let due = Micros(expires.0.saturating_sub(ahead.min(life / 5)));
+        (due < renewable).then_some(due)
+    }
+
+    fn next_of(&self, session: &Session) -> Option<Micros> {
+        let announcement = self.end_for_a_person().and_then(|end| {
+            let ahead = self.policy.announce.get(session.announced)?;
+            Some(earlier(end, *ahead))
+        });
+        let ends = session.until.expires;
+        let dues = [
+            ends,
+            self.renewal_due(session),
+            announcement,
+            session.next_probe,
+        ];
+        dues.into_iter().flatten().min()
+    }
+
+    fn session_from(&self, now: Micros, until: Until) -> Session {
+        Session {
+            until,
+            opened: now,
+            next_probe: self.policy.probe_every.map(|every| later(now, every)),
+            announced: 0,
+        }
+    }
+
+    fn try_again(
+        &mut self,
+        now: Micros,
+        not_within: Option<std::time::Duration>,
+        then: Asked,
+        out: &mut Vec<Action>,
+    ) {
+        self.streak += 1;
+        self.attempt += 1;
+        let wait = self.policy.back_off.after(self.streak, self.seed);
+        let wait = not_within.map_or(wait, |least| wait.max(least));
+        let until = later(now, wait);
+        self.state = State::Waiting { until, then };
+        out.push(Action::Keep(self.kept()));
+    }
+
+    fn wait_for_the_venue_to_forget(&mut self, now: Micros, out: &mut Vec<Action>) {
+        let until = self.refusals.locked_until(now).unwrap_or(now);
+        self.streak += 1;
+        self.attempt += 1;
+        self.state = State::Waiting {
+            until,
+            then: Asked::Open,
+        };
+        let detail = format!(
+            "no login is tried before {until}, so that the venue does not lock the account"
+        );
+        let step = self.step(AuthEventKind::Refused, Some(Category::Locked), detail);
+        out.push(Action::Keep(self.kept()));
+        out.push(Action::Tell(step));
+    }
+
+    fn stop(&mut self, category: Category, out: &mut Vec<Action>) {
+        self.forget(out);
+        self.state = State::Stopped;
+        let detail = format!("no more is tried by itself; {}", category.remedy());
+        let step = self.step(AuthEventKind::Refused, Some(category), detail);
+        out.push(Action::Keep(self.kept()));
+        out.push(Action::Tell(step));
+    }
+
+    fn forget(&mut self, out: &mut Vec<Action>) {
+        if self.session.take().is_some() {
+            out.push(Action::Forget);
+        }
+    }
+
+    fn tell_failed(&self, category: Category, detail: String, out: &mut Vec<Action>) {
+        let step = self.step(AuthEventKind::LoginFailed, Some(category), detail);
+        out.push(Action::Tell(step));
+    }
+
+    fn step(&self, kind: AuthEventKind, category: Option<Category>, detail: String) -> Step {
+        Step {
+            kind,
+            method: match self.state {
+                State::Asked(Asked::Prove(method)) => Some(method),
+                _ => None,
+            },
+            attempt: self.attempt,
+            category,
+            expires: self.session.and_then(|session| session.until.expires),
+            detail,
+        }
+    }
+
+    fn kept(&self) -> Kept {
+        Kept {
+            session: self.session.map(|session| session.until),
+            refusals: self.refusals.all(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,367 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use AuthEventKind::{Expired, ExpiresSoon};
+
+const SECOND: i64 = 1_000_000;
+const START: Micros = Micros(1_700_000_000 * SECOND);
+
+fn at(seconds: i64) -> Micros {
+    Micros(START.0 + seconds * SECOND)
+}
+
+fn login() -> Login {
+    Login::new(Policy::default(), 7)
+}
+
+fn until(expires: i64, renewable: Option<i64>) -> Until {
+    Until {
+        expires: Some(at(expires)),
+        renewable: renewable.map(at),
+    }
+}
+
+fn challenge() -> Input {
+    Input::Challenged {
+        method: "TOTP",
+        left: None,
+    }
+}
+
+fn told(actions: &[Action]) -> Vec<AuthEventKind> {
+    let steps = actions.iter().filter_map(|action| match action {
+        Action::Tell(step) => Some(step.kind),
+        _ => None,
+    });
+    steps.collect()
+}
+
+fn asks(actions: &[Action]) -> Vec<&Action> {
+    let is_ask = |action: &&Action| {
+        matches!(
+            action,
+            Action::Open | Action::Prove { .. } | Action::Renew | Action::Probe
+        )
+    };
+    actions.iter().filter(is_ask).collect()
+}
+
+#[test]
+fn a_login_with_a_code_and_its_renewal() {
+    let mut login = login();
+    let actions = login.take(at(0), Input::Begin);
+    assert_eq!(asks(&actions), [&Action::Open]);
+    assert!(!login.is_in());
+
+    let actions = login.take(at(1), challenge());
+    assert_eq!(told(&actions), [AuthEventKind::Challenge]);
+    let Some(Action::Prove {
+        asked, until: by, ..
+    }) = actions.last()
+    else {
+        panic!("{actions:?}");
+    };
+    assert_eq!((*asked, *by), (at(1), at(121)));
+    assert_eq!(
+        told(&login.take(at(2), Input::CodeSeen)),
+        [AuthEventKind::CodeSeen]
+    );
+
+    let actions = login.take(at(3), Input::Opened(until(1803, Some(86_400))));
+    assert_eq!(told(&actions), [AuthEventKind::LoginSucceeded]);
+    assert!(login.is_in());
+    assert_eq!(login.due(), Some(at(63)), "a probe");
+    assert_eq!(asks(&login.take(at(63), Input::Tick)), [&Action::Probe]);
+    assert_eq!(
+        told(&login.take(at(64), Input::Healthy)),
+        [AuthEventKind::Healthy]
+    );
+
+    // Five minutes before its end.
+    let actions = login.take(at(1503), Input::Tick);
+    assert_eq!(asks(&actions), [&Action::Renew]);
+    assert!(login.is_in(), "the session is good while it is renewed");
+    let actions = login.take(at(1504), Input::Opened(until(3304, Some(86_400))));
+    assert_eq!(told(&actions), [AuthEventKind::LoginSucceeded]);
+}
+
+#[test]
+fn what_was_kept_goes_on_without_a_login() {
+    let mut login = login();
+    let kept = Kept {
+        session: Some(until(1000, None)),
+        refusals: vec![],
+    };
+    let actions = login.take(at(0), Input::Found(kept));
+    assert_eq!(told(&actions), [AuthEventKind::LoginSucceeded]);
+    assert!(asks(&actions).is_empty());
+    assert!(
+        login.take(at(0), Input::Begin).is_empty(),
+        "nothing is to be begun"
+    );
+
+    let mut login = self::login();
+    let kept = Kept {
+        session: Some(until(-10, Some(500))),
+        refusals: vec![],
+    };
+    assert_eq!(
+        asks(&login.take(at(0), Input::Found(kept))),
+        [&Action::Renew]
+    );
+}
+
+#[test]
+fn wrong_codes_end_before_the_venue_locks_and_a_restart_does_not_forget_them() {
+    let mut login = login();
+    let mut now = at(0);
+    let mut actions = login.take(now, Input::Begin);
+    let mut proofs = 0;
+    let mut kept = Kept::default();
+    while let Some(ask) = asks(&actions).first() {
+        let input = if **ask == Action::Open {
+            challenge()
+        } else {
+            proofs += 1;
+            Input::Refused(Category::MfaFailed.into())
+        };
+        kept = last_kept(&actions).unwrap_or(kept);
+        actions = login.take(now, input);
+        if asks(&actions).is_empty() {
+            kept = last_kept(&actions).unwrap_or(kept);
+            let due = login.due().unwrap();
+            if due.since(now) > 60 * SECOND {
+                break;
+            }
+            now = due;
+            actions = login.take(now, Input::Tick);
+        }
+    }
+    assert_eq!(proofs, 3);
+    let free = login.due().unwrap();
+    assert_eq!(free.since(now), 1800 * SECOND);
+    assert_eq!(kept.refusals.len(), 3);
+
+    let mut restarted = self::login();
+    restarted.take(now, Input::Found(kept));
+    assert!(asks(&restarted.take(now, Input::Begin)).is_empty());
+    assert_eq!(restarted.due(), Some(free));
+    assert_eq!(asks(&restarted.take(free, Input::Tick)), [&Action::Open]);
+}
+
+fn last_kept(actions: &[Action]) -> Option<Kept> {
+    actions.iter().rev().find_map(|action| match action {
+        Action::Keep(kept) => Some(kept.clone()),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_code_on_its_way_counts_when_the_process_ends() {
+    let mut login = login();
+    login.take(at(0), Input::Begin);
+    let actions = login.take(at(1), challenge());
+    assert_eq!(last_kept(&actions).unwrap().refusals, [at(1)]);
+}
+
+#[test]
+fn refused_credentials_are_looked_up_once_more_and_then_a_person_is_asked() {
+    let mut login = login();
+    login.take(at(0), Input::Begin);
+    let refused = || Input::Refused(Category::BadCredentials.into());
+    assert!(login.take(at(1), refused()).contains(&Action::LookUpAgain));
+    let due = login.due().unwrap();
+    assert_eq!(asks(&login.take(due, Input::Tick)), [&Action::Open]);
+    login.take(due, refused());
+    assert_eq!(login.due(), None, "stopped");
+    assert!(
+        !asks(&login.take(at(900), Input::Begin)).is_empty(),
+        "a person may"
+    );
+}
+
+#[test]
+fn forbidden_stops_and_what_passes_is_tried_again_later_and_later() {
+    let mut login = login();
+    login.take(at(0), Input::Begin);
+    let actions = login.take(at(1), Input::Refused(Category::Forbidden.into()));
+    assert_eq!(
+        told(&actions),
+        [AuthEventKind::LoginFailed, AuthEventKind::Refused]
+    );
+    assert_eq!(login.due(), None);
+
+    let mut login = self::login();
+    let mut now = at(0);
+    login.take(now, Input::Begin);
+    let mut waits = Vec::new();
+    for _ in 0..12 {
+        login.take(now, Input::Refused(Category::VenueDown.into()));
+        let due = login.due().unwrap();
+        waits.push(due.since(now) / SECOND);
+        now = due;
+        login.take(now, Input::Tick);
+    }
+    assert!(waits[0] <= 3 && waits[3] > waits[0] * 3, "{waits:?}");
+    assert!(waits.iter().all(|wait| *wait <= 375), "{waits:?}");
+}
+
+#[test]
+fn a_venue_that_says_how_long_is_not_asked_sooner() {
+    let mut login = login();
+    login.take(at(0), Input::Begin);
+    let refusal = Refusal {
+        not_within: Some(Duration::from_secs(600)),
+        ..Category::RateLimited.into()
+    };
+    login.take(at(0), Input::Refused(refusal));
+    assert_eq!(login.due(), Some(at(600)));
+}
+
+#[test]
+fn sessions_that_do_not_live_are_not_opened_over_and_over() {
+    let mut login = login();
+    let mut now = at(0);
+    let mut actions = login.take(now, Input::Begin);
+    let mut opens = 0;
+    while now < at(600) {
+        if asks(&actions) == [&Action::Open] {
+            opens += 1;
+            login.take(now, Input::Opened(until(90_000, None)));
+            actions = login.take(now, Input::Lost);
+        } else {
+            now = login.due().unwrap();
+            actions = login.take(now, Input::Tick);
+        }
+    }
+    assert!(opens < 12, "{opens} logins in ten minutes");
+}
+
+#[test]
+fn the_end_that_a_person_must_prevent_is_told_ahead() {
+    let policy = Policy {
+        needs_person: true,
+        probe_every: None,
+        ..Policy::default()
+    };
+    let mut login = Login::new(policy, 1);
+    login.take(at(0), Input::Begin);
+    let week = 7 * 86_400;
+    login.take(at(0), Input::Opened(until(week, None)));
+    let mut announced = Vec::new();
+    while let Some(due) = login.due() {
+        let actions = login.take(due, Input::Tick);
+        announced.extend(
+            told(&actions)
+                .into_iter()
+                .map(|kind| (kind, due.since(at(week)) / SECOND / 3600)),
+        );
+    }
+    let soon = |hours| (ExpiresSoon, hours);
+    let expected = [
+        soon(-72),
+        soon(-24),
+        soon(-4),
+        soon(-1),
+        (Expired, 0),
+        (AuthEventKind::Refused, 0),
+    ];
+    assert_eq!(announced, expected);
+}
+
+#[test]
+fn answers_that_nobody_waits_for_change_nothing() {
+    let mut login = login();
+    assert!(login.take(at(0), Input::Opened(until(10, None))).is_empty());
+    login.take(at(0), Input::Begin);
+    assert!(
+        login.take(at(0), Input::Begin).is_empty(),
+        "one login at a time"
+    );
+    assert!(login.take(at(0), Input::Healthy).is_empty());
+    assert!(login.take(at(0), Input::Tick).is_empty());
+    login.take(at(1), Input::Revoked);
+    assert!(login.take(at(1), challenge()).is_empty());
+    assert!(!login.is_in());
+}
+
+fn any_answer() -> impl Strategy<Value = u8> {
+    0..20_u8
+}
+
+proptest! {
+    /// However a venue answers: one thing is asked at a time, never so often that a venue which
+    /// locks at four refusals in half an hour does, and never in a storm.
+    #[test]
+    fn no_venue_is_driven_to_lock(answers in prop::collection::vec(any_answer(), 1..300), seed: u64) {
+        let mut login = Login::new(Policy::default(), seed);
+        let mut now = START;
+        let mut counted: Vec<Micros> = Vec::new();
+        let mut opens: Vec<Micros> = Vec::new();
+        let mut actions = login.take(now, Input::Begin);
+        for answer in answers {
+            let asked = asks(&actions);
+            prop_assert!(asked.len() <= 1);
+            let input = match asked.first() {
+                None => {
+                    let Some(due) = login.due() else { break };
+                    prop_assert!(due >= now || login.is_in(), "what is due lies ahead");
+                    now = now.max(due);
+                    Input::Tick
+                }
+                Some(ask) => {
+                    if **ask == Action::Open {
+                        opens.push(now);
+                    }
+                    now = Micros(now.0 + i64::from(answer) * SECOND / 4);
+                    let is_proof = matches!(ask, Action::Prove { .. });
+                    let input = answer_to(ask, answer, now);
+                    let is_counted = |refusal: &Refusal| refusal.category.consequence() == Consequence::Counted;
+                    let is_login = matches!(ask, Action::Open | Action::Prove { .. });
+                    let is_wrong = is_login && matches!(&input, Input::Refused(refusal) if is_counted(refusal));
+                    if is_wrong || is_proof && matches!(input, Input::Challenged { .. }) {
+                        counted.push(now);
+                    }
+                    if matches!(input, Input::Opened(_)) {
+                        counted.clear();
+                    }
+                    input
+                }
+            };
+            actions = login.take(now, input);
+            let window = counted.iter().filter(|at| now.since(**at) < 1800 * SECOND).count();
+            prop_assert!(window <= 3, "{window} refusals within half an hour");
+        }
+        for burst in opens.windows(10) {
+            prop_assert!(burst[9].since(burst[0]) > 60 * SECOND, "ten logins within a minute");
+        }
+    }
+}
+
+fn answer_to(ask: &Action, answer: u8, now: Micros) -> Input {
+    let session = || Until {
+        expires: Some(Micros(now.0 + i64::from(answer) * 20 * SECOND)),
+        renewable: answer
+            .is_multiple_of(2)
+            .then_some(Micros(now.0 + 3600 * SECOND)),
+    };
+    match (ask, answer) {
+        (Action::Probe, 0..12) => Input::Healthy,
+        (Action::Probe, 12..15) => Input::Lost,
+        (Action::Open, 0..8) | (Action::Prove { .. }, 8..10) => challenge(),
+        (Action::Prove { .. }, 10) => Input::NoCode,
+        (_, 0..8 | 12..15) => Input::Opened(session()),
+        (_, answer) => {
+            let category = Category::ALL[usize::from(answer) % 10];
+            Input::Refused(match category {
+                // These stop it, and nothing more would be tested.
+                Category::Forbidden | Category::ChangedApi | Category::MfaRequired => {
+                    Category::MfaFailed.into()
+                }
+                category => category.into(),
+            })
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What goes in and what comes out.
+
+use std::time::Duration;
+
+use tapeline_model::Micros;
+use tapeline_model::records::AuthEventKind;
+
+use crate::category::Category;
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Somebody wants a session: the program at its start, or a person after a stop.
+    Begin,
+    /// What an earlier process kept; comes before `Begin`, once.
+    Found(Kept),
+    /// The venue gave a session, or went on with one.
+    Opened(Until),
+    /// The venue asks for a second factor.
+    Challenged {
+        method: &'static str,
+        /// How often it still takes an answer, if it says so.
+        left: Option<u32>,
+    },
+    /// A code is there, and is sent.
+    CodeSeen,
+    /// No code came in the time that was given.
+    NoCode,
+    Refused(Refusal),
+    /// The venue answered a probe.
+    Healthy,
+    /// The venue does not take the session any more.
+    Lost,
+    /// A person ends the session.
+    Revoked,
+    /// It is `Login::due`.
+    Tick,
+}
+
+/// Until when a session is good.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Until {
+    /// Never by itself, if there is none.
+    pub expires: Option<Micros>,
+    /// Until then it can be renewed without a login; not at all, if there is none.
+    pub renewable: Option<Micros>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    pub category: Category,
+    /// Not to be asked again before, as the venue says.
+    pub not_within: Option<Duration>,
+    /// How many wrong answers it still takes, if it says so.
+    pub left: Option<u32>,
+}
+
+impl From<Category> for Refusal {
+    fn from(category: Category) -> Self {
+        Self {
+            category,
+            not_within: None,
+            left: None,
+        }
+    }
+}
+
+/// What must outlive the process, besides the session itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kept {
+    pub session: Option<Until>,
+    /// When the venue counted a refusal; also what was sent and whose answer nobody saw.
+    pub refusals: Vec<Micros>,
+}
+
+/// What is to be done, in this order. At most one of `Open`, `Prove`, `Renew` and `Probe` is
+/// under way at any time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Before anything that the venue may count.
+    Keep(Kept),
+    /// Send the credentials.
+    Open,
+    /// Get a code that came after `asked`, by `until`, and send it.
+    Prove {
+        method: &'static str,
+        asked: Micros,
+        until: Micros,
+    },
+    Renew,
+    Probe,
+    /// Look the credentials up again: they may have been rotated.
+    LookUpAgain,
+    /// The session is of no use any more.
+    Forget,
+    Tell(Step),
+}
+
+/// What `auth.events` is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    pub kind: AuthEventKind,
+    pub method: Option<&'static str>,
+    pub attempt: u32,
+    pub category: Option<Category>,
+    pub expires: Option<Micros>,
+    /// A sentence without a secret.
+    pub detail: String,
+}

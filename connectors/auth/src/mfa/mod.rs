@@ -1,0 +1,12 @@
+//! Second factors: where codes come from, and which of them count.
+
+mod code;
+mod inbox;
+mod skew;
+mod totp;
+pub mod twilio;
+
+pub use code::{Code, Expected, Found, find};
+pub use inbox::{Inbox, Message, Pending, Taken};
+pub use skew::Skew;
+pub use totp::{Seed, SeedError, Turn};
