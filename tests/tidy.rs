@@ -22,6 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("connectors/clickhouse", &["kafka", "model", "schemas"]),
     ("connectors/venue", &["model", "schemas"]),
     ("connectors/demo", &["venue", "model", "schemas"]),
+    ("connectors/secrets", &[]),
     ("deploy/local", &[]),
 ];
 
