@@ -21,8 +21,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("connectors/kafka", &["model", "schemas"]),
     ("connectors/clickhouse", &["kafka", "model", "schemas"]),
     ("connectors/venue", &["model", "schemas"]),
-    ("connectors/auth", &["model", "schemas"]),
+    ("connectors/auth", &["secrets", "model", "schemas"]),
     ("connectors/demo", &["venue", "model", "schemas"]),
+    ("connectors/secrets", &[]),
     ("deploy/local", &[]),
 ];
 

@@ -158,9 +158,8 @@ impl Login {
     /// Sends something, or waits until it may be sent.
     fn ask(&mut self, now: Micros, what: Asked, out: &mut Vec<Action>) {
         if what == Asked::Open {
-            if let Some(until) = self.refusals.locked_until(now) {
-                self.state = State::Waiting { until, then: what };
-                return;
+            if self.refusals.locked_until(now).is_some() {
+                return self.wait_for_the_venue_to_forget(now, out);
             }
             self.refusals.presume(now);
             out.push(Action::Keep(self.kept()));

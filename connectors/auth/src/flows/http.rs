@@ -1,0 +1,209 @@
+//! A request to a venue, and what the status of its answer means.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use reqwest::{Client, RequestBuilder, Url};
+use serde::de::DeserializeOwned;
+use tapeline_model::Micros;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::category::Category;
+use crate::clock::now;
+use crate::login::Refusal;
+use crate::mfa::Skew;
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+/// No answer to a login is longer.
+const LONGEST_ANSWER: usize = 1 << 20;
+/// A venue that asks for more waits for a person.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
+
+#[derive(Debug, Error)]
+pub enum BadAddress {
+    #[error("the venue's address must be https://… (http:// for this machine only)")]
+    NotHttps,
+    #[error("requests cannot be made: {0}")]
+    NoClient(reqwest::Error),
+}
+
+pub(super) struct Http {
+    client: Client,
+    base: Url,
+    skew: Mutex<Skew>,
+}
+
+pub(super) struct Answer {
+    pub status: u16,
+    pub not_within: Option<Duration>,
+    body: Zeroizing<Vec<u8>>,
+}
+
+impl Http {
+    pub fn new(base: &str) -> Result<Self, BadAddress> {
+        let base = Url::parse(base).map_err(|_| BadAddress::NotHttps)?;
+        let is_here = matches!(base.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
+        if base.scheme() != "https" && !(base.scheme() == "http" && is_here) {
+            return Err(BadAddress::NotHttps);
+        }
+        // Fails when there is one already, which then serves as well.
+        let _already = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_WITHIN)
+            .timeout(ANSWER_WITHIN)
+            .pool_max_idle_per_host(1)
+            .user_agent(concat!("tapeline/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(BadAddress::NoClient)?;
+        Ok(Self {
+            client,
+            base,
+            skew: Mutex::default(),
+        })
+    }
+
+    pub fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(self.url(path))
+    }
+
+    pub fn post(&self, path: &str) -> RequestBuilder {
+        self.client.post(self.url(path))
+    }
+
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(path);
+        url
+    }
+
+    pub async fn send(&self, request: RequestBuilder) -> Result<Answer, Refusal> {
+        let sent = now();
+        // What reqwest says may hold the address with its query, so it is not passed on.
+        let lost = |_: reqwest::Error| Refusal::from(Category::Network);
+        let mut response = request.send().await.map_err(lost)?;
+        self.learn(response.headers(), sent);
+        let status = response.status().as_u16();
+        let not_within = not_within(response.headers());
+        let mut body = Zeroizing::new(Vec::new());
+        while let Some(piece) = response.chunk().await.map_err(lost)? {
+            if body.len() + piece.len() > LONGEST_ANSWER {
+                return Err(Category::ChangedApi.into());
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(Answer {
+            status,
+            not_within,
+            body,
+        })
+    }
+
+    pub fn venue_time(&self, now: Micros) -> Micros {
+        let skew = self.skew.lock().unwrap_or_else(PoisonError::into_inner);
+        skew.venue_time(now)
+    }
+
+    fn learn(&self, headers: &HeaderMap, sent: Micros) {
+        let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| {
+            jiff::fmt::rfc2822::DateTimeParser::new()
+                .parse_timestamp(date)
+                .ok()
+        });
+        if let Some(date) = date {
+            let mut skew = self.skew.lock().unwrap_or_else(PoisonError::into_inner);
+            skew.learn(date.as_second(), sent, now());
+        }
+    }
+}
+
+impl Answer {
+    pub fn is_fine(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// None where it has another shape.
+    pub fn json<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// What a status means that the venue's own words do not explain. `unauthorized` is what a
+    /// 401 says of the request it answers.
+    pub fn refusal(&self, unauthorized: Category) -> Refusal {
+        let category = match self.status {
+            401 => unauthorized,
+            403 => Category::Forbidden,
+            408 | 425 => Category::Network,
+            423 => Category::Locked,
+            429 => Category::RateLimited,
+            500..=599 => Category::VenueDown,
+            _ => Category::ChangedApi,
+        };
+        Refusal {
+            not_within: self.not_within,
+            ..category.into()
+        }
+    }
+}
+
+fn not_within(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers
+        .get(RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_go_over_https_or_stay_on_this_machine() {
+        for address in [
+            "http://broker.example",
+            "ftp://broker.example",
+            "broker.example",
+            "http://127.0.0.1.example",
+        ] {
+            assert!(
+                matches!(Http::new(address), Err(BadAddress::NotHttps)),
+                "{address}"
+            );
+        }
+        for address in [
+            "https://broker.example",
+            "http://127.0.0.1:8080",
+            "http://localhost:1",
+        ] {
+            assert!(Http::new(address).is_ok(), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_status_without_words_has_its_meaning() {
+        let answer = |status| Answer {
+            status,
+            not_within: None,
+            body: Zeroizing::default(),
+        };
+        let means = |status| answer(status).refusal(Category::BadCredentials).category;
+        assert_eq!(means(401), Category::BadCredentials);
+        assert_eq!(means(403), Category::Forbidden);
+        assert_eq!(means(429), Category::RateLimited);
+        assert_eq!(means(503), Category::VenueDown);
+        assert_eq!(
+            means(302),
+            Category::ChangedApi,
+            "redirects are not followed"
+        );
+        assert_eq!(means(200), Category::ChangedApi);
+    }
+}

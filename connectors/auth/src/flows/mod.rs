@@ -1,0 +1,51 @@
+//! A file a venue's way to log in.
+
+mod api_key;
+mod device;
+mod http;
+
+use std::sync::Arc;
+
+use tapeline_secrets::{Reference, Secret, Secrets};
+
+use crate::category::Category;
+use crate::login::Refusal;
+
+pub use api_key::ApiKey;
+pub use device::Device;
+pub use http::BadAddress;
+
+/// Two secrets that belong together: a name and a password, or a key and its secret.
+pub struct Credentials {
+    pub secrets: Arc<Secrets>,
+    pub name: Reference,
+    pub password: Reference,
+}
+
+impl Credentials {
+    async fn get(&self) -> Result<(Arc<Secret>, Arc<Secret>), Refusal> {
+        let found = tokio::try_join!(
+            self.secrets.get(&self.name),
+            self.secrets.get(&self.password)
+        );
+        let (name, password) = found.map_err(|error| not_found(&error))?;
+        Ok((name.secret, password.secret))
+    }
+
+    async fn look_up_again(&self) -> Result<(), Refusal> {
+        let found = tokio::try_join!(
+            self.secrets.again(&self.name),
+            self.secrets.again(&self.password)
+        );
+        found.map(drop).map_err(|error| not_found(&error))
+    }
+}
+
+/// A place of secrets that does not answer may do so again; a secret that is not there will not.
+fn not_found(error: &tapeline_secrets::SecretError) -> Refusal {
+    tracing::warn!(%error, "the credentials of a login were not found");
+    match error.category {
+        tapeline_secrets::Category::Unreachable => Category::Network.into(),
+        _ => Category::BadCredentials.into(),
+    }
+}

@@ -1,0 +1,272 @@
+//! Does what a [`Login`] asks for, for one account.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tapeline_model::Micros;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, timeout};
+
+use crate::category::Category;
+use crate::clock::now;
+use crate::flow::{Challenge, Flow, Reply};
+use crate::login::{Action, Input, Login, Refusal, Step};
+use crate::mfa::{Code, Seed, Turn};
+use crate::session::{Cache, CacheError, Session, Stored};
+
+/// Beyond the bounds that a flow has itself.
+const ANSWER_WITHIN: Duration = Duration::from_mins(1);
+/// A look at the clock at least so often: it may be set, and a machine may sleep.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// What others tell a keeper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// The venue refused a request for want of a session.
+    Lost,
+    /// A person ends the session.
+    Revoke,
+    /// A person wants it tried again.
+    Begin,
+}
+
+/// Where a keeper is heard and told.
+pub struct Ends {
+    pub steps: mpsc::Receiver<Step>,
+    pub words: mpsc::Sender<Word>,
+    /// The session to make requests with, while there is one.
+    pub session: watch::Receiver<Option<Session>>,
+}
+
+pub struct Keeper {
+    login: Login,
+    flow: Box<dyn Flow>,
+    seed: Option<Seed>,
+    cache: Cache,
+    stored: Stored,
+    challenge: Option<Challenge>,
+    steps: mpsc::Sender<Step>,
+    words: mpsc::Receiver<Word>,
+    session: watch::Sender<Option<Session>>,
+}
+
+impl Keeper {
+    /// Reads what was kept. A file that cannot be opened is told in the log, and the login begins
+    /// anew.
+    pub fn new(
+        login: Login,
+        flow: Box<dyn Flow>,
+        seed: Option<Seed>,
+        cache: Cache,
+    ) -> Result<(Self, Ends), CacheError> {
+        let stored = match cache.read() {
+            Err(error @ CacheError::Damaged { .. }) => {
+                tracing::error!(%error, "the login begins anew");
+                None
+            }
+            read => read?,
+        };
+        let mut stored = stored.unwrap_or_default();
+        if stored.device.is_empty() {
+            stored.device = new_device();
+        }
+        let (steps, heard) = mpsc::channel(64);
+        let (told, words) = mpsc::channel(16);
+        let (session, watched) = watch::channel(None);
+        let keeper = Self {
+            login,
+            flow,
+            seed: seed.map(|seed| seed.after(stored.used_step)),
+            cache,
+            stored,
+            challenge: None,
+            steps,
+            words,
+            session,
+        };
+        let ends = Ends {
+            steps: heard,
+            words: told,
+            session: watched,
+        };
+        Ok((keeper, ends))
+    }
+
+    /// Until nobody listens any more. May be dropped at any await.
+    pub async fn run(mut self) -> Result<(), CacheError> {
+        let mut next = Some(Input::Found(self.stored.kept()));
+        let mut has_begun = false;
+        loop {
+            let input = match next.take() {
+                Some(input) => input,
+                None => match self.wait().await {
+                    Some(input) => input,
+                    None => return Ok(()),
+                },
+            };
+            for action in self.login.take(now(), input) {
+                if let Some(answer) = self.act(action).await? {
+                    next = Some(answer);
+                }
+            }
+            let session = self.stored.session().filter(|_| self.login.is_in());
+            self.session.send_replace(session);
+            if !has_begun {
+                has_begun = true;
+                // What was found may be renewed already; otherwise a session is wanted now.
+                next = next.or(Some(Input::Begin));
+            }
+        }
+    }
+
+    /// For what is due, or for a word. None when nobody listens any more.
+    async fn wait(&mut self) -> Option<Input> {
+        loop {
+            let due = self.login.due();
+            let left = due.map(|due| Duration::from_micros(due.since(now()).max(0).unsigned_abs()));
+            let pause = left.unwrap_or(LOOK_EVERY).min(LOOK_EVERY);
+            tokio::select! {
+                () = self.steps.closed() => return None,
+                () = sleep(pause) => if left.is_some_and(|left| left <= pause) {
+                    return Some(Input::Tick);
+                },
+                word = self.words.recv() => match word {
+                    Some(Word::Lost) => return Some(Input::Lost),
+                    Some(Word::Revoke) => return Some(Input::Revoked),
+                    Some(Word::Begin) => return Some(Input::Begin),
+                    // Nobody can say anything any more, but the login goes on.
+                    None => sleep(pause).await,
+                },
+            }
+        }
+    }
+
+    /// What came of it, if the login waits for that.
+    async fn act(&mut self, action: Action) -> Result<Option<Input>, CacheError> {
+        match action {
+            Action::Tell(step) => {
+                let _nobody_listens = self.steps.send(step).await;
+            }
+            Action::Keep(kept) => {
+                self.stored.note(&kept.refusals);
+                self.cache.write(&self.stored)?;
+            }
+            Action::Forget => {
+                self.session.send_replace(None);
+                self.stored.forget();
+                self.cache.write(&self.stored)?;
+            }
+            Action::LookUpAgain => {
+                // That it was not found is told by the login that follows.
+                let _found = bounded(self.flow.look_up_again()).await;
+            }
+            Action::Open => {
+                let answer = timeout(ANSWER_WITHIN, self.flow.open(&self.stored.device)).await;
+                return Ok(Some(self.answered(
+                    answer.unwrap_or_else(|_| Err(Category::Network.into())),
+                )));
+            }
+            Action::Prove { method, until, .. } => {
+                return self.prove(method, until).await.map(Some);
+            }
+            Action::Renew => {
+                let Some(session) = self.stored.session() else {
+                    return Ok(Some(Input::Refused(Category::Expired.into())));
+                };
+                let answer = timeout(ANSWER_WITHIN, self.flow.renew(&session)).await;
+                return Ok(Some(self.answered(
+                    answer.unwrap_or_else(|_| Err(Category::Network.into())),
+                )));
+            }
+            Action::Probe => {
+                let Some(session) = self.stored.session() else {
+                    return Ok(Some(Input::Lost));
+                };
+                let answer = bounded(self.flow.probe(&session)).await;
+                return Ok(Some(
+                    answer.map_or_else(Input::Refused, |()| Input::Healthy),
+                ));
+            }
+        }
+        Ok(None)
+    }
+
+    fn answered(&mut self, answer: Result<Reply, Refusal>) -> Input {
+        match answer {
+            Ok(Reply::Session(session)) => {
+                let until = session.until;
+                self.stored.keep(&session);
+                Input::Opened(until)
+            }
+            Ok(Reply::Challenge(challenge)) => {
+                let (method, left) = (challenge.method, challenge.left);
+                self.challenge = Some(challenge);
+                Input::Challenged { method, left }
+            }
+            Err(refusal) => Input::Refused(refusal),
+        }
+    }
+
+    async fn prove(&mut self, method: &'static str, until: Micros) -> Result<Input, CacheError> {
+        let Some(challenge) = self.challenge.take() else {
+            return Ok(Input::Refused(Category::ChangedApi.into()));
+        };
+        if method != "TOTP" || self.seed.is_none() {
+            return Ok(Input::Refused(Category::MfaRequired.into()));
+        }
+        let Some(code) = self.code_by_time(until).await else {
+            return Ok(Input::NoCode);
+        };
+        // Noted before it is sent: a step is used once, also when this process ends now.
+        self.stored.used_step = self.seed.as_ref().and_then(Seed::used);
+        self.cache.write(&self.stored)?;
+        for action in self.login.take(now(), Input::CodeSeen) {
+            if let Action::Tell(step) = action {
+                let _nobody_listens = self.steps.send(step).await;
+            }
+        }
+        let answer = bounded(self.flow.prove(&self.stored.device, &challenge, &code)).await;
+        Ok(self.answered(answer))
+    }
+
+    async fn code_by_time(&mut self, until: Micros) -> Option<Code> {
+        loop {
+            let venue_time = self.flow.venue_time(now());
+            match self.seed.as_mut()?.turn(venue_time) {
+                Turn::Code(code) => return Some(code),
+                Turn::In(seconds) => {
+                    let wait = Duration::from_secs(seconds);
+                    if Duration::from_micros(until.since(now()).max(0).unsigned_abs()) < wait {
+                        return None;
+                    }
+                    sleep(wait).await;
+                }
+            }
+        }
+    }
+}
+
+async fn bounded<T>(answering: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
+    let answer = timeout(ANSWER_WITHIN, answering).await;
+    answer.unwrap_or_else(|_| Err(Category::Network.into()))
+}
+
+/// As a browser would make one, once.
+fn new_device() -> String {
+    let mut bytes = [0; 16];
+    // Without chance, a device of all zeros is as good as any other.
+    let _filled = getrandom::fill(&mut bytes);
+    let hex: String = bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
+        .collect();
+    format!(
+        "{}-{}-{}-{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..]
+    )
+}

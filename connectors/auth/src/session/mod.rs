@@ -1,0 +1,29 @@
+//! What a login gave, and how it outlives the process.
+
+mod cache;
+
+use std::fmt;
+use std::sync::Arc;
+
+use tapeline_secrets::Secret;
+
+use crate::login::Until;
+
+pub use cache::{Cache, CacheError, Stored};
+
+/// What requests to the venue are made with.
+#[derive(Clone)]
+pub struct Session {
+    pub token: Arc<Secret>,
+    /// What it is renewed with.
+    pub renewal: Option<Arc<Secret>>,
+    pub until: Until,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("until", &self.until)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,366 @@
+//! Whole logins against a venue on this machine.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod venue;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use serde_json::json;
+use tapeline_auth::flows::{ApiKey, Credentials, Device};
+use tapeline_auth::mfa::Seed;
+use tapeline_auth::{BackOff, Cache, Category, Ends, Flow, Keeper, Login, Policy, Step, Word};
+use tapeline_model::records::AuthEventKind;
+use tapeline_secrets::{Secret, Secrets, Settings};
+use venue::{NAME, PASSWORD, SEED, Venue};
+
+/// Longer than anything takes that goes well.
+const WITHIN: Duration = Duration::from_secs(20);
+
+/// A folder with the secrets and the kept session of one account.
+struct Desk {
+    folder: tempfile::TempDir,
+    venue: Venue,
+    policy: Policy,
+}
+
+impl Desk {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("name"), NAME).unwrap();
+        std::fs::write(folder.path().join("password"), PASSWORD).unwrap();
+        let policy = Policy {
+            back_off: BackOff {
+                first: Duration::from_millis(20),
+                longest: Duration::from_millis(100),
+            },
+            probe_every: Some(Duration::from_millis(200)),
+            ..Policy::default()
+        };
+        Self {
+            folder,
+            venue: Venue::start().await,
+            policy,
+        }
+    }
+
+    fn credentials(&self) -> Credentials {
+        let reference = |name: &str| {
+            format!("secret://file/{}", self.folder.path().join(name).display())
+                .parse()
+                .unwrap()
+        };
+        Credentials {
+            secrets: Arc::new(Secrets::new(&Settings::default()).unwrap()),
+            name: reference("name"),
+            password: reference("password"),
+        }
+    }
+
+    fn device(&self) -> Box<dyn Flow> {
+        Box::new(Device::new(&self.venue.address, "client", self.credentials()).unwrap())
+    }
+
+    fn cache(folder: &Path) -> Cache {
+        let key = Arc::new(Secret::new("k".repeat(44)));
+        Cache::open(folder, "alpha", "a1", &[key]).unwrap()
+    }
+
+    /// Steps are a second long, so that a second login need not wait for half a minute.
+    fn seed() -> Seed {
+        Seed::parse(&format!("otpauth://totp/alpha?secret={SEED}&period=1")).unwrap()
+    }
+
+    fn begin(&self, flow: Box<dyn Flow>) -> Process {
+        let login = Login::new(self.policy.clone(), 1);
+        let cache = Self::cache(self.folder.path());
+        let (keeper, ends) = Keeper::new(login, flow, Some(Self::seed()), cache).unwrap();
+        let task = tokio::spawn(keeper.run());
+        Process { task, ends }
+    }
+}
+
+struct Process {
+    task: tokio::task::JoinHandle<Result<(), tapeline_auth::CacheError>>,
+    ends: Ends,
+}
+
+impl Process {
+    async fn next(&mut self) -> Step {
+        tokio::time::timeout(WITHIN, self.ends.steps.recv())
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    /// Steps up to the first of this kind.
+    async fn until(&mut self, kind: AuthEventKind) -> Vec<Step> {
+        let mut steps = Vec::new();
+        loop {
+            steps.push(self.next().await);
+            if steps.last().unwrap().kind == kind {
+                return steps;
+            }
+        }
+    }
+
+    async fn kill(self) {
+        self.task.abort();
+        let _aborted = self.task.await;
+    }
+}
+
+fn kinds(steps: &[Step]) -> Vec<AuthEventKind> {
+    steps.iter().map(|step| step.kind).collect()
+}
+
+#[tokio::test]
+async fn a_cold_start_needs_a_code_and_a_restart_needs_no_login() {
+    let desk = Desk::new().await;
+    let mut process = desk.begin(desk.device());
+    let steps = process.until(AuthEventKind::LoginSucceeded).await;
+    let expected = [
+        AuthEventKind::Challenge,
+        AuthEventKind::CodeSeen,
+        AuthEventKind::LoginSucceeded,
+    ];
+    assert_eq!(kinds(&steps), expected);
+    assert_eq!(steps[2].method, Some("TOTP"));
+    assert!(steps[2].expires.is_some());
+    process.until(AuthEventKind::Healthy).await;
+    let token = process
+        .ends
+        .session
+        .borrow()
+        .as_ref()
+        .unwrap()
+        .token
+        .clone();
+    assert!(
+        desk.venue
+            .book()
+            .tokens
+            .iter()
+            .any(|known| known == token.expose())
+    );
+    process.kill().await;
+
+    let mut restarted = desk.begin(desk.device());
+    let step = restarted.next().await;
+    assert_eq!(
+        (step.kind, step.method),
+        (AuthEventKind::LoginSucceeded, Some("KEPT"))
+    );
+    restarted.until(AuthEventKind::Healthy).await;
+    let book = desk.venue.book();
+    assert_eq!(
+        (book.opened, book.logins),
+        (1, 2),
+        "one login: asked, and answered with a code"
+    );
+    restarted.kill().await;
+
+    let everything = format!("{steps:?}{step:?}");
+    assert!(!everything.contains("planted"), "{everything}");
+}
+
+#[tokio::test]
+async fn a_session_is_renewed_before_its_end_and_opened_anew_when_that_is_refused() {
+    let desk = Desk::new().await;
+    desk.venue.change(|book| book.session = 2);
+    let mut process = desk.begin(desk.device());
+    process.until(AuthEventKind::LoginSucceeded).await;
+    let steps = process.until(AuthEventKind::LoginSucceeded).await;
+    assert_eq!(steps.last().unwrap().method, Some("RENEWAL"));
+    assert_eq!(desk.venue.book().renewed, 1);
+
+    desk.venue.change(|book| book.refuses_renewals = true);
+    let steps = process.until(AuthEventKind::LoginSucceeded).await;
+    let kinds = kinds(&steps);
+    assert!(
+        kinds.contains(&AuthEventKind::Refused) && kinds.contains(&AuthEventKind::Expired),
+        "{kinds:?}"
+    );
+    assert_eq!(desk.venue.book().opened, 2);
+    let devices = desk.venue.book().devices;
+    assert!(
+        devices
+            .iter()
+            .all(|device| *device == devices[0] && device.len() == 36)
+    );
+    process.kill().await;
+}
+
+#[tokio::test]
+async fn a_session_that_the_venue_drops_is_noticed_and_replaced() {
+    let desk = Desk::new().await;
+    let mut process = desk.begin(desk.device());
+    process.until(AuthEventKind::Healthy).await;
+    desk.venue.change(|book| book.tokens.clear());
+    process.until(AuthEventKind::SessionLost).await;
+    process.until(AuthEventKind::LoginSucceeded).await;
+    assert_eq!(desk.venue.book().opened, 2);
+
+    // And when a request of somebody else finds it out.
+    process.ends.words.send(Word::Lost).await.unwrap();
+    process.until(AuthEventKind::SessionLost).await;
+    process.until(AuthEventKind::LoginSucceeded).await;
+    process.ends.words.send(Word::Revoke).await.unwrap();
+    process.until(AuthEventKind::SessionLost).await;
+    let gone = process.ends.session.wait_for(Option::is_none);
+    tokio::time::timeout(WITHIN, gone).await.unwrap().unwrap();
+    process.kill().await;
+}
+
+#[tokio::test]
+async fn refused_codes_stop_short_of_the_venues_lock_and_a_restart_does_not_forget() {
+    let desk = Desk::new().await;
+    desk.venue.change(|book| book.refuses_codes = true);
+    let mut process = desk.begin(desk.device());
+    let steps = process.until(AuthEventKind::Refused).await;
+    assert_eq!(steps.last().unwrap().category, Some(Category::Locked));
+    process.kill().await;
+    let before = desk.venue.book();
+    assert_eq!((before.wrong, before.locked), (3, false));
+    let mut codes = before.codes.clone();
+    codes.sort();
+    codes.dedup();
+    assert_eq!(codes.len(), before.codes.len(), "no code is sent twice");
+
+    let mut restarted = desk.begin(desk.device());
+    let step = restarted.next().await;
+    assert_eq!(
+        (step.kind, step.category),
+        (AuthEventKind::Refused, Some(Category::Locked))
+    );
+    assert_eq!(
+        desk.venue.book().logins,
+        before.logins,
+        "it waits for the venue to forget"
+    );
+    restarted.kill().await;
+}
+
+#[tokio::test]
+async fn a_rotated_password_is_found_without_a_restart() {
+    let desk = Desk::new().await;
+    desk.venue
+        .change(|book| book.password = "planted-rotated".to_owned());
+    std::fs::write(desk.folder.path().join("password"), "planted-old").unwrap();
+    let mut process = desk.begin(desk.device());
+    let steps = process.until(AuthEventKind::LoginFailed).await;
+    assert_eq!(
+        steps.last().unwrap().category,
+        Some(Category::BadCredentials)
+    );
+    std::fs::write(desk.folder.path().join("password"), "planted-rotated").unwrap();
+    // Refused once more, if it was looked up before that; then a person says so.
+    process.ends.words.send(Word::Begin).await.unwrap();
+    process.until(AuthEventKind::LoginSucceeded).await;
+    process.kill().await;
+}
+
+#[tokio::test]
+async fn each_fault_of_a_venue_has_its_category() {
+    let faults = [
+        (
+            StatusCode::TOO_MANY_REQUESTS,
+            json!({}),
+            Category::RateLimited,
+        ),
+        (
+            StatusCode::BAD_GATEWAY,
+            json!("<html>"),
+            Category::VenueDown,
+        ),
+        (
+            StatusCode::FORBIDDEN,
+            json!({"detail": "no"}),
+            Category::Forbidden,
+        ),
+        (
+            StatusCode::OK,
+            json!({"something": "new"}),
+            Category::ChangedApi,
+        ),
+        (StatusCode::OK, json!([1, 2]), Category::ChangedApi),
+        (StatusCode::LOCKED, json!({}), Category::Locked),
+        (
+            StatusCode::OK,
+            json!({"verification_workflow": {"id": "w"}}),
+            Category::MfaRequired,
+        ),
+        (
+            StatusCode::OK,
+            json!({"mfa_required": true, "mfa_type": "sms"}),
+            Category::MfaRequired,
+        ),
+    ];
+    for (status, value, category) in faults {
+        let desk = Desk::new().await;
+        desk.venue
+            .change(|book| book.faults.push((status, value.clone())));
+        let mut process = desk.begin(desk.device());
+        let steps = process.until(AuthEventKind::LoginFailed).await;
+        assert_eq!(
+            steps.last().unwrap().category,
+            Some(category),
+            "{status} {value}"
+        );
+        process.kill().await;
+    }
+}
+
+#[tokio::test]
+async fn a_venue_that_is_away_is_a_matter_of_the_network() {
+    let desk = Desk::new().await;
+    let flow = Device::new("http://127.0.0.1:1", "client", desk.credentials()).unwrap();
+    let mut process = desk.begin(Box::new(flow));
+    let step = process.next().await;
+    assert_eq!(step.category, Some(Category::Network));
+    process.kill().await;
+}
+
+#[tokio::test]
+async fn keys_are_good_until_they_are_taken_back() {
+    let desk = Desk::new().await;
+    let flow = ApiKey::new(&desk.venue.address, desk.credentials()).unwrap();
+    let mut process = desk.begin(Box::new(flow));
+    let step = process.next().await;
+    assert_eq!(
+        (step.kind, step.expires),
+        (AuthEventKind::LoginSucceeded, None)
+    );
+    process.until(AuthEventKind::Healthy).await;
+    desk.venue
+        .change(|book| book.password = "another".to_owned());
+    process.until(AuthEventKind::SessionLost).await;
+    let steps = process.until(AuthEventKind::Refused).await;
+    assert_eq!(
+        steps.last().unwrap().category,
+        Some(Category::BadCredentials)
+    );
+    process.kill().await;
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_put_aside_and_the_login_begins_anew() {
+    let desk = Desk::new().await;
+    let mut process = desk.begin(desk.device());
+    process.until(AuthEventKind::LoginSucceeded).await;
+    process.kill().await;
+    let files = std::fs::read_dir(desk.folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let file = files
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|end| end == "session"))
+        .unwrap();
+    std::fs::write(&file, b"cut").unwrap();
+    let mut restarted = desk.begin(desk.device());
+    let steps = restarted.until(AuthEventKind::LoginSucceeded).await;
+    assert_eq!(steps[0].kind, AuthEventKind::Challenge);
+    restarted.kill().await;
+}

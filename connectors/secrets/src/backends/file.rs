@@ -1,0 +1,114 @@
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::SystemTime;
+
+use zeroize::Zeroizing;
+
+use crate::error::{Category, SecretError};
+use crate::reference::Reference;
+use crate::resolver::Fetched;
+use crate::secret::without_line_end;
+
+const LONGEST: u64 = 1 << 20;
+
+/// By what it is seen that a file changed, also one that was renamed over it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    inode: u64,
+    length: u64,
+    changed: (i64, i64),
+}
+
+/// Of a file that can be looked at.
+pub(crate) fn stamp(path: &Path) -> Option<Stamp> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some(Stamp {
+        inode: metadata.ino(),
+        length: metadata.len(),
+        changed: (metadata.ctime(), metadata.ctime_nsec()),
+    })
+}
+
+pub(super) fn read(reference: &Reference, path: &Path) -> Result<Fetched, SecretError> {
+    let (text, modified) = read_bounded(path).map_err(|error| explain(reference, path, &error))?;
+    let mut fetched = Fetched::new(without_line_end(text));
+    fetched.since = modified;
+    Ok(fetched)
+}
+
+fn read_bounded(path: &Path) -> std::io::Result<(Zeroizing<String>, Option<SystemTime>)> {
+    let metadata = std::fs::metadata(path)?;
+    // A pipe could be waited for without end.
+    if !metadata.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
+    if metadata.len() > LONGEST {
+        return Err(std::io::Error::other("it is longer than 1 MiB"));
+    }
+    // As long as the file from the start: a buffer that grows leaves copies behind.
+    let room = usize::try_from(metadata.len()).unwrap_or(0) + 1;
+    let mut text = Zeroizing::new(String::with_capacity(room));
+    File::open(path)?.take(LONGEST).read_to_string(&mut text)?;
+    Ok((text, metadata.modified().ok()))
+}
+
+fn explain(reference: &Reference, path: &Path, error: &std::io::Error) -> SecretError {
+    let (category, remedy) = match error.kind() {
+        ErrorKind::NotFound => (
+            Category::NotFound,
+            "see whether it is mounted; an absolute path keeps its slash: secret://file//run/x",
+        ),
+        ErrorKind::PermissionDenied => (Category::Forbidden, "let this user read it"),
+        ErrorKind::InvalidData => (Category::Damaged, "write UTF-8 text into it"),
+        _ => (
+            Category::BadReference,
+            "name a file that holds the secret alone",
+        ),
+    };
+    let what = format!("the file {} cannot be read: {error}", path.display());
+    SecretError::new(category, reference, what, remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reference(path: &Path) -> Reference {
+        format!("secret://file/{}", path.display()).parse().unwrap()
+    }
+
+    fn read_path(path: &Path) -> Result<Fetched, SecretError> {
+        read(&reference(path), path)
+    }
+
+    #[test]
+    fn a_file_is_read_without_its_line_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        std::fs::write(&path, "s3cret\r\n").unwrap();
+        let fetched = read_path(&path).unwrap();
+        assert_eq!(fetched.secret.expose(), "s3cret");
+        assert!(fetched.since.is_some());
+        let before = stamp(&path);
+        std::fs::write(folder.path().join("y"), "s3cret\r\n").unwrap();
+        std::fs::rename(folder.path().join("y"), &path).unwrap();
+        assert_ne!(stamp(&path), before);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_explained() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let category = |path: &Path| read_path(path).unwrap_err().category;
+        assert_eq!(category(&path), Category::NotFound);
+        assert_eq!(category(folder.path()), Category::BadReference);
+        std::fs::write(&path, b"\xff\xfecanary").unwrap();
+        let error = read_path(&path).unwrap_err();
+        assert_eq!(error.category, Category::Damaged);
+        assert!(!error.to_string().contains("canary"));
+        std::fs::write(&path, "x".repeat(2 << 20)).unwrap();
+        assert!(read_path(&path).unwrap_err().to_string().contains("1 MiB"));
+    }
+}

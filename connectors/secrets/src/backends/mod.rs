@@ -1,0 +1,134 @@
+//! The places where secrets are.
+
+mod aws;
+mod env;
+mod file;
+pub(crate) mod local;
+mod vault;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::error::{Category, SecretError};
+use crate::reference::{Place, Reference};
+use crate::resolver::{Fetch, Fetched, Fetching};
+use crate::secret::Secret;
+use crate::settings::Settings;
+use aws::Aws;
+use file::Stamp;
+use local::LocalFile;
+use vault::Vault;
+
+/// One of each kind that has settings.
+pub(crate) struct Backends {
+    local: Option<Arc<LocalFile>>,
+    vault: Option<Arc<Vault>>,
+    aws: Option<Aws>,
+}
+
+impl Backends {
+    pub fn new(settings: &Settings) -> Result<Self, SecretError> {
+        Ok(Self {
+            local: settings.local.clone().map(|s| Arc::new(LocalFile::new(s))),
+            vault: settings.vault.clone().map(Vault::new).transpose()?,
+            aws: settings.aws.clone().map(Aws::new).transpose()?,
+        })
+    }
+
+    async fn fetch(&self, reference: &Reference) -> Result<Fetched, SecretError> {
+        match reference.place() {
+            Place::Env { .. } => here(reference),
+            Place::File { .. } => {
+                let reference = reference.clone();
+                aside(move || here(&reference)).await
+            }
+            Place::Local { name } => {
+                let file = Arc::clone(configured(reference, self.local.as_ref())?);
+                let (reference, name) = (reference.clone(), name.clone());
+                // The key takes a tenth of a second of computing.
+                aside(move || file.read(&reference, &name)).await
+            }
+            Place::Vault { mount, path, field } => {
+                let vault = configured(reference, self.vault.as_ref())?;
+                vault.read(reference, mount, path, field).await
+            }
+            Place::Aws { name, field } => {
+                let aws = configured(reference, self.aws.as_ref())?;
+                aws.read(reference, name, field.as_deref()).await
+            }
+        }
+    }
+}
+
+impl Fetch for Backends {
+    fn fetch<'a>(&'a self, reference: &'a Reference) -> Fetching<'a> {
+        Box::pin(self.fetch(reference))
+    }
+
+    fn stamp(&self, reference: &Reference) -> Option<Stamp> {
+        match reference.place() {
+            Place::File { path } => file::stamp(path),
+            Place::Local { .. } => file::stamp(self.local.as_ref()?.path()),
+            Place::Env { .. } | Place::Vault { .. } | Place::Aws { .. } => None,
+        }
+    }
+}
+
+pub(crate) use file::Stamp as FileStamp;
+
+/// Looks up what is on this machine, without waiting for anybody: references
+/// to environment variables and files.
+pub fn read_here(reference: &Reference) -> Result<Secret, SecretError> {
+    here(reference).map(|fetched| fetched.secret)
+}
+
+fn here(reference: &Reference) -> Result<Fetched, SecretError> {
+    match reference.place() {
+        Place::Env { name } => env::read(reference, name),
+        Place::File { path } => file::read(reference, path),
+        Place::Local { .. } | Place::Vault { .. } | Place::Aws { .. } => Err(SecretError::new(
+            Category::BadReference,
+            reference,
+            "it must be looked up on this machine alone",
+            "write secret://env/NAME or secret://file/PATH",
+        )),
+    }
+}
+
+/// Off the threads that others wait on.
+async fn aside(
+    read: impl FnOnce() -> Result<Fetched, SecretError> + Send + 'static,
+) -> Result<Fetched, SecretError> {
+    tokio::task::spawn_blocking(read).await.map_err(|_| {
+        SecretError::new(
+            Category::Unreachable,
+            "this process",
+            "it is ending or its reader panicked",
+            "see what it said before",
+        )
+    })?
+}
+
+fn configured<'a, B>(reference: &Reference, backend: Option<&'a B>) -> Result<&'a B, SecretError> {
+    backend.ok_or_else(|| {
+        let kind = reference.kind().name();
+        SecretError::new(
+            Category::BadReference,
+            reference,
+            format!("nothing is configured for {kind}"),
+            format!("fill in [secrets.{kind}]"),
+        )
+    })
+}
+
+/// Of a time as seconds since 1970.
+fn time_of(seconds: u64) -> SystemTime {
+    let time = SystemTime::UNIX_EPOCH.checked_add(std::time::Duration::from_secs(seconds));
+    time.unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// Seconds since 1970.
+fn now_seconds() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or_default().as_secs()
+}

@@ -1,0 +1,27 @@
+//! Secrets by reference: `secret://env/…`, `file`, `local`, `vault`, `aws`.
+//!
+//! [`Secrets`] looks references up, keeps what it found for a while, and tells
+//! watchers when a secret changes. No message, log line or metric of this crate
+//! holds a secret.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod backends;
+mod chance;
+mod document;
+mod entry;
+mod error;
+mod http;
+pub mod metric_names;
+mod reference;
+mod resolver;
+mod retry;
+mod secret;
+mod settings;
+
+pub use backends::local::LocalFile;
+pub use backends::read_here;
+pub use error::{Category, SecretError};
+pub use reference::{Kind, Reference, ReferenceError};
+pub use resolver::Secrets;
+pub use secret::{Secret, Value};
+pub use settings::{AwsSettings, LocalSettings, Settings, Timing, VaultLogin, VaultSettings};
