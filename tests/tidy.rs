@@ -23,6 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("connectors/venue", &["model", "schemas"]),
     ("connectors/auth", &["secrets", "model", "schemas"]),
     ("connectors/demo", &["venue", "model", "schemas"]),
+    ("connectors/rehearsal", &[]),
     ("connectors/secrets", &[]),
     ("deploy/local", &[]),
 ];

@@ -1,8 +1,6 @@
 //! Whole logins against a venue on this machine.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod venue;
-
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +11,8 @@ use tapeline_auth::flows::{ApiKey, Credentials, Device};
 use tapeline_auth::mfa::Seed;
 use tapeline_auth::{BackOff, Cache, Category, Ends, Flow, Keeper, Login, Policy, Step, Word};
 use tapeline_model::records::AuthEventKind;
+use tapeline_rehearsal::{NAME, PASSWORD, SEED, Venue};
 use tapeline_secrets::{Secret, Secrets, Settings};
-use venue::{NAME, PASSWORD, SEED, Venue};
 
 /// Longer than anything takes that goes well.
 const WITHIN: Duration = Duration::from_secs(20);
@@ -41,7 +39,7 @@ impl Desk {
         };
         Self {
             folder,
-            venue: Venue::start().await,
+            venue: Venue::start().await.unwrap(),
             policy,
         }
     }

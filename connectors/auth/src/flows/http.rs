@@ -44,11 +44,7 @@ pub(super) struct Answer {
 
 impl Http {
     pub fn new(base: &str) -> Result<Self, BadAddress> {
-        let base = Url::parse(base).map_err(|_| BadAddress::NotHttps)?;
-        let is_here = matches!(base.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
-        if base.scheme() != "https" && !(base.scheme() == "http" && is_here) {
-            return Err(BadAddress::NotHttps);
-        }
+        let base = self::base(base)?;
         // Fails when there is one already, which then serves as well.
         let _already = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
@@ -119,6 +115,15 @@ impl Http {
             skew.learn(date.as_second(), sent, now());
         }
     }
+}
+
+pub(super) fn base(address: &str) -> Result<Url, BadAddress> {
+    let base = Url::parse(address).map_err(|_| BadAddress::NotHttps)?;
+    let is_here = matches!(base.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
+    if base.scheme() != "https" && !(base.scheme() == "http" && is_here) {
+        return Err(BadAddress::NotHttps);
+    }
+    Ok(base)
 }
 
 impl Answer {

@@ -15,6 +15,11 @@ pub use api_key::ApiKey;
 pub use device::Device;
 pub use http::BadAddress;
 
+/// Whether secrets may be sent there.
+pub fn check_address(address: &str) -> Result<(), BadAddress> {
+    http::base(address).map(drop)
+}
+
 /// Two secrets that belong together: a name and a password, or a key and its secret.
 pub struct Credentials {
     pub secrets: Arc<Secrets>,

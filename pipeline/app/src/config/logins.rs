@@ -1,0 +1,138 @@
+//! Which accounts are logged in to, how, and where sessions are kept.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tapeline_secrets::Reference;
+
+use super::{Config, Fault, Span};
+
+/// What all logins share.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Auth {
+    /// Where sessions are kept, each sealed in a file of its own.
+    pub sessions: PathBuf,
+    /// A reference to the key they are sealed with: 32 random bytes as base64.
+    pub session_key: String,
+    /// Keys of before, which still open what they sealed.
+    pub former_keys: Vec<String>,
+    /// A session is looked at this often.
+    pub probe_every: Span,
+    /// So many refusals in half an hour are risked, fewer than lock an account at its venue.
+    pub most_refusals: u32,
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        let policy = tapeline_auth::Policy::default();
+        Self {
+            sessions: PathBuf::from(".tapeline/sessions"),
+            session_key: String::new(),
+            former_keys: Vec::new(),
+            probe_every: Span(policy.probe_every.unwrap_or_default()),
+            most_refusals: policy.most_refusals,
+        }
+    }
+}
+
+/// How a venue is logged in to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Way {
+    /// A key and its secret with every request, as Alpaca has it.
+    Key,
+    /// Name, password and a code, as Robinhood has it: unofficial, for research.
+    Device,
+}
+
+/// One account that is logged in to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LoginAccount {
+    /// One of `[[accounts]]`.
+    pub account: String,
+    pub venue: String,
+    pub way: Way,
+    /// Of the venue: https://…
+    pub address: String,
+    /// A reference to the name, or the key.
+    pub name: String,
+    /// A reference to the password, or the key's secret.
+    pub password: String,
+    /// A reference to the seed of codes by time. That codes are answered without a person is for
+    /// you to decide: a venue's terms may forbid it.
+    #[serde(default)]
+    pub totp: String,
+    /// What the venue knows this program as.
+    #[serde(default)]
+    pub client_id: String,
+}
+
+impl LoginAccount {
+    fn references(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let needed = [("name", &self.name), ("password", &self.password)];
+        let seed = Some(("totp", &self.totp)).filter(|(_, seed)| !seed.is_empty());
+        let all = needed.into_iter().chain(seed);
+        all.map(|(key, text)| (key, text.as_str()))
+    }
+}
+
+impl Config {
+    /// Every reference that logins need, by key.
+    pub(super) fn login_references(&self) -> Vec<(String, &str)> {
+        let mut found = Vec::new();
+        if !self.auth.session_key.is_empty() {
+            found.push(("auth.session_key".to_owned(), self.auth.session_key.as_str()));
+        }
+        for (at, key) in self.auth.former_keys.iter().enumerate() {
+            found.push((format!("auth.former_keys[{at}]"), key));
+        }
+        for (at, login) in self.logins.iter().enumerate() {
+            let of_one = login.references();
+            found.extend(of_one.map(|(key, text)| (format!("logins[{at}].{key}"), text)));
+        }
+        found
+    }
+}
+
+pub(super) fn faults(config: &Config) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (key, text) in config.login_references() {
+        if let Err(wrong) = text.parse::<Reference>() {
+            faults.push(Fault::new(key, wrong.to_string()));
+        }
+    }
+    if config.auth.most_refusals == 0 {
+        let message = "must be at least 1, and less than the venue locks an account at";
+        faults.push(Fault::new("auth.most_refusals", message));
+    }
+    if !config.logins.is_empty() && config.auth.session_key.is_empty() {
+        let message = "logins need a key to keep sessions with: a reference to 32 random bytes as base64 (openssl rand -base64 32)";
+        faults.push(Fault::new("auth.session_key", message));
+    }
+    let mut seen = BTreeSet::new();
+    for (at, login) in config.logins.iter().enumerate() {
+        let mut fault = |key: &str, message: String| {
+            faults.push(Fault::new(format!("logins[{at}].{key}"), message));
+        };
+        if !config.accounts.iter().any(|account| account.id == login.account) {
+            fault("account", format!("`{}` is none of [[accounts]]", login.account));
+        }
+        if !seen.insert(&login.account) {
+            fault("account", format!("`{}` has a login already", login.account));
+        }
+        if login.venue.is_empty() {
+            fault("venue", "must not be empty, like alpaca".to_owned());
+        }
+        if let Err(wrong) = tapeline_auth::flows::check_address(&login.address) {
+            fault("address", wrong.to_string());
+        }
+        if login.way == Way::Key && !login.totp.is_empty() {
+            fault("totp", "a key needs no code; leave it out".to_owned());
+        }
+    }
+    faults
+}

@@ -1,0 +1,171 @@
+//! Logins in, `auth.events` out: a part an account.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tapeline_auth::flows::Credentials;
+use tapeline_auth::mfa::Seed;
+use tapeline_auth::{Cache, Ends, Keeper, Login, Policy, Step};
+use tapeline_kafka::{KafkaSettings, Publisher};
+use tapeline_model::ids::{AccountId, PortfolioId};
+use tapeline_model::records::AuthEvent;
+use tapeline_model::{Event, Micros};
+use tapeline_schemas::topics::Topic;
+use tapeline_secrets::{Reference, Secret, Secrets};
+use tapeline_venue::Stop;
+
+use super::{Part, Parts, Start};
+use crate::config::{Auth, LoginAccount};
+use crate::failure::Failure;
+use crate::registry;
+
+const SOURCE: &str = "auth";
+const DELIVERED_WITHIN: Duration = Duration::from_secs(10);
+
+pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
+    let mut parts = Parts::default();
+    if with.config.logins.is_empty() {
+        return Ok(parts);
+    }
+    let kafka = with.config.kafka_settings()?;
+    let settings = with.config.secrets_settings()?;
+    let _entered = with.runtime.enter();
+    let secrets = Arc::new(Secrets::new(&settings).map_err(Failure::outside)?);
+    let portfolios = with.config.portfolios();
+    for login in &with.config.logins {
+        let account = AccountId::new(&login.account);
+        let Some(portfolio) = portfolios.get(&account) else {
+            continue;
+        };
+        let (stop_sender, stop) = Stop::pair();
+        let work = Account {
+            auth: with.config.auth.clone(),
+            login: login.clone(),
+            portfolio: portfolio.clone(),
+            account,
+            secrets: Arc::clone(&secrets),
+            kafka: kafka.clone(),
+        };
+        let runtime = with.runtime.clone();
+        let name = format!("login {}", login.account);
+        parts.add(Part::spawn(name, Some(stop_sender), move |_| {
+            runtime.block_on(work.run(stop))
+        })?);
+    }
+    Ok(parts)
+}
+
+struct Account {
+    auth: Auth,
+    login: LoginAccount,
+    account: AccountId,
+    portfolio: PortfolioId,
+    secrets: Arc<Secrets>,
+    kafka: KafkaSettings,
+}
+
+impl Account {
+    async fn run(self, mut stop: Stop) -> Result<(), Failure> {
+        let (keeper, mut ends) = self.keeper().await?;
+        let publisher = Publisher::new(&self.kafka, SOURCE)?;
+        let mut keeping = tokio::spawn(keeper.run());
+        let mut number = 0;
+        loop {
+            let step = tokio::select! {
+                () = stop.wanted() => {
+                    keeping.abort();
+                    return Ok(());
+                }
+                ended = &mut keeping => {
+                    return Err(Failure::Outside(match ended {
+                        Ok(Err(error)) => error.to_string(),
+                        Ok(Ok(())) => format!("the login of {} ended by itself", self.account),
+                        Err(panic) => panic.to_string(),
+                    }));
+                }
+                step = ends.steps.recv() => step,
+            };
+            if let Some(step) = step {
+                number += 1;
+                self.publish(&publisher, step, number)?;
+            }
+        }
+    }
+
+    async fn keeper(&self) -> Result<(Keeper, Ends), Failure> {
+        let mut keys = vec![self.secret(&self.auth.session_key).await?];
+        for former in &self.auth.former_keys {
+            keys.push(self.secret(former).await?);
+        }
+        let seed = match self.login.totp.as_str() {
+            "" => None,
+            reference => {
+                let text = self.secret(reference).await?;
+                let seed = Seed::parse(text.expose());
+                Some(seed.map_err(|wrong| Failure::Usage(format!("the seed of {}: {wrong}", self.account)))?)
+            }
+        };
+        let credentials = Credentials {
+            secrets: Arc::clone(&self.secrets),
+            name: reference(&self.login.name)?,
+            password: reference(&self.login.password)?,
+        };
+        let flow = registry::flow(&self.login, credentials)?;
+        let account = self.account.as_str();
+        let cache = Cache::open(&self.auth.sessions, &self.login.venue, account, &keys);
+        let cache = cache.map_err(Failure::outside)?;
+        let policy = Policy {
+            probe_every: Some(self.auth.probe_every.0).filter(|every| !every.is_zero()),
+            most_refusals: self.auth.most_refusals,
+            ..Policy::default()
+        };
+        let login = Login::new(policy, seed_of(account));
+        Keeper::new(login, flow, seed, cache).map_err(Failure::outside)
+    }
+
+    async fn secret(&self, text: &str) -> Result<Arc<Secret>, Failure> {
+        let found = self.secrets.get(&reference(text)?).await;
+        Ok(found.map_err(Failure::outside)?.secret)
+    }
+
+    fn publish(&self, publisher: &Publisher, step: Step, number: u64) -> Result<(), Failure> {
+        let now = now();
+        let event = Event::Auth(AuthEvent {
+            event_id: format!("{}-{}-{number}", self.account, now.0),
+            portfolio: self.portfolio.clone(),
+            account: self.account.clone(),
+            venue: self.login.venue.clone(),
+            kind: step.kind,
+            method: step.method.map(str::to_owned),
+            attempt: i32::try_from(step.attempt).unwrap_or(i32::MAX),
+            category: step.category.map(|category| category.as_str().to_owned()),
+            expires_at: step.expires,
+            detail: step.detail,
+            event_time: now,
+            ingest_time: now,
+            source: SOURCE.to_owned(),
+        });
+        let mut value = Vec::new();
+        event.encode(&mut value).map_err(Failure::outside)?;
+        let names = self.kafka.names();
+        let topic = names.topic(Topic::AuthEvents);
+        publisher.publish(topic, event.key().as_bytes(), &value, &[], None)?;
+        Ok(publisher.flush(DELIVERED_WITHIN)?)
+    }
+}
+
+fn reference(text: &str) -> Result<Reference, Failure> {
+    text.parse().map_err(|wrong: tapeline_secrets::ReferenceError| Failure::Usage(wrong.to_string()))
+}
+
+/// The same for an account at every start, another for others.
+fn seed_of(account: &str) -> u64 {
+    account.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+fn now() -> Micros {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Micros(i64::try_from(since.as_micros()).unwrap_or(Micros::MAX.0))
+}
