@@ -34,6 +34,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "faster_views",
         sql: include_str!("../clickhouse/0005_faster_views.sql"),
     },
+    Migration {
+        version: 6,
+        name: "steadier_views",
+        sql: include_str!("../clickhouse/0006_steadier_views.sql"),
+    },
 ];
 
 impl Migration {
