@@ -70,4 +70,5 @@ pub(crate) const COMMITTED: &[Committed] = committed! {
     47 "equity" v 3 "equity.v3.avsc"
     48 "position" v 3 "position.v3.avsc"
     49 "state_trade" v 2 "state_trade.v2.avsc"
+    50 "auth_event" v 2 "auth_event.v2.avsc"
 };

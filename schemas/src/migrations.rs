@@ -39,6 +39,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "steadier_views",
         sql: include_str!("../clickhouse/0006_steadier_views.sql"),
     },
+    Migration {
+        version: 7,
+        name: "logins",
+        sql: include_str!("../clickhouse/0007_logins.sql"),
+    },
 ];
 
 impl Migration {

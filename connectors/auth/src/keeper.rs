@@ -1,7 +1,7 @@
 //! Does what a [`Login`] asks for, for one account.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tapeline_model::Micros;
 use tokio::sync::{mpsc, watch};
@@ -45,6 +45,8 @@ pub struct Keeper {
     cache: Cache,
     stored: Stored,
     challenge: Option<Challenge>,
+    /// Of the last answer.
+    latency: Option<Duration>,
     steps: mpsc::Sender<Step>,
     words: mpsc::Receiver<Word>,
     session: watch::Sender<Option<Session>>,
@@ -80,6 +82,7 @@ impl Keeper {
             cache,
             stored,
             challenge: None,
+            latency: None,
             steps,
             words,
             session,
@@ -108,6 +111,9 @@ impl Keeper {
                 if let Some(answer) = self.act(action).await? {
                     next = Some(answer);
                 }
+            }
+            if next.is_none() {
+                self.latency = None;
             }
             let session = self.stored.session().filter(|_| self.login.is_in());
             self.session.send_replace(session);
@@ -144,9 +150,7 @@ impl Keeper {
     /// What came of it, if the login waits for that.
     async fn act(&mut self, action: Action) -> Result<Option<Input>, CacheError> {
         match action {
-            Action::Tell(step) => {
-                let _nobody_listens = self.steps.send(step).await;
-            }
+            Action::Tell(step) => self.tell(step).await,
             Action::Keep(kept) => {
                 self.stored.note(&kept.refusals);
                 self.cache.write(&self.stored)?;
@@ -182,13 +186,20 @@ impl Keeper {
                 let Some(session) = self.stored.session() else {
                     return Ok(Some(Input::Lost));
                 };
+                let began = Instant::now();
                 let answer = bounded(self.flow.probe(&session)).await;
+                self.latency = Some(began.elapsed());
                 return Ok(Some(
                     answer.map_or_else(Input::Refused, |()| Input::Healthy),
                 ));
             }
         }
         Ok(None)
+    }
+
+    async fn tell(&self, step: Step) {
+        let latency = self.latency;
+        let _nobody_listens = self.steps.send(Step { latency, ..step }).await;
     }
 
     fn answered(&mut self, answer: Result<Reply, Refusal>) -> Input {
@@ -222,10 +233,12 @@ impl Keeper {
         self.cache.write(&self.stored)?;
         for action in self.login.take(now(), Input::CodeSeen) {
             if let Action::Tell(step) = action {
-                let _nobody_listens = self.steps.send(step).await;
+                self.tell(step).await;
             }
         }
+        let began = Instant::now();
         let answer = bounded(self.flow.prove(&self.stored.device, &challenge, &code)).await;
+        self.latency = Some(began.elapsed());
         Ok(self.answered(answer))
     }
 

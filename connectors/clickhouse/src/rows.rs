@@ -167,6 +167,8 @@ tables! {
         "expires_at" "Nullable(DateTime64(6, 'UTC'))"
             = row.nullable(r.expires_at, |row, time| row.time("expires_at", time));
         "detail" "String" = row.text(&r.detail);
+        "login_id" "Nullable(String)" = row.nullable(r.login_id.as_ref(), RowWriter::text);
+        "latency_ms" "Nullable(UInt32)" = row.nullable(r.latency_ms, |row, n| row.u32("latency_ms", n));
     }
     request REQUEST (row, r: OrderRequest) {
         "request_id" "String" = row.text(&r.request_id);

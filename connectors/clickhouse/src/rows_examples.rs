@@ -181,6 +181,8 @@ pub(super) fn events(set: bool) -> Vec<Event<'static>> {
             category: set.then(|| text("c")),
             expires_at: set.then_some(NOW),
             detail: text("d"),
+            login_id: set.then(|| text("l")),
+            latency_ms: set.then_some(5),
             event_time: NOW,
             ingest_time: NOW,
             source: text("demo"),

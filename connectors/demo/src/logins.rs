@@ -226,6 +226,8 @@ impl Said {
             category: self.category.map(str::to_owned),
             expires_at: expires.map(|millis| outbox.now.plus_millis(millis)),
             detail: self.detail,
+            login_id: None,
+            latency_ms: None,
             event_time: outbox.now,
             ingest_time: outbox.now,
             source: NAME.to_owned(),

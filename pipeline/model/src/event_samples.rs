@@ -182,6 +182,8 @@ pub(super) fn samples() -> Vec<Event<'static>> {
             category: None,
             expires_at: Some(INGEST),
             detail: "the session ends in 5 minutes".into(),
+            login_id: Some("L-1".into()),
+            latency_ms: Some(87),
             event_time: EVENT,
             ingest_time: INGEST,
             source: "demo".into(),

@@ -24,7 +24,9 @@ pub struct Login {
     seed: u64,
     state: State,
     session: Option<Session>,
-    /// Counts from 1 within a login.
+    /// Counts the requests for a session.
+    number: u32,
+    /// Counts from 1 within one.
     attempt: u32,
     /// Failures in a row, for the back-off.
     streak: u32,
@@ -71,6 +73,7 @@ impl Login {
             seed,
             state: State::Out,
             session: None,
+            number: 0,
             attempt: 1,
             streak: 0,
             look_ups: 0,
@@ -150,6 +153,7 @@ impl Login {
     }
 
     fn begin(&mut self, now: Micros, out: &mut Vec<Action>) {
+        self.number += 1;
         self.attempt = 1;
         self.look_ups = 0;
         self.ask(now, Asked::Open, out);
@@ -374,6 +378,8 @@ impl Login {
         if self.policy.needs_person {
             return self.stop(Category::Expired, out);
         }
+        self.number += 1;
+        self.attempt = 1;
         self.streak += 1;
         if self.streak == 1 {
             return self.ask(now, Asked::Open, out);
@@ -537,7 +543,9 @@ impl Login {
                 State::Asked(Asked::Prove(method)) => Some(method),
                 _ => None,
             },
+            login: self.number,
             attempt: self.attempt,
+            latency: None,
             category,
             expires: self.session.and_then(|session| session.until.expires),
             detail,

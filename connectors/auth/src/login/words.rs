@@ -101,7 +101,11 @@ pub enum Action {
 pub struct Step {
     pub kind: AuthEventKind,
     pub method: Option<&'static str>,
+    /// Counts the requests for a session, with all their attempts.
+    pub login: u32,
     pub attempt: u32,
+    /// How long the venue took to answer what led to this; known to who asked.
+    pub latency: Option<Duration>,
     pub category: Option<Category>,
     pub expires: Option<Micros>,
     /// A sentence without a secret.

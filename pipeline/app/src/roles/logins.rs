@@ -45,6 +45,7 @@ pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
             account,
             secrets: Arc::clone(&secrets),
             kafka: kafka.clone(),
+            began: now(),
         };
         let runtime = with.runtime.clone();
         let name = format!("login {}", login.account);
@@ -62,6 +63,8 @@ struct Account {
     portfolio: PortfolioId,
     secrets: Arc<Secrets>,
     kafka: KafkaSettings,
+    /// Tells logins of this process from those of others.
+    began: Micros,
 }
 
 impl Account {
@@ -141,6 +144,8 @@ impl Account {
             category: step.category.map(|category| category.as_str().to_owned()),
             expires_at: step.expires,
             detail: step.detail,
+            login_id: Some(format!("{}-{}-{}", self.account, self.began.0, step.login)),
+            latency_ms: step.latency.map(|latency| i32::try_from(latency.as_millis()).unwrap_or(i32::MAX)),
             event_time: now,
             ingest_time: now,
             source: SOURCE.to_owned(),

@@ -100,6 +100,12 @@ pub struct AuthEvent {
     pub category: Option<String>,
     pub expires_at: Option<Micros>,
     pub detail: String,
+    /// The same for all steps from one request for a session to its end.
+    #[serde(default)]
+    pub login_id: Option<String>,
+    /// How long the venue took to answer what led to this step.
+    #[serde(default)]
+    pub latency_ms: Option<i32>,
     pub event_time: Micros,
     pub ingest_time: Micros,
     pub source: String,

@@ -219,6 +219,8 @@ fn login(
         category: None,
         expires_at: None,
         detail: format!("look {number}"),
+        login_id: None,
+        latency_ms: None,
         event_time,
         ingest_time: now(),
         source: "chaos".to_owned(),

@@ -303,6 +303,8 @@ fn auth(kind: AuthEventKind, account: &str, portfolio: &str) -> Event<'static> {
         category: None,
         expires_at: None,
         detail: String::new(),
+        login_id: None,
+        latency_ms: None,
         event_time: Micros(70),
         ingest_time: Micros(70),
         source: "test".into(),
