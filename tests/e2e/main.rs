@@ -12,6 +12,7 @@ mod pages;
 mod recording;
 mod records;
 mod risk;
+mod secrets;
 mod start;
 mod store;
 mod torn;

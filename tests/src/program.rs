@@ -101,6 +101,12 @@ impl Program {
         self
     }
 
+    /// What is read from standard input.
+    pub fn input(mut self, file: &Path) -> Self {
+        self.0.stdin(std::fs::File::open(file).unwrap());
+        self
+    }
+
     pub fn run(mut self) -> Finished {
         let output = self.0.output().unwrap();
         Finished {

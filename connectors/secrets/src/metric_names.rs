@@ -4,7 +4,7 @@
 pub const FETCHES: &str = "tapeline_secret_fetches_total";
 /// Counter {kind, category}: fetches that failed.
 pub const FAILURES: &str = "tapeline_secret_failures_total";
-/// Counter {kind}: times that an old value was given because a new one could not be had.
+/// Counter {kind}: questions answered with an old value, since fetching a new one failed.
 pub const STALE: &str = "tapeline_secret_stale_total";
 /// Counter {kind}: values that changed while they were in use.
 pub const CHANGES: &str = "tapeline_secret_changes_total";

@@ -119,6 +119,16 @@ impl Reference {
         matches!(self.kind(), Kind::Env | Kind::File)
     }
 
+    /// Stands in for one that is wrong, so that all else can be checked beside it.
+    pub fn nowhere() -> Self {
+        Self {
+            text: "secret://env/".to_owned(),
+            place: Place::Env {
+                name: String::new(),
+            },
+        }
+    }
+
     /// Whether a text means to be a reference, right or wrong.
     pub fn is_meant(text: &str) -> bool {
         text.starts_with(SCHEME)

@@ -13,6 +13,17 @@ impl Secret {
         Self(Zeroizing::new(text.into()))
     }
 
+    /// Without one line end, which editors and `echo` add.
+    pub fn from_line(text: impl Into<String>) -> Self {
+        let mut text = Zeroizing::new(text.into());
+        if text.ends_with('\n') {
+            let end = if text.ends_with("\r\n") { 2 } else { 1 };
+            let length = text.len() - end;
+            text.truncate(length);
+        }
+        Self(text)
+    }
+
     /// The only way to the text.
     pub fn expose(&self) -> &str {
         &self.0
@@ -61,16 +72,6 @@ impl Value {
     }
 }
 
-/// Without one line end, which editors and `echo` add.
-pub(crate) fn without_line_end(mut text: Zeroizing<String>) -> Secret {
-    if text.ends_with('\n') {
-        let end = if text.ends_with("\r\n") { 2 } else { 1 };
-        let length = text.len() - end;
-        text.truncate(length);
-    }
-    Secret(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,8 +103,7 @@ mod tests {
             ("\n", ""),
             ("", ""),
         ] {
-            let got = without_line_end(Zeroizing::new(text.to_owned()));
-            assert_eq!(got.expose(), secret, "{text:?}");
+            assert_eq!(Secret::from_line(text).expose(), secret, "{text:?}");
         }
     }
 }

@@ -83,7 +83,7 @@ impl metrics::Recorder for Meters {
 }
 
 /// Everything at once, over servers that answer so.
-async fn settings(folder: &std::path::Path, vault: &Server, aws: &Server) -> Settings {
+fn settings(folder: &std::path::Path, vault: &Server, aws: &Server) -> Settings {
     let plant = |name: &str| planted(folder, name, &format!("{CANARY}-{name}\n"));
     Settings {
         timing: without_cache(),
@@ -178,7 +178,7 @@ async fn nothing_shows_a_secret() {
         )
     })
     .await;
-    let all = settings(folder, &vault, &aws).await;
+    let all = settings(folder, &vault, &aws);
     write!(shown, "{all:?}").unwrap();
     let local = LocalFile::new(all.local.clone().unwrap());
     local.set("a", &Secret::new("canary-local")).unwrap();
@@ -188,14 +188,18 @@ async fn nothing_shows_a_secret() {
     // The same with servers that refuse, and say what they were told.
     let mirror = |asked: &support::Asked| {
         let said = format!("canary {:?} {}", asked.headers, asked.body);
-        let status = if asked.path.len() % 2 == 0 { 400 } else { 403 };
+        let status = if asked.path.len().is_multiple_of(2) {
+            400
+        } else {
+            403
+        };
         (
             status,
             json!({"errors": [said], "__type": said, "Message": said}),
         )
     };
     let (vault, aws) = (Server::start(mirror).await, Server::start(mirror).await);
-    let refused = settings(folder, &vault, &aws).await;
+    let refused = settings(folder, &vault, &aws);
     planted(folder, "passphrase", "canary-other");
     try_everything(&secrets(refused), folder, &mut shown).await;
     std::fs::write(folder.join("local"), "canary-damage").unwrap();

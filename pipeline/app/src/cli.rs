@@ -1,4 +1,5 @@
 mod risk;
+mod secrets;
 
 use std::path::PathBuf;
 
@@ -7,6 +8,7 @@ use tapeline_model::money::{Money, Price, Quantity};
 
 use crate::config::Span;
 pub(crate) use risk::{Author, Risk, RiskLimit, RiskReset, RiskStop};
+pub(crate) use secrets::{Secrets, SecretsGet};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -75,6 +77,9 @@ pub(crate) enum Command {
     /// What portfolios are worth, and how far they are from their limits
     #[command(subcommand)]
     Risk(Risk),
+    /// What secret:// references lead to, and the encrypted file of this machine
+    #[command(subcommand)]
+    Secrets(Secrets),
     /// A page of the reference, made from the code, in Markdown
     Reference { page: Page },
     /// Ask a running role for its health

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::error::{Category, SecretError};
 use crate::reference::Reference;
 use crate::resolver::Fetched;
-use crate::secret::without_line_end;
+use crate::secret::Secret;
 
 const LONGEST: u64 = 1 << 20;
 
@@ -32,10 +32,17 @@ pub(crate) fn stamp(path: &Path) -> Option<Stamp> {
 }
 
 pub(super) fn read(reference: &Reference, path: &Path) -> Result<Fetched, SecretError> {
-    let (text, modified) = read_bounded(path).map_err(|error| explain(reference, path, &error))?;
-    let mut fetched = Fetched::new(without_line_end(text));
+    let (mut text, modified) =
+        read_bounded(path).map_err(|error| explain(reference, path, &error))?;
+    let mut fetched = Fetched::new(Secret::from_line(std::mem::take(&mut *text)));
     fetched.since = modified;
     Ok(fetched)
+}
+
+/// The text of a file that is read for its own sake, not by a reference.
+pub(super) fn read_text(path: &Path) -> std::io::Result<String> {
+    let (mut text, _) = read_bounded(path)?;
+    Ok(std::mem::take(&mut *text))
 }
 
 fn read_bounded(path: &Path) -> std::io::Result<(Zeroizing<String>, Option<SystemTime>)> {

@@ -17,6 +17,7 @@ mod replay;
 pub(crate) mod risk;
 mod run;
 mod schemas;
+mod secrets;
 mod store;
 pub(crate) mod tail;
 mod tasks;
@@ -50,6 +51,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Deadletters(action) => deadletters::run(&config()?, &action),
         Command::Risk(action) => risk::run(&config()?, action),
         Command::Alerts(action) => alerts::run(&config()?, &action),
+        Command::Secrets(action) => secrets::run(&config()?, &action),
         Command::Reference { page } => {
             reference::run(page);
             Ok(())

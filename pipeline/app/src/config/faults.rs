@@ -64,6 +64,7 @@ pub(super) fn validate(config: &Config) -> Vec<Fault> {
     }
     local(config, &mut faults);
     telemetry(config, &mut faults);
+    faults.extend(secrets::faults(config));
     faults
 }
 
@@ -84,9 +85,6 @@ fn clickhouse(config: &Config, faults: &mut Vec<Fault>) {
     }
     if store.user.is_empty() {
         fault("user", "must not be empty; the usual value is `default`");
-    }
-    if let Some(wrong) = secrets::fault_of_reference(&store.password) {
-        fault("password", &wrong);
     }
     for (table, problem) in config.retention().err().unwrap_or_default() {
         fault(&format!("retention.{table}"), &problem);

@@ -5,6 +5,7 @@ mod demo;
 mod faults;
 mod limits;
 mod load;
+mod lookup;
 mod market;
 mod risk;
 mod secrets;
@@ -24,11 +25,14 @@ use tapeline_model::ids::{AccountId, PortfolioId};
 use tapeline_processors::limits::LimitDefinition;
 use tapeline_processors::strategy::InstanceSettings;
 use tapeline_runtime::{CommitPolicy, RunSettings, SnapshotPolicy};
+use tapeline_secrets::Reference;
 
 pub(crate) use faults::{ConfigError, Fault};
 pub(crate) use load::{Source, json_schema, load};
+pub(crate) use lookup::Lookup;
 pub(crate) use market::Market;
 pub(crate) use risk::{Account, Instrument, Risk};
+pub(crate) use secrets::Places;
 pub(crate) use span::Span;
 pub(crate) use template::template;
 
@@ -52,6 +56,8 @@ pub(crate) struct Config {
     pub sink: Sink,
     pub demo: Demo,
     pub local: Local,
+    /// Where secrets are that references lead to, other than environment and files.
+    pub secrets: Places,
     pub telemetry: Telemetry,
 }
 
@@ -103,7 +109,7 @@ pub(crate) struct ClickHouse {
     pub url: String,
     pub database: String,
     pub user: String,
-    /// A reference: secret://env/NAME or secret://file/PATH; empty for none.
+    /// A reference, like secret://env/NAME or secret://file/PATH; empty for none.
     pub password: String,
     /// For how long tables keep their rows; what is not named is kept for ever.
     pub retention: BTreeMap<String, Span>,
@@ -255,8 +261,9 @@ impl Config {
         let kafka = &self.kafka;
         let mut properties = BTreeMap::new();
         for (name, value) in &kafka.properties {
-            let key = format!("kafka.properties.\"{name}\"");
-            properties.insert(name.clone(), secrets::resolve_if_reference(&key, value)?);
+            let key = property_key(name);
+            let value = secrets::resolve_if_reference(&self.secrets, &key, value)?;
+            properties.insert(name.clone(), value);
         }
         Ok(KafkaSettings {
             properties,
@@ -283,7 +290,8 @@ impl Config {
 
     pub fn store_settings(&self) -> Result<StoreSettings, Fault> {
         let store = &self.clickhouse;
-        let password = secrets::resolve_reference("clickhouse.password", &store.password)?;
+        let key = "clickhouse.password";
+        let password = secrets::resolve_reference(&self.secrets, key, &store.password)?;
         Ok(StoreSettings {
             url: store.url.clone(),
             database: store.database.clone(),
@@ -291,6 +299,20 @@ impl Config {
             password: Password::new(password),
             ..StoreSettings::default()
         })
+    }
+
+    /// Every reference of this configuration, by key. Wrong ones are left out.
+    pub fn references(&self) -> Vec<(String, Reference)> {
+        let properties = self.kafka.properties.iter();
+        let mut texts: Vec<(String, &str)> = properties
+            .map(|(name, value)| (property_key(name), value.as_str()))
+            .collect();
+        texts.push(("clickhouse.password".to_owned(), &self.clickhouse.password));
+        texts.extend(self.secrets.references());
+        let parsed = texts.into_iter();
+        parsed
+            .filter_map(|(key, text)| Some((key, text.parse().ok()?)))
+            .collect()
     }
 
     /// Faults are keyed by table.
@@ -334,6 +356,10 @@ impl Config {
             .map(|a| (AccountId::new(&*a.id), PortfolioId::new(a.portfolio())))
             .collect()
     }
+}
+
+fn property_key(name: &str) -> String {
+    format!("kafka.properties.\"{name}\"")
 }
 
 #[cfg(test)]

@@ -93,12 +93,6 @@ impl LocalFile {
         Ok(entries.len())
     }
 
-    /// The names of all secrets in it.
-    pub fn names(&self) -> Result<Vec<String>, SecretError> {
-        let entries = self.open(&self.passphrase()?)?;
-        Ok(entries.into_iter().map(|entry| entry.name).collect())
-    }
-
     pub(crate) fn read(&self, reference: &Reference, name: &str) -> Result<Fetched, SecretError> {
         let entries = self.open(&self.passphrase()?)?;
         let Some(entry) = entries.into_iter().find(|entry| entry.name == name) else {

@@ -3,18 +3,18 @@
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
 use super::answers::{Grant, WHOM, general, grant, own_grant};
 use super::lease::Lease;
 use super::{Held, Vault};
+use crate::backends::file::read_text;
 use crate::backends::read_here;
 use crate::document;
 use crate::error::{Category, SecretError};
 use crate::http::Answer;
 use crate::metric_names as names;
 use crate::reference::Reference;
-use crate::secret::{Secret, without_line_end};
+use crate::secret::Secret;
 use crate::settings::VaultLogin;
 
 const REVOKE: &str = "revoke the secret_id and every token made with it, find out who used the \
@@ -46,7 +46,7 @@ impl Vault {
                     None => read_here(secret_id)?,
                 };
                 let body = json!({ "role_id": role_id, "secret_id": secret_id.expose() });
-                let grant = self.ask_for_token(mount, body, role_id).await;
+                let grant = self.ask_for_token(mount, body).await;
                 if grant.as_ref().is_err_and(|e| !e.category.passes()) {
                     // It may have ended; the next login looks for a new one.
                     *unwrapped = None;
@@ -54,7 +54,7 @@ impl Vault {
                 ("approle", grant?)
             }
             VaultLogin::Kubernetes { mount, role, jwt } => {
-                let token = std::fs::read_to_string(jwt).map(Zeroizing::new);
+                let token = read_text(jwt).map(Secret::from_line);
                 let token = token.map_err(|error| {
                     SecretError::new(
                         Category::NotFound,
@@ -63,8 +63,8 @@ impl Vault {
                         "see secrets.vault.jwt, and whether the pod mounts it",
                     )
                 })?;
-                let body = json!({ "role": role, "jwt": without_line_end(token).expose() });
-                ("kubernetes", self.ask_for_token(mount, body, role).await?)
+                let body = json!({ "role": role, "jwt": token.expose() });
+                ("kubernetes", self.ask_for_token(mount, body).await?)
             }
         };
         metrics::counter!(names::VAULT_LOGINS, "method" => method).increment(1);
@@ -103,12 +103,7 @@ impl Vault {
         self.send(self.http.get(url), Some(token)).await
     }
 
-    async fn ask_for_token(
-        &self,
-        mount: &str,
-        body: Value,
-        role: &str,
-    ) -> Result<Grant, SecretError> {
+    async fn ask_for_token(&self, mount: &str, body: Value) -> Result<Grant, SecretError> {
         let parts: Vec<&str> = ["auth"].into_iter().chain(mount.split('/')).collect();
         let url = self.url(&[&parts[..], &["login"]].concat())?;
         let request = self.http.post(url, &document::body(body));
@@ -125,7 +120,7 @@ impl Vault {
             403 => Err(SecretError::new(
                 Category::Forbidden,
                 place,
-                format!("the role `{role}` does not let us in"),
+                "the role does not let us in",
                 "see what the role binds: service account, namespace of the cluster, addresses",
             )),
             404 => Err(SecretError::new(
@@ -187,7 +182,7 @@ impl Vault {
     }
 }
 
-fn no_grant(of: &str) -> SecretError {
+pub(super) fn no_grant(of: &str) -> SecretError {
     SecretError::new(
         Category::Damaged,
         WHOM,

@@ -21,9 +21,10 @@ use crate::secret::Secret;
 use crate::settings::VaultSettings;
 use answers::{Kept, WHOM, general};
 use lease::{Due, Lease};
+use login::no_grant;
 
-/// While nothing is due, the token is looked at this often.
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+/// The token is looked at this often at least: another one may have come with less time.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 pub(super) struct Vault {
     settings: VaultSettings,
@@ -117,7 +118,13 @@ impl Vault {
 
     /// A token that lasts for a moment at least; one login or renewal at a time.
     async fn token(self: &Arc<Self>) -> Result<Arc<Secret>, SecretError> {
-        let token = self.session.lock().await.token(self).await?;
+        let own = Arc::clone(self);
+        // On a task of its own: whoever stops waiting must not lose what can be had only
+        // once, such as the secret_id of a wrapping token.
+        let task = tokio::spawn(async move { own.session.lock().await.token(&own).await });
+        let token = task
+            .await
+            .unwrap_or_else(|_| Err(no_grant("this process")))?;
         if !self.is_kept.swap(true, Ordering::AcqRel) {
             tokio::spawn(keep(Arc::downgrade(self)));
         }
@@ -163,14 +170,14 @@ impl Session {
     async fn token(&mut self, vault: &Vault) -> Result<Arc<Secret>, SecretError> {
         let mut due = self.due();
         if due == Due::Renewal {
-            due = self.renewed(vault).await?;
+            due = self.renewed(vault).await;
         }
         if matches!(due, Due::Login | Due::End) && (due == Due::End || vault.can_log_in()) {
             self.logged_in(vault, due).await?;
         }
         match &self.held {
             Some(held) => Ok(Arc::clone(&held.token)),
-            None => Err(general(WHOM, 503)),
+            None => Err(no_grant("the login")),
         }
     }
 
@@ -181,21 +188,20 @@ impl Session {
     }
 
     /// What is due after trying. Without an answer the token is used on.
-    async fn renewed(&mut self, vault: &Vault) -> Result<Due, SecretError> {
+    async fn renewed(&mut self, vault: &Vault) -> Due {
         let Some(held) = &mut self.held else {
-            return Ok(Due::End);
+            return Due::End;
         };
         match vault.renew(held).await {
             Ok(Some(lease)) => {
                 held.lease = lease;
-                Ok(lease.due_once_renewed(Instant::now()))
+                lease.due_once_renewed(Instant::now())
             }
-            Ok(None) => Ok(Due::Login),
-            Err(error) if error.category.passes() => {
+            Ok(None) => Due::Login,
+            Err(error) => {
                 tracing::warn!("Vault's token could not be renewed yet: {error}");
-                Ok(Due::Nothing)
+                Due::Nothing
             }
-            Err(error) => Err(error),
         }
     }
 

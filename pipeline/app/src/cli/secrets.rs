@@ -1,0 +1,55 @@
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Secrets {
+    /// Look up every reference of the configuration; exit code 1 if one fails
+    Check {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a secret into the encrypted file; it is read from standard input, unseen
+    Set(SecretsSet),
+    /// Look one reference up
+    Get(SecretsGet),
+    /// Encrypt the file anew, under another passphrase
+    Rotate(SecretsRotate),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tapeline secrets set clickhouse                      asks for it
+  tapeline secrets set broker/alpha-1 < password.txt
+In the configuration it is then secret://local/clickhouse")]
+pub(crate) struct SecretsSet {
+    /// Letters, digits and `._-/`
+    pub name: String,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  tapeline secrets get --masked secret://vault/kv/kafka#password")]
+pub(crate) struct SecretsGet {
+    /// Like secret://local/NAME
+    // As text: the complaints of the command line would repeat what was typed.
+    pub reference: String,
+    /// How long it is, its version and its age, but nothing of it
+    #[arg(long, required_unless_present = "show")]
+    pub masked: bool,
+    /// The secret itself, for whoever looks over your shoulder
+    #[arg(long, conflicts_with_all = ["masked", "json"])]
+    pub show: bool,
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  tapeline secrets rotate --to secret://file//run/secrets/new-passphrase")]
+pub(crate) struct SecretsRotate {
+    /// Where the new passphrase is: secret://env/NAME or secret://file/PATH
+    #[arg(long, value_name = "REFERENCE")]
+    pub to: String,
+}

@@ -1,0 +1,186 @@
+mod prompt;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::Serialize;
+use tapeline_secrets::{Category, LocalFile, Reference, ReferenceError, SecretError, read_here};
+
+use super::quiet_logs;
+use crate::cli;
+use crate::config::{Config, Fault, Lookup};
+use crate::console;
+use crate::failure::Failure;
+
+pub(super) fn run(config: &Config, action: &cli::Secrets) -> Result<(), Failure> {
+    quiet_logs(config);
+    match action {
+        cli::Secrets::Check { json } => check(config, *json),
+        cli::Secrets::Set(arguments) => set(config, &arguments.name),
+        cli::Secrets::Get(arguments) => get(config, arguments),
+        cli::Secrets::Rotate(arguments) => rotate(config, &parsed(&arguments.to)?),
+    }
+}
+
+/// One reference, and whether it leads to a secret.
+#[derive(Serialize)]
+struct Checked {
+    /// Where it stands in the configuration.
+    keys: Vec<String>,
+    reference: String,
+    ok: bool,
+    ms: u128,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    category: Option<&'static str>,
+    /// What is wrong and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+}
+
+fn check(config: &Config, json: bool) -> Result<(), Failure> {
+    let mut keys: BTreeMap<Reference, Vec<String>> = BTreeMap::new();
+    for (key, reference) in config.references() {
+        keys.entry(reference).or_default().push(key);
+    }
+    let lookup = lookup(config)?;
+    let mut checked = Vec::new();
+    for (reference, keys) in keys {
+        let begun = Instant::now();
+        let outcome = lookup.get(&reference);
+        let error = outcome.err();
+        checked.push(Checked {
+            keys,
+            reference: reference.to_string(),
+            ok: error.is_none(),
+            ms: begun.elapsed().as_millis(),
+            category: error.as_ref().map(|error| error.category.name()),
+            problem: error.map(|error| format!("{}; {}", error.what, error.remedy)),
+        });
+    }
+    let failed = checked.iter().filter(|checked| !checked.ok).count();
+    if json {
+        console::json(&checked)?;
+    } else if checked.is_empty() {
+        console::line("the configuration has no references");
+    } else {
+        show(&checked);
+    }
+    if failed == 0 {
+        return Ok(());
+    }
+    let total = console::count(checked.len(), "reference");
+    Err(Failure::NotSo(format!(
+        "{failed} of {total} lead to nothing"
+    )))
+}
+
+fn show(checked: &[Checked]) {
+    let row = |checked: &Checked| {
+        let mark = if checked.ok { "ok" } else { "FAILED" };
+        vec![
+            mark.to_owned(),
+            checked.ms.to_string(),
+            checked.reference.clone(),
+            checked.keys.join(", "),
+        ]
+    };
+    let rows: Vec<Vec<String>> = checked.iter().map(row).collect();
+    console::table(&["", "MS", "REFERENCE", "KEY"], &rows);
+    for checked in checked {
+        if let Some(problem) = &checked.problem {
+            console::line(format!("{}: {problem}", checked.reference));
+        }
+    }
+}
+
+fn set(config: &Config, name: &str) -> Result<(), Failure> {
+    let file = local_file(config)?;
+    let secret = prompt::secret(name)?;
+    let version = file.set(name, &secret).map_err(failure)?;
+    console::line(format!(
+        "{} holds version {version} of secret://local/{name}",
+        file.path().display()
+    ));
+    Ok(())
+}
+
+/// A secret without anything of it.
+#[derive(Serialize)]
+struct Masked {
+    reference: String,
+    /// In characters.
+    length: usize,
+    version: Option<String>,
+    age_seconds: u64,
+}
+
+fn get(config: &Config, arguments: &cli::SecretsGet) -> Result<(), Failure> {
+    let reference = parsed(&arguments.reference)?;
+    let value = lookup(config)?.get(&reference).map_err(failure)?;
+    if arguments.show {
+        console::line(value.secret.expose());
+        return Ok(());
+    }
+    let age = SystemTime::now().duration_since(value.since);
+    let masked = Masked {
+        reference: reference.to_string(),
+        length: value.secret.expose().chars().count(),
+        version: Some(value.version).filter(|version| !version.is_empty()),
+        age_seconds: age.unwrap_or_default().as_secs(),
+    };
+    if arguments.json {
+        return console::json(&masked);
+    }
+    let version = masked.version.as_deref().unwrap_or("unknown");
+    let age = humantime::format_duration(Duration::from_secs(masked.age_seconds));
+    let length = console::count(masked.length, "character");
+    console::line(format!(
+        "{reference}: {length}, version {version}, {age} old"
+    ));
+    Ok(())
+}
+
+fn rotate(config: &Config, to: &Reference) -> Result<(), Failure> {
+    let file = local_file(config)?;
+    let count = file.rotate(to).map_err(failure)?;
+    console::line(format!(
+        "{} of {} are encrypted under {to} now; set secrets.local.passphrase to it",
+        console::count(count, "secret"),
+        file.path().display()
+    ));
+    Ok(())
+}
+
+fn parsed(text: &str) -> Result<Reference, Failure> {
+    let parsed = text.parse();
+    parsed.map_err(|error: ReferenceError| Failure::Usage(error.to_string()))
+}
+
+fn lookup(config: &Config) -> Result<std::sync::Arc<Lookup>, Failure> {
+    Lookup::of(&config.secrets).map_err(usage)
+}
+
+fn local_file(config: &Config) -> Result<LocalFile, Failure> {
+    let settings = config.secrets.settings().map_err(usage)?;
+    let Some(local) = settings.local else {
+        let message = "secrets.local.passphrase: there is no encrypted file without one; \
+             write secret://env/NAME or secret://file/PATH";
+        return Err(Failure::Usage(message.to_owned()));
+    };
+    // Before anybody types a secret.
+    read_here(&local.passphrase).map_err(failure)?;
+    Ok(LocalFile::new(local))
+}
+
+fn usage(faults: Vec<Fault>) -> Failure {
+    let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    Failure::Usage(lines.join("\n"))
+}
+
+fn failure(error: SecretError) -> Failure {
+    match error.category {
+        Category::Unreachable => Failure::Outside(error.to_string()),
+        Category::BadReference => Failure::Usage(error.to_string()),
+        _ => Failure::NotSo(error.to_string()),
+    }
+}
