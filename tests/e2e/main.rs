@@ -7,6 +7,7 @@ mod clients;
 mod demo;
 mod exactly_once;
 mod grafana;
+mod logins;
 mod operator;
 mod pages;
 mod recording;

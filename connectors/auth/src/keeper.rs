@@ -162,13 +162,11 @@ impl Keeper {
             }
             Action::LookUpAgain => {
                 // That it was not found is told by the login that follows.
-                let _found = bounded(self.flow.look_up_again()).await;
+                let _found = timeout(ANSWER_WITHIN, self.flow.look_up_again()).await;
             }
             Action::Open => {
-                let answer = timeout(ANSWER_WITHIN, self.flow.open(&self.stored.device)).await;
-                return Ok(Some(self.answered(
-                    answer.unwrap_or_else(|_| Err(Category::Network.into())),
-                )));
+                let answer = timed(&mut self.latency, self.flow.open(&self.stored.device)).await;
+                return Ok(Some(self.answered(answer)));
             }
             Action::Prove { method, until, .. } => {
                 return self.prove(method, until).await.map(Some);
@@ -177,18 +175,14 @@ impl Keeper {
                 let Some(session) = self.stored.session() else {
                     return Ok(Some(Input::Refused(Category::Expired.into())));
                 };
-                let answer = timeout(ANSWER_WITHIN, self.flow.renew(&session)).await;
-                return Ok(Some(self.answered(
-                    answer.unwrap_or_else(|_| Err(Category::Network.into())),
-                )));
+                let answer = timed(&mut self.latency, self.flow.renew(&session)).await;
+                return Ok(Some(self.answered(answer)));
             }
             Action::Probe => {
                 let Some(session) = self.stored.session() else {
                     return Ok(Some(Input::Lost));
                 };
-                let began = Instant::now();
-                let answer = bounded(self.flow.probe(&session)).await;
-                self.latency = Some(began.elapsed());
+                let answer = timed(&mut self.latency, self.flow.probe(&session)).await;
                 return Ok(Some(
                     answer.map_or_else(Input::Refused, |()| Input::Healthy),
                 ));
@@ -231,14 +225,14 @@ impl Keeper {
         // Noted before it is sent: a step is used once, also when this process ends now.
         self.stored.used_step = self.seed.as_ref().and_then(Seed::used);
         self.cache.write(&self.stored)?;
+        self.latency = None;
         for action in self.login.take(now(), Input::CodeSeen) {
             if let Action::Tell(step) = action {
                 self.tell(step).await;
             }
         }
-        let began = Instant::now();
-        let answer = bounded(self.flow.prove(&self.stored.device, &challenge, &code)).await;
-        self.latency = Some(began.elapsed());
+        let proving = self.flow.prove(&self.stored.device, &challenge, &code);
+        let answer = timed(&mut self.latency, proving).await;
         Ok(self.answered(answer))
     }
 
@@ -259,8 +253,14 @@ impl Keeper {
     }
 }
 
-async fn bounded<T>(answering: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
+/// Notes how long the venue took.
+async fn timed<T>(
+    latency: &mut Option<Duration>,
+    answering: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
+    let began = Instant::now();
     let answer = timeout(ANSWER_WITHIN, answering).await;
+    *latency = Some(began.elapsed());
     answer.unwrap_or_else(|_| Err(Category::Network.into()))
 }
 

@@ -127,6 +127,10 @@ async fn a_cold_start_needs_a_code_and_a_restart_needs_no_login() {
     assert_eq!(kinds(&steps), expected);
     assert_eq!(steps[2].method, Some("TOTP"));
     assert!(steps[2].expires.is_some());
+    assert!(
+        steps[0].latency.is_some() && steps[2].latency.is_some(),
+        "{steps:?}"
+    );
     process.until(AuthEventKind::Healthy).await;
     let token = process
         .ends

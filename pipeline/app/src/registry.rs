@@ -1,5 +1,7 @@
 //! Every component there is. A new one is one line here.
 
+use tapeline_auth::Flow;
+use tapeline_auth::flows::{ApiKey, BadAddress, Credentials, Device};
 use tapeline_demo::DemoVenue;
 use tapeline_processors::market::{self, Market};
 use tapeline_processors::risk::{self, Risk, RiskSettings};
@@ -7,7 +9,7 @@ use tapeline_processors::strategy::{self, Strategy};
 use tapeline_processors::{Processor, Share};
 use tapeline_venue::Venue;
 
-use crate::config::Config;
+use crate::config::{Config, LoginAccount, Way};
 use crate::failure::Failure;
 
 pub(crate) type MakeProcessor = Box<dyn Fn(Share) -> Box<dyn Processor> + Send + Sync>;
@@ -74,6 +76,22 @@ pub(crate) fn processor(config: &Config, name: &str) -> Option<MakeProcessor> {
 
 /// How to make a venue; anew after each failure.
 pub(crate) type MakeVenue = Box<dyn Fn() -> Result<Box<dyn Venue>, Failure> + Send + Sync>;
+
+/// How an account is logged in to.
+pub(crate) fn flow(
+    login: &LoginAccount,
+    credentials: Credentials,
+) -> Result<Box<dyn Flow>, Failure> {
+    let address = &login.address;
+    let wrong = |wrong: BadAddress| Failure::Usage(wrong.to_string());
+    Ok(match login.way {
+        Way::Key => Box::new(ApiKey::new(address, credentials).map_err(wrong)?),
+        Way::Device => {
+            let device = Device::new(address, &login.client_id, credentials);
+            Box::new(device.map_err(wrong)?)
+        }
+    })
+}
 
 /// Every venue the configuration enables.
 pub(crate) fn venues(config: &Config) -> Vec<MakeVenue> {

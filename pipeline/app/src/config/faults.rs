@@ -65,6 +65,7 @@ pub(super) fn validate(config: &Config) -> Vec<Fault> {
     local(config, &mut faults);
     telemetry(config, &mut faults);
     faults.extend(secrets::faults(config));
+    faults.extend(super::logins::faults(config));
     faults
 }
 

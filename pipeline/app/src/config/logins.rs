@@ -85,7 +85,10 @@ impl Config {
     pub(super) fn login_references(&self) -> Vec<(String, &str)> {
         let mut found = Vec::new();
         if !self.auth.session_key.is_empty() {
-            found.push(("auth.session_key".to_owned(), self.auth.session_key.as_str()));
+            found.push((
+                "auth.session_key".to_owned(),
+                self.auth.session_key.as_str(),
+            ));
         }
         for (at, key) in self.auth.former_keys.iter().enumerate() {
             found.push((format!("auth.former_keys[{at}]"), key));
@@ -118,11 +121,21 @@ pub(super) fn faults(config: &Config) -> Vec<Fault> {
         let mut fault = |key: &str, message: String| {
             faults.push(Fault::new(format!("logins[{at}].{key}"), message));
         };
-        if !config.accounts.iter().any(|account| account.id == login.account) {
-            fault("account", format!("`{}` is none of [[accounts]]", login.account));
+        if !config
+            .accounts
+            .iter()
+            .any(|account| account.id == login.account)
+        {
+            fault(
+                "account",
+                format!("`{}` is none of [[accounts]]", login.account),
+            );
         }
         if !seen.insert(&login.account) {
-            fault("account", format!("`{}` has a login already", login.account));
+            fault(
+                "account",
+                format!("`{}` has a login already", login.account),
+            );
         }
         if login.venue.is_empty() {
             fault("venue", "must not be empty, like alpaca".to_owned());

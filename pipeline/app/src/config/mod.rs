@@ -5,6 +5,7 @@ mod demo;
 mod faults;
 mod limits;
 mod load;
+mod logins;
 mod lookup;
 mod market;
 mod risk;
@@ -29,6 +30,7 @@ use tapeline_secrets::Reference;
 
 pub(crate) use faults::{ConfigError, Fault};
 pub(crate) use load::{Source, json_schema, load};
+pub(crate) use logins::{Auth, LoginAccount, Way};
 pub(crate) use lookup::Lookup;
 pub(crate) use market::Market;
 pub(crate) use risk::{Account, Instrument, Risk};
@@ -53,6 +55,10 @@ pub(crate) struct Config {
     pub limits: Option<Vec<LimitDefinition>>,
     /// What trades by itself; nothing, unless it is listed here.
     pub strategies: Vec<InstanceSettings>,
+    /// What all logins share.
+    pub auth: Auth,
+    /// The accounts that are logged in to.
+    pub logins: Vec<LoginAccount>,
     pub sink: Sink,
     pub demo: Demo,
     pub local: Local,
@@ -308,6 +314,7 @@ impl Config {
             .map(|(name, value)| (property_key(name), value.as_str()))
             .collect();
         texts.push(("clickhouse.password".to_owned(), &self.clickhouse.password));
+        texts.extend(self.login_references());
         texts.extend(self.secrets.references());
         let parsed = texts.into_iter();
         parsed
@@ -350,7 +357,7 @@ impl Config {
     }
 
     /// Every account, and the portfolio it belongs to.
-    fn portfolios(&self) -> BTreeMap<AccountId, PortfolioId> {
+    pub fn portfolios(&self) -> BTreeMap<AccountId, PortfolioId> {
         let accounts = self.accounts.iter();
         accounts
             .map(|a| (AccountId::new(&*a.id), PortfolioId::new(a.portfolio())))

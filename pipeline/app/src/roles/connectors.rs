@@ -27,7 +27,7 @@ const LOOK_BACK: [usize; 2] = [50, 20_000];
 
 pub(crate) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
     let kafka = with.config.kafka_settings()?;
-    let mut parts = Parts::default();
+    let mut parts = super::logins::start(with)?;
     for make in registry::venues(with.config) {
         let name = format!("venue {}", make()?.name());
         let (stop_sender, stop) = Stop::pair();

@@ -8,7 +8,7 @@ use tapeline_auth::mfa::Seed;
 use tapeline_auth::{Cache, Ends, Keeper, Login, Policy, Step};
 use tapeline_kafka::{KafkaSettings, Publisher};
 use tapeline_model::ids::{AccountId, PortfolioId};
-use tapeline_model::records::AuthEvent;
+use tapeline_model::records::{AuthEvent, AuthEventKind};
 use tapeline_model::{Event, Micros};
 use tapeline_schemas::topics::Topic;
 use tapeline_secrets::{Reference, Secret, Secrets};
@@ -28,7 +28,16 @@ pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
         return Ok(parts);
     }
     let kafka = with.config.kafka_settings()?;
-    let settings = with.config.secrets_settings()?;
+    let settings = with.config.secrets.settings();
+    let settings = settings.map_err(|faults| {
+        Failure::Usage(
+            faults
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; "),
+        )
+    })?;
     let _entered = with.runtime.enter();
     let secrets = Arc::new(Secrets::new(&settings).map_err(Failure::outside)?);
     let portfolios = with.config.portfolios();
@@ -105,7 +114,9 @@ impl Account {
             reference => {
                 let text = self.secret(reference).await?;
                 let seed = Seed::parse(text.expose());
-                Some(seed.map_err(|wrong| Failure::Usage(format!("the seed of {}: {wrong}", self.account)))?)
+                Some(seed.map_err(|wrong| {
+                    Failure::Usage(format!("the seed of {}: {wrong}", self.account))
+                })?)
             }
         };
         let credentials = Credentials {
@@ -133,6 +144,12 @@ impl Account {
 
     fn publish(&self, publisher: &Publisher, step: Step, number: u64) -> Result<(), Failure> {
         let now = now();
+        let (account, detail) = (&self.account, &step.detail);
+        match step.category {
+            Some(category) => tracing::warn!(%account, %category, "{}: {detail}", step.kind),
+            None if step.kind == AuthEventKind::Healthy => {}
+            None => tracing::info!(%account, "{}: {detail}", step.kind),
+        }
         let event = Event::Auth(AuthEvent {
             event_id: format!("{}-{}-{number}", self.account, now.0),
             portfolio: self.portfolio.clone(),
@@ -145,7 +162,9 @@ impl Account {
             expires_at: step.expires,
             detail: step.detail,
             login_id: Some(format!("{}-{}-{}", self.account, self.began.0, step.login)),
-            latency_ms: step.latency.map(|latency| i32::try_from(latency.as_millis()).unwrap_or(i32::MAX)),
+            latency_ms: step
+                .latency
+                .map(|latency| i32::try_from(latency.as_millis()).unwrap_or(i32::MAX)),
             event_time: now,
             ingest_time: now,
             source: SOURCE.to_owned(),
@@ -160,7 +179,8 @@ impl Account {
 }
 
 fn reference(text: &str) -> Result<Reference, Failure> {
-    text.parse().map_err(|wrong: tapeline_secrets::ReferenceError| Failure::Usage(wrong.to_string()))
+    text.parse()
+        .map_err(|wrong: tapeline_secrets::ReferenceError| Failure::Usage(wrong.to_string()))
 }
 
 /// The same for an account at every start, another for others.
@@ -171,6 +191,8 @@ fn seed_of(account: &str) -> u64 {
 }
 
 fn now() -> Micros {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Micros(i64::try_from(since.as_micros()).unwrap_or(Micros::MAX.0))
 }

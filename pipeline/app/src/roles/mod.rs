@@ -4,6 +4,7 @@ mod alerts;
 mod audits;
 mod connectors;
 mod demo_desk;
+mod logins;
 mod processors;
 mod sinks;
 

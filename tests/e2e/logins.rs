@@ -1,0 +1,108 @@
+//! Logins to a venue on this machine, through Kafka into the store.
+
+use std::time::Duration;
+
+use tapeline_rehearsal::{NAME, PASSWORD, SEED, Venue};
+use tapeline_schemas::topics::Topic;
+use tapeline_tests::{Namespace, Program, scratch};
+use tokio::runtime::Runtime;
+
+const KINDS: &str = "SELECT concat(toString(kind), ' ', ifNull(method, '')) FROM auth_events \
+     WHERE kind != 'HEALTHY' ORDER BY event_time, _offset";
+
+fn configuration(address: &str) -> String {
+    format!(
+        "log = 'debug'\n\
+         [auth]\nsessions = 'sessions'\nsession_key = 'secret://file/session-key'\nprobe_every = '200ms'\n\
+         [[accounts]]\nid = 'a1'\nportfolio = 'growth'\n\
+         [[logins]]\naccount = 'a1'\nvenue = 'alpha'\nway = 'device'\naddress = '{address}'\nclient_id = 'tapeline'\n\
+         name = 'secret://file/name'\npassword = 'secret://file/password'\ntotp = 'secret://file/seed'\n"
+    )
+}
+
+#[test]
+fn a_login_with_a_code_outlives_its_process_and_no_secret_is_seen() {
+    let runtime = Runtime::new().unwrap();
+    let venue = runtime.block_on(Venue::start()).unwrap();
+    let namespace = Namespace::new("logins", &configuration(&venue.address));
+    let folder = namespace.folder();
+    let key = "planted-session-key-of-forty-four-characters";
+    let seed = format!("otpauth://totp/alpha?secret={SEED}&period=1");
+    for (name, text) in [
+        ("name", NAME),
+        ("password", PASSWORD),
+        ("session-key", key),
+        ("seed", &seed),
+    ] {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+    let running = namespace.roles(&["connectors", "sinks"]);
+    let first = "CHALLENGE TOTP\nCODE_SEEN TOTP\nLOGIN_SUCCEEDED TOTP";
+    namespace.query_until(KINDS, first);
+    let second = namespace.program(["run", "--role", "connectors"]).run();
+    second.failed(3, &["another process has the login of this account"]);
+    let mut said = format!("{}{}", running.stdout(), running.stderr());
+    running.kill_nine();
+
+    let running = namespace.roles(&["connectors", "sinks"]);
+    let restarted = format!("{first}\nLOGIN_SUCCEEDED KEPT");
+    namespace.query_until(KINDS, &restarted);
+    assert_eq!(venue.book().opened, 1, "a restart makes no login");
+    venue.change(|book| book.tokens.clear());
+    namespace.query_until(KINDS, &format!("{restarted}\nSESSION_LOST \n{first}"));
+    let of_one = "SELECT countIf(latency_ms IS NULL) = 0, uniqExact(login_id) FROM auth_events WHERE method = 'TOTP' AND kind != 'CODE_SEEN'";
+    namespace.query_until(of_one, "1\t2");
+    said += &running.stdout();
+    said += &running.stderr();
+    running.stop();
+
+    assert!(said.contains("a1"), "the log was read");
+    said.push_str(&namespace.query("SELECT * FROM auth_events"));
+    for topic in Topic::ALL {
+        let values = namespace
+            .read(*topic)
+            .into_iter()
+            .filter_map(|message| message.value);
+        said.extend(values.map(|value| String::from_utf8_lossy(&value).into_owned()));
+    }
+    for entry in std::fs::read_dir(folder.join("sessions")).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        said.push_str(&String::from_utf8_lossy(&bytes));
+    }
+    let codes = venue.book().codes;
+    assert_eq!(codes.len(), 2);
+    for secret in codes.iter().map(String::as_str).chain(["planted", SEED]) {
+        assert!(!said.contains(secret), "{secret} was seen");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_logins_is_listed_at_once() {
+    let folder = scratch();
+    let text = "[[logins]]\naccount = 'nobody'\nvenue = ''\nway = 'key'\naddress = 'http://broker.example'\n\
+                name = 'canary-name'\npassword = 'secret://env/'\ntotp = 'secret://file/seed'\n";
+    std::fs::write(folder.path().join("tapeline.toml"), text).unwrap();
+    let checked = Program::new(["check"]).folder(folder.path()).run();
+    let places = ["account", "venue", "address", "name", "password", "totp"];
+    let places = places.map(|key| format!("logins[0].{key}: "));
+    let mut expected: Vec<&str> = places.iter().map(String::as_str).collect();
+    expected.extend(["auth.session_key: ", "openssl rand", "https://"]);
+    checked.failed(2, &expected);
+    assert!(!checked.stderr.contains("canary"), "{}", checked.stderr);
+}
+
+#[test]
+fn a_venue_that_is_away_is_told_and_tried_again() {
+    let namespace = Namespace::new("away", &configuration("http://127.0.0.1:1"));
+    for name in ["name", "password"] {
+        std::fs::write(namespace.folder().join(name), "x").unwrap();
+    }
+    std::fs::write(namespace.folder().join("session-key"), "k".repeat(44)).unwrap();
+    std::fs::write(namespace.folder().join("seed"), SEED).unwrap();
+    let running = namespace.roles(&["connectors", "sinks"]);
+    let failed = "SELECT count() >= 1, any(category) FROM auth_events WHERE kind = 'LOGIN_FAILED'";
+    namespace.query_until(failed, "1\tNETWORK");
+    let stopped = std::time::Instant::now();
+    running.stop();
+    assert!(stopped.elapsed() < Duration::from_secs(20));
+}
