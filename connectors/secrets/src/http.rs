@@ -149,6 +149,14 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, SecretError> {
 }
 
 fn unreachable(whom: &str, error: &reqwest::Error) -> SecretError {
+    if is_unproven(error) {
+        return SecretError::new(
+            Category::BadReference,
+            whom,
+            format!("its certificate cannot be trusted: {}", cause(error)),
+            "see its address; name the file of its certificate authority, as secrets.vault.ca",
+        );
+    }
     let what = if error.is_timeout() {
         "no answer in time".to_owned()
     } else {
@@ -169,6 +177,19 @@ fn cause(error: &reqwest::Error) -> String {
         inner = source;
     }
     inner.to_string()
+}
+
+/// Whether a certificate is at fault, which does not mend itself.
+fn is_unproven(error: &(dyn Error + 'static)) -> bool {
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return matches!(tls, rustls::Error::InvalidCertificate(_));
+    }
+    // What an I/O error was made of is not among its sources.
+    let io = error.downcast_ref::<std::io::Error>();
+    match io.and_then(std::io::Error::get_ref) {
+        Some(inner) => is_unproven(inner),
+        None => error.source().is_some_and(is_unproven),
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Secrets by reference: `secret://env/…`, `file`, `local`, `vault`, `aws`.
+//! Secrets by reference: `secret://env/…`, `file`, `local`, `vault`, `aws`, `age`.
 //!
 //! [`Secrets`] looks references up, keeps what it found for a while, and tells
 //! watchers when a secret changes. No message, log line or metric of this crate
@@ -24,4 +24,6 @@ pub use error::{Category, SecretError};
 pub use reference::{Kind, Reference, ReferenceError};
 pub use resolver::Secrets;
 pub use secret::{Secret, Value};
-pub use settings::{AwsSettings, LocalSettings, Settings, Timing, VaultLogin, VaultSettings};
+pub use settings::{
+    AgeSettings, AwsSettings, LocalSettings, Settings, Timing, VaultLogin, VaultSettings,
+};

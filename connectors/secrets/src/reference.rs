@@ -36,6 +36,11 @@ pub(crate) enum Place {
         /// Of a secret that is a JSON object; otherwise all of its text.
         field: Option<String>,
     },
+    Age {
+        path: PathBuf,
+        /// As of a secret of AWS.
+        field: Option<String>,
+    },
 }
 
 /// Which kind of place.
@@ -46,10 +51,18 @@ pub enum Kind {
     Local,
     Vault,
     Aws,
+    Age,
 }
 
 impl Kind {
-    pub const ALL: &[Self] = &[Self::Env, Self::File, Self::Local, Self::Vault, Self::Aws];
+    pub const ALL: &[Self] = &[
+        Self::Env,
+        Self::File,
+        Self::Local,
+        Self::Vault,
+        Self::Aws,
+        Self::Age,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -58,6 +71,7 @@ impl Kind {
             Self::Local => "local",
             Self::Vault => "vault",
             Self::Aws => "aws",
+            Self::Age => "age",
         }
     }
 
@@ -69,6 +83,7 @@ impl Kind {
             Self::Local => "secret://local/NAME",
             Self::Vault => "secret://vault/MOUNT/PATH#FIELD",
             Self::Aws => "secret://aws/NAME#FIELD",
+            Self::Age => "secret://age/PATH#FIELD",
         }
     }
 }
@@ -84,7 +99,7 @@ pub enum ReferenceError {
     NotAReference,
     #[error(
         "no such kind of reference; there are secret://env/…, secret://file/…, \
-         secret://local/…, secret://vault/… and secret://aws/…"
+         secret://local/…, secret://vault/…, secret://aws/… and secret://age/…"
     )]
     UnknownKind,
     #[error("the reference names nothing; write {}", .0.form())]
@@ -111,6 +126,7 @@ impl Reference {
             Place::Local { .. } => Kind::Local,
             Place::Vault { .. } => Kind::Vault,
             Place::Aws { .. } => Kind::Aws,
+            Place::Age { .. } => Kind::Age,
         }
     }
 
@@ -180,6 +196,7 @@ impl FromStr for Reference {
             Kind::Local => local(rest)?,
             Kind::Vault => vault(rest)?,
             Kind::Aws => aws(rest)?,
+            Kind::Age => age(rest)?,
         };
         Ok(Self {
             text: text.to_owned(),
@@ -242,16 +259,27 @@ fn vault(rest: &str) -> Result<Place, ReferenceError> {
     })
 }
 
+/// What stands before `#`, and the field where there is one.
+fn with_field(kind: Kind, rest: &str) -> Result<(&str, Option<String>), ReferenceError> {
+    match rest.split_once('#') {
+        Some((_, "")) => Err(ReferenceError::NoField(kind)),
+        Some(("", _)) => Err(ReferenceError::Empty(kind)),
+        Some((name, field)) => Ok((name, Some(field.to_owned()))),
+        None => Ok((rest, None)),
+    }
+}
+
+fn age(rest: &str) -> Result<Place, ReferenceError> {
+    let (path, field) = with_field(Kind::Age, rest)?;
+    Ok(Place::Age {
+        path: path.into(),
+        field,
+    })
+}
+
 /// A name or an ARN.
 fn aws(rest: &str) -> Result<Place, ReferenceError> {
-    let (name, field) = match rest.split_once('#') {
-        Some((_, "")) => return Err(ReferenceError::NoField(Kind::Aws)),
-        Some((name, field)) => (name, Some(field.to_owned())),
-        None => (rest, None),
-    };
-    if name.is_empty() {
-        return Err(ReferenceError::Empty(Kind::Aws));
-    }
+    let (name, field) = with_field(Kind::Aws, rest)?;
     let known = |c: char| c.is_ascii_alphanumeric() || "/_+=.@-:!".contains(c);
     if !name.chars().all(known) {
         return Err(ReferenceError::OddCharacter(Kind::Aws));
@@ -315,6 +343,15 @@ mod tests {
             aws("prod/db", Some("key"))
         );
         assert_eq!(place("secret://aws/prod/db"), aws("prod/db", None));
+        let age = |path: &str, field: Option<&str>| Place::Age {
+            path: path.into(),
+            field: field.map(str::to_owned),
+        };
+        assert_eq!(
+            place("secret://age//etc/a.age#b"),
+            age("/etc/a.age", Some("b"))
+        );
+        assert_eq!(place("secret://age/a.age"), age("a.age", None));
         let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf";
         assert_eq!(place(&format!("secret://aws/{arn}")), aws(arn, None));
     }
@@ -345,6 +382,7 @@ mod tests {
             ("secret://vault/kv/a?list=1#f", E::OddCharacter(Kind::Vault)),
             ("secret://aws/#f", E::Empty(Kind::Aws)),
             ("secret://aws/a#", E::NoField(Kind::Aws)),
+            ("secret://age/#f", E::Empty(Kind::Age)),
             ("secret://aws/a b", E::OddCharacter(Kind::Aws)),
         ] {
             assert_eq!(error(text), expected, "{text}");
@@ -355,7 +393,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_error_repeats_what_was_written(text in "(secret://(env|vault|aws|local|file|x)?/?)?[!-~]{6,40}") {
+        fn no_error_repeats_what_was_written(text in "(secret://(env|vault|aws|age|local|file|x)?/?)?[!-~]{6,40}") {
             if let Err(error) = text.parse::<Reference>() {
                 let shown = format!("{error} {error:?}");
                 let own = text.trim_start_matches("secret://");

@@ -12,6 +12,7 @@ pub struct Settings {
     pub local: Option<LocalSettings>,
     pub vault: Option<VaultSettings>,
     pub aws: Option<AwsSettings>,
+    pub age: Option<AgeSettings>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +94,13 @@ pub struct AwsSettings {
     pub session_token: Option<Reference>,
 }
 
+/// For files that were encrypted with age.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgeSettings {
+    /// To an environment variable or a file, as `age-keygen` writes it.
+    pub identity: Reference,
+}
+
 impl Settings {
     /// What is wrong, by key. Pure: looks nothing up.
     pub fn faults(&self) -> Vec<(&'static str, String)> {
@@ -108,6 +116,9 @@ impl Settings {
         }
         if let Some(aws) = &self.aws {
             aws.faults(&mut faults);
+        }
+        if let Some(age) = &self.age {
+            must_be_here(&mut faults, "age.identity", &age.identity);
         }
         faults
     }
@@ -244,8 +255,9 @@ mod tests {
                 endpoint: None,
                 access_key: remote.clone(),
                 secret_key: remote.clone(),
-                session_token: Some(remote),
+                session_token: Some(remote.clone()),
             }),
+            age: Some(AgeSettings { identity: remote }),
         };
         let keys: Vec<&str> = settings.faults().into_iter().map(|(key, _)| key).collect();
         let expected = [
@@ -262,6 +274,7 @@ mod tests {
             "aws.access_key",
             "aws.secret_key",
             "aws.session_token",
+            "age.identity",
         ];
         assert_eq!(keys, expected);
     }

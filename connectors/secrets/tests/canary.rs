@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 use support::{Server, planted, reference, secrets, without_cache};
 use tapeline_secrets::{
-    AwsSettings, LocalFile, LocalSettings, Reference, Secret, Secrets, Settings, VaultLogin,
-    VaultSettings,
+    AgeSettings, AwsSettings, LocalFile, LocalSettings, Reference, Secret, Secrets, Settings,
+    VaultLogin, VaultSettings,
 };
 use tracing_subscriber::filter::LevelFilter;
 
@@ -109,6 +109,9 @@ fn settings(folder: &std::path::Path, vault: &Server, aws: &Server) -> Settings 
             secret_key: plant("key"),
             session_token: Some(plant("session")),
         }),
+        age: Some(AgeSettings {
+            identity: plant("identity"),
+        }),
     }
 }
 
@@ -125,6 +128,7 @@ async fn try_everything(secrets: &Secrets, folder: &std::path::Path, shown: &mut
         "secret://aws/app#key",
         "secret://aws/app#none",
         "secret://aws/app",
+        &file.replacen("file", "age", 1),
     ] {
         let reference = reference(text);
         let got = secrets.get(&reference).await;

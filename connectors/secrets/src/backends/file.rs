@@ -32,20 +32,26 @@ pub(crate) fn stamp(path: &Path) -> Option<Stamp> {
 }
 
 pub(super) fn read(reference: &Reference, path: &Path) -> Result<Fetched, SecretError> {
-    let (mut text, modified) =
-        read_bounded(path).map_err(|error| explain(reference, path, &error))?;
-    let mut fetched = Fetched::new(Secret::from_line(std::mem::take(&mut *text)));
+    let (bytes, modified) = read_bytes(reference, path)?;
+    let text = text_of(bytes).map_err(|error| explain(reference, path, &error))?;
+    let mut fetched = Fetched::new(Secret::from_line(text));
     fetched.since = modified;
     Ok(fetched)
 }
 
-/// The text of a file that is read for its own sake, not by a reference.
-pub(super) fn read_text(path: &Path) -> std::io::Result<String> {
-    let (mut text, _) = read_bounded(path)?;
-    Ok(std::mem::take(&mut *text))
+pub(super) fn read_bytes(reference: &Reference, path: &Path) -> Result<Contents, SecretError> {
+    read_bounded(path).map_err(|error| explain(reference, path, &error))
 }
 
-fn read_bounded(path: &Path) -> std::io::Result<(Zeroizing<String>, Option<SystemTime>)> {
+/// The text of a file that is read for its own sake, not by a reference.
+pub(super) fn read_text(path: &Path) -> std::io::Result<String> {
+    text_of(read_bounded(path)?.0)
+}
+
+/// And when it was written.
+type Contents = (Zeroizing<Vec<u8>>, Option<SystemTime>);
+
+fn read_bounded(path: &Path) -> std::io::Result<Contents> {
     let metadata = std::fs::metadata(path)?;
     // A pipe could be waited for without end.
     if !metadata.is_file() {
@@ -56,9 +62,18 @@ fn read_bounded(path: &Path) -> std::io::Result<(Zeroizing<String>, Option<Syste
     }
     // As long as the file from the start: a buffer that grows leaves copies behind.
     let room = usize::try_from(metadata.len()).unwrap_or(0) + 1;
-    let mut text = Zeroizing::new(String::with_capacity(room));
-    File::open(path)?.take(LONGEST).read_to_string(&mut text)?;
-    Ok((text, metadata.modified().ok()))
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    File::open(path)?.take(LONGEST).read_to_end(&mut bytes)?;
+    Ok((bytes, metadata.modified().ok()))
+}
+
+/// The same bytes, not a copy.
+fn text_of(mut bytes: Zeroizing<Vec<u8>>) -> std::io::Result<String> {
+    if std::str::from_utf8(&bytes).is_err() {
+        let error = std::io::Error::new(ErrorKind::InvalidData, "it is not UTF-8 text");
+        return Err(error);
+    }
+    String::from_utf8(std::mem::take(&mut *bytes)).map_err(std::io::Error::other)
 }
 
 fn explain(reference: &Reference, path: &Path, error: &std::io::Error) -> SecretError {

@@ -1,5 +1,6 @@
 //! The places where secrets are.
 
+mod age;
 mod aws;
 mod env;
 mod file;
@@ -9,11 +10,12 @@ mod vault;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::document::NoField;
 use crate::error::{Category, SecretError};
 use crate::reference::{Place, Reference};
 use crate::resolver::{Fetch, Fetched, Fetching};
 use crate::secret::Secret;
-use crate::settings::Settings;
+use crate::settings::{AgeSettings, Settings};
 use aws::Aws;
 use file::Stamp;
 use local::LocalFile;
@@ -24,6 +26,7 @@ pub(crate) struct Backends {
     local: Option<Arc<LocalFile>>,
     vault: Option<Arc<Vault>>,
     aws: Option<Aws>,
+    age: Option<AgeSettings>,
 }
 
 impl Backends {
@@ -32,6 +35,7 @@ impl Backends {
             local: settings.local.clone().map(|s| Arc::new(LocalFile::new(s))),
             vault: settings.vault.clone().map(Vault::new).transpose()?,
             aws: settings.aws.clone().map(Aws::new).transpose()?,
+            age: settings.age.clone(),
         })
     }
 
@@ -56,6 +60,12 @@ impl Backends {
                 let aws = configured(reference, self.aws.as_ref())?;
                 aws.read(reference, name, field.as_deref()).await
             }
+            Place::Age { path, field } => {
+                let settings = configured(reference, self.age.as_ref())?.clone();
+                let (reference, path) = (reference.clone(), path.clone());
+                let field = field.clone();
+                aside(move || age::read(&settings, &reference, &path, field.as_deref())).await
+            }
         }
     }
 }
@@ -67,7 +77,7 @@ impl Fetch for Backends {
 
     fn stamp(&self, reference: &Reference) -> Option<Stamp> {
         match reference.place() {
-            Place::File { path } => file::stamp(path),
+            Place::File { path } | Place::Age { path, .. } => file::stamp(path),
             Place::Local { .. } => file::stamp(self.local.as_ref()?.path()),
             Place::Env { .. } | Place::Vault { .. } | Place::Aws { .. } => None,
         }
@@ -86,12 +96,14 @@ fn here(reference: &Reference) -> Result<Fetched, SecretError> {
     match reference.place() {
         Place::Env { name } => env::read(reference, name),
         Place::File { path } => file::read(reference, path),
-        Place::Local { .. } | Place::Vault { .. } | Place::Aws { .. } => Err(SecretError::new(
-            Category::BadReference,
-            reference,
-            "it must be looked up on this machine alone",
-            "write secret://env/NAME or secret://file/PATH",
-        )),
+        Place::Local { .. } | Place::Vault { .. } | Place::Aws { .. } | Place::Age { .. } => {
+            Err(SecretError::new(
+                Category::BadReference,
+                reference,
+                "it must be looked up on this machine alone",
+                "write secret://env/NAME or secret://file/PATH",
+            ))
+        }
     }
 }
 
@@ -119,6 +131,28 @@ fn configured<'a, B>(reference: &Reference, backend: Option<&'a B>) -> Result<&'
             format!("fill in [secrets.{kind}]"),
         )
     })
+}
+
+/// Of a secret that should be a JSON object.
+fn explain_field(reference: &Reference, name: &str, why: NoField) -> SecretError {
+    let (category, what, remedy) = match why {
+        NoField::NoObject => (
+            Category::BadReference,
+            "the secret is no JSON object, so it has no fields".to_owned(),
+            "leave `#FIELD` out of the reference",
+        ),
+        NoField::Missing => (
+            Category::NotFound,
+            format!("the secret has no field `{name}`"),
+            "name one that it has",
+        ),
+        NoField::NoText => (
+            Category::BadReference,
+            format!("the field `{name}` is a list or an object"),
+            "name a field that is a text",
+        ),
+    };
+    SecretError::new(category, reference, what, remedy)
 }
 
 /// Of a time as seconds since 1970.

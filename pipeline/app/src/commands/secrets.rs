@@ -6,14 +6,18 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::Serialize;
 use tapeline_secrets::{Category, LocalFile, Reference, ReferenceError, SecretError, read_here};
 
-use super::quiet_logs;
 use crate::cli;
 use crate::config::{Config, Fault, Lookup};
 use crate::console;
 use crate::failure::Failure;
 
 pub(super) fn run(config: &Config, action: &cli::Secrets) -> Result<(), Failure> {
-    quiet_logs(config);
+    let mut telemetry = config.telemetry.clone();
+    if telemetry.log == "info" {
+        // Each failure is this command's result already.
+        "error".clone_into(&mut telemetry.log);
+    }
+    crate::telemetry::init_logs(&telemetry);
     match action {
         cli::Secrets::Check { json } => check(config, *json),
         cli::Secrets::Set(arguments) => set(config, &arguments.name),

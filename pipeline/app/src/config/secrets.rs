@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tapeline_secrets::{
-    AwsSettings, Kind, LocalSettings, Reference, SecretError, Settings, Timing, VaultLogin,
-    VaultSettings, read_here,
+    AgeSettings, AwsSettings, Kind, LocalSettings, Reference, SecretError, Settings, Timing,
+    VaultLogin, VaultSettings, read_here,
 };
 
 use super::faults::Fault;
@@ -26,6 +26,7 @@ pub(crate) struct Places {
     pub local: LocalPlace,
     pub vault: VaultPlace,
     pub aws: AwsPlace,
+    pub age: AgePlace,
 }
 
 impl Default for Places {
@@ -38,6 +39,7 @@ impl Default for Places {
             local: LocalPlace::default(),
             vault: VaultPlace::default(),
             aws: AwsPlace::default(),
+            age: AgePlace::default(),
         }
     }
 }
@@ -138,6 +140,14 @@ impl Default for AwsPlace {
     }
 }
 
+/// secret://age/PATH#FIELD: files that were encrypted with age.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct AgePlace {
+    /// A reference to what `age-keygen` writes; empty where there are no such files.
+    pub identity: String,
+}
+
 /// Takes references out of texts, and notes what is wrong with them.
 struct Parser(Vec<Fault>);
 
@@ -168,6 +178,7 @@ impl Places {
             local: self.local.settings(&mut parser),
             vault: self.vault.settings(&mut parser),
             aws: self.aws.settings(&mut parser),
+            age: self.age.settings(&mut parser),
         };
         let mut faults = parser.0;
         for (key, message) in settings.faults() {
@@ -192,6 +203,7 @@ impl Places {
             (has_aws, "aws.access_key", &aws.access_key),
             (has_aws, "aws.secret_key", &aws.secret_key),
             (has_aws, "aws.session_token", &aws.session_token),
+            (true, "age.identity", &self.age.identity),
         ];
         let used = all.into_iter().filter(|(is_used, _, _)| *is_used);
         used.map(|(_, key, text)| (format!("secrets.{key}"), text.as_str()))
@@ -204,6 +216,7 @@ impl Places {
             Kind::Local => !self.local.passphrase.is_empty(),
             Kind::Vault => !self.vault.address.is_empty(),
             Kind::Aws => !self.aws.region.is_empty(),
+            Kind::Age => !self.age.identity.is_empty(),
         }
     }
 }
@@ -262,6 +275,14 @@ impl AwsPlace {
             access_key: parser.wanted("aws.access_key", &self.access_key),
             secret_key: parser.wanted("aws.secret_key", &self.secret_key),
             session_token: token.map(|text| parser.wanted("aws.session_token", text)),
+        })
+    }
+}
+
+impl AgePlace {
+    fn settings(&self, parser: &mut Parser) -> Option<AgeSettings> {
+        (!self.identity.is_empty()).then(|| AgeSettings {
+            identity: parser.wanted("age.identity", &self.identity),
         })
     }
 }

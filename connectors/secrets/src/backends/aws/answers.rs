@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use zeroize::Zeroizing;
 
-use crate::backends::time_of;
-use crate::document::{Document, NoField, field_of_text};
+use crate::backends::{explain_field, time_of};
+use crate::document::{Document, field_of_text};
 use crate::error::{Category, SecretError};
 use crate::reference::Reference;
 use crate::resolver::Fetched;
@@ -35,7 +35,7 @@ pub(super) fn value(
     let text = text_of(answer).ok_or_else(|| damaged("the secret is no text"))?;
     let secret = match field {
         None => Secret::new(text.as_str()),
-        Some(name) => field_of_text(&text, name).map_err(|e| no_field(reference, name, e))?,
+        Some(name) => field_of_text(&text, name).map_err(|e| explain_field(reference, name, e))?,
     };
     let created = answer
         .at("/CreatedDate")
@@ -54,27 +54,6 @@ fn text_of(answer: &Document) -> Option<Zeroizing<String>> {
     let bytes = Zeroizing::new(BASE64.decode(answer.text("/SecretBinary")?).ok()?);
     let text = std::str::from_utf8(&bytes).ok()?;
     Some(Zeroizing::new(text.to_owned()))
-}
-
-fn no_field(reference: &Reference, name: &str, why: NoField) -> SecretError {
-    let (category, what, remedy) = match why {
-        NoField::NoObject => (
-            Category::BadReference,
-            "the secret is no JSON object, so it has no fields".to_owned(),
-            "leave `#FIELD` out of the reference",
-        ),
-        NoField::Missing => (
-            Category::NotFound,
-            format!("the secret has no field `{name}`"),
-            "name one that it has",
-        ),
-        NoField::NoText => (
-            Category::BadReference,
-            format!("the field `{name}` is a list or an object"),
-            "name a field that is a text",
-        ),
-    };
-    SecretError::new(category, reference, what, remedy)
 }
 
 /// Of an answer with any other status.

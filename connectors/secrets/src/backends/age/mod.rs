@@ -1,0 +1,112 @@
+//! Files that were encrypted with age.
+
+mod format;
+mod keys;
+
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::file::read_bytes;
+use super::{explain_field, read_here};
+use crate::document::field_of_text;
+use crate::error::{Category, SecretError};
+use crate::reference::Reference;
+use crate::resolver::Fetched;
+use crate::secret::Secret;
+use crate::settings::AgeSettings;
+use format::Broken;
+
+/// Reads one, with the field of the JSON object in it or as a whole.
+pub(super) fn read(
+    settings: &AgeSettings,
+    reference: &Reference,
+    path: &Path,
+    field: Option<&str>,
+) -> Result<Fetched, SecretError> {
+    let error =
+        |category, what: &str, remedy: String| SecretError::new(category, reference, what, remedy);
+    let identity = read_here(&settings.identity)?;
+    let identities = keys::identities(identity.expose()).ok_or_else(|| {
+        SecretError::new(
+            Category::WrongKey,
+            &settings.identity,
+            "it leads to no identity of age",
+            "write one with `age-keygen`: AGE-SECRET-KEY-1…",
+        )
+    })?;
+    let (file, modified) = read_bytes(reference, path)?;
+    let text = format::decrypt(&file, &identities).map_err(|broken| match broken {
+        Broken::NotAge => error(
+            Category::BadReference,
+            "the file is none of age",
+            "encrypt it: age -r RECIPIENT".to_owned(),
+        ),
+        Broken::Damaged => error(
+            Category::Damaged,
+            "the file is cut short or was changed",
+            "encrypt it anew, or bring it back from a copy".to_owned(),
+        ),
+        Broken::WrongKey => error(
+            Category::WrongKey,
+            "the file is not encrypted to this identity",
+            format!(
+                "encrypt it to it, or see what {} leads to",
+                settings.identity
+            ),
+        ),
+    })?;
+    let text = std::str::from_utf8(&text).map(|text| Zeroizing::new(text.to_owned()));
+    let mut text = text.map_err(|_| {
+        let remedy = "encrypt a text".to_owned();
+        error(
+            Category::Damaged,
+            "what is in the file is not UTF-8 text",
+            remedy,
+        )
+    })?;
+    let secret = match field {
+        None => Secret::from_line(std::mem::take(&mut *text)),
+        Some(name) => field_of_text(&text, name).map_err(|e| explain_field(reference, name, e))?,
+    };
+    Ok(Fetched {
+        secret,
+        version: String::new(),
+        since: modified,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_told_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.age");
+        let reference = format!("secret://age/{}", path.display()).parse().unwrap();
+        let identity = folder.path().join("identity");
+        let settings = AgeSettings {
+            identity: format!("secret://file/{}", identity.display())
+                .parse()
+                .unwrap(),
+        };
+        let category = || {
+            read(&settings, &reference, &path, None)
+                .unwrap_err()
+                .category
+        };
+        assert_eq!(category(), Category::NotFound);
+        std::fs::write(&identity, "canary").unwrap();
+        let error = read(&settings, &reference, &path, None).unwrap_err();
+        assert_eq!(error.category, Category::WrongKey);
+        assert!(!error.to_string().contains("canary"));
+        let key = "AGE-SECRET-KEY-1G24KA9EVUDQS7K26MWEKYYZDG9LY35ADG5H7MH9UVLLK5VGNRPLQU9ES0R";
+        std::fs::write(&identity, key).unwrap();
+        assert_eq!(category(), Category::NotFound);
+        std::fs::write(&path, "words\n").unwrap();
+        assert_eq!(category(), Category::BadReference);
+        std::fs::write(&path, "age-encryption.org/v1\n-> x").unwrap();
+        assert_eq!(category(), Category::Damaged);
+    }
+}
