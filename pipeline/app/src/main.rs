@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod console;
 mod failure;
+mod publish;
 mod registry;
 mod roles;
 mod telemetry;

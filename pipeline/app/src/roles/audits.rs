@@ -13,8 +13,8 @@ use tokio::runtime::Handle;
 
 use super::{Part, Start};
 use crate::commands::audit::{ago_ms, options, verdict};
-use crate::commands::risk::order::{now, put};
 use crate::failure::Failure;
+use crate::publish::{now, put};
 
 const LOOK: Duration = Duration::from_millis(200);
 const RULE: &str = "store_audit";

@@ -3,16 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use tapeline_kafka::{KafkaSettings, Names, OwnedMessage, Publisher, tail};
-use tapeline_model::Micros;
 use tapeline_schemas::partition_of;
 use tapeline_schemas::topics::Topic;
 use tapeline_venue::{Feed, FeedReceiver, Outgoing, Resume, Retry, Stop, Venue};
 
 use super::{Part, Parts, Start};
 use crate::failure::Failure;
+use crate::publish::now;
 use crate::registry::{self, MakeVenue};
 
 /// `<connector>/<sequence number>` on every record a connector writes.
@@ -199,13 +199,6 @@ fn sequence_of(message: &OwnedMessage, venue: &str) -> Option<u64> {
     } else {
         None
     }
-}
-
-fn now() -> Micros {
-    let wall = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Micros(wall.as_micros() as i64)
 }
 
 #[cfg(test)]

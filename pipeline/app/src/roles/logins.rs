@@ -1,7 +1,6 @@
 //! Logins in, `auth.events` out: a part an account.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tapeline_auth::flows::Credentials;
 use tapeline_auth::mfa::Seed;
@@ -17,10 +16,10 @@ use tapeline_venue::Stop;
 use super::{Part, Parts, Start};
 use crate::config::{Auth, LoginAccount};
 use crate::failure::Failure;
+use crate::publish::{now, put};
 use crate::registry;
 
 const SOURCE: &str = "auth";
-const DELIVERED_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
     let mut parts = Parts::default();
@@ -169,12 +168,8 @@ impl Account {
             ingest_time: now,
             source: SOURCE.to_owned(),
         });
-        let mut value = Vec::new();
-        event.encode(&mut value).map_err(Failure::outside)?;
         let names = self.kafka.names();
-        let topic = names.topic(Topic::AuthEvents);
-        publisher.publish(topic, event.key().as_bytes(), &value, &[], None)?;
-        Ok(publisher.flush(DELIVERED_WITHIN)?)
+        put(publisher, names.topic(Topic::AuthEvents), &event)
     }
 }
 
@@ -188,11 +183,4 @@ fn seed_of(account: &str) -> u64 {
     account.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
-}
-
-fn now() -> Micros {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Micros(i64::try_from(since.as_micros()).unwrap_or(Micros::MAX.0))
 }

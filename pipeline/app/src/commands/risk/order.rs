@@ -1,11 +1,11 @@
 //! Commands to the risk processor, and what came of them.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use tapeline_kafka::{KafkaSettings, Publisher, tail};
+use tapeline_model::Event;
 use tapeline_model::ids::{PortfolioId, output_id};
 use tapeline_model::records::{Command, CommandKind, DeadLetter, Verdict};
-use tapeline_model::{Event, Micros};
 use tapeline_schemas::partition_of;
 use tapeline_schemas::topics::Topic;
 
@@ -15,13 +15,13 @@ use crate::commands::tail::EventTail;
 use crate::config::Config;
 use crate::console;
 use crate::failure::Failure;
+use crate::publish::{now, put};
 
 /// In a command: every portfolio.
 pub(super) const EVERYBODY: &str = "*";
 const SOURCE: &str = "cli";
 /// So many of a partition's newest commands may have come since ours.
 const LOOK_BACK: usize = 256;
-const DELIVER_WITHIN: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(200);
 /// Of many verdicts, no more come once none came for so long.
 const SETTLED_AFTER: Duration = Duration::from_millis(800);
@@ -106,11 +106,6 @@ pub(super) fn command(
         return Err(Failure::Usage(message));
     };
     Ok(new_command(kind, portfolio, &by, &author.reason, SOURCE))
-}
-
-pub(crate) fn now() -> Micros {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Micros(since.map_or(0, |since| since.as_micros() as i64))
 }
 
 pub(crate) fn new_command(
@@ -210,15 +205,6 @@ fn publish(kafka: &KafkaSettings, command: &Command) -> Result<Place, Failure> {
         Failure::Outside(format!("the command was sent, but {name} does not show it"))
     })?;
     Ok((partition, found.offset))
-}
-
-/// Publishes one event, and waits until it is there.
-pub(crate) fn put(publisher: &Publisher, topic: &str, event: &Event<'_>) -> Result<(), Failure> {
-    let mut value = Vec::new();
-    event.encode(&mut value).map_err(Failure::outside)?;
-    publisher.publish(topic, event.key().as_bytes(), &value, &[], None)?;
-    publisher.flush(DELIVER_WITHIN)?;
-    Ok(())
 }
 
 pub(super) fn tell(verdicts: &[Verdict], json: bool) -> Result<(), Failure> {
