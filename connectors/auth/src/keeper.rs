@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tapeline_model::Micros;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
+use uuid::Builder;
 
 use crate::category::Category;
 use crate::clock::now;
@@ -136,13 +137,12 @@ impl Keeper {
                 () = sleep(pause) => if left.is_some_and(|left| left <= pause) {
                     return Some(Input::Tick);
                 },
-                word = self.words.recv() => match word {
-                    Some(Word::Lost) => return Some(Input::Lost),
-                    Some(Word::Revoke) => return Some(Input::Revoked),
-                    Some(Word::Begin) => return Some(Input::Begin),
-                    // Nobody can say anything any more, but the login goes on.
-                    None => sleep(pause).await,
-                },
+                // None when nobody can say anything any more: the login goes on.
+                Some(word) = self.words.recv() => return Some(match word {
+                    Word::Lost => Input::Lost,
+                    Word::Revoke => Input::Revoked,
+                    Word::Begin => Input::Begin,
+                }),
             }
         }
     }
@@ -269,17 +269,5 @@ fn new_device() -> String {
     let mut bytes = [0; 16];
     // Without chance, a device of all zeros is as good as any other.
     let _filled = getrandom::fill(&mut bytes);
-    let hex: String = bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
-        .collect();
-    format!(
-        "{}-{}-{}-{}-{}",
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..]
-    )
+    Builder::from_random_bytes(bytes).into_uuid().to_string()
 }

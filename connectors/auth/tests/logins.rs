@@ -51,7 +51,7 @@ impl Desk {
                 .unwrap()
         };
         Credentials {
-            secrets: Arc::new(Secrets::new(&Settings::default()).unwrap()),
+            secrets: Secrets::new(&Settings::default()).unwrap(),
             name: reference("name"),
             password: reference("password"),
         }

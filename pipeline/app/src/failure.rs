@@ -4,6 +4,7 @@ use tapeline_clickhouse::StoreError;
 use tapeline_kafka::{Fault, KafkaError};
 use tapeline_local::StackError;
 use tapeline_runtime::RuntimeError;
+use tapeline_secrets::ReferenceError;
 
 use crate::config::{self, ConfigError};
 
@@ -41,6 +42,19 @@ impl fmt::Display for Failure {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<Vec<config::Fault>> for Failure {
+    fn from(faults: Vec<config::Fault>) -> Self {
+        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        Self::Usage(lines.join("\n"))
+    }
+}
+
+impl From<ReferenceError> for Failure {
+    fn from(error: ReferenceError) -> Self {
         Self::Usage(error.to_string())
     }
 }

@@ -22,7 +22,7 @@ pub fn check_address(address: &str) -> Result<(), BadAddress> {
 
 /// Two secrets that belong together: a name and a password, or a key and its secret.
 pub struct Credentials {
-    pub secrets: Arc<Secrets>,
+    pub secrets: Secrets,
     pub name: Reference,
     pub password: Reference,
 }

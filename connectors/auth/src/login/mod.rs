@@ -83,8 +83,7 @@ impl Login {
 
     /// Whether requests may be made with the session.
     pub fn is_in(&self) -> bool {
-        let has_session = self.session.is_some();
-        has_session && !matches!(self.state, State::Stopped | State::Out)
+        self.session.is_some()
     }
 
     /// When a `Tick` is due at the latest; never, while an answer is awaited.

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
+use percent_encoding::percent_decode;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
@@ -63,24 +64,10 @@ pub fn form(body: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
 }
 
 fn undone(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((first, after)) = rest.split_first() {
-        let hex = || u8::from_str_radix(std::str::from_utf8(after.get(..2)?).ok()?, 16).ok();
-        rest = after;
-        match first {
-            b'+' => out.push(b' '),
-            b'%' => match hex() {
-                Some(byte) => {
-                    out.push(byte);
-                    rest = &after[2..];
-                }
-                None => out.push(b'%'),
-            },
-            byte => out.push(*byte),
-        }
-    }
-    out
+    let spaced = text
+        .iter()
+        .map(|byte| if *byte == b'+' { b' ' } else { *byte });
+    percent_decode(&spaced.collect::<Vec<u8>>()).collect()
 }
 
 /// By name, and for one name by value; a value that is repeated counts once.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
-use tapeline_secrets::{Category, LocalFile, Reference, ReferenceError, SecretError, read_here};
+use tapeline_secrets::{Category, LocalFile, Reference, SecretError, read_here};
 
 use crate::cli;
-use crate::config::{Config, Fault, Lookup};
+use crate::config::{Config, Lookup};
 use crate::console;
 use crate::failure::Failure;
 
@@ -22,7 +22,7 @@ pub(super) fn run(config: &Config, action: &cli::Secrets) -> Result<(), Failure>
         cli::Secrets::Check { json } => check(config, *json),
         cli::Secrets::Set(arguments) => set(config, &arguments.name),
         cli::Secrets::Get(arguments) => get(config, arguments),
-        cli::Secrets::Rotate(arguments) => rotate(config, &parsed(&arguments.to)?),
+        cli::Secrets::Rotate(arguments) => rotate(config, &arguments.to.parse()?),
     }
 }
 
@@ -46,7 +46,7 @@ fn check(config: &Config, json: bool) -> Result<(), Failure> {
     for (key, reference) in config.references() {
         keys.entry(reference).or_default().push(key);
     }
-    let lookup = lookup(config)?;
+    let lookup = Lookup::of(&config.secrets)?;
     let mut checked = Vec::new();
     for (reference, keys) in keys {
         let begun = Instant::now();
@@ -119,8 +119,10 @@ struct Masked {
 }
 
 fn get(config: &Config, arguments: &cli::SecretsGet) -> Result<(), Failure> {
-    let reference = parsed(&arguments.reference)?;
-    let value = lookup(config)?.get(&reference).map_err(failure)?;
+    let reference: Reference = arguments.reference.parse()?;
+    let value = Lookup::of(&config.secrets)?
+        .get(&reference)
+        .map_err(failure)?;
     if arguments.show {
         console::line(value.secret.expose());
         return Ok(());
@@ -155,17 +157,8 @@ fn rotate(config: &Config, to: &Reference) -> Result<(), Failure> {
     Ok(())
 }
 
-fn parsed(text: &str) -> Result<Reference, Failure> {
-    let parsed = text.parse();
-    parsed.map_err(|error: ReferenceError| Failure::Usage(error.to_string()))
-}
-
-fn lookup(config: &Config) -> Result<std::sync::Arc<Lookup>, Failure> {
-    Lookup::of(&config.secrets).map_err(usage)
-}
-
 fn local_file(config: &Config) -> Result<LocalFile, Failure> {
-    let settings = config.secrets.settings().map_err(usage)?;
+    let settings = config.secrets.settings()?;
     let Some(local) = settings.local else {
         let message = "secrets.local.passphrase: there is no encrypted file without one; \
              write secret://env/NAME or secret://file/PATH";
@@ -174,11 +167,6 @@ fn local_file(config: &Config) -> Result<LocalFile, Failure> {
     // Before anybody types a secret.
     read_here(&local.passphrase).map_err(failure)?;
     Ok(LocalFile::new(local))
-}
-
-fn usage(faults: Vec<Fault>) -> Failure {
-    let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    Failure::Usage(lines.join("\n"))
 }
 
 fn failure(error: SecretError) -> Failure {

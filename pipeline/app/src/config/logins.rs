@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tapeline_secrets::Reference;
 
 use super::{Config, Fault, Span};
 
@@ -103,11 +102,6 @@ impl Config {
 
 pub(super) fn faults(config: &Config) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for (key, text) in config.login_references() {
-        if let Err(wrong) = text.parse::<Reference>() {
-            faults.push(Fault::new(key, wrong.to_string()));
-        }
-    }
     if config.auth.most_refusals == 0 {
         let message = "must be at least 1, and less than the venue locks an account at";
         faults.push(Fault::new("auth.most_refusals", message));

@@ -309,17 +309,26 @@ impl Config {
 
     /// Every reference of this configuration, by key. Wrong ones are left out.
     pub fn references(&self) -> Vec<(String, Reference)> {
-        let properties = self.kafka.properties.iter();
-        let mut texts: Vec<(String, &str)> = properties
-            .map(|(name, value)| (property_key(name), value.as_str()))
-            .collect();
-        texts.push(("clickhouse.password".to_owned(), &self.clickhouse.password));
-        texts.extend(self.login_references());
+        let mut texts = self.reference_texts();
         texts.extend(self.secrets.references());
         let parsed = texts.into_iter();
         parsed
             .filter_map(|(key, text)| Some((key, text.parse().ok()?)))
             .collect()
+    }
+
+    /// What must be a reference, by key, apart from what opens the places of secrets.
+    fn reference_texts(&self) -> Vec<(String, &str)> {
+        let properties = self.kafka.properties.iter();
+        let meant = properties.filter(|(_, value)| Reference::is_meant(value));
+        let mut texts: Vec<(String, &str)> = meant
+            .map(|(name, value)| (property_key(name), value.as_str()))
+            .collect();
+        if !self.clickhouse.password.is_empty() {
+            texts.push(("clickhouse.password".to_owned(), &self.clickhouse.password));
+        }
+        texts.extend(self.login_references());
+        texts
     }
 
     /// Faults are keyed by table.

@@ -1,6 +1,7 @@
 //! Secrets are references, looked up when they are needed, and this is where they
 //! lead to.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -11,7 +12,7 @@ use tapeline_secrets::{
 };
 
 use super::faults::Fault;
-use super::{Config, Lookup, Span, property_key};
+use super::{Config, Lookup, Span};
 
 /// Where secrets are that references lead to, other than environment and files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -291,16 +292,10 @@ impl AgePlace {
 pub(super) fn faults(config: &Config) -> Vec<Fault> {
     let places = &config.secrets;
     let mut faults = places.settings().err().unwrap_or_default();
-    let password = &config.clickhouse.password;
-    if !password.is_empty() {
-        let wrong = fault_of_reference(places, password);
-        faults.extend(wrong.map(|message| Fault::new("clickhouse.password", message)));
-    }
-    for (name, value) in &config.kafka.properties {
-        if Reference::is_meant(value) {
-            let wrong = fault_of_reference(places, value);
-            faults.extend(wrong.map(|message| Fault::new(property_key(name), message)));
-        }
+    // Told in the order of their keys.
+    for (key, text) in BTreeMap::from_iter(config.reference_texts()) {
+        let wrong = fault_of_reference(places, text);
+        faults.extend(wrong.map(|message| Fault::new(key, message)));
     }
     faults
 }

@@ -10,7 +10,7 @@ use tapeline_model::ids::{AccountId, PortfolioId};
 use tapeline_model::records::{AuthEvent, AuthEventKind};
 use tapeline_model::{Event, Micros};
 use tapeline_schemas::topics::Topic;
-use tapeline_secrets::{Reference, Secret, Secrets};
+use tapeline_secrets::{Secret, Secrets};
 use tapeline_venue::Stop;
 
 use super::{Part, Parts, Start};
@@ -27,18 +27,8 @@ pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
         return Ok(parts);
     }
     let kafka = with.config.kafka_settings()?;
-    let settings = with.config.secrets.settings();
-    let settings = settings.map_err(|faults| {
-        Failure::Usage(
-            faults
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("; "),
-        )
-    })?;
-    let _entered = with.runtime.enter();
-    let secrets = Arc::new(Secrets::new(&settings).map_err(Failure::outside)?);
+    let settings = with.config.secrets.settings()?;
+    let secrets = Secrets::new(&settings).map_err(Failure::outside)?;
     let portfolios = with.config.portfolios();
     for login in &with.config.logins {
         let account = AccountId::new(&login.account);
@@ -51,7 +41,7 @@ pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
             login: login.clone(),
             portfolio: portfolio.clone(),
             account,
-            secrets: Arc::clone(&secrets),
+            secrets: secrets.clone(),
             kafka: kafka.clone(),
             began: now(),
         };
@@ -69,7 +59,7 @@ struct Account {
     login: LoginAccount,
     account: AccountId,
     portfolio: PortfolioId,
-    secrets: Arc<Secrets>,
+    secrets: Secrets,
     kafka: KafkaSettings,
     /// Tells logins of this process from those of others.
     began: Micros,
@@ -119,9 +109,9 @@ impl Account {
             }
         };
         let credentials = Credentials {
-            secrets: Arc::clone(&self.secrets),
-            name: reference(&self.login.name)?,
-            password: reference(&self.login.password)?,
+            secrets: self.secrets.clone(),
+            name: self.login.name.parse()?,
+            password: self.login.password.parse()?,
         };
         let flow = registry::flow(&self.login, credentials)?;
         let account = self.account.as_str();
@@ -137,7 +127,7 @@ impl Account {
     }
 
     async fn secret(&self, text: &str) -> Result<Arc<Secret>, Failure> {
-        let found = self.secrets.get(&reference(text)?).await;
+        let found = self.secrets.get(&text.parse()?).await;
         Ok(found.map_err(Failure::outside)?.secret)
     }
 
@@ -171,11 +161,6 @@ impl Account {
         let names = self.kafka.names();
         put(publisher, names.topic(Topic::AuthEvents), &event)
     }
-}
-
-fn reference(text: &str) -> Result<Reference, Failure> {
-    text.parse()
-        .map_err(|wrong: tapeline_secrets::ReferenceError| Failure::Usage(wrong.to_string()))
 }
 
 /// The same for an account at every start, another for others.

@@ -57,6 +57,17 @@ fn a_kind_that_is_not_configured_says_what_to_fill_in() {
 }
 
 #[test]
+fn logins_need_their_kind_configured_too() {
+    let found = faults(
+        "[auth]\nsession_key = 'secret://env/KEY'\n[[accounts]]\nid = 'a'\n\
+         [[logins]]\naccount = 'a'\nvenue = 'alpha'\nway = 'key'\naddress = 'https://alpha.example'\n\
+         name = 'secret://vault/kv/a#name'\npassword = 'secret://env/PASSWORD'\n",
+    );
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].starts_with("logins[0].name: ") && found[0].contains("[secrets.vault]"));
+}
+
+#[test]
 fn every_fault_of_the_section_is_told_at_once() {
     let found = faults(
         "[secrets]\npoll_every = '0s'\n\
