@@ -30,30 +30,46 @@ pub trait Transport: Send + Sync {
 pub struct Outside {
     pub clock: Clock,
     pub transport: Arc<dyn Transport>,
+    /// Makes requests; how they travel is the transport's.
+    pub(crate) requests: Client,
 }
 
 impl Outside {
+    /// A clock and a network of one's own.
+    pub fn new(clock: Clock, transport: Arc<dyn Transport>) -> Result<Self, BadAddress> {
+        Ok(Self {
+            clock,
+            transport,
+            requests: client()?,
+        })
+    }
+
     /// The wall's clock and the network.
     pub fn real() -> Result<Self, BadAddress> {
-        // Fails when there is one already, which then serves as well.
-        let _already = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_WITHIN)
-            .timeout(ANSWER_WITHIN)
-            .pool_max_idle_per_host(1)
-            .user_agent(concat!("tapeline/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(BadAddress::NoClient)?;
+        let client = client()?;
         Ok(Self {
             clock: Arc::new(wall_clock),
-            transport: Arc::new(client),
+            transport: Arc::new(client.clone()),
+            requests: client,
         })
     }
 
     pub fn now(&self) -> Micros {
         (self.clock)()
     }
+}
+
+fn client() -> Result<Client, BadAddress> {
+    // Fails when there is one already, which then serves as well.
+    let _already = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_WITHIN)
+        .timeout(ANSWER_WITHIN)
+        .pool_max_idle_per_host(1)
+        .user_agent(concat!("tapeline/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(BadAddress::NoClient)
 }
 
 impl Transport for Client {
