@@ -1,12 +1,14 @@
 //! Second factors: where codes come from, and which of them count.
 
 mod code;
+mod factors;
 mod inbox;
 mod skew;
 mod totp;
 pub mod twilio;
 
 pub use code::{Code, Expected, Found, find};
+pub use factors::{Answer, Factors, Person};
 pub use inbox::{Inbox, Message, Pending, Taken};
 pub use skew::Skew;
 pub use totp::{Seed, SeedError, Turn};
