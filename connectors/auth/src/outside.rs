@@ -16,9 +16,14 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 pub type Clock = Arc<dyn Fn() -> Micros + Send + Sync>;
 
-/// No answer came; whether the request arrived is not known.
+/// No answer came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lost;
+pub enum Lost {
+    /// Nothing was sent.
+    Unsent,
+    /// It may have been done all the same.
+    Unanswered,
+}
 
 pub type Travelling<'a> = Pin<Box<dyn Future<Output = Result<Response, Lost>> + Send + 'a>>;
 
@@ -76,7 +81,15 @@ impl Transport for Client {
     fn send(&self, request: Request) -> Travelling<'_> {
         // What reqwest says may hold the address with its query, so it is not passed on.
         let answer = self.execute(request);
-        Box::pin(async { answer.await.map_err(|_| Lost) })
+        Box::pin(async {
+            answer.await.map_err(|error| {
+                if error.is_connect() {
+                    Lost::Unsent
+                } else {
+                    Lost::Unanswered
+                }
+            })
+        })
     }
 }
 

@@ -45,6 +45,9 @@ struct Words {
 }
 
 #[derive(Deserialize)]
+struct User {}
+
+#[derive(Deserialize)]
 struct Asked {
     id: String,
     #[serde(rename = "type")]
@@ -231,10 +234,14 @@ impl Flow for Device {
         Box::pin(async move {
             let request = self.http.get(USER).bearer_auth(session.token.expose());
             let answer = self.http.send(request).await?;
-            if answer.is_fine() {
-                return Ok(());
+            if !answer.is_fine() {
+                return Err(answer.refusal(Category::Expired));
             }
-            Err(answer.refusal(Category::Expired))
+            // A page that says that all is being repaired is no user.
+            answer
+                .json::<User>()
+                .map(drop)
+                .ok_or(Category::ChangedApi.into())
         })
     }
 

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::category::Category;
 use crate::login::Refusal;
 use crate::mfa::Skew;
-use crate::outside::Outside;
+use crate::outside::{Lost, Outside};
 
 /// No answer to a login is longer.
 const LONGEST_ANSWER: usize = 1 << 20;
@@ -68,16 +68,19 @@ impl Http {
     }
 
     pub async fn send(&self, request: RequestBuilder) -> Result<Answer, Refusal> {
-        let lost = || Refusal::from(Category::Network);
-        let request = request.build().map_err(|_| lost())?;
+        let unsent = || Refusal::from(Category::Network);
+        let request = request.build().map_err(|_| unsent())?;
         let sent = self.now();
         let answer = self.outside.transport.send(request).await;
-        let mut response = answer.map_err(|_| lost())?;
+        let mut response = answer.map_err(|lost| match lost {
+            Lost::Unsent => unsent(),
+            Lost::Unanswered => Refusal::unseen(),
+        })?;
         self.learn(response.headers(), sent);
         let status = response.status().as_u16();
         let not_within = not_within(response.headers());
         let mut body = Zeroizing::new(Vec::new());
-        while let Some(piece) = response.chunk().await.map_err(|_| lost())? {
+        while let Some(piece) = response.chunk().await.map_err(|_| Refusal::unseen())? {
             if body.len() + piece.len() > LONGEST_ANSWER {
                 return Err(Category::ChangedApi.into());
             }

@@ -250,10 +250,7 @@ impl Login {
     fn login_refused(&mut self, now: Micros, refusal: Refusal, out: &mut Vec<Action>) {
         let category = refusal.category;
         let consequence = category.consequence();
-        // A code whose answer nobody saw may have been counted all the same.
-        let was_proof = matches!(self.state, State::Asked(Asked::Prove(_)));
-        let is_unknown = was_proof && category == Category::Network;
-        if consequence != Consequence::Counted && !is_unknown {
+        if consequence != Consequence::Counted && !refusal.is_unseen {
             self.refusals.withdraw();
         }
         if refusal.left == Some(0) || category == Category::Locked {

@@ -5,31 +5,38 @@ use super::*;
 /// A log in memory; each clone is another process.
 #[derive(Clone, Default)]
 struct Shared {
-    log: Arc<std::sync::Mutex<(u64, Option<Vec<u8>>, bool)>>,
+    log: Arc<std::sync::Mutex<Lying>>,
     epoch: u64,
 }
 
+#[derive(Default)]
+struct Lying {
+    epoch: u64,
+    newest: Option<Vec<u8>>,
+    is_cut_off: bool,
+}
+
 impl Shared {
-    fn open(&self) -> std::sync::MutexGuard<'_, (u64, Option<Vec<u8>>, bool)> {
+    fn open(&self) -> std::sync::MutexGuard<'_, Lying> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn cut_off(&self, is_cut: bool) {
-        self.open().2 = is_cut;
+        self.open().is_cut_off = is_cut;
     }
 }
 
 impl Log for Shared {
     fn newest(&mut self) -> Shelving<'_, Option<Vec<u8>>> {
-        Box::pin(async { Ok(self.open().1.clone()) })
+        Box::pin(async { Ok(self.open().newest.clone()) })
     }
 
     fn fence(&mut self) -> Shelving<'_, ()> {
         Box::pin(async {
             let epoch = {
                 let mut log = self.open();
-                log.0 += 1;
-                log.0
+                log.epoch += 1;
+                log.epoch
             };
             self.epoch = epoch;
             Ok(())
@@ -39,13 +46,13 @@ impl Log for Shared {
     fn append<'a>(&'a mut self, record: &'a [u8]) -> Shelving<'a, ()> {
         Box::pin(async move {
             let mut log = self.open();
-            if log.2 {
+            if log.is_cut_off {
                 return Err(CacheError::OutOfReach("cut off".to_owned()));
             }
-            if log.0 != self.epoch {
+            if log.epoch != self.epoch {
                 return Err(CacheError::Lost);
             }
-            log.1 = Some(record.to_vec());
+            log.newest = Some(record.to_vec());
             Ok(())
         })
     }
@@ -109,7 +116,7 @@ async fn of_two_that_come_at_the_same_time_one_has_it() {
 #[tokio::test(start_paused = true)]
 async fn what_is_no_record_is_free() {
     let log = Shared::default();
-    log.open().1 = Some(b"garbage".to_vec());
+    log.open().newest = Some(b"garbage".to_vec());
     let mut shelf = LeasedShelf::wait(log).await.unwrap();
     assert_eq!(shelf.read().await.unwrap(), None);
 }
