@@ -22,5 +22,6 @@ pub use login::{Action, Input, Kept, Login, Refusal, Step, Until};
 pub use outside::{Clock, Lost, Outside, Transport, Travelling};
 pub use policy::{BackOff, Policy};
 pub use session::{
-    Cache, CacheError, FileShelf, MemoryShelf, Seal, Session, Shelf, Shelving, Stored,
+    Cache, CacheError, FileShelf, LEASE, LeasedShelf, Log, MemoryShelf, Seal, Session, Shelf,
+    Shelving, Stored, sealed_in,
 };

@@ -32,22 +32,34 @@ pub trait Transport: Send + Sync {
 pub struct Outside {
     pub clock: Clock,
     pub transport: Arc<dyn Transport>,
+    /// Makes requests; how they travel is the transport's.
+    pub(crate) requests: Client,
 }
 
 impl Outside {
+    /// A clock and a network of one's own.
+    pub fn new(clock: Clock, transport: Arc<dyn Transport>) -> Result<Self, BadAddress> {
+        Ok(Self {
+            clock,
+            transport,
+            requests: client()?,
+        })
+    }
+
     /// The wall's clock and the network.
     pub fn real() -> Result<Self, BadAddress> {
-        let client = client().build().map_err(BadAddress::NoClient)?;
+        let client = client()?;
         Ok(Self {
             clock: Arc::new(wall_clock),
-            transport: Arc::new(client),
+            transport: Arc::new(client.clone()),
+            requests: client,
         })
     }
 
     /// For a server of this machine whose certificate nobody vouches for: any is taken, as no
     /// encryption at all would be, and nothing is sent anywhere else.
     pub fn on_this_machine() -> Result<Self, BadAddress> {
-        let client = client()
+        let client = builder()
             .tls_danger_accept_invalid_certs(true)
             .resolve("localhost", SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
             .no_proxy()
@@ -55,7 +67,8 @@ impl Outside {
             .map_err(BadAddress::NoClient)?;
         Ok(Self {
             clock: Arc::new(wall_clock),
-            transport: Arc::new(Here(client)),
+            transport: Arc::new(Here(client.clone())),
+            requests: client,
         })
     }
 
@@ -84,7 +97,11 @@ impl Transport for Here {
     }
 }
 
-fn client() -> ClientBuilder {
+fn client() -> Result<Client, BadAddress> {
+    builder().build().map_err(BadAddress::NoClient)
+}
+
+fn builder() -> ClientBuilder {
     // Fails when there is one already, which then serves as well.
     let _already = rustls::crypto::ring::default_provider().install_default();
     Client::builder()

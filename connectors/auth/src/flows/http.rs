@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Url};
+use reqwest::{RequestBuilder, Url};
 use serde::de::DeserializeOwned;
 use tapeline_model::Micros;
 use thiserror::Error;
@@ -34,8 +34,6 @@ pub enum BadAddress {
 
 pub(super) struct Http {
     base: Url,
-    /// Makes requests; how they travel is another's.
-    builder: Client,
     outside: Outside,
     skew: Mutex<Skew>,
 }
@@ -50,7 +48,6 @@ impl Http {
     pub fn new(base: &str, outside: &Outside) -> Result<Self, BadAddress> {
         Ok(Self {
             base: self::base(base)?,
-            builder: Client::builder().build().map_err(BadAddress::NoClient)?,
             outside: outside.clone(),
             skew: Mutex::default(),
         })
@@ -61,11 +58,11 @@ impl Http {
     }
 
     pub fn get(&self, path: &str) -> RequestBuilder {
-        self.builder.get(self.url(path))
+        self.outside.requests.get(self.url(path))
     }
 
     pub fn post(&self, path: &str) -> RequestBuilder {
-        self.builder.post(self.url(path))
+        self.outside.requests.post(self.url(path))
     }
 
     pub fn post_json(&self, path: &str, body: &serde_json::Value) -> RequestBuilder {

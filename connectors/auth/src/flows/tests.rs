@@ -34,10 +34,8 @@ impl Transport for Parrot {
 
 fn outside(parrot: Parrot) -> Outside {
     let time = AtomicI64::new(1_800_000_000_000_000);
-    Outside {
-        clock: Arc::new(move || Micros(time.fetch_add(1, Ordering::Relaxed))),
-        transport: Arc::new(parrot),
-    }
+    let clock = Arc::new(move || Micros(time.fetch_add(1, Ordering::Relaxed)));
+    Outside::new(clock, Arc::new(parrot)).unwrap()
 }
 
 fn flows(parrot: Parrot) -> Vec<Box<dyn Flow>> {

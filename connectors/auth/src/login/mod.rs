@@ -167,6 +167,9 @@ impl Login {
                 return self.wait_for_the_venue_to_forget(now, out);
             }
             self.refusals.presume(now);
+        }
+        if what != Asked::Probe {
+            // Also shows that this process still has the login: two renewals lock an account out.
             out.push(Action::Keep(self.kept()));
         }
         self.state = State::Asked(what);

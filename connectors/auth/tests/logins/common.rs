@@ -107,10 +107,9 @@ impl<Venue> Desk<Venue> {
     }
 
     pub fn outside(&self) -> Outside {
-        Outside {
-            clock: self.time.clock(),
-            ..outside()
-        }
+        let mut outside = outside();
+        outside.clock = self.time.clock();
+        outside
     }
 
     /// Time goes on by so much, and the keeper looks at its clock.

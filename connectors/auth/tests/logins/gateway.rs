@@ -28,10 +28,8 @@ async fn desk() -> Desk<Venue> {
 
 impl Desk<Venue> {
     fn gateway(&self) -> Box<dyn Flow> {
-        let outside = Outside {
-            clock: self.time.clock(),
-            ..Outside::on_this_machine().unwrap()
-        };
+        let mut outside = Outside::on_this_machine().unwrap();
+        outside.clock = self.time.clock();
         Box::new(Gateway::new(&self.venue.address, &outside).unwrap())
     }
 
@@ -71,7 +69,7 @@ async fn a_person_logs_in_and_the_session_is_kept_awake_until_the_week_ends() {
     assert_eq!((book.revived, book.fought), (1, 0));
 
     let ahead = Duration::from_hours(4);
-    let left = desk.time.left_until(end) - ahead;
+    let left = desk.time.left_until(end).saturating_sub(ahead);
     desk.pass(&restarted, left).await;
     let steps = restarted.until(AuthEventKind::ExpiresSoon).await;
     assert_eq!(steps.last().unwrap().expires, Some(end));
