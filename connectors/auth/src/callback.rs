@@ -28,8 +28,9 @@ use crate::mfa::Code;
 
 /// Browsers open a few at once; more than this wait for a place.
 const MOST_CONNECTIONS: usize = 16;
-/// For handshake, request and answer together.
-const SERVED_WITHIN: Duration = Duration::from_secs(10);
+/// For handshake and request together.
+const ASKED_WITHIN: Duration = Duration::from_secs(10);
+const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 const LONGEST_HEAD: usize = 16 << 10;
 const MOST_HEADERS: usize = 100;
 /// When the machine has no place for another connection.
@@ -108,10 +109,7 @@ impl Callback {
                     };
                     let (acceptor, state) = (self.acceptor.clone(), state.clone());
                     let redirect = self.redirect.clone();
-                    visits.spawn(async move {
-                        let visit = visit(acceptor, stream, &redirect, &state);
-                        timeout(SERVED_WITHIN, visit).await.ok()?
-                    });
+                    visits.spawn(async move { visit(acceptor, stream, &redirect, &state).await });
                 }
             }
         }
@@ -125,19 +123,22 @@ async fn visit(
     redirect: &Url,
     state: &Secret,
 ) -> Option<Code> {
-    let mut stream = acceptor.accept(stream).await.ok()?;
-    let head = head(&mut stream).await?;
+    let asked = timeout(ASKED_WITHIN, asked(acceptor, stream)).await;
+    let (mut stream, head) = asked.ok()??;
     let brought = brought(&head, redirect, state);
     let (status, says) = match brought {
         Some(_) => ("200 OK", DONE),
         None => ("404 Not Found", NOTHING),
     };
     // That the person does not see the page is no reason to lose the code.
-    let _told = answer(&mut stream, status, says).await;
+    let _told = timeout(ANSWERED_WITHIN, answer(&mut stream, status, says)).await;
     brought
 }
 
-async fn head(stream: &mut TlsStream<TcpStream>) -> Option<Zeroizing<Vec<u8>>> {
+type Asked = (TlsStream<TcpStream>, Zeroizing<Vec<u8>>);
+
+async fn asked(acceptor: TlsAcceptor, stream: TcpStream) -> Option<Asked> {
+    let mut stream = acceptor.accept(stream).await.ok()?;
     // With its room from the start, so that no copy of a code is left behind.
     let mut head = Zeroizing::new(Vec::with_capacity(LONGEST_HEAD));
     let mut piece = Zeroizing::new([0; 1024]);
@@ -148,7 +149,7 @@ async fn head(stream: &mut TlsStream<TcpStream>) -> Option<Zeroizing<Vec<u8>>> {
         }
         head.extend_from_slice(&piece[..read]);
     }
-    Some(head)
+    Some((stream, head))
 }
 
 /// The address that was asked for, if it is ours and answers what was asked.

@@ -24,6 +24,11 @@ pub fn check_address(address: &str) -> Result<(), BadAddress> {
     http::base(address).map(drop)
 }
 
+/// Whether it is an address of this machine.
+pub fn is_here(address: &str) -> bool {
+    http::base(address).is_ok_and(|base| http::is_here(&base))
+}
+
 /// Whether a browser may be sent there with a code.
 pub fn check_redirect(address: &str) -> Result<(), BadAddress> {
     oauth::redirect(address).map(drop)
