@@ -4,6 +4,7 @@
 //! clock, no venue and no code. What it asks for is done at the edge.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod callback;
 mod category;
 mod flow;
 pub mod flows;

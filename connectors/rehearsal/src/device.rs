@@ -61,8 +61,6 @@ pub struct Book {
     pub devices: Vec<String>,
     pub tokens: Vec<String>,
     pub renewals: Vec<String>,
-    /// What the next login is answered with instead.
-    pub faults: Vec<(StatusCode, Value)>,
     /// In seconds.
     pub session: u64,
     pub password: String,
@@ -176,9 +174,6 @@ impl Book {
         }
         self.logins += 1;
         self.devices.push(field("device_token").to_owned());
-        if let Some((status, value)) = self.faults.pop() {
-            return (says(status, &value), None);
-        }
         if self.locked {
             let detail = json!({"detail": "locked"});
             return (says(StatusCode::LOCKED, &detail), None);

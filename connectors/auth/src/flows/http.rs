@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{RequestBuilder, Url};
 use serde::de::DeserializeOwned;
 use tapeline_model::Micros;
@@ -24,6 +24,10 @@ const LONGEST_WAIT: Duration = Duration::from_hours(24);
 pub enum BadAddress {
     #[error("the venue's address must be https://… (http:// for this machine only)")]
     NotHttps,
+    #[error(
+        "the redirect must be https://127.0.0.1:PORT/…, as it is registered with the venue, without a query"
+    )]
+    NotARedirect,
     #[error("requests cannot be made: {0}")]
     NoClient(reqwest::Error),
 }
@@ -61,7 +65,14 @@ impl Http {
         self.outside.requests.post(self.url(path))
     }
 
-    fn url(&self, path: &str) -> Url {
+    pub fn post_json(&self, path: &str, body: &serde_json::Value) -> RequestBuilder {
+        let kind = "application/json";
+        self.post(path)
+            .header(CONTENT_TYPE, kind)
+            .body(body.to_string())
+    }
+
+    pub fn url(&self, path: &str) -> Url {
         let mut url = self.base.clone();
         url.set_path(path);
         url
@@ -114,11 +125,18 @@ impl Http {
 
 pub(super) fn base(address: &str) -> Result<Url, BadAddress> {
     let base = Url::parse(address).map_err(|_| BadAddress::NotHttps)?;
-    let is_here = matches!(base.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
-    if base.scheme() != "https" && !(base.scheme() == "http" && is_here) {
+    if base.scheme() != "https" && !(base.scheme() == "http" && is_here(&base)) {
         return Err(BadAddress::NotHttps);
     }
     Ok(base)
+}
+
+/// Whether it is a server of this machine.
+pub(crate) fn is_here(address: &Url) -> bool {
+    matches!(
+        address.host_str(),
+        Some("127.0.0.1" | "[::1]" | "localhost")
+    )
 }
 
 impl Answer {

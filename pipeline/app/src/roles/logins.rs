@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tapeline_auth::flows::Credentials;
 use tapeline_auth::mfa::{Factors, Seed};
 use tapeline_auth::{
     Cache, CacheError, Ended, Ends, FileShelf, Keeper, Login, Outside, Policy, Seal, Step,
@@ -114,16 +113,12 @@ impl Account {
 
     async fn keeper(&self) -> Result<(Keeper, Ends), Failure> {
         let outside = Outside::real().map_err(Failure::outside)?;
-        let credentials = Credentials {
-            secrets: self.secrets.clone(),
-            name: self.login.name.parse()?,
-            password: self.login.password.parse()?,
-        };
-        let flow = registry::flow(&self.login, credentials, &outside)?;
+        let flow = registry::flow(&self.login, &self.secrets, &outside)?;
         let factors = self.factors().await?;
         let policy = Policy {
             probe_every: Some(self.auth.probe_every.0).filter(|every| !every.is_zero()),
             most_refusals: self.auth.most_refusals,
+            needs_person: self.login.way.needs_person(),
             ..Policy::default()
         };
         let login = Login::new(policy, seed_of(self.account.as_str()));
