@@ -2,11 +2,13 @@
 
 mod code;
 mod inbox;
+mod post;
 mod skew;
 mod totp;
 pub mod twilio;
 
 pub use code::{Code, Expected, Found, find};
 pub use inbox::{Inbox, Message, Pending, Taken};
+pub use post::{Post, Posts};
 pub use skew::Skew;
 pub use totp::{Seed, SeedError, Turn};
