@@ -1,8 +1,10 @@
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
 use tapeline_model::Micros;
 
+use crate::category::Category;
 use crate::login::Refusal;
 use crate::mfa::Code;
 use crate::session::Session;
@@ -21,8 +23,13 @@ pub trait Flow: Send + Sync {
         &'a self,
         device: &'a str,
         challenge: &'a Challenge,
-        code: &'a Code,
+        proof: Proof<'a>,
     ) -> Answering<'a, Reply>;
+
+    /// Whether somebody approved what `challenge` asked for.
+    fn approval<'a>(&'a self, _challenge: &'a Challenge) -> Answering<'a, Approval> {
+        Box::pin(async { Err(Category::ChangedApi.into()) })
+    }
 
     fn renew<'a>(&'a self, session: &'a Session) -> Answering<'a, Reply>;
 
@@ -42,11 +49,71 @@ pub enum Reply {
     Challenge(Challenge),
 }
 
+/// By what a venue makes sure that it is you.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// A code by time.
+    Totp,
+    /// A code in a text message.
+    Sms,
+    /// A code in a mail.
+    Email,
+    /// A tap on a telephone.
+    Push,
+    /// A code that the venue gives a person's browser.
+    OAuth,
+    /// A login of a person at a page.
+    Browser,
+}
+
+impl Method {
+    /// As it stands in `auth.events`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Totp => "TOTP",
+            Self::Sms => "SMS",
+            Self::Email => "EMAIL",
+            Self::Push => "PUSH",
+            Self::OAuth => "OAUTH",
+            Self::Browser => "BROWSER",
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge {
     /// Empty where the venue gives none.
     pub id: String,
-    pub method: &'static str,
+    pub method: Method,
+    pub wants: Wants,
+    /// What a person has to open.
+    pub link: Option<String>,
     /// How often it still takes an answer, if it says so.
     pub left: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wants {
+    Code,
+    /// Nothing is sent: the venue is asked until somebody approved.
+    Approval,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Proof<'a> {
+    Code(&'a Code),
+    /// The venue said that it was given.
+    Approval,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Approval {
+    Pending,
+    Given,
 }

@@ -1,24 +1,26 @@
 //! Does what a [`Login`] asks for, for one account.
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tapeline_model::Micros;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use uuid::Builder;
 
 use crate::category::Category;
-use crate::clock::now;
-use crate::flow::{Challenge, Flow, Reply};
+use crate::flow::{Approval, Challenge, Flow, Method, Proof, Reply, Wants};
 use crate::login::{Action, Input, Login, Refusal, Step};
-use crate::mfa::{Code, Seed, Turn};
+use crate::mfa::{Code, Factors, Turn};
+use crate::outside::Clock;
 use crate::session::{Cache, CacheError, Session, Stored};
 
 /// Beyond the bounds that a flow has itself.
 const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 /// A look at the clock at least so often: it may be set, and a machine may sleep.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// How often a venue is asked whether somebody approved.
+const APPROVED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What others tell a keeper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,11 +41,21 @@ pub struct Ends {
     pub session: watch::Receiver<Option<Session>>,
 }
 
+/// Why a keeper ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Nobody listens any more.
+    Unheard,
+    /// Another process wants the login of the account, or has it.
+    HandedOver,
+}
+
 pub struct Keeper {
     login: Login,
     flow: Box<dyn Flow>,
-    seed: Option<Seed>,
+    factors: Factors,
     cache: Cache,
+    clock: Clock,
     stored: Stored,
     challenge: Option<Challenge>,
     /// Of the last answer.
@@ -54,15 +66,15 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Reads what was kept. A file that cannot be opened is told in the log, and the login begins
-    /// anew.
-    pub fn new(
+    /// Reads what was kept. What cannot be opened is told in the log, and the login begins anew.
+    pub async fn new(
         login: Login,
         flow: Box<dyn Flow>,
-        seed: Option<Seed>,
-        cache: Cache,
+        factors: Factors,
+        mut cache: Cache,
+        clock: Clock,
     ) -> Result<(Self, Ends), CacheError> {
-        let stored = match cache.read() {
+        let stored = match cache.read().await {
             Err(error @ CacheError::Damaged { .. }) => {
                 tracing::error!(%error, "the login begins anew");
                 None
@@ -79,8 +91,9 @@ impl Keeper {
         let keeper = Self {
             login,
             flow,
-            seed: seed.map(|seed| seed.after(stored.used_step)),
+            factors: factors.after(stored.used_step),
             cache,
+            clock,
             stored,
             challenge: None,
             latency: None,
@@ -96,19 +109,26 @@ impl Keeper {
         Ok((keeper, ends))
     }
 
-    /// Until nobody listens any more. May be dropped at any await.
-    pub async fn run(mut self) -> Result<(), CacheError> {
+    /// May be dropped at any await.
+    pub async fn run(mut self) -> Result<Ended, CacheError> {
+        match self.keep_logged_in().await {
+            Err(CacheError::Lost) => Ok(Ended::HandedOver),
+            ended => ended,
+        }
+    }
+
+    async fn keep_logged_in(&mut self) -> Result<Ended, CacheError> {
         let mut next = Some(Input::Found(self.stored.kept()));
         let mut has_begun = false;
         loop {
             let input = match next.take() {
                 Some(input) => input,
                 None => match self.wait().await {
-                    Some(input) => input,
-                    None => return Ok(()),
+                    Woken::By(input) => input,
+                    Woken::ToEnd(ended) => return Ok(ended),
                 },
             };
-            for action in self.login.take(now(), input) {
+            for action in self.login.take(self.now(), input) {
                 if let Some(answer) = self.act(action).await? {
                     next = Some(answer);
                 }
@@ -126,23 +146,28 @@ impl Keeper {
         }
     }
 
-    /// For what is due, or for a word. None when nobody listens any more.
-    async fn wait(&mut self) -> Option<Input> {
+    fn now(&self) -> Micros {
+        (self.clock)()
+    }
+
+    fn left_until(&self, at: Micros) -> Duration {
+        Duration::from_micros(at.since(self.now()).max(0).unsigned_abs())
+    }
+
+    /// For what is due, or for a word.
+    async fn wait(&mut self) -> Woken {
         loop {
             let due = self.login.due();
-            let left = due.map(|due| Duration::from_micros(due.since(now()).max(0).unsigned_abs()));
+            let left = due.map(|due| self.left_until(due));
             let pause = left.unwrap_or(LOOK_EVERY).min(LOOK_EVERY);
             tokio::select! {
-                () = self.steps.closed() => return None,
+                () = self.steps.closed() => return Woken::ToEnd(Ended::Unheard),
+                () = self.cache.wanted() => return Woken::ToEnd(Ended::HandedOver),
                 () = sleep(pause) => if left.is_some_and(|left| left <= pause) {
-                    return Some(Input::Tick);
+                    return Woken::By(Input::Tick);
                 },
                 // None when nobody can say anything any more: the login goes on.
-                Some(word) = self.words.recv() => return Some(match word {
-                    Word::Lost => Input::Lost,
-                    Word::Revoke => Input::Revoked,
-                    Word::Begin => Input::Begin,
-                }),
+                Some(word) = self.words.recv() => return Woken::By(word.into()),
             }
         }
     }
@@ -153,12 +178,12 @@ impl Keeper {
             Action::Tell(step) => self.tell(step).await,
             Action::Keep(kept) => {
                 self.stored.note(&kept.refusals);
-                self.cache.write(&self.stored)?;
+                self.cache.write(&self.stored).await?;
             }
             Action::Forget => {
                 self.session.send_replace(None);
                 self.stored.forget();
-                self.cache.write(&self.stored)?;
+                self.cache.write(&self.stored).await?;
             }
             Action::LookUpAgain => {
                 // That it was not found is told by the login that follows.
@@ -168,8 +193,8 @@ impl Keeper {
                 let answer = timed(&mut self.latency, self.flow.open(&self.stored.device)).await;
                 return Ok(Some(self.answered(answer)));
             }
-            Action::Prove { method, until, .. } => {
-                return self.prove(method, until).await.map(Some);
+            Action::Prove { asked, until, .. } => {
+                return self.prove(asked, until).await.map(Some);
             }
             Action::Renew => {
                 let Some(session) = self.stored.session() else {
@@ -212,43 +237,98 @@ impl Keeper {
         }
     }
 
-    async fn prove(&mut self, method: &'static str, until: Micros) -> Result<Input, CacheError> {
+    async fn prove(&mut self, asked: Micros, until: Micros) -> Result<Input, CacheError> {
         let Some(challenge) = self.challenge.take() else {
             return Ok(Input::Refused(Category::ChangedApi.into()));
         };
-        if method != "TOTP" || self.seed.is_none() {
+        if challenge.wants == Wants::Approval {
+            return Ok(self.be_approved(&challenge, until).await);
+        }
+        if !self.factors.can(challenge.method) {
             return Ok(Input::Refused(Category::MfaRequired.into()));
         }
-        let Some(code) = self.code_by_time(until).await else {
+        let Some(code) = self.code(&challenge, asked, until).await else {
             return Ok(Input::NoCode);
         };
         // Noted before it is sent: a step is used once, also when this process ends now.
-        self.stored.used_step = self.seed.as_ref().and_then(Seed::used);
-        self.cache.write(&self.stored)?;
+        self.stored.used_step = self.factors.used_step();
+        self.cache.write(&self.stored).await?;
         self.latency = None;
-        for action in self.login.take(now(), Input::CodeSeen) {
+        for action in self.login.take(self.now(), Input::CodeSeen) {
             if let Action::Tell(step) = action {
                 self.tell(step).await;
             }
         }
-        let proving = self.flow.prove(&self.stored.device, &challenge, &code);
+        let proof = Proof::Code(&code);
+        let proving = self.flow.prove(&self.stored.device, &challenge, proof);
         let answer = timed(&mut self.latency, proving).await;
         Ok(self.answered(answer))
     }
 
+    async fn code(&mut self, challenge: &Challenge, _asked: Micros, until: Micros) -> Option<Code> {
+        match (challenge.method, &mut self.factors) {
+            (Method::Totp, Factors { totp: Some(_), .. }) => self.code_by_time(until).await,
+            (_, Factors { person, .. }) => person.as_mut()?.code(challenge, until).await,
+        }
+    }
+
     async fn code_by_time(&mut self, until: Micros) -> Option<Code> {
         loop {
-            let venue_time = self.flow.venue_time(now());
-            match self.seed.as_mut()?.turn(venue_time) {
+            let venue_time = self.flow.venue_time(self.now());
+            match self.factors.totp.as_mut()?.turn(venue_time) {
                 Turn::Code(code) => return Some(code),
                 Turn::In(seconds) => {
                     let wait = Duration::from_secs(seconds);
-                    if Duration::from_micros(until.since(now()).max(0).unsigned_abs()) < wait {
+                    if self.left_until(until) < wait {
                         return None;
                     }
                     sleep(wait).await;
                 }
             }
+        }
+    }
+
+    /// Asks the venue until somebody approved.
+    async fn be_approved(&mut self, challenge: &Challenge, until: Micros) -> Input {
+        if let Some(person) = &mut self.factors.person {
+            person.approve(challenge, until);
+        }
+        while self.now() < until {
+            match timed(&mut self.latency, self.flow.approval(challenge)).await {
+                Ok(Approval::Given) => {
+                    let proving = self
+                        .flow
+                        .prove(&self.stored.device, challenge, Proof::Approval);
+                    let answer = timed(&mut self.latency, proving).await;
+                    return self.answered(answer);
+                }
+                Ok(Approval::Pending) => {}
+                // Whether it was approved is asked again; nothing is counted for asking.
+                Err(refusal) if refusal.category == Category::Network => {}
+                Err(refusal) => return Input::Refused(refusal),
+            }
+            tokio::select! {
+                () = sleep(APPROVED_WITHIN) => {}
+                Some(word) = self.words.recv() => if word == Word::Revoke {
+                    return word.into();
+                },
+            }
+        }
+        Input::NoCode
+    }
+}
+
+enum Woken {
+    By(Input),
+    ToEnd(Ended),
+}
+
+impl From<Word> for Input {
+    fn from(word: Word) -> Self {
+        match word {
+            Word::Lost => Self::Lost,
+            Word::Revoke => Self::Revoked,
+            Word::Begin => Self::Begin,
         }
     }
 }

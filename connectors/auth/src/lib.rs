@@ -5,19 +5,22 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod category;
-mod clock;
 mod flow;
 pub mod flows;
 mod keeper;
 mod login;
 pub mod metric_names;
 pub mod mfa;
+mod outside;
 mod policy;
 mod session;
 
 pub use category::Category;
-pub use flow::{Answering, Challenge, Flow, Reply};
-pub use keeper::{Ends, Keeper, Word};
+pub use flow::{Answering, Approval, Challenge, Flow, Method, Proof, Reply, Wants};
+pub use keeper::{Ended, Ends, Keeper, Word};
 pub use login::{Action, Input, Kept, Login, Refusal, Step, Until};
+pub use outside::{Clock, Lost, Outside, Transport, Travelling};
 pub use policy::{BackOff, Policy};
-pub use session::{Cache, CacheError, Session, Stored};
+pub use session::{
+    Cache, CacheError, FileShelf, MemoryShelf, Seal, Session, Shelf, Shelving, Stored,
+};

@@ -8,8 +8,11 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use serde_json::json;
 use tapeline_auth::flows::{ApiKey, Credentials, Device};
-use tapeline_auth::mfa::Seed;
-use tapeline_auth::{BackOff, Cache, Category, Ends, Flow, Keeper, Login, Policy, Step, Word};
+use tapeline_auth::mfa::{Factors, Seed};
+use tapeline_auth::{
+    BackOff, Cache, Category, Ended, Ends, FileShelf, Flow, Keeper, Login, Outside, Policy, Seal,
+    Step, Word,
+};
 use tapeline_model::records::AuthEventKind;
 use tapeline_rehearsal::{NAME, PASSWORD, SEED, Venue};
 use tapeline_secrets::{Secret, Secrets, Settings};
@@ -58,12 +61,20 @@ impl Desk {
     }
 
     fn device(&self) -> Box<dyn Flow> {
-        Box::new(Device::new(&self.venue.address, "client", self.credentials()).unwrap())
+        let device = Device::new(
+            &self.venue.address,
+            "client",
+            self.credentials(),
+            &outside(),
+        );
+        Box::new(device.unwrap())
     }
 
-    fn cache(folder: &Path) -> Cache {
+    async fn cache(folder: &Path) -> Cache {
         let key = Arc::new(Secret::new("k".repeat(44)));
-        Cache::open(folder, "alpha", "a1", &[key]).unwrap()
+        let shelf = FileShelf::wait(folder, "alpha", "a1").await.unwrap();
+        let seal = Seal::new("alpha", "a1", &[key]).unwrap();
+        Cache::new(Box::new(shelf), seal)
     }
 
     /// Steps are a second long, so that a second login need not wait for half a minute.
@@ -71,17 +82,27 @@ impl Desk {
         Seed::parse(&format!("otpauth://totp/alpha?secret={SEED}&period=1")).unwrap()
     }
 
-    fn begin(&self, flow: Box<dyn Flow>) -> Process {
+    async fn begin(&self, flow: Box<dyn Flow>) -> Process {
         let login = Login::new(self.policy.clone(), 1);
-        let cache = Self::cache(self.folder.path());
-        let (keeper, ends) = Keeper::new(login, flow, Some(Self::seed()), cache).unwrap();
+        let cache = Self::cache(self.folder.path()).await;
+        let factors = Factors {
+            totp: Some(Self::seed()),
+            person: None,
+        };
+        let clock = outside().clock;
+        let made = Keeper::new(login, flow, factors, cache, clock).await;
+        let (keeper, ends) = made.unwrap();
         let task = tokio::spawn(keeper.run());
         Process { task, ends }
     }
 }
 
+fn outside() -> Outside {
+    Outside::real().unwrap()
+}
+
 struct Process {
-    task: tokio::task::JoinHandle<Result<(), tapeline_auth::CacheError>>,
+    task: tokio::task::JoinHandle<Result<Ended, tapeline_auth::CacheError>>,
     ends: Ends,
 }
 
@@ -117,7 +138,7 @@ fn kinds(steps: &[Step]) -> Vec<AuthEventKind> {
 #[tokio::test]
 async fn a_cold_start_needs_a_code_and_a_restart_needs_no_login() {
     let desk = Desk::new().await;
-    let mut process = desk.begin(desk.device());
+    let mut process = desk.begin(desk.device()).await;
     let steps = process.until(AuthEventKind::LoginSucceeded).await;
     let expected = [
         AuthEventKind::Challenge,
@@ -149,7 +170,7 @@ async fn a_cold_start_needs_a_code_and_a_restart_needs_no_login() {
     );
     process.kill().await;
 
-    let mut restarted = desk.begin(desk.device());
+    let mut restarted = desk.begin(desk.device()).await;
     let step = restarted.next().await;
     assert_eq!(
         (step.kind, step.method),
@@ -172,7 +193,7 @@ async fn a_cold_start_needs_a_code_and_a_restart_needs_no_login() {
 async fn a_session_is_renewed_before_its_end_and_opened_anew_when_that_is_refused() {
     let desk = Desk::new().await;
     desk.venue.change(|book| book.session = 2);
-    let mut process = desk.begin(desk.device());
+    let mut process = desk.begin(desk.device()).await;
     process.until(AuthEventKind::LoginSucceeded).await;
     let steps = process.until(AuthEventKind::LoginSucceeded).await;
     assert_eq!(steps.last().unwrap().method, Some("RENEWAL"));
@@ -198,7 +219,7 @@ async fn a_session_is_renewed_before_its_end_and_opened_anew_when_that_is_refuse
 #[tokio::test]
 async fn a_session_that_the_venue_drops_is_noticed_and_replaced() {
     let desk = Desk::new().await;
-    let mut process = desk.begin(desk.device());
+    let mut process = desk.begin(desk.device()).await;
     process.until(AuthEventKind::Healthy).await;
     desk.venue.change(|book| book.tokens.clear());
     process.until(AuthEventKind::SessionLost).await;
@@ -220,7 +241,7 @@ async fn a_session_that_the_venue_drops_is_noticed_and_replaced() {
 async fn refused_codes_stop_short_of_the_venues_lock_and_a_restart_does_not_forget() {
     let desk = Desk::new().await;
     desk.venue.change(|book| book.refuses_codes = true);
-    let mut process = desk.begin(desk.device());
+    let mut process = desk.begin(desk.device()).await;
     let steps = process.until(AuthEventKind::Refused).await;
     assert_eq!(steps.last().unwrap().category, Some(Category::Locked));
     process.kill().await;
@@ -231,7 +252,7 @@ async fn refused_codes_stop_short_of_the_venues_lock_and_a_restart_does_not_forg
     codes.dedup();
     assert_eq!(codes.len(), before.codes.len(), "no code is sent twice");
 
-    let mut restarted = desk.begin(desk.device());
+    let mut restarted = desk.begin(desk.device()).await;
     let step = restarted.next().await;
     assert_eq!(
         (step.kind, step.category),
@@ -251,7 +272,7 @@ async fn a_rotated_password_is_found_without_a_restart() {
     desk.venue
         .change(|book| book.password = "planted-rotated".to_owned());
     std::fs::write(desk.folder.path().join("password"), "planted-old").unwrap();
-    let mut process = desk.begin(desk.device());
+    let mut process = desk.begin(desk.device()).await;
     let steps = process.until(AuthEventKind::LoginFailed).await;
     assert_eq!(
         steps.last().unwrap().category,
@@ -304,7 +325,7 @@ async fn each_fault_of_a_venue_has_its_category() {
         let desk = Desk::new().await;
         desk.venue
             .change(|book| book.faults.push((status, value.clone())));
-        let mut process = desk.begin(desk.device());
+        let mut process = desk.begin(desk.device()).await;
         let steps = process.until(AuthEventKind::LoginFailed).await;
         assert_eq!(
             steps.last().unwrap().category,
@@ -318,8 +339,14 @@ async fn each_fault_of_a_venue_has_its_category() {
 #[tokio::test]
 async fn a_venue_that_is_away_is_a_matter_of_the_network() {
     let desk = Desk::new().await;
-    let flow = Device::new("http://127.0.0.1:1", "client", desk.credentials()).unwrap();
-    let mut process = desk.begin(Box::new(flow));
+    let flow = Device::new(
+        "http://127.0.0.1:1",
+        "client",
+        desk.credentials(),
+        &outside(),
+    )
+    .unwrap();
+    let mut process = desk.begin(Box::new(flow)).await;
     let step = process.next().await;
     assert_eq!(step.category, Some(Category::Network));
     process.kill().await;
@@ -328,8 +355,8 @@ async fn a_venue_that_is_away_is_a_matter_of_the_network() {
 #[tokio::test]
 async fn keys_are_good_until_they_are_taken_back() {
     let desk = Desk::new().await;
-    let flow = ApiKey::new(&desk.venue.address, desk.credentials()).unwrap();
-    let mut process = desk.begin(Box::new(flow));
+    let flow = ApiKey::new(&desk.venue.address, desk.credentials(), &outside()).unwrap();
+    let mut process = desk.begin(Box::new(flow)).await;
     let step = process.next().await;
     assert_eq!(
         (step.kind, step.expires),
@@ -350,7 +377,7 @@ async fn keys_are_good_until_they_are_taken_back() {
 #[tokio::test]
 async fn a_damaged_file_is_put_aside_and_the_login_begins_anew() {
     let desk = Desk::new().await;
-    let mut process = desk.begin(desk.device());
+    let mut process = desk.begin(desk.device()).await;
     process.until(AuthEventKind::LoginSucceeded).await;
     process.kill().await;
     let files = std::fs::read_dir(desk.folder.path())
@@ -361,7 +388,7 @@ async fn a_damaged_file_is_put_aside_and_the_login_begins_anew() {
         .find(|path| path.extension().is_some_and(|end| end == "session"))
         .unwrap();
     std::fs::write(&file, b"cut").unwrap();
-    let mut restarted = desk.begin(desk.device());
+    let mut restarted = desk.begin(desk.device()).await;
     let steps = restarted.until(AuthEventKind::LoginSucceeded).await;
     assert_eq!(steps[0].kind, AuthEventKind::Challenge);
     restarted.kill().await;

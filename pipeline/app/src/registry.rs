@@ -1,7 +1,7 @@
 //! Every component there is. A new one is one line here.
 
-use tapeline_auth::Flow;
 use tapeline_auth::flows::{ApiKey, BadAddress, Credentials, Device};
+use tapeline_auth::{Flow, Outside};
 use tapeline_demo::DemoVenue;
 use tapeline_processors::market::{self, Market};
 use tapeline_processors::risk::{self, Risk, RiskSettings};
@@ -81,13 +81,14 @@ pub(crate) type MakeVenue = Box<dyn Fn() -> Result<Box<dyn Venue>, Failure> + Se
 pub(crate) fn flow(
     login: &LoginAccount,
     credentials: Credentials,
+    outside: &Outside,
 ) -> Result<Box<dyn Flow>, Failure> {
     let address = &login.address;
     let wrong = |wrong: BadAddress| Failure::Usage(wrong.to_string());
     Ok(match login.way {
-        Way::Key => Box::new(ApiKey::new(address, credentials).map_err(wrong)?),
+        Way::Key => Box::new(ApiKey::new(address, credentials, outside).map_err(wrong)?),
         Way::Device => {
-            let device = Device::new(address, &login.client_id, credentials);
+            let device = Device::new(address, &login.client_id, credentials, outside);
             Box::new(device.map_err(wrong)?)
         }
     })

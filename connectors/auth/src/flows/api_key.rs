@@ -11,9 +11,9 @@ use tapeline_secrets::Secret;
 use super::Credentials;
 use super::http::{BadAddress, Http};
 use crate::category::Category;
-use crate::flow::{Answering, Challenge, Flow, Reply};
+use crate::flow::{Answering, Challenge, Flow, Proof, Reply};
 use crate::login::{Refusal, Until};
-use crate::mfa::Code;
+use crate::outside::Outside;
 use crate::session::Session;
 
 const ACCOUNT: &str = "/v2/account";
@@ -31,8 +31,12 @@ struct Account {
 }
 
 impl ApiKey {
-    pub fn new(address: &str, credentials: Credentials) -> Result<Self, BadAddress> {
-        let http = Http::new(address)?;
+    pub fn new(
+        address: &str,
+        credentials: Credentials,
+        outside: &Outside,
+    ) -> Result<Self, BadAddress> {
+        let http = Http::new(address, outside)?;
         Ok(Self { http, credentials })
     }
 
@@ -70,7 +74,7 @@ impl Flow for ApiKey {
         })
     }
 
-    fn prove<'a>(&'a self, _: &'a str, _: &'a Challenge, _: &'a Code) -> Answering<'a, Reply> {
+    fn prove<'a>(&'a self, _: &'a str, _: &'a Challenge, _: Proof<'a>) -> Answering<'a, Reply> {
         Box::pin(async { Err(Category::ChangedApi.into()) })
     }
 

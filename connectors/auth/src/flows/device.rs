@@ -11,10 +11,10 @@ use tapeline_secrets::Secret;
 use super::Credentials;
 use super::http::{Answer, BadAddress, Http};
 use crate::category::Category;
-use crate::clock::now;
-use crate::flow::{Answering, Challenge, Flow, Reply};
+use crate::flow::{Answering, Challenge, Flow, Method, Proof, Reply, Wants};
 use crate::login::{Refusal, Until};
 use crate::mfa::Code;
+use crate::outside::Outside;
 use crate::policy::later;
 use crate::session::Session;
 
@@ -57,9 +57,10 @@ impl Device {
         address: &str,
         client_id: &str,
         credentials: Credentials,
+        outside: &Outside,
     ) -> Result<Self, BadAddress> {
         Ok(Self {
-            http: Http::new(address)?,
+            http: Http::new(address, outside)?,
             credentials,
             client_id: client_id.to_owned(),
         })
@@ -97,7 +98,7 @@ impl Device {
     ) -> Result<Reply, Refusal> {
         if challenge.id.is_empty() {
             let answer = self.log_in(device, Some(code), None).await?;
-            return read(&answer, Category::MfaFailed);
+            return read(&answer, self.http.now(), Category::MfaFailed);
         }
         // The venue gave the id, but a path is not made of what it likes.
         if !challenge
@@ -114,23 +115,20 @@ impl Device {
             return Err(refused(&answer, Category::MfaFailed));
         }
         let answer = self.log_in(device, None, Some(&challenge.id)).await?;
-        read(&answer, Category::MfaFailed)
+        read(&answer, self.http.now(), Category::MfaFailed)
     }
 }
 
 /// What an answer to a login says; `wrong` is what it means that what was sent was wrong.
-fn read(answer: &Answer, wrong: Category) -> Result<Reply, Refusal> {
+fn read(answer: &Answer, now: Micros, wrong: Category) -> Result<Reply, Refusal> {
     if let Some(words) = answer.json::<Words>() {
         if let (Some(token), true) = (words.access_token, answer.is_fine()) {
             let expires = words.expires_in.ok_or(Category::ChangedApi)?;
             return Ok(Reply::Session(Session {
                 token: Arc::new(Secret::new(token)),
                 until: Until {
-                    expires: Some(later(now(), Duration::from_secs(expires))),
-                    renewable: words
-                        .refresh_token
-                        .as_ref()
-                        .map(|_| later(now(), RENEWABLE)),
+                    expires: Some(later(now, Duration::from_secs(expires))),
+                    renewable: words.refresh_token.as_ref().map(|_| later(now, RENEWABLE)),
                 },
                 renewal: words
                     .refresh_token
@@ -141,6 +139,8 @@ fn read(answer: &Answer, wrong: Category) -> Result<Reply, Refusal> {
             return Ok(Reply::Challenge(Challenge {
                 id: String::new(),
                 method: method(words.mfa_type.as_deref().unwrap_or("app")),
+                wants: Wants::Code,
+                link: None,
                 left: None,
             }));
         }
@@ -151,6 +151,8 @@ fn read(answer: &Answer, wrong: Category) -> Result<Reply, Refusal> {
             return Ok(Reply::Challenge(Challenge {
                 method: method(&asked.kind),
                 id: asked.id,
+                wants: Wants::Code,
+                link: None,
                 left: asked.remaining_attempts,
             }));
         }
@@ -177,12 +179,12 @@ fn refused(answer: &Answer, wrong: Category) -> Refusal {
     }
 }
 
-fn method(kind: &str) -> &'static str {
+fn method(kind: &str) -> Method {
     match kind {
-        "app" => "TOTP",
-        "sms" => "SMS",
-        "email" => "EMAIL",
-        _ => "PUSH",
+        "app" => Method::Totp,
+        "sms" => Method::Sms,
+        "email" => Method::Email,
+        _ => Method::Push,
     }
 }
 
@@ -190,7 +192,7 @@ impl Flow for Device {
     fn open<'a>(&'a self, device: &'a str) -> Answering<'a, Reply> {
         Box::pin(async move {
             let answer = self.log_in(device, None, None).await?;
-            read(&answer, Category::BadCredentials)
+            read(&answer, self.http.now(), Category::BadCredentials)
         })
     }
 
@@ -198,9 +200,14 @@ impl Flow for Device {
         &'a self,
         device: &'a str,
         challenge: &'a Challenge,
-        code: &'a Code,
+        proof: Proof<'a>,
     ) -> Answering<'a, Reply> {
-        Box::pin(self.respond(device, challenge, code))
+        Box::pin(async move {
+            match proof {
+                Proof::Code(code) => self.respond(device, challenge, code).await,
+                Proof::Approval => Err(Category::ChangedApi.into()),
+            }
+        })
     }
 
     fn renew<'a>(&'a self, session: &'a Session) -> Answering<'a, Reply> {
@@ -213,7 +220,7 @@ impl Flow for Device {
                 ("scope", "internal"),
             ];
             let answer = self.http.send(self.http.post(TOKEN).form(&form)).await?;
-            match read(&answer, Category::Expired)? {
+            match read(&answer, self.http.now(), Category::Expired)? {
                 Reply::Session(session) => Ok(Reply::Session(session)),
                 Reply::Challenge(_) => Err(Category::Expired.into()),
             }

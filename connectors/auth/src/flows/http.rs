@@ -4,19 +4,17 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Url};
+use reqwest::{RequestBuilder, Url};
 use serde::de::DeserializeOwned;
 use tapeline_model::Micros;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::category::Category;
-use crate::clock::now;
 use crate::login::Refusal;
 use crate::mfa::Skew;
+use crate::outside::Outside;
 
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// No answer to a login is longer.
 const LONGEST_ANSWER: usize = 1 << 20;
 /// A venue that asks for more waits for a person.
@@ -31,8 +29,8 @@ pub enum BadAddress {
 }
 
 pub(super) struct Http {
-    client: Client,
     base: Url,
+    outside: Outside,
     skew: Mutex<Skew>,
 }
 
@@ -43,31 +41,24 @@ pub(super) struct Answer {
 }
 
 impl Http {
-    pub fn new(base: &str) -> Result<Self, BadAddress> {
-        let base = self::base(base)?;
-        // Fails when there is one already, which then serves as well.
-        let _already = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_WITHIN)
-            .timeout(ANSWER_WITHIN)
-            .pool_max_idle_per_host(1)
-            .user_agent(concat!("tapeline/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(BadAddress::NoClient)?;
+    pub fn new(base: &str, outside: &Outside) -> Result<Self, BadAddress> {
         Ok(Self {
-            client,
-            base,
+            base: self::base(base)?,
+            outside: outside.clone(),
             skew: Mutex::default(),
         })
     }
 
+    pub fn now(&self) -> Micros {
+        self.outside.now()
+    }
+
     pub fn get(&self, path: &str) -> RequestBuilder {
-        self.client.get(self.url(path))
+        self.outside.requests.get(self.url(path))
     }
 
     pub fn post(&self, path: &str) -> RequestBuilder {
-        self.client.post(self.url(path))
+        self.outside.requests.post(self.url(path))
     }
 
     fn url(&self, path: &str) -> Url {
@@ -77,15 +68,16 @@ impl Http {
     }
 
     pub async fn send(&self, request: RequestBuilder) -> Result<Answer, Refusal> {
-        let sent = now();
-        // What reqwest says may hold the address with its query, so it is not passed on.
-        let lost = |_: reqwest::Error| Refusal::from(Category::Network);
-        let mut response = request.send().await.map_err(lost)?;
+        let lost = || Refusal::from(Category::Network);
+        let request = request.build().map_err(|_| lost())?;
+        let sent = self.now();
+        let answer = self.outside.transport.send(request).await;
+        let mut response = answer.map_err(|_| lost())?;
         self.learn(response.headers(), sent);
         let status = response.status().as_u16();
         let not_within = not_within(response.headers());
         let mut body = Zeroizing::new(Vec::new());
-        while let Some(piece) = response.chunk().await.map_err(lost)? {
+        while let Some(piece) = response.chunk().await.map_err(|_| lost())? {
             if body.len() + piece.len() > LONGEST_ANSWER {
                 return Err(Category::ChangedApi.into());
             }
@@ -112,7 +104,7 @@ impl Http {
         });
         if let Some(date) = date {
             let mut skew = self.skew.lock().unwrap_or_else(PoisonError::into_inner);
-            skew.learn(date.as_second(), sent, now());
+            skew.learn(date.as_second(), sent, self.now());
         }
     }
 }
@@ -170,6 +162,10 @@ fn not_within(headers: &HeaderMap) -> Option<Duration> {
 mod tests {
     use super::*;
 
+    fn http(address: &str) -> Result<Http, BadAddress> {
+        Http::new(address, &Outside::real()?)
+    }
+
     #[test]
     fn secrets_go_over_https_or_stay_on_this_machine() {
         for address in [
@@ -179,7 +175,7 @@ mod tests {
             "http://127.0.0.1.example",
         ] {
             assert!(
-                matches!(Http::new(address), Err(BadAddress::NotHttps)),
+                matches!(http(address), Err(BadAddress::NotHttps)),
                 "{address}"
             );
         }
@@ -188,7 +184,7 @@ mod tests {
             "http://127.0.0.1:8080",
             "http://localhost:1",
         ] {
-            assert!(Http::new(address).is_ok(), "{address}");
+            assert!(http(address).is_ok(), "{address}");
         }
     }
 

@@ -8,6 +8,7 @@ use tapeline_model::Micros;
 use tapeline_model::records::AuthEventKind;
 
 use crate::category::{Category, Consequence};
+use crate::flow::Method;
 use crate::policy::{Policy, later};
 use refusals::Refusals;
 
@@ -52,7 +53,7 @@ enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
     Open,
-    Prove(&'static str),
+    Prove(Method),
     Renew,
     Probe,
 }
@@ -179,14 +180,14 @@ impl Login {
     fn challenged(
         &mut self,
         now: Micros,
-        method: &'static str,
+        method: Method,
         left: Option<u32>,
         out: &mut Vec<Action>,
     ) {
         let detail = format!("the venue asks for a code by {method}");
         let step = self.step(AuthEventKind::Challenge, None, detail);
         out.push(Action::Tell(Step {
-            method: Some(method),
+            method: Some(method.as_str()),
             ..step
         }));
         // Asked again, the answer was wrong; asked for the first time, the credentials were right.
@@ -227,7 +228,7 @@ impl Login {
         };
         let step = self.step(AuthEventKind::LoginSucceeded, None, detail);
         let method = match asked {
-            Asked::Prove(method) => Some(method),
+            Asked::Prove(method) => Some(method.as_str()),
             Asked::Renew => Some("RENEWAL"),
             Asked::Open | Asked::Probe => None,
         };
@@ -236,7 +237,7 @@ impl Login {
         self.attempt = 1;
     }
 
-    fn no_code(&mut self, now: Micros, method: &'static str, out: &mut Vec<Action>) {
+    fn no_code(&mut self, now: Micros, method: Method, out: &mut Vec<Action>) {
         self.refusals.withdraw();
         let detail = format!("no code came by {method}");
         self.tell_failed(Category::MfaFailed, detail, out);
@@ -473,7 +474,7 @@ impl Login {
         Step {
             kind,
             method: match self.state {
-                State::Asked(Asked::Prove(method)) => Some(method),
+                State::Asked(Asked::Prove(method)) => Some(method.as_str()),
                 _ => None,
             },
             login: self.number,

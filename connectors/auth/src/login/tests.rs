@@ -25,7 +25,7 @@ fn until(expires: i64, renewable: Option<i64>) -> Until {
 
 fn challenge() -> Input {
     Input::Challenged {
-        method: "TOTP",
+        method: Method::Totp,
         left: None,
     }
 }

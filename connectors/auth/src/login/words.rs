@@ -6,6 +6,7 @@ use tapeline_model::Micros;
 use tapeline_model::records::AuthEventKind;
 
 use crate::category::Category;
+use crate::flow::Method;
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub enum Input {
     Opened(Until),
     /// The venue asks for a second factor.
     Challenged {
-        method: &'static str,
+        method: Method,
         /// How often it still takes an answer, if it says so.
         left: Option<u32>,
     },
@@ -83,7 +84,7 @@ pub enum Action {
     Open,
     /// Get a code that came after `asked`, by `until`, and send it.
     Prove {
-        method: &'static str,
+        method: Method,
         asked: Micros,
         until: Micros,
     },

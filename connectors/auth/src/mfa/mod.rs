@@ -1,6 +1,7 @@
 //! Second factors: where codes come from, and which of them count.
 
 mod code;
+mod factors;
 mod inbox;
 mod post;
 mod skew;
@@ -8,6 +9,7 @@ mod totp;
 pub mod twilio;
 
 pub use code::{Code, Expected, Found, find};
+pub use factors::{Answer, Factors, Person};
 pub use inbox::{Inbox, Message, Pending, Taken};
 pub use post::{Post, Posts};
 pub use skew::Skew;

@@ -1,6 +1,7 @@
 //! What a login gave, and how it outlives the process.
 
 mod cache;
+mod shelf;
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use tapeline_secrets::Secret;
 
 use crate::login::Until;
 
-pub use cache::{Cache, CacheError, Stored};
+pub use cache::{Cache, CacheError, Seal, Stored};
+pub use shelf::{FileShelf, MemoryShelf, Shelf, Shelving};
 
 /// What requests to the venue are made with.
 #[derive(Clone)]

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use tapeline_auth::flows::Credentials;
-use tapeline_auth::mfa::Seed;
-use tapeline_auth::{Cache, Ends, Keeper, Login, Policy, Step};
+use tapeline_auth::mfa::{Factors, Seed};
+use tapeline_auth::{
+    Cache, CacheError, Ended, Ends, FileShelf, Keeper, Login, Outside, Policy, Seal, Step,
+};
 use tapeline_kafka::{KafkaSettings, Publisher};
 use tapeline_model::ids::{AccountId, PortfolioId};
 use tapeline_model::records::{AuthEvent, AuthEventKind};
@@ -12,6 +14,7 @@ use tapeline_model::{Event, Micros};
 use tapeline_schemas::topics::Topic;
 use tapeline_secrets::{Secret, Secrets};
 use tapeline_venue::Stop;
+use tokio::task::JoinHandle;
 
 use super::{Part, Parts, Start};
 use crate::config::{Auth, LoginAccount};
@@ -67,63 +70,90 @@ struct Account {
 
 impl Account {
     async fn run(self, mut stop: Stop) -> Result<(), Failure> {
-        let (keeper, mut ends) = self.keeper().await?;
         let publisher = Publisher::new(&self.kafka, SOURCE)?;
-        let mut keeping = tokio::spawn(keeper.run());
         let mut number = 0;
         loop {
-            let step = tokio::select! {
-                () = stop.wanted() => {
-                    keeping.abort();
-                    return Ok(());
-                }
-                ended = &mut keeping => {
-                    return Err(Failure::Outside(match ended {
-                        Ok(Err(error)) => error.to_string(),
-                        Ok(Ok(())) => format!("the login of {} ended by itself", self.account),
-                        Err(panic) => panic.to_string(),
-                    }));
-                }
-                step = ends.steps.recv() => step,
+            let (keeper, ends) = tokio::select! {
+                () = stop.wanted() => return Ok(()),
+                keeper = self.keeper() => keeper?,
             };
-            if let Some(step) = step {
-                number += 1;
-                self.publish(&publisher, step, number)?;
+            let mut keeping = AbortOnDrop(tokio::spawn(keeper.run()));
+            let ended = self.tell(&mut keeping.0, ends, &publisher, &mut number);
+            let ended = tokio::select! {
+                () = stop.wanted() => return Ok(()),
+                ended = ended => ended?,
+            };
+            if ended == Ended::Unheard {
+                return Err(Failure::outside("the login ended by itself"));
+            }
+            tracing::info!(account = %self.account, "another process takes over the login; this one stands by");
+        }
+    }
+
+    /// Publishes what a keeper says, until it ends.
+    async fn tell(
+        &self,
+        keeping: &mut JoinHandle<Result<Ended, CacheError>>,
+        mut ends: Ends,
+        publisher: &Publisher,
+        number: &mut u64,
+    ) -> Result<Ended, Failure> {
+        loop {
+            tokio::select! {
+                biased;
+                Some(step) = ends.steps.recv() => {
+                    *number += 1;
+                    self.publish(publisher, step, *number)?;
+                }
+                ended = &mut *keeping => {
+                    return ended.map_err(Failure::outside)?.map_err(Failure::outside);
+                }
             }
         }
     }
 
     async fn keeper(&self) -> Result<(Keeper, Ends), Failure> {
-        let mut keys = vec![self.secret(&self.auth.session_key).await?];
-        for former in &self.auth.former_keys {
-            keys.push(self.secret(former).await?);
-        }
-        let seed = match self.login.totp.as_str() {
-            "" => None,
-            reference => {
-                let text = self.secret(reference).await?;
-                let seed = Seed::parse(text.expose());
-                Some(seed.map_err(|wrong| {
-                    Failure::Usage(format!("the seed of {}: {wrong}", self.account))
-                })?)
-            }
-        };
+        let outside = Outside::real().map_err(Failure::outside)?;
         let credentials = Credentials {
             secrets: self.secrets.clone(),
             name: self.login.name.parse()?,
             password: self.login.password.parse()?,
         };
-        let flow = registry::flow(&self.login, credentials)?;
-        let account = self.account.as_str();
-        let cache = Cache::open(&self.auth.sessions, &self.login.venue, account, &keys);
-        let cache = cache.map_err(Failure::outside)?;
+        let flow = registry::flow(&self.login, credentials, &outside)?;
+        let factors = self.factors().await?;
         let policy = Policy {
             probe_every: Some(self.auth.probe_every.0).filter(|every| !every.is_zero()),
             most_refusals: self.auth.most_refusals,
             ..Policy::default()
         };
-        let login = Login::new(policy, seed_of(account));
-        Keeper::new(login, flow, seed, cache).map_err(Failure::outside)
+        let login = Login::new(policy, seed_of(self.account.as_str()));
+        let cache = self.cache().await?;
+        let keeper = Keeper::new(login, flow, factors, cache, outside.clock).await;
+        keeper.map_err(Failure::outside)
+    }
+
+    async fn factors(&self) -> Result<Factors, Failure> {
+        let mut factors = Factors::default();
+        if !self.login.totp.is_empty() {
+            let text = self.secret(&self.login.totp).await?;
+            let seed = Seed::parse(text.expose()).map_err(|wrong| {
+                Failure::Usage(format!("the seed of {}: {wrong}", self.account))
+            })?;
+            factors.totp = Some(seed);
+        }
+        Ok(factors)
+    }
+
+    /// Stands by while another process has it.
+    async fn cache(&self) -> Result<Cache, Failure> {
+        let mut keys = vec![self.secret(&self.auth.session_key).await?];
+        for former in &self.auth.former_keys {
+            keys.push(self.secret(former).await?);
+        }
+        let (venue, account) = (&self.login.venue, self.account.as_str());
+        let seal = Seal::new(venue, account, &keys).map_err(Failure::outside)?;
+        let shelf = FileShelf::wait(&self.auth.sessions, venue, account).await;
+        Ok(Cache::new(Box::new(shelf.map_err(Failure::outside)?), seal))
     }
 
     async fn secret(&self, text: &str) -> Result<Arc<Secret>, Failure> {
@@ -168,4 +198,13 @@ fn seed_of(account: &str) -> u64 {
     account.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
+}
+
+/// A keeper ends with who listens to it.
+struct AbortOnDrop(JoinHandle<Result<Ended, CacheError>>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }

@@ -1,0 +1,88 @@
+//! What logins have of the world: a clock, and a way for requests to travel. A simulation has
+//! its own.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use reqwest::{Client, Request, Response};
+use tapeline_model::Micros;
+
+use crate::flows::BadAddress;
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+
+pub type Clock = Arc<dyn Fn() -> Micros + Send + Sync>;
+
+/// No answer came; whether the request arrived is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lost;
+
+pub type Travelling<'a> = Pin<Box<dyn Future<Output = Result<Response, Lost>> + Send + 'a>>;
+
+pub trait Transport: Send + Sync {
+    fn send(&self, request: Request) -> Travelling<'_>;
+}
+
+#[derive(Clone)]
+pub struct Outside {
+    pub clock: Clock,
+    pub transport: Arc<dyn Transport>,
+    /// Makes requests; how they travel is the transport's.
+    pub(crate) requests: Client,
+}
+
+impl Outside {
+    /// A clock and a network of one's own.
+    pub fn new(clock: Clock, transport: Arc<dyn Transport>) -> Result<Self, BadAddress> {
+        Ok(Self {
+            clock,
+            transport,
+            requests: client()?,
+        })
+    }
+
+    /// The wall's clock and the network.
+    pub fn real() -> Result<Self, BadAddress> {
+        let client = client()?;
+        Ok(Self {
+            clock: Arc::new(wall_clock),
+            transport: Arc::new(client.clone()),
+            requests: client,
+        })
+    }
+
+    pub fn now(&self) -> Micros {
+        (self.clock)()
+    }
+}
+
+fn client() -> Result<Client, BadAddress> {
+    // Fails when there is one already, which then serves as well.
+    let _already = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_WITHIN)
+        .timeout(ANSWER_WITHIN)
+        .pool_max_idle_per_host(1)
+        .user_agent(concat!("tapeline/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(BadAddress::NoClient)
+}
+
+impl Transport for Client {
+    fn send(&self, request: Request) -> Travelling<'_> {
+        // What reqwest says may hold the address with its query, so it is not passed on.
+        let answer = self.execute(request);
+        Box::pin(async { answer.await.map_err(|_| Lost) })
+    }
+}
+
+fn wall_clock() -> Micros {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Micros(i64::try_from(since.as_micros()).unwrap_or(Micros::MAX.0))
+}
