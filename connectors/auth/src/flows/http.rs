@@ -109,7 +109,7 @@ impl Http {
     }
 }
 
-pub(super) fn base(address: &str) -> Result<Url, BadAddress> {
+pub(crate) fn base(address: &str) -> Result<Url, BadAddress> {
     let base = Url::parse(address).map_err(|_| BadAddress::NotHttps)?;
     let is_here = matches!(base.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
     if base.scheme() != "https" && !(base.scheme() == "http" && is_here) {
@@ -147,7 +147,7 @@ impl Answer {
     }
 }
 
-fn not_within(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn not_within(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers
         .get(RETRY_AFTER)?
         .to_str()

@@ -14,10 +14,11 @@ use crate::login::Refusal;
 pub use api_key::ApiKey;
 pub use device::Device;
 pub use http::BadAddress;
+pub(crate) use http::{base, not_within};
 
 /// Whether secrets may be sent there.
 pub fn check_address(address: &str) -> Result<(), BadAddress> {
-    http::base(address).map(drop)
+    base(address).map(drop)
 }
 
 /// Two secrets that belong together: a name and a password, or a key and its secret.

@@ -2,9 +2,12 @@
 
 mod code;
 mod factors;
+mod heard;
 mod inbox;
 mod post;
+mod seldom;
 mod skew;
+pub mod sms;
 mod totp;
 pub mod twilio;
 
