@@ -4,6 +4,7 @@ mod code;
 mod factors;
 mod heard;
 mod inbox;
+pub mod mail;
 mod post;
 mod seldom;
 mod skew;
