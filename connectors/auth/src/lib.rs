@@ -10,6 +10,7 @@ mod flow;
 pub mod flows;
 mod keeper;
 mod login;
+pub mod metric_names;
 pub mod mfa;
 mod outside;
 mod policy;

@@ -71,6 +71,13 @@ fn spread(seed: u64, failures: u32) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
+/// A number of a name's own, to be spread by.
+pub(crate) fn spread_of(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
 pub(crate) fn later(at: Micros, by: Duration) -> Micros {
     Micros(at.0.saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
 }

@@ -123,7 +123,7 @@ impl Http {
     }
 }
 
-pub(super) fn base(address: &str) -> Result<Url, BadAddress> {
+pub(crate) fn base(address: &str) -> Result<Url, BadAddress> {
     let base = Url::parse(address).map_err(|_| BadAddress::NotHttps)?;
     if base.scheme() != "https" && !(base.scheme() == "http" && is_here(&base)) {
         return Err(BadAddress::NotHttps);
@@ -168,7 +168,7 @@ impl Answer {
     }
 }
 
-fn not_within(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn not_within(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers
         .get(RETRY_AFTER)?
         .to_str()

@@ -17,16 +17,17 @@ pub use api_key::ApiKey;
 pub use device::Device;
 pub use gateway::Gateway;
 pub use http::BadAddress;
+pub(crate) use http::{base, not_within};
 pub use oauth::OAuth;
 
 /// Whether secrets may be sent there.
 pub fn check_address(address: &str) -> Result<(), BadAddress> {
-    http::base(address).map(drop)
+    base(address).map(drop)
 }
 
 /// Whether it is an address of this machine.
 pub fn is_here(address: &str) -> bool {
-    http::base(address).is_ok_and(|base| http::is_here(&base))
+    base(address).is_ok_and(|base| http::is_here(&base))
 }
 
 /// Whether a browser may be sent there with a code.

@@ -2,13 +2,19 @@
 
 mod code;
 mod factors;
+mod heard;
 mod inbox;
+pub mod mail;
+mod post;
+mod seldom;
 mod skew;
+pub mod sms;
 mod totp;
 pub mod twilio;
 
 pub use code::{Code, Expected, Found, find};
 pub use factors::{Answer, Factors, Person};
 pub use inbox::{Inbox, Message, Pending, Taken};
+pub use post::{Post, Posts};
 pub use skew::Skew;
 pub use totp::{Seed, SeedError, Turn};

@@ -38,17 +38,30 @@ pub fn is_signed(signed: &Signed<'_>, token: &str) -> bool {
         return false;
     };
     spellings(signed.url).iter().any(|url| {
-        let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(token.as_bytes()) else {
-            return false;
-        };
-        mac.update(url.as_bytes());
-        for (name, value) in &parameters {
-            mac.update(name);
-            mac.update(value);
-        }
         // In constant time.
-        mac.verify_slice(&signature).is_ok()
+        mac(url, &parameters, token).is_some_and(|mac| mac.verify_slice(&signature).is_ok())
     })
+}
+
+/// The signature of a form, in the order of its names.
+pub(super) fn sign(url: &str, fields: &[(&str, &str)], token: &str) -> String {
+    let fields = fields
+        .iter()
+        .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()));
+    let mac = mac(url, &sorted(fields.collect()), token);
+    mac.map_or_else(String::new, |mac| {
+        STANDARD.encode(mac.finalize().into_bytes())
+    })
+}
+
+fn mac(url: &str, parameters: &[(Vec<u8>, Vec<u8>)], token: &str) -> Option<Hmac<Sha1>> {
+    let mut mac = Hmac::<Sha1>::new_from_slice(token.as_bytes()).ok()?;
+    mac.update(url.as_bytes());
+    for (name, value) in parameters {
+        mac.update(name);
+        mac.update(value);
+    }
+    Some(mac)
 }
 
 /// The fields of a form, undone, in their order. Nothing is trimmed: it was signed as it is.
@@ -144,15 +157,29 @@ mod tests {
         assert!(!is_signed(&changed, TOKEN));
     }
 
-    fn sign(text: &[u8]) -> String {
+    fn hand_signed(text: &[u8]) -> String {
         let mut mac = Hmac::<Sha1>::new_from_slice(TOKEN.as_bytes()).unwrap();
         mac.update(text);
         STANDARD.encode(mac.finalize().into_bytes())
     }
 
     #[test]
+    fn what_is_signed_here_is_taken_there() {
+        let fields = [("b", "2 "), ("a", "1"), ("a", "1")];
+        let signature = sign("https://a.example/x", &fields, TOKEN);
+        assert_eq!(signature, hand_signed(b"https://a.example/xa1b2 "));
+        let signed = Signed {
+            url: "https://a.example/x",
+            signature: &signature,
+            body: b"b=2+&a=1&a=1",
+            content_type: FORM,
+        };
+        assert!(is_signed(&signed, TOKEN));
+    }
+
+    #[test]
     fn the_port_may_be_said_or_left_out() {
-        let with_port = sign(b"https://a.example:443/x?y=1Body1");
+        let with_port = hand_signed(b"https://a.example:443/x?y=1Body1");
         let signed = Signed {
             url: "https://a.example/x?y=1",
             signature: &with_port,
@@ -160,7 +187,7 @@ mod tests {
             content_type: "application/x-www-form-urlencoded; charset=UTF-8",
         };
         assert!(is_signed(&signed, TOKEN));
-        let without = sign(b"https://a.example/x?y=1Body1");
+        let without = hand_signed(b"https://a.example/x?y=1Body1");
         let signed = Signed {
             url: "https://a.example:8443/x?y=1",
             signature: &without,
@@ -171,7 +198,7 @@ mod tests {
 
     #[test]
     fn repeated_values_are_sorted_and_count_once_and_nothing_is_trimmed() {
-        let signature = sign(b"https://a.example/aA aB");
+        let signature = hand_signed(b"https://a.example/aA aB");
         let signed = Signed {
             url: "https://a.example/",
             signature: &signature,
@@ -186,7 +213,7 @@ mod tests {
         let body = br#"{"a":1}"#;
         let hash = hex(&Sha256::digest(body)).to_uppercase();
         let url = format!("https://a.example/?bodySHA256={hash}");
-        let signature = sign(url.as_bytes());
+        let signature = hand_signed(url.as_bytes());
         let signed = Signed {
             url: &url,
             signature: &signature,

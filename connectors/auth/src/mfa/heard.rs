@@ -1,0 +1,44 @@
+//! What became of messages, for operators: counted, and told where somebody must act.
+
+use std::time::Duration;
+
+use super::inbox::Taken;
+use super::seldom::Seldom;
+use crate::metric_names as names;
+
+static STRANGERS: Seldom = Seldom::new(Duration::from_mins(1));
+/// A sender may call itself anything.
+const LONGEST_NAME: usize = 80;
+
+/// A stranger is told while somebody waits, since the list of senders may lack one.
+pub(super) fn note(channel: &'static str, taken: &Taken, sender: &str, is_wanted: bool) {
+    count(channel, word(taken));
+    if *taken == Taken::Stranger
+        && is_wanted
+        && let Some(more) = STRANGERS.turn()
+    {
+        let sender: String = sender.chars().take(LONGEST_NAME).collect();
+        tracing::warn!(
+            ?sender,
+            more,
+            "a message in {channel} came while a code is wanted, but its sender is on no list of senders"
+        );
+    }
+}
+
+pub(super) fn count(channel: &'static str, outcome: &'static str) {
+    metrics::counter!(names::MESSAGES, "channel" => channel, "outcome" => outcome).increment(1);
+}
+
+fn word(taken: &Taken) -> &'static str {
+    match taken {
+        Taken::Code(_) => "code",
+        Taken::Waits => "waits",
+        Taken::Repeated => "repeated",
+        Taken::Stranger => "stranger",
+        Taken::OutOfTime => "out_of_time",
+        Taken::Foreign => "foreign",
+        Taken::Ambiguous => "ambiguous",
+        Taken::NoCode => "no_code",
+    }
+}

@@ -1,0 +1,330 @@
+//! Follows a mailbox, and hands over what comes.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tapeline_model::Micros;
+use tapeline_secrets::{Reference, Secret, Secrets};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::letter::{Trust, read};
+use super::place::{BadMailbox, Place, check};
+use super::session::{Head, MailError, Session, Way, is_quotable};
+use crate::metric_names as names;
+use crate::mfa::heard;
+use crate::mfa::inbox::Message;
+use crate::mfa::post::Posts;
+use crate::mfa::seldom::Seldom;
+use crate::outside::Clock;
+use crate::policy::{BackOff, earlier, spread_of};
+
+/// So many of the newest mails are looked at.
+const NEWEST: u32 = 20;
+/// An older one holds no code that is still wanted.
+const OLDEST: Duration = Duration::from_mins(10);
+/// While a code is wanted, servers that are slow to tell of it are asked this often.
+const WANTED_EVERY: Duration = Duration::from_secs(5);
+/// And so often otherwise, where they tell nothing by themselves.
+const EVERY: Duration = Duration::from_mins(1);
+const REFUSED_PAUSE: Duration = Duration::from_mins(1);
+
+#[derive(Debug, Clone)]
+pub struct MailboxSettings {
+    /// Like imaps://imap.example.org.
+    pub address: String,
+    /// A PEM file with a further certificate authority.
+    pub authority: Option<PathBuf>,
+    pub user: String,
+    pub login: MailLogin,
+    /// Mostly INBOX.
+    pub folder: String,
+    pub trust: Trust,
+    /// A connection that waits for news is renewed this often; servers end it after half an hour.
+    pub renew_every: Duration,
+    pub back_off: BackOff,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MailLogin {
+    Password(Reference),
+    /// A token of OAuth, which others keep fresh.
+    Token(Reference),
+}
+
+/// The mailbox that the codes of some accounts come to. It is only read, and nothing in it is
+/// marked.
+pub struct Mailbox {
+    settings: MailboxSettings,
+    place: Place,
+    secrets: Secrets,
+    posts: Posts,
+    clock: Clock,
+    told: Seldom,
+    /// Whether the server refused the secret the last time.
+    refused: bool,
+}
+
+/// What of a mailbox was looked at.
+struct Looked {
+    /// The first UID that was not.
+    next: u32,
+    /// What is found next was not there then.
+    at: Micros,
+}
+
+impl MailboxSettings {
+    pub const FOLDER: &str = "INBOX";
+    pub const RENEW_EVERY: Duration = Duration::from_mins(28);
+
+    /// What is wrong with it. Opens nothing.
+    pub fn faults(&self) -> Vec<BadMailbox> {
+        let mut faults: Vec<BadMailbox> = check(&self.address).err().into_iter().collect();
+        if self.folder.is_empty() || !is_quotable(&self.folder) {
+            faults.push(BadMailbox::BadFolder);
+        }
+        if self.user.is_empty() || self.user.chars().any(char::is_control) {
+            faults.push(BadMailbox::BadUser);
+        }
+        faults
+    }
+}
+
+impl Mailbox {
+    pub fn new(
+        settings: MailboxSettings,
+        secrets: Secrets,
+        posts: Posts,
+        clock: Clock,
+    ) -> Result<Self, BadMailbox> {
+        if let Some(fault) = settings.faults().into_iter().next() {
+            return Err(fault);
+        }
+        let place = Place::new(&settings.address, settings.authority.as_deref())?;
+        Ok(Self {
+            settings,
+            place,
+            secrets,
+            posts,
+            clock,
+            told: Seldom::new(Duration::from_mins(1)),
+            refused: false,
+        })
+    }
+
+    /// Whether it can be opened, now.
+    pub async fn check(&mut self) -> Result<(), MailError> {
+        self.open().await?.close().await;
+        Ok(())
+    }
+
+    /// Until it is dropped; whatever goes wrong is tried again.
+    pub async fn run(mut self) {
+        let seed = spread_of(&self.settings.user);
+        let mut failures = 0;
+        loop {
+            let mut was_open = false;
+            let error = match self.open().await {
+                Ok(session) => {
+                    was_open = true;
+                    self.is_open(true);
+                    let error = self.follow(session).await;
+                    self.is_open(false);
+                    error
+                }
+                Err(error) => error,
+            };
+            failures = if was_open { 1 } else { failures + 1 };
+            self.tell(&error);
+            let pause = self.settings.back_off.after(failures, seed);
+            self.pause(pauses(pause, &error)).await;
+        }
+    }
+
+    async fn open(&mut self) -> Result<Session, MailError> {
+        let (reference, way) = match &self.settings.login {
+            MailLogin::Password(reference) => (reference, Way::Password),
+            MailLogin::Token(reference) => (reference, Way::Token),
+        };
+        // What was refused may be another by now.
+        let found = if std::mem::take(&mut self.refused) {
+            self.secrets.again(reference).await
+        } else {
+            self.secrets.get(reference).await
+        };
+        let found = found.map_err(MailError::NoSecret)?;
+        let opened = self.log_in(&found.secret, way).await;
+        self.refused = matches!(opened, Err(MailError::Refused));
+        opened
+    }
+
+    async fn log_in(&self, secret: &Secret, way: Way) -> Result<Session, MailError> {
+        let stream = self.place.connect().await?;
+        let (user, folder) = (&self.settings.user, &self.settings.folder);
+        Session::open(stream, user, secret, way, folder).await
+    }
+
+    /// Until the connection ends.
+    async fn follow(&self, mut session: Session) -> MailError {
+        let mut looked = None;
+        loop {
+            let step = async {
+                self.look(&mut session, &mut looked).await?;
+                self.wait(&mut session).await
+            };
+            if let Err(error) = step.await {
+                return error;
+            }
+        }
+    }
+
+    /// Takes what is new, but no more than the newest.
+    async fn look(
+        &self,
+        session: &mut Session,
+        looked: &mut Option<Looked>,
+    ) -> Result<(), MailError> {
+        let now = (self.clock)();
+        let (first, not_before) = match looked {
+            Some(looked) => (looked.next, Some(looked.at)),
+            None => (0, None),
+        };
+        let mut heads = match looked {
+            Some(looked) => session.since(looked.next).await?,
+            None => session.newest(NEWEST).await?,
+        };
+        heads.retain(|head| head.uid >= first);
+        let next = heads
+            .last()
+            .map_or(first, |head| head.uid.saturating_add(1));
+        *looked = Some(Looked {
+            next: next.max(1),
+            at: now,
+        });
+        let oldest = earlier(now, OLDEST).0.div_euclid(1_000_000);
+        let newest = heads.len().saturating_sub(NEWEST as usize);
+        for head in heads.iter().skip(newest) {
+            if head.second >= oldest {
+                self.take(session, *head, not_before).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn take(
+        &self,
+        session: &mut Session,
+        head: Head,
+        not_before: Option<Micros>,
+    ) -> Result<(), MailError> {
+        let Some(body) = session.body(head.uid).await? else {
+            return Ok(());
+        };
+        let letter = match read(&body, &self.settings.trust) {
+            Ok(letter) => letter,
+            Err(unfit) => {
+                heard::count("mail", unfit.word());
+                return Ok(());
+            }
+        };
+        let MailboxSettings { address, user, .. } = &self.settings;
+        let message = Message {
+            id: format!("{user} {address} {} {}", session.validity, head.uid),
+            sender: letter.sender,
+            received: received(head.second, not_before, (self.clock)()),
+            text: letter.text,
+        };
+        let is_wanted = self.posts.since().is_some();
+        let taken = self.posts.take(&message);
+        heard::note("mail", &taken, &message.sender, is_wanted);
+        Ok(())
+    }
+
+    /// For news, for somebody who wants a code, or for the time to look again.
+    async fn wait(&self, session: &mut Session) -> Result<(), MailError> {
+        let is_wanted = self.posts.since().is_some();
+        let longest = match (is_wanted, session.can_idle) {
+            (true, _) => WANTED_EVERY,
+            (false, true) => self.settings.renew_every,
+            (false, false) => EVERY,
+        };
+        let enough = async {
+            tokio::select! {
+                () = sleep(longest) => {}
+                _since = self.posts.wanted(), if !is_wanted => {}
+            }
+        };
+        if session.can_idle {
+            return session.idle(enough).await;
+        }
+        enough.await;
+        Ok(())
+    }
+
+    /// Sooner while a code is wanted.
+    async fn pause(&self, (least, longest): (Duration, Duration)) {
+        let ends = Instant::now() + longest;
+        sleep(least).await;
+        tokio::select! {
+            () = sleep_until(ends) => {}
+            _since = self.posts.wanted() => {}
+        }
+    }
+
+    fn is_open(&self, is_open: bool) {
+        let gauge = metrics::gauge!(names::MAILBOX_OPEN, "mailbox" => self.settings.user.clone());
+        gauge.set(f64::from(u8::from(is_open)));
+    }
+
+    fn tell(&self, error: &MailError) {
+        let mailbox = &self.settings.user;
+        metrics::counter!(names::MAILBOX_FAILURES, "mailbox" => mailbox.clone()).increment(1);
+        if let Some(more) = self.told.turn() {
+            let address = &self.settings.address;
+            tracing::warn!(%mailbox, %address, %error, more, "the mailbox for codes is not open; it is tried again");
+        }
+    }
+}
+
+/// How long at least, and how long while nobody wants a code. What was refused is not tried sooner
+/// for that, since tries lock mailboxes, too.
+fn pauses(pause: Duration, error: &MailError) -> (Duration, Duration) {
+    if matches!(error, MailError::Refused | MailError::NoWay) {
+        let pause = pause.max(REFUSED_PAUSE);
+        return (pause, pause);
+    }
+    (pause.min(WANTED_EVERY), pause)
+}
+
+/// By our clock: after the last look that did not find it, before now, and between these by the
+/// server's clock, at the end of the second that it names, since in doubt it came after the
+/// challenge.
+fn received(second: i64, not_before: Option<Micros>, now: Micros) -> Micros {
+    let end = second.saturating_mul(1_000_000).saturating_add(999_999);
+    let least = not_before.map_or(i64::MIN, |at| at.0);
+    Micros(end.max(least).min(now.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mailbox_that_refuses_is_not_asked_all_the_time() {
+        let seconds = Duration::from_secs;
+        let of = |pause, error| pauses(seconds(pause), &error);
+        assert_eq!(of(2, MailError::Lost), (seconds(2), seconds(2)));
+        assert_eq!(of(300, MailError::Lost), (seconds(5), seconds(300)));
+        assert_eq!(of(2, MailError::Refused), (seconds(60), seconds(60)));
+        assert_eq!(of(300, MailError::Refused), (seconds(300), seconds(300)));
+    }
+
+    #[test]
+    fn a_mail_came_between_the_looks_whatever_its_server_says() {
+        let at = |second: i64| Micros(second * 1_000_000);
+        let of = |second, not_before| received(second, not_before, at(100));
+        assert_eq!(of(50, None), Micros(50_999_999));
+        assert_eq!(of(50, Some(at(90))), at(90), "its clock is behind");
+        assert_eq!(of(140, Some(at(90))), at(100), "its clock is ahead");
+        assert_eq!(of(95, Some(at(90))), Micros(95_999_999));
+    }
+}
