@@ -228,6 +228,8 @@ impl Said {
             detail: self.detail,
             login_id: None,
             latency_ms: None,
+            host: None,
+            stopped: None,
             event_time: outbox.now,
             ingest_time: outbox.now,
             source: NAME.to_owned(),

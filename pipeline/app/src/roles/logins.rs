@@ -20,6 +20,8 @@ use crate::publish::{now, put};
 use crate::registry;
 
 const SOURCE: &str = "auth";
+/// As long as a name of the DNS.
+const LONGEST_HOST: usize = 253;
 
 pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
     let mut parts = Parts::default();
@@ -30,6 +32,7 @@ pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
     let settings = with.config.secrets.settings()?;
     let secrets = Secrets::new(&settings).map_err(Failure::outside)?;
     let portfolios = with.config.portfolios();
+    let host = cleaned(&rustix::system::uname().nodename().to_string_lossy());
     for login in &with.config.logins {
         let account = AccountId::new(&login.account);
         let Some(portfolio) = portfolios.get(&account) else {
@@ -43,6 +46,7 @@ pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
             account,
             secrets: secrets.clone(),
             kafka: kafka.clone(),
+            host: host.clone(),
             began: now(),
         };
         let runtime = with.runtime.clone();
@@ -61,6 +65,7 @@ struct Account {
     portfolio: PortfolioId,
     secrets: Secrets,
     kafka: KafkaSettings,
+    host: Option<String>,
     /// Tells logins of this process from those of others.
     began: Micros,
 }
@@ -154,6 +159,8 @@ impl Account {
             latency_ms: step
                 .latency
                 .map(|latency| i32::try_from(latency.as_millis()).unwrap_or(i32::MAX)),
+            host: self.host.clone(),
+            stopped: Some(step.stopped),
             event_time: now,
             ingest_time: now,
             source: SOURCE.to_owned(),
@@ -163,9 +170,29 @@ impl Account {
     }
 }
 
+/// The name of a machine as the records hold it: short, and of plain characters.
+fn cleaned(name: &str) -> Option<String> {
+    let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    let name: String = name.chars().filter(is_plain).take(LONGEST_HOST).collect();
+    (!name.is_empty()).then_some(name)
+}
+
 /// The same for an account at every start, another for others.
 fn seed_of(account: &str) -> u64 {
     account.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_short_and_plain() {
+        assert_eq!(cleaned("desk-1.lan").as_deref(), Some("desk-1.lan"));
+        assert_eq!(cleaned("a b\n\u{1b}[31m\"ä").as_deref(), Some("ab31m"));
+        assert_eq!(cleaned(&"x".repeat(1000)).map(|name| name.len()), Some(253));
+        assert_eq!(cleaned("\u{fffd}"), None);
+    }
 }
