@@ -3,6 +3,7 @@
 use tapeline_auth::flows::{ApiKey, BadAddress, Credentials, Device, Gateway, OAuth, is_here};
 use tapeline_auth::{Flow, Outside};
 use tapeline_demo::DemoVenue;
+use tapeline_processors::logins::{self, LoginSettings, Logins};
 use tapeline_processors::market::{self, Market};
 use tapeline_processors::risk::{self, Risk, RiskSettings};
 use tapeline_processors::strategy::{self, Strategy};
@@ -48,6 +49,17 @@ const PROCESSORS: &[ProcessorEntry] = &[
         make: |config| {
             let settings = config.strategy_settings();
             Box::new(move |_| Box::new(Strategy::new(&settings)))
+        },
+    },
+    ProcessorEntry {
+        name: logins::NAME,
+        has_work: |_| true,
+        make: |config| {
+            let settings = config.login_settings();
+            Box::new(move |share| {
+                let settings = settings.clone();
+                Box::new(Logins::new(LoginSettings { share, ..settings }))
+            })
         },
     },
 ];

@@ -482,6 +482,7 @@ impl Login {
             latency: None,
             category,
             expires: self.session.and_then(|session| session.until.expires),
+            stopped: self.state == State::Stopped,
             detail,
         }
     }

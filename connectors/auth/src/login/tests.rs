@@ -191,6 +191,11 @@ fn forbidden_stops_and_what_passes_is_tried_again_later_and_later() {
         told(&actions),
         [AuthEventKind::LoginFailed, AuthEventKind::Refused]
     );
+    let stopped = actions.iter().filter_map(|action| match action {
+        Action::Tell(step) => Some(step.stopped),
+        _ => None,
+    });
+    assert_eq!(stopped.collect::<Vec<_>>(), [false, true]);
     assert_eq!(login.due(), None);
 
     let mut login = self::login();

@@ -122,6 +122,8 @@ pub struct Step {
     pub latency: Option<Duration>,
     pub category: Option<Category>,
     pub expires: Option<Micros>,
+    /// Nothing more is tried until a person acts.
+    pub stopped: bool,
     /// A sentence without a secret.
     pub detail: String,
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tapeline_processors::Share;
+use tapeline_processors::logins::LoginSettings;
 
 use super::{Config, Fault, Span};
 
@@ -25,6 +27,8 @@ pub(crate) struct Auth {
     pub probe_every: Span,
     /// So many refusals in half an hour are risked, fewer than lock an account at its venue.
     pub most_refusals: u32,
+    /// When the processor `logins` tells a person.
+    pub alerts: LoginAlerts,
 }
 
 impl Default for Auth {
@@ -36,8 +40,52 @@ impl Default for Auth {
             former_keys: Vec::new(),
             probe_every: Span(policy.probe_every.unwrap_or_default()),
             most_refusals: policy.most_refusals,
+            alerts: LoginAlerts::default(),
         }
     }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LoginAlerts {
+    /// So many failed logins without one that succeeded between them ...
+    pub failures_in_row: u32,
+    /// ... or so many within the window.
+    pub failures: u32,
+    pub window: Span,
+    /// So many refusals of a kind within the window: credentials or a session (401), ...
+    pub unauthorised: u32,
+    /// ... what is forbidden (403), ...
+    pub forbidden: u32,
+    /// ... too many requests (429).
+    pub rate_limited: u32,
+    /// A session is away for so long.
+    pub away_warning: Span,
+    pub away_critical: Span,
+}
+
+impl Default for LoginAlerts {
+    fn default() -> Self {
+        let defaults = LoginSettings::default();
+        Self {
+            failures_in_row: defaults.failures_in_row,
+            failures: defaults.failures,
+            window: span(defaults.window),
+            unauthorised: defaults.unauthorised,
+            forbidden: defaults.forbidden,
+            rate_limited: defaults.rate_limited,
+            away_warning: span(defaults.away_warning),
+            away_critical: span(defaults.away_critical),
+        }
+    }
+}
+
+fn span(micros: i64) -> Span {
+    Span(Duration::from_micros(micros.unsigned_abs()))
+}
+
+fn micros(span: Span) -> i64 {
+    i64::try_from(span.0.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// How a venue is logged in to.
@@ -130,6 +178,23 @@ impl LoginAccount {
 }
 
 impl Config {
+    /// What the processor `logins` is told.
+    pub fn login_settings(&self) -> LoginSettings {
+        let alerts = &self.auth.alerts;
+        LoginSettings {
+            accounts: self.portfolios(),
+            share: Share::ALL,
+            failures_in_row: alerts.failures_in_row,
+            failures: alerts.failures,
+            window: micros(alerts.window),
+            unauthorised: alerts.unauthorised,
+            forbidden: alerts.forbidden,
+            rate_limited: alerts.rate_limited,
+            away_warning: micros(alerts.away_warning),
+            away_critical: micros(alerts.away_critical),
+        }
+    }
+
     /// Every reference that logins need, by key.
     pub(super) fn login_references(&self) -> Vec<(String, &str)> {
         let mut found = Vec::new();
@@ -165,6 +230,10 @@ pub(super) fn faults(config: &Config) -> Vec<Fault> {
     if has_gateway && (every.is_zero() || every > GATEWAY_RESTS_AFTER) {
         let message = "a gateway has to be looked at every 5m at least, or its session rests";
         faults.push(Fault::new("auth.probe_every", message));
+    }
+    for fault in config.login_settings().faults() {
+        let message = format!("`{}` {}", fault.value, fault.remedy);
+        faults.push(Fault::new(format!("auth.alerts.{}", fault.key), message));
     }
     let mut seen = BTreeSet::new();
     for (at, login) in config.logins.iter().enumerate() {
