@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tapeline_rehearsal::{NAME, PASSWORD, SEED, Venue};
+use tapeline_rehearsal::{Fault, NAME, PASSWORD, SEED, Venue};
 use tapeline_schemas::topics::Topic;
 use tapeline_tests::{Namespace, Program, scratch};
 use tokio::runtime::Runtime;
@@ -104,10 +104,12 @@ fn what_a_venue_refuses_is_told_to_a_person_once() {
     });
     let [codes, forbidden, password, strange, _] = &venues;
     codes.change(|book| book.refuses_codes = true);
-    let answer = |status: u16, value| vec![(status.try_into().unwrap(), value)];
-    forbidden.change(|book| book.faults = answer(403, json!({"detail": "no"})));
+    let says = |status: u16, value| Fault::Says(status.try_into().unwrap(), value);
+    let no = says(403, json!({"detail": "no"}));
+    forbidden.faults().next(no);
     password.change(|book| "another".clone_into(&mut book.password));
-    strange.change(|book| book.faults = answer(200, json!({"hello": ["you"]})));
+    let hello = says(200, json!({"hello": ["you"]}));
+    strange.faults().next(hello);
     let namespace = Namespace::new("refused", &text);
     let seed = format!("otpauth://totp/alpha?secret={SEED}&period=1");
     for (name, text) in [

@@ -3,8 +3,8 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
-use tapeline_auth::mfa::{Answer, Code, Person};
 use tapeline_auth::callback::Callback;
+use tapeline_auth::mfa::{Answer, Code, Person};
 use tapeline_auth::{Challenge, Method};
 use tapeline_model::Micros;
 use tokio::sync::mpsc;
