@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tapeline_rehearsal::{Fault, NAME, PASSWORD, SEED, Venue};
+use tapeline_rehearsal::{Fault, NAME, PASSWORD, SEED, Settings, Venue, oauth};
 use tapeline_schemas::topics::Topic;
 use tapeline_tests::{Namespace, Program, scratch};
 use tokio::runtime::Runtime;
@@ -188,4 +188,97 @@ fn a_venue_that_is_away_is_told_and_tried_again() {
     let stopped = std::time::Instant::now();
     running.stop();
     assert!(stopped.elapsed() < Duration::from_secs(20));
+}
+
+/// A person in a browser, while the program runs that will use the session.
+#[test]
+fn a_person_logs_in_with_a_browser_and_what_runs_goes_on_with_the_session() {
+    let runtime = Runtime::new().unwrap();
+    let venue = runtime
+        .block_on(oauth::Venue::start(Settings::default()))
+        .unwrap();
+    let port = tapeline_local::free_port().unwrap();
+    let redirect = format!("https://127.0.0.1:{port}/callback");
+    venue.change(|book| book.redirect.clone_from(&redirect));
+    let namespace = Namespace::new(
+        "browser",
+        &format!(
+            "log = 'debug'\n\
+             [auth]\nsessions = 'sessions'\nsession_key = 'secret://file/session-key'\nprobe_every = '200ms'\n\
+             [[accounts]]\nid = 'a1'\nportfolio = 'growth'\n\
+             [[logins]]\naccount = 'a1'\nvenue = 'schwab'\nway = 'oauth'\naddress = '{}'\nredirect = '{redirect}'\n\
+             name = 'secret://file/name'\npassword = 'secret://file/password'\n",
+            venue.address
+        ),
+    );
+    let key = "k".repeat(44);
+    for (name, text) in [
+        ("name", oauth::CLIENT),
+        ("password", oauth::SECRET),
+        ("session-key", &key),
+    ] {
+        std::fs::write(namespace.folder().join(name), text).unwrap();
+    }
+    let running = namespace.roles(&["connectors", "sinks"]);
+    let stopped = "SELECT count() > 0 FROM auth_events WHERE stopped AND category = 'MFA_REQUIRED'";
+    namespace.query_until(stopped, "1");
+
+    let mut login = namespace.program(["auth", "login", "a1"]).start();
+    let link = login.until("the link", WITHIN, |login| {
+        let said = login.stderr();
+        let link = said.lines().find(|line| line.trim().starts_with("http://"));
+        link.map(|link| link.trim().to_owned())
+    });
+    let brought = venue.approve(&link).unwrap();
+    runtime.block_on(open_unseen(&brought));
+    let finished = login.ended(WITHIN).ok();
+    assert!(
+        finished.stdout.contains("a1 is logged in, until"),
+        "{}",
+        finished.stdout
+    );
+
+    let kinds = "SELECT groupUniqArray(concat(toString(kind), ' ', ifNull(method, ''))) FROM auth_events \
+                 WHERE kind IN ('CHALLENGE', 'CODE_SEEN', 'LOGIN_SUCCEEDED')";
+    let sorted = kinds
+        .replace("groupUniqArray", "arraySort(groupUniqArray")
+        .replace(") FROM", ")) FROM");
+    namespace.query_until(
+        &sorted,
+        "['CHALLENGE OAUTH','CODE_SEEN OAUTH','LOGIN_SUCCEEDED KEPT','LOGIN_SUCCEEDED OAUTH']",
+    );
+    let listed = namespace
+        .program(["auth", "sessions", "list", "--json"])
+        .run()
+        .ok();
+    assert_eq!(listed.json()[0]["state"], "session");
+
+    // What only a person can open again is asked of a person.
+    namespace
+        .program(["auth", "sessions", "revoke", "a1"])
+        .run()
+        .ok();
+    let ended = "SELECT count() FROM auth_events WHERE kind = 'SESSION_LOST'";
+    namespace.query_until(ended, "1");
+    let listed = namespace.program(["auth", "sessions", "list"]).run().ok();
+    assert!(listed.stdout.contains("none"), "{}", listed.stdout);
+    let again = namespace
+        .program(["auth", "sessions", "revoke", "a1"])
+        .run();
+    again.failed(1, &["no session"]);
+    let unknown = namespace.program(["auth", "login", "nobody"]).run();
+    unknown.failed(2, &["`nobody` has no login", "a1"]);
+    let said = running.stdout() + &running.stderr() + &finished.stdout;
+    running.stop();
+    let codes = venue.book().codes;
+    for secret in codes.iter().map(String::as_str).chain(["planted"]) {
+        assert!(!said.contains(secret), "{secret} was seen");
+    }
+}
+
+/// As a browser whose user waves the warning of the certificate through.
+async fn open_unseen(address: &str) {
+    let client = reqwest::Client::builder().danger_accept_invalid_certs(true);
+    let page = client.build().unwrap().get(address).send().await.unwrap();
+    assert_eq!(page.status(), 200);
 }

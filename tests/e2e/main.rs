@@ -10,6 +10,7 @@ mod grafana;
 mod logins;
 mod operator;
 mod pages;
+mod preflight;
 mod recording;
 mod records;
 mod risk;

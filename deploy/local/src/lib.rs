@@ -31,7 +31,7 @@ pub use engine::EngineError;
 pub use error::StackError;
 pub use front::{ClickHouseOptions, FrontUser, Role, clickhouse_main};
 pub use java::{Java, find_java};
-pub use paths::cache_dir;
+pub use paths::{cache_dir, free_mb};
 pub use ports::{PortLease, free_port};
 pub use registry::{PublishedSchema, serve_registry};
 pub use stack::{Parts, Ports, Stack, StackOptions, Timings, fetch};

@@ -55,7 +55,7 @@ pub(crate) fn tail(path: &Path, lines: usize) -> String {
 }
 
 /// Free megabytes for an unprivileged user in the file system that holds `path`.
-pub(crate) fn free_mb(path: &Path) -> std::io::Result<u64> {
+pub fn free_mb(path: &Path) -> std::io::Result<u64> {
     let stat = rustix::fs::statvfs(path)?;
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize) / (1024 * 1024))
 }

@@ -191,7 +191,7 @@ pub(crate) struct Init {
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// Also ask Kafka and ClickHouse whether they are as they should be
+    /// Also look at all that trading needs: secrets, codes, sessions, clocks, disk, Kafka, the store
     #[arg(long)]
     pub online: bool,
     #[arg(long)]

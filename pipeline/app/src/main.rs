@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod console;
 mod failure;
+mod preflight;
 mod publish;
 mod registry;
 mod roles;

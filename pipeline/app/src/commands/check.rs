@@ -1,11 +1,9 @@
-use tapeline_clickhouse::Store;
-use tapeline_kafka::{Admin, KafkaSettings};
-
 use super::{block_on, quiet_logs};
 use crate::cli::Check;
 use crate::config::{Config, Source, load};
 use crate::console;
 use crate::failure::Failure;
+use crate::preflight::{self, Checked, Outcome};
 
 pub(super) fn run(source: &Source, arguments: &Check) -> Result<(), Failure> {
     let config = match load(source) {
@@ -21,47 +19,38 @@ pub(super) fn run(source: &Source, arguments: &Check) -> Result<(), Failure> {
         }
         Err(error) => return Err(error.into()),
     };
-    // Secrets are looked up here, so that a missing one is found before the start.
-    let kafka = config.kafka_settings()?;
-    config.store_settings()?;
     quiet_logs(&config);
-    let problems = if arguments.online {
-        online(&config, &kafka)?
-    } else {
-        Vec::new()
-    };
+    if arguments.online {
+        return online(&config, arguments.json);
+    }
+    // Secrets are looked up here, so that a missing one is found before the start.
+    config.kafka_settings()?;
+    config.store_settings()?;
     if arguments.json {
-        console::json(&serde_json::json!({ "faults": [], "problems": problems }))?;
+        console::json(&serde_json::json!({ "faults": [] }))?;
+    } else {
+        console::line("the configuration is fine");
+    }
+    Ok(())
+}
+
+/// Everything that a day of trading needs.
+fn online(config: &Config, json: bool) -> Result<(), Failure> {
+    let checked = block_on(async { Ok(preflight::all(config).await) })?;
+    let is_failed = |checked: &&Checked| checked.outcome == Outcome::Fail;
+    let problems: Vec<String> = checked
+        .iter()
+        .filter(is_failed)
+        .map(Checked::problem)
+        .collect();
+    if json {
+        let told = serde_json::json!({ "faults": [], "problems": problems, "checks": checked });
+        console::json(&told)?;
+    } else {
+        preflight::show(&checked);
     }
     if problems.is_empty() {
-        if !arguments.json {
-            console::line("the configuration is fine");
-        }
         return Ok(());
     }
     Err(Failure::NotSo(problems.join("\n")))
-}
-
-/// Whether Kafka and ClickHouse answer and are as this release needs them.
-fn online(config: &Config, kafka: &KafkaSettings) -> Result<Vec<String>, Failure> {
-    let mut problems = Vec::new();
-    match Admin::new(kafka).and_then(|admin| admin.plan()) {
-        Ok(changes) if changes.is_empty() => {}
-        Ok(changes) => problems.push(format!(
-            "{} topics or settings differ; `tapeline topics plan` shows them",
-            changes.len()
-        )),
-        Err(error) => problems.push(error.to_string()),
-    }
-    let settings = config.store_settings()?;
-    let plan = block_on(async {
-        let store = Store::connect(&settings)?;
-        Ok(tapeline_clickhouse::plan(&store).await?)
-    });
-    match plan {
-        Ok(plan) if plan.is_current() => {}
-        Ok(_) => problems.push("the tables differ; `tapeline store plan` shows how".to_owned()),
-        Err(failure) => problems.push(failure.to_string()),
-    }
-    Ok(problems)
 }

@@ -66,6 +66,7 @@ pub(super) fn validate(config: &Config) -> Vec<Fault> {
     telemetry(config, &mut faults);
     faults.extend(secrets::faults(config));
     faults.extend(super::logins::faults(config));
+    faults.extend(super::preflight::faults(config));
     faults
 }
 

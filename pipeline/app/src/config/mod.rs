@@ -8,6 +8,7 @@ mod load;
 mod logins;
 mod lookup;
 mod market;
+mod preflight;
 mod risk;
 mod secrets;
 mod span;
@@ -33,6 +34,7 @@ pub(crate) use load::{Source, json_schema, load};
 pub(crate) use logins::{Auth, LoginAccount, Way};
 pub(crate) use lookup::Lookup;
 pub(crate) use market::Market;
+pub(crate) use preflight::Preflight;
 pub(crate) use risk::{Account, Instrument, Risk};
 pub(crate) use secrets::Places;
 pub(crate) use span::Span;
@@ -59,6 +61,8 @@ pub(crate) struct Config {
     pub auth: Auth,
     /// The accounts that are logged in to.
     pub logins: Vec<LoginAccount>,
+    /// What is looked at before trading begins.
+    pub preflight: Preflight,
     pub sink: Sink,
     pub demo: Demo,
     pub local: Local,

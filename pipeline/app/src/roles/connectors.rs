@@ -26,8 +26,12 @@ const FLUSH_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_BACK: [usize; 2] = [50, 20_000];
 
 pub(crate) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
+    super::preflight::at_start(with)?;
     let kafka = with.config.kafka_settings()?;
     let mut parts = super::logins::start(with)?;
+    if let Some(part) = super::preflight::start(with)? {
+        parts.add(part);
+    }
     for make in registry::venues(with.config) {
         let name = format!("venue {}", make()?.name());
         let (stop_sender, stop) = Stop::pair();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tapeline_auth::mfa::{Factors, Seed};
 use tapeline_auth::{
     Cache, CacheError, Ended, Ends, FileShelf, Keeper, Login, Outside, Policy, Seal, Shelf, Step,
+    Stored,
 };
 use tapeline_kafka::{KafkaSettings, Publisher};
 use tapeline_model::ids::{AccountId, PortfolioId};
@@ -97,6 +98,20 @@ impl Account {
             }
             tracing::info!(account = %self.account, "another process takes over the login; this one stands by");
         }
+    }
+
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// What is kept, without having the login; none also where it cannot be opened.
+    pub(crate) async fn peek(&self) -> Result<Option<Stored>, Failure> {
+        let (venue, account) = (&self.login.venue, self.account.as_str());
+        let sealed = FileShelf::peek(&self.auth.sessions, venue, account);
+        let Some(sealed) = sealed.map_err(Failure::outside)? else {
+            return Ok(None);
+        };
+        Ok(self.seal().await?.open(&sealed))
     }
 
     pub(crate) fn publisher(&self) -> Result<Publisher, Failure> {

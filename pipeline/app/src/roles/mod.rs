@@ -5,6 +5,7 @@ mod audits;
 mod connectors;
 mod demo_desk;
 mod logins;
+mod preflight;
 mod processors;
 mod sinks;
 

@@ -1,0 +1,141 @@
+//! The second factors, the sessions and the clocks of the logins. Nothing here logs in: what a
+//! venue may count is left to the role that keeps the sessions.
+
+use std::sync::Arc;
+
+use tapeline_auth::{Category, Outside, Session, Until};
+use tapeline_model::Micros;
+use tapeline_secrets::Secret;
+
+use super::{Checked, Found, timed};
+use crate::config::{Config, Way};
+use crate::failure::Failure;
+use crate::publish::now;
+use crate::registry;
+use crate::roles::LoginOf;
+
+/// Codes of a clock that is further off may not count.
+const WRONG_CLOCK: i64 = 25_000_000;
+const ODD_CLOCK: i64 = 2_000_000;
+const DAY: i64 = 24 * 3600 * 1_000_000;
+
+/// Whether seeds yield codes.
+pub(super) async fn codes(config: &Config) -> Vec<Checked> {
+    let mut checked = Vec::new();
+    for of in LoginOf::all(config).unwrap_or_default() {
+        if of.login.totp.is_empty() {
+            continue;
+        }
+        let name = format!("codes of {}", of.login.account);
+        let check = async {
+            match of.factors().await {
+                Ok(_) => Found::pass("the seed yields codes"),
+                Err(failure) => Found::fail(failure.to_string(), "put the right seed there"),
+            }
+        };
+        checked.push(timed(name, true, check).await);
+    }
+    checked
+}
+
+/// Whether sessions are alive, as far as that can be asked without a login.
+pub(super) async fn sessions(config: &Config) -> Vec<Checked> {
+    let mut checked = Vec::new();
+    for of in LoginOf::all(config).unwrap_or_default() {
+        let name = format!("login {}", of.login.account);
+        checked.push(timed(name, false, session(&of)).await);
+    }
+    checked
+}
+
+async fn session(of: &LoginOf) -> Found {
+    match look(of).await {
+        Ok(found) => found,
+        Err(failure) => Found::fail(failure.to_string(), "see what it says"),
+    }
+}
+
+async fn look(of: &LoginOf) -> Result<Found, Failure> {
+    let session = match of.login.way {
+        // There is no session to keep: each request shows who asks.
+        Way::Key | Way::Gateway => Some(nobodys()),
+        Way::Device | Way::OAuth => of.peek().await?.and_then(|stored| stored.session()),
+    };
+    let Some(session) = session else {
+        return Ok(absent(of));
+    };
+    if session.until.expires.is_some_and(|at| at <= now()) {
+        return Ok(ended(of, session.until));
+    }
+    let outside = Outside::real().map_err(Failure::outside)?;
+    let flow = registry::flow(&of.login, of.secrets(), &outside)?;
+    if let Err(refusal) = flow.probe(&session).await {
+        return Ok(refused(of, refusal.category));
+    }
+    let off = (flow.venue_time(now()).0 - now().0).abs();
+    if off > WRONG_CLOCK {
+        let found = format!("the clock is {} s off the venue's", off / 1_000_000);
+        return Ok(Found::fail(found, "set this machine's clock by NTP"));
+    }
+    if off > ODD_CLOCK {
+        let found = format!("alive; the clock is {} s off the venue's", off / 1_000_000);
+        return Ok(Found::warn(found, "set this machine's clock by NTP"));
+    }
+    Ok(alive(of, session.until))
+}
+
+fn nobodys() -> Session {
+    Session {
+        token: Arc::new(Secret::new("")),
+        renewal: None,
+        until: Until::default(),
+    }
+}
+
+fn by_hand(of: &LoginOf) -> String {
+    format!("tapeline auth login {}", of.login.account)
+}
+
+fn absent(of: &LoginOf) -> Found {
+    if of.login.way.needs_person() {
+        return Found::fail("no session, and only a person can open one", by_hand(of));
+    }
+    Found::warn(
+        "no session yet: whether the credentials are right shows at the first login",
+        "the role connectors logs in by itself",
+    )
+}
+
+fn ended(of: &LoginOf, until: Until) -> Found {
+    let is_renewable = until.renewable.is_some_and(|at| at > now());
+    if is_renewable || !of.login.way.needs_person() {
+        return Found::warn(
+            "the session ended",
+            "the role connectors renews it or logs in",
+        );
+    }
+    Found::fail(
+        "the session ended, and only a person can open another",
+        by_hand(of),
+    )
+}
+
+fn refused(of: &LoginOf, category: Category) -> Found {
+    let found = format!("the venue refuses: {category}");
+    if category == Category::Expired && !of.login.way.needs_person() && of.login.way != Way::Key {
+        return Found::warn(found, "the role connectors logs in by itself");
+    }
+    Found::fail(found, category.remedy())
+}
+
+fn alive(of: &LoginOf, until: Until) -> Found {
+    let end = until.renewable.or(until.expires);
+    let soon = end.filter(|at| of.login.way.needs_person() && at.since(now()) < DAY);
+    match soon {
+        Some(at) => {
+            let hours = Micros(at.0).since(now()) / (DAY / 24);
+            Found::warn(format!("alive; ends in {hours} h"), by_hand(of))
+        }
+        None => Found::pass("the venue takes it"),
+    }
+}

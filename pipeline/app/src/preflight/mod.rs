@@ -1,0 +1,139 @@
+//! Whether all that a day of trading needs is there, before it begins.
+
+mod logins;
+mod secrets;
+mod systems;
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::console;
+
+/// A check that takes longer has failed.
+const WITHIN: Duration = Duration::from_secs(20);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Outcome {
+    Pass,
+    /// It works, and a person should look at it.
+    Warn,
+    Fail,
+}
+
+/// What was seen, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Checked {
+    pub name: String,
+    pub outcome: Outcome,
+    /// Nothing is traded without it.
+    pub must: bool,
+    pub ms: u128,
+    pub found: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub remedy: String,
+}
+
+/// An outcome without its circumstances.
+pub(crate) struct Found {
+    outcome: Outcome,
+    found: String,
+    remedy: String,
+}
+
+impl Found {
+    fn pass(found: impl Into<String>) -> Self {
+        Self::new(Outcome::Pass, found, "")
+    }
+
+    fn warn(found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(Outcome::Warn, found, remedy)
+    }
+
+    fn fail(found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(Outcome::Fail, found, remedy)
+    }
+
+    fn new(outcome: Outcome, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            outcome,
+            found: found.into(),
+            remedy: remedy.into(),
+        }
+    }
+}
+
+impl Checked {
+    pub fn is_blocking(&self) -> bool {
+        self.must && self.outcome == Outcome::Fail
+    }
+
+    /// For a person, in one line.
+    pub fn problem(&self) -> String {
+        if self.remedy.is_empty() {
+            return format!("{}: {}", self.name, self.found);
+        }
+        format!("{}: {}; {}", self.name, self.found, self.remedy)
+    }
+}
+
+/// Notes how long a check takes, and ends one that takes too long.
+async fn timed(name: impl Into<String>, must: bool, check: impl Future<Output = Found>) -> Checked {
+    let begun = Instant::now();
+    let found = tokio::time::timeout(WITHIN, check).await;
+    let found = found.unwrap_or_else(|_| {
+        let text = format!("no answer within {} s", WITHIN.as_secs());
+        Found::fail(text, "see whether it is there and reachable")
+    });
+    Checked {
+        name: name.into(),
+        outcome: found.outcome,
+        must,
+        ms: begun.elapsed().as_millis(),
+        found: found.found,
+        remedy: found.remedy,
+    }
+}
+
+/// What can be seen without asking a venue, Kafka or the store.
+pub(crate) async fn at_start(config: &Config) -> Vec<Checked> {
+    let mut checked = secrets::all(config).await;
+    checked.extend(logins::codes(config).await);
+    checked.push(systems::disk(config).await);
+    checked
+}
+
+/// Everything.
+pub(crate) async fn all(config: &Config) -> Vec<Checked> {
+    let mut checked = at_start(config).await;
+    if !checked.iter().any(Checked::is_blocking) {
+        checked.extend(logins::sessions(config).await);
+    }
+    checked.push(systems::kafka(config).await);
+    checked.push(systems::store(config).await);
+    checked
+}
+
+/// As a table on standard output.
+pub(crate) fn show(checked: &[Checked]) {
+    let row = |checked: &Checked| {
+        let mark = match checked.outcome {
+            Outcome::Pass => "ok",
+            Outcome::Warn => "WARN",
+            Outcome::Fail => "FAILED",
+        };
+        vec![
+            mark.to_owned(),
+            checked.ms.to_string(),
+            checked.name.clone(),
+            checked.found.clone(),
+        ]
+    };
+    let rows: Vec<_> = checked.iter().map(row).collect();
+    console::table(&["", "MS", "CHECK", "FOUND"], &rows);
+    for checked in checked.iter().filter(|checked| !checked.remedy.is_empty()) {
+        console::line(format!("{}: {}", checked.name, checked.remedy));
+    }
+}

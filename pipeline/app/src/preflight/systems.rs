@@ -1,0 +1,72 @@
+//! Kafka, the store and the disk.
+
+use std::path::Path;
+
+use tapeline_clickhouse::Store;
+use tapeline_kafka::Admin;
+use tapeline_local::free_mb;
+
+use super::{Checked, Found, timed};
+use crate::config::Config;
+use crate::failure::Failure;
+
+pub(super) async fn disk(config: &Config) -> Checked {
+    let least = config.preflight.disk_free_mb;
+    let folder = config.auth.sessions.clone();
+    timed("disk", true, async move {
+        // The folder itself may be made later.
+        let there = folder.ancestors().find(|folder| folder.exists());
+        let there = there.unwrap_or(Path::new("."));
+        match free_mb(there) {
+            Ok(free) if free >= least => Found::pass(format!("{free} MB free")),
+            Ok(free) => {
+                let found = format!("{free} MB free, less than {least}");
+                Found::fail(found, "make room, or lower preflight.disk_free_mb")
+            }
+            Err(error) => Found::warn(error.to_string(), "see the folder of auth.sessions"),
+        }
+    })
+    .await
+}
+
+pub(super) async fn kafka(config: &Config) -> Checked {
+    let config = config.clone();
+    timed("kafka", true, blocking(move || topics(&config))).await
+}
+
+fn topics(config: &Config) -> Result<Found, Failure> {
+    let changes = Admin::new(&config.kafka_settings()?)?.plan()?;
+    if changes.is_empty() {
+        return Ok(Found::pass("every topic is as it should be"));
+    }
+    let found = format!("{} topics or settings differ", changes.len());
+    let remedy = "`tapeline topics plan` shows them, `tapeline topics apply` makes them";
+    Ok(Found::fail(found, remedy))
+}
+
+pub(super) async fn store(config: &Config) -> Checked {
+    timed("store", true, async {
+        match tables(config).await {
+            Ok(found) => found,
+            Err(failure) => Found::fail(failure.to_string(), "see [clickhouse]"),
+        }
+    })
+    .await
+}
+
+async fn tables(config: &Config) -> Result<Found, Failure> {
+    let store = Store::connect(&config.store_settings()?)?;
+    if tapeline_clickhouse::plan(&store).await?.is_current() {
+        return Ok(Found::pass("every table is as it should be"));
+    }
+    let remedy = "`tapeline store plan` shows how, `tapeline store apply` mends it";
+    Ok(Found::fail("the tables differ", remedy))
+}
+
+async fn blocking(check: impl FnOnce() -> Result<Found, Failure> + Send + 'static) -> Found {
+    match tokio::task::spawn_blocking(check).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(failure)) => Found::fail(failure.to_string(), "see [kafka]"),
+        Err(panic) => Found::fail(panic.to_string(), "report it"),
+    }
+}
