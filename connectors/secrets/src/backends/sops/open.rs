@@ -46,7 +46,7 @@ pub(super) fn open(mut tree: Node, identities: &[Bytes32]) -> Result<Opened, Bro
         hash,
         is_mac_of_encrypted: metadata.is_mac_of_encrypted,
     };
-    opening.node(&mut tree, "")?;
+    opening.node(&mut tree, &mut String::new())?;
     opening.check(&metadata)?;
     Ok(Opened {
         tree,
@@ -79,11 +79,16 @@ struct Opening {
 
 impl Opening {
     /// `path` are the keys that lead here, each with a `:` after it.
-    fn node(&mut self, node: &mut Node, path: &str) -> Result<(), Broken> {
+    fn node(&mut self, node: &mut Node, path: &mut String) -> Result<(), Broken> {
         match node {
-            Node::Map(entries) => entries
-                .iter_mut()
-                .try_for_each(|(key, node)| self.node(node, &format!("{path}{key}:"))),
+            Node::Map(entries) => entries.iter_mut().try_for_each(|(key, node)| {
+                let length = path.len();
+                path.push_str(key);
+                path.push(':');
+                self.node(node, path)?;
+                path.truncate(length);
+                Ok(())
+            }),
             Node::List(items) => self.list(items, path),
             Node::Leaf(leaf) => self.leaf(leaf, path).map(|_| ()),
             Node::Nothing => Ok(()),
@@ -91,7 +96,7 @@ impl Opening {
     }
 
     /// Comments of a list stand among its items.
-    fn list(&mut self, items: &mut Vec<Node>, path: &str) -> Result<(), Broken> {
+    fn list(&mut self, items: &mut Vec<Node>, path: &mut String) -> Result<(), Broken> {
         let mut kept = Vec::with_capacity(items.len());
         for mut item in items.drain(..) {
             let is_comment = match &mut item {

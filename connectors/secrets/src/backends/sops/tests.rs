@@ -237,7 +237,11 @@ fn no_byte_of_a_file_can_be_changed_to_another_value() {
 }
 
 #[test]
-fn what_is_too_deep_is_refused() {
+fn what_is_too_deep_or_too_long_is_refused() {
+    let long = "k".repeat(1025);
+    assert_eq!(yaml::parse(&format!("{long}: 1")), None);
+    assert_eq!(json::parse(&format!("{{\"{long}\": 1}}")), None);
+    assert_eq!(dotenv::parse(&format!("{long}=1")), None);
     for deep in ["[", "{a: ", "- ", "a:\n "] {
         let text = deep.repeat(100_000);
         assert_eq!(yaml::parse(&text), None);

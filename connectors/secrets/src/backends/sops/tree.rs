@@ -4,6 +4,8 @@ use zeroize::Zeroizing;
 
 /// Deeper ones are refused.
 pub(super) const DEEPEST: usize = 64;
+/// Longer keys are refused: they are gone over for each value below them.
+const LONGEST_KEY: usize = 1024;
 
 #[derive(Debug, PartialEq)]
 pub(super) enum Node {
@@ -53,9 +55,12 @@ impl Node {
         })
     }
 
-    /// None if a key is there twice.
+    /// None if a key is there twice, or is too long.
     pub fn map(entries: Vec<(String, Node)>) -> Option<Self> {
         let mut keys: Vec<&str> = entries.iter().map(|(key, _)| key.as_str()).collect();
+        if keys.iter().any(|key| key.len() > LONGEST_KEY) {
+            return None;
+        }
         keys.sort_unstable();
         let is_twice = keys.windows(2).any(|pair| pair[0] == pair[1]);
         (!is_twice).then_some(Self::Map(entries))
