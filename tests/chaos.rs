@@ -170,11 +170,38 @@ fn the_store_comes_through_faults_and_what_is_planted_is_found() {
     assert!(doubled.is_some_and(|rows| rows > 0), "{planted}");
 }
 
+/// Each of the parts that are broken on purpose is found by the counter that is there for it.
+#[test]
+fn simulated_logins_stay_within_their_bounds_and_what_is_planted_is_found() {
+    let (code, stdout, stderr) =
+        chaos(&["logins", "--runs", "12", "--seed", "1", "--json", "--plant"]);
+    assert_eq!(code, 0, "{stderr}");
+    let report: Value = serde_json::from_str(&stdout).unwrap();
+    for name in [
+        "codes_reused",
+        "lockouts_exceeded",
+        "login_storms",
+        "miscategorised",
+        "secrets_leaked",
+        "stuck",
+        "planted_unfound",
+    ] {
+        assert_eq!(report[name], 0, "{name}: {report}\n{stderr}");
+    }
+    assert_eq!(report["planted"].as_object().unwrap().len(), 6);
+    for name in ["sessions", "renewals", "codes", "processes"] {
+        assert!(report[name].as_u64().unwrap() > 0, "{name}: {report}");
+    }
+}
+
 #[test]
 fn wrong_usage_lists_the_suites() {
     for arguments in [&["nothing"][..], &["pipeline", "--what"], &[]] {
         let (code, stdout, stderr) = chaos(arguments);
         assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
-        assert!(stderr.contains("suites: pipeline, store"), "{stderr}");
+        assert!(
+            stderr.contains("suites: pipeline, store, logins"),
+            "{stderr}"
+        );
     }
 }

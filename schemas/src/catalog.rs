@@ -71,4 +71,6 @@ pub(crate) const COMMITTED: &[Committed] = committed! {
     48 "position" v 3 "position.v3.avsc"
     49 "state_trade" v 2 "state_trade.v2.avsc"
     50 "auth_event" v 2 "auth_event.v2.avsc"
+    51 "auth_event" v 3 "auth_event.v3.avsc"
+    52 "state_login" v 1 "state_login.avsc"
 };

@@ -44,6 +44,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "logins",
         sql: include_str!("../clickhouse/0007_logins.sql"),
     },
+    Migration {
+        version: 8,
+        name: "login_hosts",
+        sql: include_str!("../clickhouse/0008_login_hosts.sql"),
+    },
 ];
 
 impl Migration {

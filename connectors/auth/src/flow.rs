@@ -86,7 +86,7 @@ impl fmt::Display for Method {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Challenge {
     /// Empty where the venue gives none.
     pub id: String,
@@ -96,6 +96,17 @@ pub struct Challenge {
     pub link: Option<String>,
     /// How often it still takes an answer, if it says so.
     pub left: Option<u32>,
+}
+
+/// Without what a person has to open: it holds who asks.
+impl fmt::Debug for Challenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Challenge")
+            .field("method", &self.method)
+            .field("wants", &self.wants)
+            .field("left", &self.left)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -341,7 +341,7 @@ async fn timed<T>(
     let began = Instant::now();
     let answer = timeout(ANSWER_WITHIN, answering).await;
     *latency = Some(began.elapsed());
-    answer.unwrap_or_else(|_| Err(Category::Network.into()))
+    answer.unwrap_or_else(|_| Err(Refusal::unseen()))
 }
 
 /// As a browser would make one, once.

@@ -4,6 +4,7 @@
 //! clock, no venue and no code. What it asks for is done at the edge.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod callback;
 mod category;
 mod flow;
 pub mod flows;
@@ -22,5 +23,6 @@ pub use login::{Action, Input, Kept, Login, Refusal, Step, Until};
 pub use outside::{Clock, Lost, Outside, Transport, Travelling};
 pub use policy::{BackOff, Policy};
 pub use session::{
-    Cache, CacheError, FileShelf, MemoryShelf, Seal, Session, Shelf, Shelving, Stored,
+    Cache, CacheError, FileShelf, LEASE, LeasedShelf, Log, MemoryShelf, Seal, Session, Shelf,
+    Shelving, Stored, sealed_in,
 };

@@ -169,6 +169,8 @@ tables! {
         "detail" "String" = row.text(&r.detail);
         "login_id" "Nullable(String)" = row.nullable(r.login_id.as_ref(), RowWriter::text);
         "latency_ms" "Nullable(UInt32)" = row.nullable(r.latency_ms, |row, n| row.u32("latency_ms", n));
+        "host" "LowCardinality(Nullable(String))" = row.nullable(r.host.as_ref(), RowWriter::text);
+        "stopped" "Nullable(Bool)" = row.nullable(r.stopped, RowWriter::flag);
     }
     request REQUEST (row, r: OrderRequest) {
         "request_id" "String" = row.text(&r.request_id);

@@ -183,6 +183,8 @@ pub(super) fn events(set: bool) -> Vec<Event<'static>> {
             detail: text("d"),
             login_id: set.then(|| text("l")),
             latency_ms: set.then_some(5),
+            host: set.then(|| text("h")),
+            stopped: set.then_some(true),
             event_time: NOW,
             ingest_time: NOW,
             source: text("demo"),

@@ -36,6 +36,8 @@ pub(crate) struct LoginStyle {
     /// The session breaks off so long after a login.
     pub(crate) lost_after_steps: Option<u64>,
     pub(crate) first_attempt_fails: bool,
+    /// Its sessions end for want of a person, so their end is told ahead.
+    pub(crate) needs_person: bool,
 }
 
 #[derive(Debug)]
@@ -74,6 +76,7 @@ pub(crate) static ACCOUNTS: [Account; 4] = [
             session_steps: 40 * STEPS_PER_SECOND,
             lost_after_steps: None,
             first_attempt_fails: false,
+            needs_person: true,
         },
         trading: TradingStyle {
             order_dollars: (500, 3000),
@@ -92,6 +95,7 @@ pub(crate) static ACCOUNTS: [Account; 4] = [
             session_steps: 75 * STEPS_PER_SECOND,
             lost_after_steps: None,
             first_attempt_fails: true,
+            needs_person: false,
         },
         trading: TradingStyle {
             order_dollars: (500, 3000),
@@ -110,6 +114,7 @@ pub(crate) static ACCOUNTS: [Account; 4] = [
             session_steps: 120 * STEPS_PER_SECOND,
             lost_after_steps: Some(25 * STEPS_PER_SECOND),
             first_attempt_fails: false,
+            needs_person: false,
         },
         trading: TradingStyle {
             order_dollars: (400, 2000),
@@ -128,6 +133,7 @@ pub(crate) static ACCOUNTS: [Account; 4] = [
             session_steps: 100 * STEPS_PER_SECOND,
             lost_after_steps: None,
             first_attempt_fails: false,
+            needs_person: false,
         },
         trading: TradingStyle {
             order_dollars: (300, 800),

@@ -14,6 +14,7 @@ const HEARTBEAT_STEPS: u64 = 5 * STEPS_PER_SECOND;
 /// Seconds before the end of a session at which its end is announced.
 const COUNTDOWN: [u64; 3] = [15, 10, 5];
 const RETRY_STEPS: u64 = STEPS_PER_SECOND;
+const HOST: &str = "demo-desk";
 /// After its first login, one login in this many fails at the first attempt.
 const FAILS_ONE_IN: u64 = 4;
 const FAILURES: [(&str, &str); 3] = [
@@ -138,7 +139,8 @@ impl Session {
             return Some(said.category("CLOSED_BY_VENUE"));
         }
         let left = self.due - step;
-        if COUNTDOWN.iter().any(|s| s * STEPS_PER_SECOND == left) {
+        let is_told = ACCOUNTS[self.account].login.needs_person;
+        if is_told && COUNTDOWN.iter().any(|s| s * STEPS_PER_SECOND == left) {
             let detail = format!("the session ends in {} s", left / STEPS_PER_SECOND);
             let said = self.said(AuthEventKind::ExpiresSoon, detail);
             return Some(said.expires_in(left));
@@ -228,6 +230,8 @@ impl Said {
             detail: self.detail,
             login_id: None,
             latency_ms: None,
+            host: Some(HOST.to_owned()),
+            stopped: Some(false),
             event_time: outbox.now,
             ingest_time: outbox.now,
             source: NAME.to_owned(),

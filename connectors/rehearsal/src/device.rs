@@ -1,25 +1,50 @@
-//! Logs in by name, password, device and code, and counts what it is sent; beside that, an account
-//! that is asked for with a key.
+//! Logs in by name, password, device and a second factor, and counts what it is sent; beside that,
+//! an account that is asked for with a key.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use totp_rs::{Builder, Secret};
 
-/// Of codes by time, a second each.
+use crate::challenges::{Answered, Challenges};
+use crate::faults::json as says;
+use crate::workflow::{self, Workflow};
+use crate::{By, Faults, Settings, serve};
+
+/// Of codes by time.
 pub const SEED: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 pub const NAME: &str = "planted-name";
 pub const PASSWORD: &str = "planted-password";
-/// It locks an account at this many wrong answers.
-const LOCKS_AT: u32 = 5;
+/// It locks an account at this many wrong answers,
+const LOCKS_AT: usize = 5;
+/// of the last half hour.
+const COUNTS_FOR: i64 = 1800 * 1_000_000;
+const ANSWERED: &str = "x-robinhood-challenge-response-id";
+
+/// What it wants besides the password.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Asks {
+    Nothing,
+    #[default]
+    App,
+    /// A code that it sends.
+    Sent(By),
+    /// The same, wrapped into a workflow.
+    Workflow(Factor),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Factor {
+    /// A person says yes on a telephone.
+    Prompt,
+    Sent(By),
+}
 
 /// What it was sent, and how it answers.
 #[derive(Debug, Default, Clone)]
@@ -31,191 +56,286 @@ pub struct Book {
     pub wrong: u32,
     pub locked: bool,
     pub codes: Vec<String>,
+    /// Codes by time whose step had been sent before.
+    pub repeated: u32,
     pub devices: Vec<String>,
     pub tokens: Vec<String>,
     pub renewals: Vec<String>,
-    /// What the next login is answered with instead.
-    pub faults: Vec<(StatusCode, Value)>,
     /// In seconds.
     pub session: u64,
     pub password: String,
+    pub asks: Asks,
     pub refuses_codes: bool,
     pub refuses_renewals: bool,
+    pub workflow: Workflow,
+    pub(crate) challenges: Challenges,
+    wrong_at: Vec<i64>,
+    steps: BTreeSet<u64>,
     issued: u32,
+    expires: i64,
 }
 
 #[derive(Clone)]
 pub struct Venue {
+    /// Empty, where it is not on a socket.
     pub address: String,
+    pub(crate) settings: Settings,
     book: Arc<Mutex<Book>>,
 }
 
 impl Venue {
-    /// On a free port.
-    pub async fn start() -> std::io::Result<Self> {
-        let book = Arc::new(Mutex::new(Book {
+    /// In process: its router is asked.
+    pub fn new(settings: Settings) -> Self {
+        let book = Book {
             session: 3600,
             password: PASSWORD.to_owned(),
             ..Book::default()
-        }));
+        };
+        Self {
+            address: String::new(),
+            settings,
+            book: Arc::new(Mutex::new(book)),
+        }
+    }
+
+    /// On a free port.
+    pub async fn start() -> std::io::Result<Self> {
+        Self::start_with(Settings::default()).await
+    }
+
+    pub async fn start_with(settings: Settings) -> std::io::Result<Self> {
+        let mut venue = Self::new(settings);
+        venue.address = serve::plain(venue.router()).await?;
+        Ok(venue)
+    }
+
+    pub fn router(&self) -> Router {
         let router = Router::new()
             .route("/oauth2/token/", post(token))
+            .route("/challenge/{id}/respond/", post(respond))
             .route("/user/", get(user))
             .route("/v2/account", get(account))
-            .with_state(book.clone());
-        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
-        let address = format!("http://{}", listener.local_addr()?);
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Ok(Self { address, book })
+            .merge(workflow::router())
+            .with_state(self.clone());
+        serve::dressed(router, &self.settings)
     }
 
     pub fn book(&self) -> Book {
-        open(&self.book).clone()
+        self.open().clone()
     }
 
     pub fn change(&self, change: impl FnOnce(&mut Book)) {
-        change(&mut open(&self.book));
+        change(&mut self.open());
+    }
+
+    pub fn faults(&self) -> &Faults {
+        &self.settings.faults
+    }
+
+    /// A person says yes to the newest prompt.
+    pub fn approve(&self) {
+        self.open().approve();
+    }
+
+    /// A person says no to it.
+    pub fn deny(&self) {
+        self.open().workflow.is_denied = true;
+    }
+
+    /// A test that failed elsewhere does not matter here.
+    pub(crate) fn open(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-type Answer = (StatusCode, [(&'static str, &'static str); 1], String);
-
-fn says(status: StatusCode, value: Value) -> Answer {
-    (
-        status,
-        [("content-type", "application/json")],
-        value.to_string(),
-    )
-}
-
-async fn token(State(book): State<Arc<Mutex<Book>>>, body: String) -> Answer {
-    let mut book = open(&book);
+async fn token(State(venue): State<Venue>, headers: HeaderMap, body: String) -> Response {
     let form = form(&body);
-    let field = |name: &str| form.get(name).cloned().unwrap_or_default();
-    if field("grant_type") == "refresh_token" {
-        let is_known = book.renewals.contains(&field("refresh_token"));
-        if book.refuses_renewals || !is_known {
-            return says(StatusCode::UNAUTHORIZED, json!({"detail": "invalid token"}));
+    let (answer, sent) = venue.open().token(&venue.settings, &form, &headers);
+    if let Some((by, code)) = sent {
+        (venue.settings.on_code)(by, &code);
+    }
+    answer
+}
+
+/// An answer, and the code that is sent with it.
+type Said = (Response, Option<(By, String)>);
+
+impl Book {
+    fn token(
+        &mut self,
+        settings: &Settings,
+        form: &BTreeMap<String, String>,
+        headers: &HeaderMap,
+    ) -> Said {
+        let now = settings.clock.now();
+        let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
+        if field("grant_type") == "refresh_token" {
+            return (self.renew(field("refresh_token"), now), None);
         }
-        book.renewed += 1;
-        return session(&mut book);
+        self.logins += 1;
+        self.devices.push(field("device_token").to_owned());
+        if self.locked {
+            let detail = json!({"detail": "locked"});
+            return (says(StatusCode::LOCKED, &detail), None);
+        }
+        if field("username") != NAME || field("password") != self.password {
+            let detail = "Unable to log in with provided credentials.";
+            return (self.wrong(now, &json!({"detail": detail})), None);
+        }
+        match self.asks {
+            Asks::Nothing => (self.session(now), None),
+            Asks::App => (self.by_time(settings, field("mfa_code")), None),
+            Asks::Sent(by) => self.by_message(by, now, headers),
+            Asks::Workflow(_) if self.workflow.use_up(field("device_token")) => {
+                (self.session(now), None)
+            }
+            Asks::Workflow(_) => (self.workflow.begin(field("device_token")), None),
+        }
     }
-    book.logins += 1;
-    book.devices.push(field("device_token"));
-    if let Some((status, value)) = book.faults.pop() {
-        return says(status, value);
+
+    fn renew(&mut self, renewal: &str, now: i64) -> Response {
+        let is_known = self.renewals.iter().any(|known| known == renewal);
+        if self.refuses_renewals || !is_known {
+            let detail = json!({"detail": "invalid token"});
+            return says(StatusCode::UNAUTHORIZED, &detail);
+        }
+        self.renewed += 1;
+        self.tokens(now)
     }
-    if book.locked {
-        return says(StatusCode::LOCKED, json!({"detail": "locked"}));
+
+    fn by_time(&mut self, settings: &Settings, code: &str) -> Response {
+        if code.is_empty() {
+            let asks = json!({"mfa_required": true, "mfa_type": "app"});
+            return says(StatusCode::OK, &asks);
+        }
+        self.codes.push(code.to_owned());
+        let step = step_of(code, settings);
+        let is_new = step.is_none_or(|step| self.steps.insert(step));
+        self.repeated += u32::from(!is_new);
+        if self.refuses_codes || step.is_none() || !is_new {
+            let detail = json!({"detail": "Please enter a valid code."});
+            return self.wrong(settings.clock.now(), &detail);
+        }
+        self.session(settings.clock.now())
     }
-    if field("username") != NAME || field("password") != book.password {
-        book.wrong += 1;
-        book.locked = book.wrong >= LOCKS_AT;
-        return says(
-            StatusCode::BAD_REQUEST,
-            json!({"detail": "Unable to log in with provided credentials."}),
-        );
+
+    fn by_message(&mut self, by: By, now: i64, headers: &HeaderMap) -> Said {
+        let answered = headers.get(ANSWERED).and_then(|id| id.to_str().ok());
+        if answered.is_some_and(|id| self.challenges.use_up(id)) {
+            return (self.session(now), None);
+        }
+        let (id, code) = self.challenges.issue(now);
+        let kind = match by {
+            By::Sms => "sms",
+            By::Email => "email",
+        };
+        let challenge =
+            json!({"id": id, "type": kind, "status": "issued", "remaining_attempts": 3});
+        let detail = "Request blocked, challenge issued.";
+        let asks = json!({"detail": detail, "challenge": challenge});
+        (says(StatusCode::BAD_REQUEST, &asks), Some((by, code)))
     }
-    let code = field("mfa_code");
-    if code.is_empty() {
-        return says(
-            StatusCode::OK,
-            json!({"mfa_required": true, "mfa_type": "app"}),
-        );
+
+    fn respond(&mut self, id: &str, code: &str, now: i64) -> Response {
+        self.codes.push(code.to_owned());
+        let code = if self.refuses_codes { "" } else { code };
+        match self.challenges.answer(id, code, now) {
+            Answered::Met => says(StatusCode::OK, &json!({"id": id, "status": "validated"})),
+            Answered::Wrong { left } => {
+                let challenge = json!({"id": id, "status": "issued", "remaining_attempts": left});
+                let detail = "Challenge response is invalid.";
+                self.wrong(now, &json!({"detail": detail, "challenge": challenge}))
+            }
+            Answered::Unknown => says(StatusCode::NOT_FOUND, &json!({"detail": "Not found."})),
+        }
     }
-    let is_used = book.codes.contains(&code);
-    book.codes.push(code.clone());
-    if book.refuses_codes || is_used || !is_of_now(&code) {
-        book.wrong += 1;
-        book.locked = book.wrong >= LOCKS_AT;
-        return says(
-            StatusCode::BAD_REQUEST,
-            json!({"detail": "Please enter a valid code."}),
-        );
+
+    fn wrong(&mut self, now: i64, words: &Value) -> Response {
+        self.wrong += 1;
+        self.wrong_at.push(now);
+        self.wrong_at
+            .retain(|at| *at > now.saturating_sub(COUNTS_FOR));
+        self.locked |= self.wrong_at.len() >= LOCKS_AT;
+        says(StatusCode::BAD_REQUEST, words)
     }
-    book.wrong = 0;
-    book.opened += 1;
-    session(&mut book)
+
+    fn session(&mut self, now: i64) -> Response {
+        self.wrong = 0;
+        self.wrong_at.clear();
+        self.opened += 1;
+        self.tokens(now)
+    }
+
+    fn tokens(&mut self, now: i64) -> Response {
+        self.issued += 1;
+        let token = format!("planted-token-{}", self.issued);
+        let renewal = format!("planted-renewal-{}", self.issued);
+        self.tokens = vec![token.clone()];
+        self.renewals = vec![renewal.clone()];
+        let seconds = self.session;
+        let life = i64::try_from(seconds).unwrap_or(i64::MAX);
+        self.expires = now.saturating_add(life.saturating_mul(1_000_000));
+        let tokens =
+            json!({"access_token": token, "refresh_token": renewal, "expires_in": seconds});
+        says(StatusCode::OK, &tokens)
+    }
 }
 
-fn session(book: &mut Book) -> Answer {
-    book.issued += 1;
-    let token = format!("planted-token-{}", book.issued);
-    let renewal = format!("planted-renewal-{}", book.issued);
-    book.tokens = vec![token.clone()];
-    book.renewals = vec![renewal.clone()];
-    let seconds = book.session;
-    says(
-        StatusCode::OK,
-        json!({"access_token": token, "refresh_token": renewal, "expires_in": seconds}),
-    )
+async fn respond(State(venue): State<Venue>, Path(id): Path<String>, body: String) -> Response {
+    // In JSON, or as a form: both are seen.
+    let code = match serde_json::from_str::<Value>(&body) {
+        Ok(value) => value["response"].as_str().unwrap_or_default().to_owned(),
+        Err(_) => form(&body).remove("response").unwrap_or_default(),
+    };
+    let now = venue.settings.clock.now();
+    venue.open().respond(&id, &code, now)
 }
 
-async fn user(State(book): State<Arc<Mutex<Book>>>, headers: HeaderMap) -> Answer {
-    let mut book = open(&book);
+async fn user(State(venue): State<Venue>, headers: HeaderMap) -> Response {
+    let mut book = venue.open();
     book.probes += 1;
-    let bearer = headers
-        .get("authorization")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let is_known = bearer
-        .strip_prefix("Bearer ")
-        .is_some_and(|token| book.tokens.iter().any(|known| known == token));
-    if is_known {
-        return says(StatusCode::OK, json!({"id": "u1"}));
+    let token = header(&headers, "authorization");
+    let token = token.strip_prefix("Bearer ").unwrap_or_default();
+    let is_known = book.tokens.iter().any(|known| known == token);
+    if is_known && venue.settings.clock.now() < book.expires {
+        return says(StatusCode::OK, &json!({"id": "u1"}));
     }
-    says(
-        StatusCode::UNAUTHORIZED,
-        json!({"detail": "Incorrect authentication credentials."}),
-    )
+    let detail = json!({"detail": "Incorrect authentication credentials."});
+    says(StatusCode::UNAUTHORIZED, &detail)
 }
 
 /// As another kind of venue: a key with each request.
-async fn account(State(book): State<Arc<Mutex<Book>>>, headers: HeaderMap) -> Answer {
-    let mut book = open(&book);
+async fn account(State(venue): State<Venue>, headers: HeaderMap) -> Response {
+    let mut book = venue.open();
     book.probes += 1;
-    let header = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-            .to_owned()
-    };
-    if header("apca-api-key-id") == NAME && header("apca-api-secret-key") == book.password {
-        return says(
-            StatusCode::OK,
-            json!({"id": "x", "status": "ACTIVE", "cash": "1000.00"}),
-        );
+    let is_key = header(&headers, "apca-api-key-id") == NAME;
+    if is_key && header(&headers, "apca-api-secret-key") == book.password {
+        let account = json!({"id": "x", "status": "ACTIVE", "cash": "1000.00"});
+        return says(StatusCode::OK, &account);
     }
-    says(
-        StatusCode::UNAUTHORIZED,
-        json!({"code": 40_110_000, "message": "request is not authorized"}),
-    )
+    let words = json!({"code": 40_110_000, "message": "request is not authorized"});
+    says(StatusCode::UNAUTHORIZED, &words)
 }
 
-fn is_of_now(code: &str) -> bool {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let Ok(secret) = Secret::try_from_base32(SEED) else {
-        return false;
-    };
+/// The step that a code is of, if that is now or beside it.
+fn step_of(code: &str, settings: &Settings) -> Option<u64> {
+    let secret = Secret::try_from_base32(SEED).ok()?;
+    let skew = if settings.code_seconds == 1 { 2 } else { 1 };
     let totp = Builder::new()
         .with_secret(secret)
-        .with_step_duration(1)
-        .with_skew(2);
-    totp.build_noncompliant()
-        .check(code, since.as_secs())
-        .is_some()
+        .with_step_duration(settings.code_seconds)
+        .with_skew(skew);
+    let now = u64::try_from(settings.clock.seconds()).ok()?;
+    totp.build_noncompliant().check(code, now)
 }
 
-fn form(body: &str) -> BTreeMap<String, String> {
-    form_urlencoded::parse(body.as_bytes())
+pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    let value = headers.get(name).and_then(|value| value.to_str().ok());
+    value.unwrap_or_default()
+}
+
+pub(crate) fn form(text: &str) -> BTreeMap<String, String> {
+    form_urlencoded::parse(text.as_bytes())
         .into_owned()
         .collect()
-}
-
-/// A test that failed elsewhere does not matter here.
-fn open(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
-    book.lock().unwrap_or_else(PoisonError::into_inner)
 }

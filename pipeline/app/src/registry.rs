@@ -1,12 +1,14 @@
 //! Every component there is. A new one is one line here.
 
-use tapeline_auth::flows::{ApiKey, BadAddress, Credentials, Device};
+use tapeline_auth::flows::{ApiKey, BadAddress, Credentials, Device, Gateway, OAuth, is_here};
 use tapeline_auth::{Flow, Outside};
 use tapeline_demo::DemoVenue;
+use tapeline_processors::logins::{self, LoginSettings, Logins};
 use tapeline_processors::market::{self, Market};
 use tapeline_processors::risk::{self, Risk, RiskSettings};
 use tapeline_processors::strategy::{self, Strategy};
 use tapeline_processors::{Processor, Share};
+use tapeline_secrets::Secrets;
 use tapeline_venue::Venue;
 
 use crate::config::{Config, LoginAccount, Way};
@@ -49,6 +51,17 @@ const PROCESSORS: &[ProcessorEntry] = &[
             Box::new(move |_| Box::new(Strategy::new(&settings)))
         },
     },
+    ProcessorEntry {
+        name: logins::NAME,
+        has_work: |_| true,
+        make: |config| {
+            let settings = config.login_settings();
+            Box::new(move |share| {
+                let settings = settings.clone();
+                Box::new(Logins::new(LoginSettings { share, ..settings }))
+            })
+        },
+    },
 ];
 
 pub(crate) fn processor_names() -> Vec<String> {
@@ -80,17 +93,34 @@ pub(crate) type MakeVenue = Box<dyn Fn() -> Result<Box<dyn Venue>, Failure> + Se
 /// How an account is logged in to.
 pub(crate) fn flow(
     login: &LoginAccount,
-    credentials: Credentials,
+    secrets: &Secrets,
     outside: &Outside,
 ) -> Result<Box<dyn Flow>, Failure> {
     let address = &login.address;
     let wrong = |wrong: BadAddress| Failure::Usage(wrong.to_string());
+    let credentials = || -> Result<Credentials, Failure> {
+        Ok(Credentials {
+            secrets: secrets.clone(),
+            name: login.name.parse()?,
+            password: login.password.parse()?,
+        })
+    };
     Ok(match login.way {
-        Way::Key => Box::new(ApiKey::new(address, credentials, outside).map_err(wrong)?),
+        Way::Key => Box::new(ApiKey::new(address, credentials()?, outside).map_err(wrong)?),
         Way::Device => {
-            let device = Device::new(address, &login.client_id, credentials, outside);
+            let device = Device::new(address, &login.client_id, credentials()?, outside);
             Box::new(device.map_err(wrong)?)
         }
+        Way::OAuth => {
+            let oauth = OAuth::new(address, &login.redirect, credentials()?, outside);
+            Box::new(oauth.map_err(wrong)?)
+        }
+        Way::Gateway if is_here(address) => {
+            let mut here = Outside::on_this_machine().map_err(wrong)?;
+            here.clock = outside.clock.clone();
+            Box::new(Gateway::new(address, &here).map_err(wrong)?)
+        }
+        Way::Gateway => Box::new(Gateway::new(address, outside).map_err(wrong)?),
     })
 }
 

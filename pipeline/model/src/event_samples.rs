@@ -184,6 +184,8 @@ pub(super) fn samples() -> Vec<Event<'static>> {
             detail: "the session ends in 5 minutes".into(),
             login_id: Some("L-1".into()),
             latency_ms: Some(87),
+            host: Some("desk-1".into()),
+            stopped: Some(false),
             event_time: EVENT,
             ingest_time: INGEST,
             source: "demo".into(),

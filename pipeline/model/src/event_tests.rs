@@ -62,18 +62,19 @@ fn golden_bytes_of_every_version() {
     );
 }
 
+fn golden<T: DeserializeOwned + Record>(version: u32) -> T {
+    let name = format!("{} v{version} ", T::RECORD);
+    let mut lines = GOLDEN.lines();
+    let hex = lines.find_map(|line| line.strip_prefix(&name)).unwrap();
+    let digits: Vec<u8> = hex.bytes().collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16);
+    let bytes: Vec<u8> = digits.chunks(2).map(|pair| byte(pair).unwrap()).collect();
+    codec::decode(&bytes).unwrap()
+}
+
 /// A new release goes on with what an old one left in its changelog.
 #[test]
 fn state_of_former_versions_is_read() {
-    fn golden<T: DeserializeOwned + Record>(version: u32) -> T {
-        let name = format!("{} v{version} ", T::RECORD);
-        let mut lines = GOLDEN.lines();
-        let hex = lines.find_map(|line| line.strip_prefix(&name)).unwrap();
-        let digits: Vec<u8> = hex.bytes().collect();
-        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16);
-        let bytes: Vec<u8> = digits.chunks(2).map(|pair| byte(pair).unwrap()).collect();
-        codec::decode(&bytes).unwrap()
-    }
     let (progress, mark, _, _) = state_samples();
     let second = StateMark {
         basis: MarkBasis::Mid,
@@ -103,6 +104,26 @@ fn state_of_former_versions_is_read() {
         ..journal
     };
     assert_eq!(golden::<Journal>(1), first);
+}
+
+#[test]
+fn logins_of_former_versions_are_read() {
+    let Some(Event::Auth(third)) = samples().into_iter().find(|e| matches!(e, Event::Auth(_)))
+    else {
+        panic!("no login");
+    };
+    let second = AuthEvent {
+        host: None,
+        stopped: None,
+        ..third
+    };
+    assert_eq!(golden::<AuthEvent>(2), second);
+    let first = AuthEvent {
+        login_id: None,
+        latency_ms: None,
+        ..second
+    };
+    assert_eq!(golden::<AuthEvent>(1), first);
 }
 
 #[test]

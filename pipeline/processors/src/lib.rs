@@ -3,12 +3,14 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod bars;
+mod cause;
 pub mod contract;
 #[cfg(test)]
 mod golden;
 pub mod indicators;
 pub mod ledger;
 pub mod limits;
+pub mod logins;
 pub mod market;
 pub mod risk;
 mod settings;

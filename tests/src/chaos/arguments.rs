@@ -7,11 +7,14 @@ use super::failure::{Failure, Outcome};
 use super::{SUITES, Suite};
 
 const FAULTS: usize = 40;
+const RUNS: usize = 100;
 
 #[derive(Clone)]
 pub(crate) struct Arguments {
     pub(crate) suite: &'static Suite,
     pub(crate) faults: usize,
+    /// Lives of a login.
+    pub(crate) runs: usize,
     pub(crate) seed: u64,
     pub(crate) json: bool,
     /// What may happen.
@@ -20,7 +23,7 @@ pub(crate) struct Arguments {
     pub(crate) program: Option<PathBuf>,
     /// The program of a former release, with which the run of a pipeline begins.
     pub(crate) from: Option<PathBuf>,
-    /// Whether the store's checker is shown planted faults after the run.
+    /// Whether the checker is shown planted faults after the run.
     pub(crate) plant: bool,
 }
 
@@ -32,6 +35,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Outcome<Argument
     let mut arguments = Arguments {
         suite,
         faults: FAULTS,
+        runs: RUNS,
         seed: some_seed(),
         json: false,
         kinds: (suite.kinds)(),
@@ -45,13 +49,18 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Outcome<Argument
             value.ok_or_else(|| usage(&format!("'{word}' wants a value")))
         };
         match word.as_str() {
-            "--faults" => arguments.faults = number(&word, &value()?)? as usize,
+            "--runs" if suite.name == "logins" => {
+                arguments.runs = number(&word, &value()?)? as usize;
+            }
+            "--faults" if suite.name != "logins" => {
+                arguments.faults = number(&word, &value()?)? as usize;
+            }
             "--seed" => arguments.seed = number(&word, &value()?)?,
             "--json" => arguments.json = true,
             "--kinds" => arguments.kinds = kinds(suite, &value()?)?,
             "--program" => arguments.program = Some(value()?.into()),
             "--from" if suite.name == "pipeline" => arguments.from = Some(value()?.into()),
-            "--plant" if suite.name == "store" => arguments.plant = true,
+            "--plant" if suite.name != "pipeline" => arguments.plant = true,
             _ => return Err(usage(&format!("'{word}' is unknown"))),
         }
     }
@@ -86,7 +95,8 @@ fn usage(problem: &str) -> Failure {
     Failure::Usage(format!(
         "{problem}; suites: {}\nusage: chaos SUITE [--faults N] [--seed S] [--json] \
          [--kinds KIND,KIND...] [--program PATH]\n\
-         pipeline: [--from PATH OF A FORMER PROGRAM]  store: [--plant]",
+         pipeline: [--from PATH OF A FORMER PROGRAM]  store: [--plant]\n\
+         logins: [--runs N] [--plant] instead of --faults",
         suites.join(", ")
     ))
 }
@@ -115,6 +125,7 @@ mod tests {
         assert_eq!(asked.from, Some("b/tapeline".into()));
         assert!(!asked.plant);
         assert!(parsed("store --plant").ok().unwrap().plant);
+        assert_eq!(parsed("logins --runs 7").ok().unwrap().runs, 7);
     }
 
     #[test]
@@ -129,6 +140,8 @@ mod tests {
             "store --kinds processor_kill",
             "store --from a/tapeline",
             "pipeline --plant",
+            "pipeline --runs 3",
+            "logins --faults 3",
         ] {
             let failure = parsed(wrong).err().unwrap();
             assert_eq!(failure.code(), 2, "{wrong}");

@@ -4,6 +4,7 @@
 mod arguments;
 mod deploy;
 mod failure;
+mod logins;
 mod member;
 mod memory;
 mod namespace;
@@ -50,11 +51,13 @@ struct Suite {
     name: &'static str,
     /// The faults it knows.
     kinds: fn() -> Vec<&'static str>,
+    /// Whether it runs `tapeline` itself, or parts of it.
+    needs_program: bool,
     /// Runs it in a data folder, with the program under test.
     run: fn(&Arguments, &Path, &Path) -> Outcome<Box<dyn Report>>,
 }
 
-const SUITES: &[Suite] = &[pipeline::SUITE, store::SUITE];
+const SUITES: &[Suite] = &[pipeline::SUITE, store::SUITE, logins::SUITE];
 
 /// True if nothing was found. What a failed run left is kept, and named.
 fn run(arguments: &Arguments) -> Outcome<bool> {
@@ -65,10 +68,13 @@ fn run(arguments: &Arguments) -> Outcome<bool> {
         .prefix("tapeline-chaos-")
         .tempdir()
         .map_err(Failure::while_doing("making a data folder"))?;
-    say(&format!(
-        "suite {}, {} faults, seed {}",
-        arguments.suite.name, arguments.faults, arguments.seed
-    ));
+    let (suite, seed) = (arguments.suite.name, arguments.seed);
+    let how_much = if suite == logins::SUITE.name {
+        format!("{} runs", arguments.runs)
+    } else {
+        format!("{} faults", arguments.faults)
+    };
+    say(&format!("suite {suite}, {how_much}, seed {seed}"));
     let outcome = program(arguments)
         .and_then(|program| (arguments.suite.run)(arguments, folder.path(), &program));
     let is_clean = matches!(&outcome, Ok(report) if report.is_clean());
@@ -92,6 +98,9 @@ fn run(arguments: &Arguments) -> Outcome<bool> {
 fn program(arguments: &Arguments) -> Outcome<PathBuf> {
     if let Some(named) = &arguments.program {
         return Ok(named.clone());
+    }
+    if !arguments.suite.needs_program {
+        return Ok(PathBuf::new());
     }
     let own = std::env::current_exe().map_err(Failure::while_doing("finding this program"))?;
     let program = own.with_file_name("tapeline");

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{RequestBuilder, Url};
 use serde::de::DeserializeOwned;
 use tapeline_model::Micros;
@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::category::Category;
 use crate::login::Refusal;
 use crate::mfa::Skew;
-use crate::outside::Outside;
+use crate::outside::{Lost, Outside};
 
 /// No answer to a login is longer.
 const LONGEST_ANSWER: usize = 1 << 20;
@@ -24,6 +24,10 @@ const LONGEST_WAIT: Duration = Duration::from_hours(24);
 pub enum BadAddress {
     #[error("the venue's address must be https://… (http:// for this machine only)")]
     NotHttps,
+    #[error(
+        "the redirect must be https://127.0.0.1:PORT/…, as it is registered with the venue, without a query"
+    )]
+    NotARedirect,
     #[error("requests cannot be made: {0}")]
     NoClient(reqwest::Error),
 }
@@ -61,23 +65,33 @@ impl Http {
         self.outside.requests.post(self.url(path))
     }
 
-    fn url(&self, path: &str) -> Url {
+    pub fn post_json(&self, path: &str, body: &serde_json::Value) -> RequestBuilder {
+        let kind = "application/json";
+        self.post(path)
+            .header(CONTENT_TYPE, kind)
+            .body(body.to_string())
+    }
+
+    pub fn url(&self, path: &str) -> Url {
         let mut url = self.base.clone();
         url.set_path(path);
         url
     }
 
     pub async fn send(&self, request: RequestBuilder) -> Result<Answer, Refusal> {
-        let lost = || Refusal::from(Category::Network);
-        let request = request.build().map_err(|_| lost())?;
+        let unsent = || Refusal::from(Category::Network);
+        let request = request.build().map_err(|_| unsent())?;
         let sent = self.now();
         let answer = self.outside.transport.send(request).await;
-        let mut response = answer.map_err(|_| lost())?;
+        let mut response = answer.map_err(|lost| match lost {
+            Lost::Unsent => unsent(),
+            Lost::Unanswered => Refusal::unseen(),
+        })?;
         self.learn(response.headers(), sent);
         let status = response.status().as_u16();
         let not_within = not_within(response.headers());
         let mut body = Zeroizing::new(Vec::new());
-        while let Some(piece) = response.chunk().await.map_err(|_| lost())? {
+        while let Some(piece) = response.chunk().await.map_err(|_| Refusal::unseen())? {
             if body.len() + piece.len() > LONGEST_ANSWER {
                 return Err(Category::ChangedApi.into());
             }
@@ -111,11 +125,18 @@ impl Http {
 
 pub(crate) fn base(address: &str) -> Result<Url, BadAddress> {
     let base = Url::parse(address).map_err(|_| BadAddress::NotHttps)?;
-    let is_here = matches!(base.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
-    if base.scheme() != "https" && !(base.scheme() == "http" && is_here) {
+    if base.scheme() != "https" && !(base.scheme() == "http" && is_here(&base)) {
         return Err(BadAddress::NotHttps);
     }
     Ok(base)
+}
+
+/// Whether it is a server of this machine.
+pub(crate) fn is_here(address: &Url) -> bool {
+    matches!(
+        address.host_str(),
+        Some("127.0.0.1" | "[::1]" | "localhost")
+    )
 }
 
 impl Answer {

@@ -2,7 +2,9 @@
 
 mod api_key;
 mod device;
-mod http;
+mod gateway;
+pub(crate) mod http;
+pub(crate) mod oauth;
 
 use std::sync::Arc;
 
@@ -13,12 +15,24 @@ use crate::login::Refusal;
 
 pub use api_key::ApiKey;
 pub use device::Device;
+pub use gateway::Gateway;
 pub use http::BadAddress;
 pub(crate) use http::{base, not_within};
+pub use oauth::OAuth;
 
 /// Whether secrets may be sent there.
 pub fn check_address(address: &str) -> Result<(), BadAddress> {
     base(address).map(drop)
+}
+
+/// Whether it is an address of this machine.
+pub fn is_here(address: &str) -> bool {
+    base(address).is_ok_and(|base| http::is_here(&base))
+}
+
+/// Whether a browser may be sent there with a code.
+pub fn check_redirect(address: &str) -> Result<(), BadAddress> {
+    oauth::redirect(address).map(drop)
 }
 
 /// Two secrets that belong together: a name and a password, or a key and its secret.
@@ -55,3 +69,6 @@ fn not_found(error: &tapeline_secrets::SecretError) -> Refusal {
         _ => Category::BadCredentials.into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

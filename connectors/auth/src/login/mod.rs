@@ -167,6 +167,9 @@ impl Login {
                 return self.wait_for_the_venue_to_forget(now, out);
             }
             self.refusals.presume(now);
+        }
+        if what != Asked::Probe {
+            // Also shows that this process still has the login: two renewals lock an account out.
             out.push(Action::Keep(self.kept()));
         }
         self.state = State::Asked(what);
@@ -247,10 +250,7 @@ impl Login {
     fn login_refused(&mut self, now: Micros, refusal: Refusal, out: &mut Vec<Action>) {
         let category = refusal.category;
         let consequence = category.consequence();
-        // A code whose answer nobody saw may have been counted all the same.
-        let was_proof = matches!(self.state, State::Asked(Asked::Prove(_)));
-        let is_unknown = was_proof && category == Category::Network;
-        if consequence != Consequence::Counted && !is_unknown {
+        if consequence != Consequence::Counted && !refusal.is_unseen {
             self.refusals.withdraw();
         }
         if refusal.left == Some(0) || category == Category::Locked {
@@ -482,6 +482,7 @@ impl Login {
             latency: None,
             category,
             expires: self.session.and_then(|session| session.until.expires),
+            stopped: self.state == State::Stopped,
             detail,
         }
     }

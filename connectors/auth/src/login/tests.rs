@@ -191,6 +191,11 @@ fn forbidden_stops_and_what_passes_is_tried_again_later_and_later() {
         told(&actions),
         [AuthEventKind::LoginFailed, AuthEventKind::Refused]
     );
+    let stopped = actions.iter().filter_map(|action| match action {
+        Action::Tell(step) => Some(step.stopped),
+        _ => None,
+    });
+    assert_eq!(stopped.collect::<Vec<_>>(), [false, true]);
     assert_eq!(login.due(), None);
 
     let mut login = self::login();
@@ -218,6 +223,26 @@ fn a_venue_that_says_how_long_is_not_asked_sooner() {
     };
     login.take(at(0), Input::Refused(refusal));
     assert_eq!(login.due(), Some(at(600)));
+}
+
+/// A password may be wrong, and its answer lost: the venue counts it all the same.
+#[test]
+fn what_was_sent_and_not_answered_counts_and_what_was_never_sent_does_not() {
+    let tries_of = |refusal: Refusal| {
+        let mut login = login();
+        let mut now = at(0);
+        let mut tries = 0;
+        let mut actions = login.take(now, Input::Begin);
+        while now < at(600) {
+            tries += asks(&actions).len();
+            login.take(now, Input::Refused(refusal));
+            now = login.due().unwrap();
+            actions = login.take(now, Input::Tick);
+        }
+        tries
+    };
+    assert_eq!(tries_of(Refusal::unseen()), 3);
+    assert!(tries_of(Category::Network.into()) > 6);
 }
 
 #[test]
@@ -318,7 +343,8 @@ proptest! {
                     now = Micros(now.0 + i64::from(answer) * SECOND / 4);
                     let is_proof = matches!(ask, Action::Prove { .. });
                     let input = answer_to(ask, answer, now);
-                    let is_counted = |refusal: &Refusal| refusal.category.consequence() == Consequence::Counted;
+                    // What nobody saw the answer of may have been counted.
+                    let is_counted = |refusal: &Refusal| refusal.is_unseen || refusal.category.consequence() == Consequence::Counted;
                     let is_login = matches!(ask, Action::Open | Action::Prove { .. });
                     let is_wrong = is_login && matches!(&input, Input::Refused(refusal) if is_counted(refusal));
                     if is_wrong || is_proof && matches!(input, Input::Challenged { .. }) {
@@ -360,6 +386,7 @@ fn answer_to(ask: &Action, answer: u8, now: Micros) -> Input {
                 Category::Forbidden | Category::ChangedApi | Category::MfaRequired => {
                     Category::MfaFailed.into()
                 }
+                Category::Network => Refusal::unseen(),
                 category => category.into(),
             })
         }

@@ -54,6 +54,18 @@ pub struct Refusal {
     pub not_within: Option<Duration>,
     /// How many wrong answers it still takes, if it says so.
     pub left: Option<u32>,
+    /// Nobody saw the answer: the venue may have counted it.
+    pub is_unseen: bool,
+}
+
+impl Refusal {
+    /// What was sent may have arrived.
+    pub fn unseen() -> Self {
+        Self {
+            is_unseen: true,
+            ..Category::Network.into()
+        }
+    }
 }
 
 impl From<Category> for Refusal {
@@ -62,6 +74,7 @@ impl From<Category> for Refusal {
             category,
             not_within: None,
             left: None,
+            is_unseen: false,
         }
     }
 }
@@ -109,6 +122,8 @@ pub struct Step {
     pub latency: Option<Duration>,
     pub category: Option<Category>,
     pub expires: Option<Micros>,
+    /// Nothing more is tried until a person acts.
+    pub stopped: bool,
     /// A sentence without a secret.
     pub detail: String,
 }

@@ -1,6 +1,7 @@
 //! What a login gave, and how it outlives the process.
 
 mod cache;
+mod lease;
 mod shelf;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use tapeline_secrets::Secret;
 use crate::login::Until;
 
 pub use cache::{Cache, CacheError, Seal, Stored};
+pub use lease::{LEASE, LeasedShelf, Log, sealed_in};
 pub use shelf::{FileShelf, MemoryShelf, Shelf, Shelving};
 
 /// What requests to the venue are made with.

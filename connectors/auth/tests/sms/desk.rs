@@ -104,13 +104,16 @@ impl Transport for InProcess {
     fn send(&self, request: reqwest::Request) -> Travelling<'_> {
         let router = self.0.clone();
         Box::pin(async move {
-            let request: Request<reqwest::Body> = request.try_into().map_err(|_| Lost)?;
+            let request: Request<reqwest::Body> =
+                request.try_into().map_err(|_| Lost::Unanswered)?;
             let answer = router
                 .oneshot(request.map(Body::new))
                 .await
-                .map_err(|_| Lost)?;
+                .map_err(|_| Lost::Unanswered)?;
             let (head, body) = answer.into_parts();
-            let body = to_bytes(body, 8 << 20).await.map_err(|_| Lost)?;
+            let body = to_bytes(body, 8 << 20)
+                .await
+                .map_err(|_| Lost::Unanswered)?;
             Ok(Response::from_parts(head, reqwest::Body::from(body)).into())
         })
     }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tapeline_auth::flows::Credentials;
 use tapeline_auth::mfa::{Factors, Seed};
 use tapeline_auth::{
     Cache, CacheError, Ended, Ends, FileShelf, Keeper, Login, Outside, Policy, Seal, Step,
@@ -23,6 +22,8 @@ use crate::publish::{now, put};
 use crate::registry;
 
 const SOURCE: &str = "auth";
+/// As long as a name of the DNS.
+const LONGEST_HOST: usize = 253;
 
 pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
     let mut parts = Parts::default();
@@ -33,6 +34,7 @@ pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
     let settings = with.config.secrets.settings()?;
     let secrets = Secrets::new(&settings).map_err(Failure::outside)?;
     let portfolios = with.config.portfolios();
+    let host = cleaned(&rustix::system::uname().nodename().to_string_lossy());
     for login in &with.config.logins {
         let account = AccountId::new(&login.account);
         let Some(portfolio) = portfolios.get(&account) else {
@@ -46,6 +48,7 @@ pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
             account,
             secrets: secrets.clone(),
             kafka: kafka.clone(),
+            host: host.clone(),
             began: now(),
         };
         let runtime = with.runtime.clone();
@@ -64,6 +67,7 @@ struct Account {
     portfolio: PortfolioId,
     secrets: Secrets,
     kafka: KafkaSettings,
+    host: Option<String>,
     /// Tells logins of this process from those of others.
     began: Micros,
 }
@@ -114,16 +118,12 @@ impl Account {
 
     async fn keeper(&self) -> Result<(Keeper, Ends), Failure> {
         let outside = Outside::real().map_err(Failure::outside)?;
-        let credentials = Credentials {
-            secrets: self.secrets.clone(),
-            name: self.login.name.parse()?,
-            password: self.login.password.parse()?,
-        };
-        let flow = registry::flow(&self.login, credentials, &outside)?;
+        let flow = registry::flow(&self.login, &self.secrets, &outside)?;
         let factors = self.factors().await?;
         let policy = Policy {
             probe_every: Some(self.auth.probe_every.0).filter(|every| !every.is_zero()),
             most_refusals: self.auth.most_refusals,
+            needs_person: self.login.way.needs_person(),
             ..Policy::default()
         };
         let login = Login::new(policy, seed_of(self.account.as_str()));
@@ -184,6 +184,8 @@ impl Account {
             latency_ms: step
                 .latency
                 .map(|latency| i32::try_from(latency.as_millis()).unwrap_or(i32::MAX)),
+            host: self.host.clone(),
+            stopped: Some(step.stopped),
             event_time: now,
             ingest_time: now,
             source: SOURCE.to_owned(),
@@ -191,6 +193,13 @@ impl Account {
         let names = self.kafka.names();
         put(publisher, names.topic(Topic::AuthEvents), &event)
     }
+}
+
+/// The name of a machine as the records hold it: short, and of plain characters.
+fn cleaned(name: &str) -> Option<String> {
+    let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    let name: String = name.chars().filter(is_plain).take(LONGEST_HOST).collect();
+    (!name.is_empty()).then_some(name)
 }
 
 /// The same for an account at every start, another for others.
@@ -206,5 +215,26 @@ struct AbortOnDrop(JoinHandle<Result<Ended, CacheError>>);
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_category_is_understood_by_who_tells_of_it() {
+        let unknown = tapeline_auth::Category::ALL
+            .into_iter()
+            .find(|category| !tapeline_processors::logins::knows_category(category.as_str()));
+        assert_eq!(unknown, None);
+    }
+
+    #[test]
+    fn a_host_is_short_and_plain() {
+        assert_eq!(cleaned("desk-1.lan").as_deref(), Some("desk-1.lan"));
+        assert_eq!(cleaned("a b\n\u{1b}[31m\"ä").as_deref(), Some("ab31m"));
+        assert_eq!(cleaned(&"x".repeat(1000)).map(|name| name.len()), Some(253));
+        assert_eq!(cleaned("\u{fffd}"), None);
     }
 }

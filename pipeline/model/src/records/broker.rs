@@ -106,6 +106,12 @@ pub struct AuthEvent {
     /// How long the venue took to answer what led to this step.
     #[serde(default)]
     pub latency_ms: Option<i32>,
+    /// The machine that logged in.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// Whether nothing more is tried until a person acts.
+    #[serde(default)]
+    pub stopped: Option<bool>,
     pub event_time: Micros,
     pub ingest_time: Micros,
     pub source: String,

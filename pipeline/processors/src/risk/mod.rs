@@ -7,7 +7,6 @@
 
 mod accounts;
 mod carried;
-mod cause;
 mod changed;
 mod commands;
 mod decide;
@@ -34,7 +33,6 @@ use tapeline_model::{Event, Micros, Origin};
 use tapeline_schemas::topics::Topic;
 
 use self::accounts::{AccountIndex, PortfolioIndex};
-use self::cause::Cause;
 use self::changed::Changed;
 use self::holdings::Holdings;
 use self::orders::{News, Orders};
@@ -43,6 +41,7 @@ use self::position::Step;
 use self::reconcile::{Matter, Reports};
 use self::trades::{Before, Trades};
 use self::wards::Wards;
+use crate::cause::Cause;
 use crate::contract::{Input, Out, Processor, StateError, StateStore, event_time};
 use crate::ledger::{self, Applied, Booked, CashEvent, CashKind, Currency, OrderSize, Positive};
 use crate::limits::{Doing, Moved, Sums};

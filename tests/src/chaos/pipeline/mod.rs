@@ -33,6 +33,7 @@ use super::{Report as Told, Suite, say};
 pub(super) const SUITE: Suite = Suite {
     name: "pipeline",
     kinds: || Kind::ALL.iter().map(|kind| kind.name()).collect(),
+    needs_program: true,
     run: pipeline,
 };
 

@@ -221,6 +221,8 @@ fn login(
         detail: format!("look {number}"),
         login_id: None,
         latency_ms: None,
+        host: None,
+        stopped: None,
         event_time,
         ingest_time: now(),
         source: "chaos".to_owned(),

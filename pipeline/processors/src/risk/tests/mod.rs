@@ -305,6 +305,8 @@ fn auth(kind: AuthEventKind, account: &str, portfolio: &str) -> Event<'static> {
         detail: String::new(),
         login_id: None,
         latency_ms: None,
+        host: None,
+        stopped: None,
         event_time: Micros(70),
         ingest_time: Micros(70),
         source: "test".into(),

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 /// What is being processed: a record, or the time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Cause {
+pub(crate) struct Cause {
     pub topic: &'static str,
     pub partition: u32,
     pub offset: u64,

@@ -1,138 +1,41 @@
-//! Whole logins against a venue on this machine.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+//! Name, password, device and a code by time; and keys.
 
 use axum::http::StatusCode;
 use serde_json::json;
-use tapeline_auth::flows::{ApiKey, Credentials, Device};
+use tapeline_auth::flows::{ApiKey, Device};
 use tapeline_auth::mfa::{Factors, Seed};
-use tapeline_auth::{
-    BackOff, Cache, Category, Ended, Ends, FileShelf, Flow, Keeper, Login, Outside, Policy, Seal,
-    Step, Word,
-};
+use tapeline_auth::{Category, Flow, Word};
 use tapeline_model::records::AuthEventKind;
-use tapeline_rehearsal::{NAME, PASSWORD, SEED, Venue};
-use tapeline_secrets::{Secret, Secrets, Settings};
+use tapeline_rehearsal::{Fault, NAME, PASSWORD, SEED, Venue};
 
-/// Longer than anything takes that goes well.
-const WITHIN: Duration = Duration::from_secs(20);
+use crate::common::{Desk, Process, Time, kinds, outside};
 
-/// A folder with the secrets and the kept session of one account.
-struct Desk {
-    folder: tempfile::TempDir,
-    venue: Venue,
-    policy: Policy,
-}
-
-impl Desk {
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("name"), NAME).unwrap();
-        std::fs::write(folder.path().join("password"), PASSWORD).unwrap();
-        let policy = Policy {
-            back_off: BackOff {
-                first: Duration::from_millis(20),
-                longest: Duration::from_millis(100),
-            },
-            probe_every: Some(Duration::from_millis(200)),
-            ..Policy::default()
-        };
-        Self {
-            folder,
-            venue: Venue::start().await.unwrap(),
-            policy,
-        }
+impl Desk<Venue> {
+    pub async fn new() -> Self {
+        let time = Time::default();
+        let venue = Venue::start_with(time.settings()).await.unwrap();
+        Self::with(venue, time, [("name", NAME), ("password", PASSWORD)])
     }
 
-    fn credentials(&self) -> Credentials {
-        let reference = |name: &str| {
-            format!("secret://file/{}", self.folder.path().join(name).display())
-                .parse()
-                .unwrap()
-        };
-        Credentials {
-            secrets: Secrets::new(&Settings::default()).unwrap(),
-            name: reference("name"),
-            password: reference("password"),
-        }
-    }
-
-    fn device(&self) -> Box<dyn Flow> {
+    pub fn device(&self) -> Box<dyn Flow> {
         let device = Device::new(
             &self.venue.address,
             "client",
             self.credentials(),
-            &outside(),
+            &self.outside(),
         );
         Box::new(device.unwrap())
     }
 
-    async fn cache(folder: &Path) -> Cache {
-        let key = Arc::new(Secret::new("k".repeat(44)));
-        let shelf = FileShelf::wait(folder, "alpha", "a1").await.unwrap();
-        let seal = Seal::new("alpha", "a1", &[key]).unwrap();
-        Cache::new(Box::new(shelf), seal)
-    }
-
     /// Steps are a second long, so that a second login need not wait for half a minute.
-    fn seed() -> Seed {
-        Seed::parse(&format!("otpauth://totp/alpha?secret={SEED}&period=1")).unwrap()
-    }
-
-    async fn begin(&self, flow: Box<dyn Flow>) -> Process {
-        let login = Login::new(self.policy.clone(), 1);
-        let cache = Self::cache(self.folder.path()).await;
+    pub async fn begin(&self, flow: Box<dyn Flow>) -> Process {
+        let seed = Seed::parse(&format!("otpauth://totp/alpha?secret={SEED}&period=1"));
         let factors = Factors {
-            totp: Some(Self::seed()),
-            person: None,
+            totp: Some(seed.unwrap()),
+            ..Factors::default()
         };
-        let clock = outside().clock;
-        let made = Keeper::new(login, flow, factors, cache, clock).await;
-        let (keeper, ends) = made.unwrap();
-        let task = tokio::spawn(keeper.run());
-        Process { task, ends }
+        self.begin_with(flow, factors).await
     }
-}
-
-fn outside() -> Outside {
-    Outside::real().unwrap()
-}
-
-struct Process {
-    task: tokio::task::JoinHandle<Result<Ended, tapeline_auth::CacheError>>,
-    ends: Ends,
-}
-
-impl Process {
-    async fn next(&mut self) -> Step {
-        tokio::time::timeout(WITHIN, self.ends.steps.recv())
-            .await
-            .unwrap()
-            .unwrap()
-    }
-
-    /// Steps up to the first of this kind.
-    async fn until(&mut self, kind: AuthEventKind) -> Vec<Step> {
-        let mut steps = Vec::new();
-        loop {
-            steps.push(self.next().await);
-            if steps.last().unwrap().kind == kind {
-                return steps;
-            }
-        }
-    }
-
-    async fn kill(self) {
-        self.task.abort();
-        let _aborted = self.task.await;
-    }
-}
-
-fn kinds(steps: &[Step]) -> Vec<AuthEventKind> {
-    steps.iter().map(|step| step.kind).collect()
 }
 
 #[tokio::test]
@@ -232,8 +135,7 @@ async fn a_session_that_the_venue_drops_is_noticed_and_replaced() {
     process.until(AuthEventKind::LoginSucceeded).await;
     process.ends.words.send(Word::Revoke).await.unwrap();
     process.until(AuthEventKind::SessionLost).await;
-    let gone = process.ends.session.wait_for(Option::is_none);
-    tokio::time::timeout(WITHIN, gone).await.unwrap().unwrap();
+    process.without_session().await;
     process.kill().await;
 }
 
@@ -313,7 +215,7 @@ async fn each_fault_of_a_venue_has_its_category() {
         (
             StatusCode::OK,
             json!({"verification_workflow": {"id": "w"}}),
-            Category::MfaRequired,
+            Category::ChangedApi,
         ),
         (
             StatusCode::OK,
@@ -323,8 +225,8 @@ async fn each_fault_of_a_venue_has_its_category() {
     ];
     for (status, value, category) in faults {
         let desk = Desk::new().await;
-        desk.venue
-            .change(|book| book.faults.push((status, value.clone())));
+        let says = Fault::Says(status, value.clone());
+        desk.venue.faults().next_at("/oauth2", says);
         let mut process = desk.begin(desk.device()).await;
         let steps = process.until(AuthEventKind::LoginFailed).await;
         assert_eq!(

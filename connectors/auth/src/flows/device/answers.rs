@@ -1,0 +1,177 @@
+//! What the answers of a login by device say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tapeline_model::Micros;
+use tapeline_secrets::Secret;
+
+use crate::category::Category;
+use crate::flow::{Challenge, Method, Reply, Wants};
+use crate::flows::http::Answer;
+use crate::login::{Refusal, Until};
+use crate::policy::later;
+use crate::session::Session;
+
+/// What this venue's renewals are good for is not told; a refused one leads to a login.
+const RENEWABLE: Duration = Duration::from_hours(24 * 30);
+
+/// What was sent, and so what it means that it was wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    Password,
+    Proof,
+    Renewal,
+}
+
+#[derive(Debug)]
+pub(super) enum Said {
+    Reply(Reply),
+    /// The second factor is a workflow of this id.
+    Workflow(String),
+}
+
+/// Every field may be missing: which are there says what the answer is.
+#[derive(Deserialize)]
+struct Words {
+    access_token: Option<String>,
+    refresh_token: Option<String>,
+    expires_in: Option<u64>,
+    mfa_required: Option<bool>,
+    mfa_type: Option<String>,
+    challenge: Option<Asked>,
+    verification_workflow: Option<Workflow>,
+    detail: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    id: String,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    remaining_attempts: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct Workflow {
+    id: String,
+}
+
+impl Sent {
+    fn wrong(self) -> Category {
+        match self {
+            Self::Password => Category::BadCredentials,
+            Self::Proof => Category::MfaFailed,
+            Self::Renewal => Category::Expired,
+        }
+    }
+}
+
+/// Of a request for a session.
+pub(super) fn read(answer: &Answer, now: Micros, sent: Sent) -> Result<Said, Refusal> {
+    let Some(words) = answer.json::<Words>() else {
+        return Err(refused(answer, sent));
+    };
+    if words.access_token.is_some() && answer.is_fine() {
+        return session(words, now).map(Said::Reply);
+    }
+    // Asked for a second factor again, what was sent did not do.
+    if sent == Sent::Password {
+        if let Some(challenge) = challenge(&words) {
+            return challenge.map(|challenge| Said::Reply(Reply::Challenge(challenge)));
+        }
+        if let Some(workflow) = words.verification_workflow {
+            return Ok(Said::Workflow(workflow.id));
+        }
+    }
+    let asks_again = words.mfa_required == Some(true) || words.verification_workflow.is_some();
+    if asks_again {
+        return Err(sent.wrong().into());
+    }
+    Err(refused(answer, sent))
+}
+
+/// Of any other request.
+pub(super) fn refused(answer: &Answer, sent: Sent) -> Refusal {
+    let words = answer.json::<Words>();
+    let challenge = words.as_ref().and_then(|words| words.challenge.as_ref());
+    let left = challenge.and_then(|challenge| challenge.remaining_attempts);
+    let is_explained = words
+        .as_ref()
+        .is_some_and(|words| words.detail.is_some() || words.challenge.is_some());
+    match answer.status {
+        400 if is_explained => Refusal {
+            left,
+            ..sent.wrong().into()
+        },
+        // A challenge that ended before its answer came.
+        404 | 410 if sent == Sent::Proof => Category::MfaFailed.into(),
+        _ => answer.refusal(sent.wrong()),
+    }
+}
+
+/// The venue gives ids, but a path is not made of what it likes.
+pub(super) fn is_id(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=100).contains(&text.len()) && text.bytes().all(is_plain)
+}
+
+pub(super) fn method(kind: &str) -> Option<Method> {
+    Some(match kind {
+        "app" => Method::Totp,
+        "sms" => Method::Sms,
+        "email" => Method::Email,
+        "prompt" => Method::Push,
+        _ => return None,
+    })
+}
+
+pub(super) fn wants(method: Method) -> Wants {
+    match method {
+        Method::Push => Wants::Approval,
+        _ => Wants::Code,
+    }
+}
+
+fn session(words: Words, now: Micros) -> Result<Reply, Refusal> {
+    let token = words.access_token.filter(|token| !token.is_empty());
+    let (Some(token), Some(expires)) = (token, words.expires_in) else {
+        return Err(Category::ChangedApi.into());
+    };
+    let renewal = words.refresh_token.filter(|token| !token.is_empty());
+    Ok(Reply::Session(Session {
+        token: Arc::new(Secret::new(token)),
+        until: Until {
+            expires: Some(later(now, Duration::from_secs(expires))),
+            renewable: renewal.as_ref().map(|_| later(now, RENEWABLE)),
+        },
+        renewal: renewal.map(|token| Arc::new(Secret::new(token))),
+    }))
+}
+
+/// None where it asks for nothing more.
+fn challenge(words: &Words) -> Option<Result<Challenge, Refusal>> {
+    let (id, kind, left) = match &words.challenge {
+        Some(asked) => (
+            asked.id.clone(),
+            asked.kind.as_deref(),
+            asked.remaining_attempts,
+        ),
+        None if words.mfa_required == Some(true) => {
+            let kind = words.mfa_type.as_deref().unwrap_or("app");
+            (String::new(), Some(kind), None)
+        }
+        None => return None,
+    };
+    let Some(method) = kind.and_then(method) else {
+        return Some(Err(Category::ChangedApi.into()));
+    };
+    Some(Ok(Challenge {
+        id,
+        method,
+        wants: wants(method),
+        link: None,
+        left,
+    }))
+}

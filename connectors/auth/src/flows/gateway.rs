@@ -1,0 +1,209 @@
+//! A gateway on this machine in which a person logs in, each week anew. As IBKR's Client Portal
+//! has it: nothing is sent that is secret, and what there is is only kept awake.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+use serde_json::json;
+use tapeline_model::Micros;
+use tapeline_secrets::Secret;
+
+use super::http::{Answer, BadAddress, Http};
+use crate::category::Category;
+use crate::flow::{Answering, Approval, Challenge, Flow, Method, Proof, Reply, Wants};
+use crate::login::{Refusal, Until};
+use crate::outside::Outside;
+use crate::session::Session;
+
+const STATUS: &str = "/v1/api/iserver/auth/status";
+const WAKE: &str = "/v1/api/iserver/auth/ssodh/init";
+const TICKLE: &str = "/v1/api/tickle";
+/// Who asks too often is not answered for so long.
+const SHUT_FOR: Duration = Duration::from_mins(15);
+
+pub struct Gateway {
+    http: Http,
+}
+
+#[derive(Deserialize)]
+struct Words {
+    authenticated: Option<bool>,
+    connected: Option<bool>,
+    competing: Option<bool>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Awake,
+    /// Somebody is logged in, and the session rests, as it does each midnight.
+    Resting,
+    /// A person has to log in.
+    Out,
+}
+
+impl Gateway {
+    /// `outside` has to trust the gateway's certificate: see [`Outside::on_this_machine`].
+    pub fn new(address: &str, outside: &Outside) -> Result<Self, BadAddress> {
+        let http = Http::new(address, outside)?;
+        Ok(Self { http })
+    }
+
+    async fn begin(&self) -> Result<Reply, Refusal> {
+        if self.awake().await? == Status::Awake {
+            return Ok(Reply::Session(session(self.http.now())));
+        }
+        Ok(Reply::Challenge(Challenge {
+            id: String::new(),
+            method: Method::Browser,
+            wants: Wants::Approval,
+            link: Some(self.http.url("/").into()),
+            left: None,
+        }))
+    }
+
+    /// What it is, once what rests was woken.
+    async fn awake(&self) -> Result<Status, Refusal> {
+        let answer = self.http.send(self.http.post(STATUS)).await?;
+        if read(&answer)? != Status::Resting {
+            return read(&answer);
+        }
+        // A session that a person has elsewhere is never taken from them.
+        let asked = json!({"publish": true, "compete": false});
+        let answer = self.http.send(self.http.post_json(WAKE, &asked)).await?;
+        read(&answer)
+    }
+
+    async fn keep_awake(&self) -> Result<(), Refusal> {
+        let answer = self.http.send(self.http.post(TICKLE)).await?;
+        if answer.status != 401 && !answer.is_fine() {
+            return Err(refused(&answer));
+        }
+        match self.awake().await? {
+            Status::Awake => Ok(()),
+            Status::Resting | Status::Out => Err(Category::Expired.into()),
+        }
+    }
+}
+
+fn read(answer: &Answer) -> Result<Status, Refusal> {
+    if answer.status == 401 {
+        return Ok(Status::Out);
+    }
+    if !answer.is_fine() {
+        return Err(refused(answer));
+    }
+    let words = answer.json::<Words>().ok_or(Category::ChangedApi)?;
+    let is_awake = words.authenticated.ok_or(Category::ChangedApi)?;
+    // A person works elsewhere with this account. To try again and again would throw them out,
+    // or two of us at each other; so it stops until somebody says that it may go on.
+    if words.competing == Some(true) {
+        return Err(Category::Forbidden.into());
+    }
+    Ok(match (is_awake, words.connected) {
+        (true, _) => Status::Awake,
+        (false, Some(true)) => Status::Resting,
+        (false, _) => Status::Out,
+    })
+}
+
+fn refused(answer: &Answer) -> Refusal {
+    let refusal = answer.refusal(Category::Expired);
+    let shut = Some(SHUT_FOR).filter(|_| refusal.category == Category::RateLimited);
+    Refusal {
+        not_within: refusal.not_within.max(shut),
+        ..refusal
+    }
+}
+
+fn session(now: Micros) -> Session {
+    Session {
+        // The gateway knows who asks by where they ask from.
+        token: Arc::new(Secret::new("")),
+        renewal: None,
+        until: Until {
+            expires: next_sunday(now),
+            renewable: None,
+        },
+    }
+}
+
+/// 01:00 of a Sunday in New York, after now: when each login ends.
+fn next_sunday(now: Micros) -> Option<Micros> {
+    let new_york = TimeZone::get("America/New_York").ok()?;
+    let today = Timestamp::from_microsecond(now.0).ok()?;
+    let today = today.to_zoned(new_york.clone()).date();
+    let at_one = |day: Date| {
+        let time = day.at(1, 0, 0, 0).to_zoned(new_york.clone()).ok()?;
+        Some(Micros(time.timestamp().as_microsecond()))
+    };
+    let ends_today = Some(today)
+        .filter(|today| today.weekday() == Weekday::Sunday)
+        .and_then(at_one)
+        .filter(|end| *end > now);
+    ends_today.or_else(|| at_one(today.nth_weekday(1, Weekday::Sunday).ok()?))
+}
+
+impl Flow for Gateway {
+    fn open<'a>(&'a self, _: &'a str) -> Answering<'a, Reply> {
+        Box::pin(self.begin())
+    }
+
+    fn prove<'a>(&'a self, _: &'a str, _: &'a Challenge, proof: Proof<'a>) -> Answering<'a, Reply> {
+        Box::pin(async move {
+            match proof {
+                Proof::Approval => self.begin().await,
+                Proof::Code(_) => Err(Category::ChangedApi.into()),
+            }
+        })
+    }
+
+    fn approval<'a>(&'a self, _: &'a Challenge) -> Answering<'a, Approval> {
+        Box::pin(async move {
+            Ok(match self.awake().await? {
+                Status::Awake => Approval::Given,
+                Status::Resting | Status::Out => Approval::Pending,
+            })
+        })
+    }
+
+    fn renew<'a>(&'a self, _: &'a Session) -> Answering<'a, Reply> {
+        Box::pin(async { Err(Category::Expired.into()) })
+    }
+
+    fn probe<'a>(&'a self, _: &'a Session) -> Answering<'a, ()> {
+        Box::pin(self.keep_awake())
+    }
+
+    fn look_up_again(&self) -> Answering<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn venue_time(&self, now: Micros) -> Micros {
+        self.http.venue_time(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_ends_on_sunday_at_one_in_new_york() {
+        for (now, end) in [
+            ("2026-11-18T15:00:00Z", "2026-11-22T06:00:00Z"),
+            ("2026-11-22T05:59:59Z", "2026-11-22T06:00:00Z"),
+            ("2026-11-22T06:00:00Z", "2026-11-29T06:00:00Z"),
+            // In summer, and over the night in which the clocks are set.
+            ("2026-07-01T12:00:00Z", "2026-07-05T05:00:00Z"),
+            ("2026-10-31T12:00:00Z", "2026-11-01T05:00:00Z"),
+            ("2026-11-01T12:00:00Z", "2026-11-08T06:00:00Z"),
+        ] {
+            let micros = |text: &str| Micros(text.parse::<Timestamp>().unwrap().as_microsecond());
+            assert_eq!(next_sunday(micros(now)), Some(micros(end)), "{now}");
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! OAuth with a code that a person's browser is given, and PKCE (RFC 7636). As Schwab has it.
+
+mod brought;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use tapeline_model::Micros;
+use tapeline_secrets::Secret;
+
+use self::brought::read_code;
+use super::Credentials;
+use super::http::{Answer, BadAddress, Http};
+use crate::category::Category;
+use crate::flow::{Answering, Challenge, Flow, Method, Proof, Reply, Wants};
+use crate::login::{Refusal, Until};
+use crate::mfa::Code;
+use crate::outside::Outside;
+use crate::policy::later;
+use crate::session::Session;
+
+pub(crate) use brought::redirect;
+
+const AUTHORIZE: &str = "/v1/oauth/authorize";
+const TOKEN: &str = "/v1/oauth/token";
+const ACCOUNTS: &str = "/trader/v1/accounts/accountNumbers";
+/// From the login on, whatever is renewed.
+const RENEWABLE: Duration = Duration::from_hours(24 * 7);
+
+pub struct OAuth {
+    http: Http,
+    credentials: Credentials,
+    /// As it is registered with the venue, to the letter.
+    redirect: String,
+    renewable: Duration,
+    /// Of the newest login.
+    asked: Mutex<Option<Asked>>,
+}
+
+/// Made of chance, and kept in memory alone.
+struct Asked {
+    state: Secret,
+    verifier: Secret,
+}
+
+/// Every field may be missing: which are there says what the answer is.
+#[derive(Deserialize)]
+struct Words {
+    access_token: Option<String>,
+    refresh_token: Option<String>,
+    expires_in: Option<u64>,
+    error: Option<String>,
+}
+
+impl OAuth {
+    pub fn new(
+        address: &str,
+        redirect: &str,
+        credentials: Credentials,
+        outside: &Outside,
+    ) -> Result<Self, BadAddress> {
+        brought::redirect(redirect)?;
+        Ok(Self {
+            http: Http::new(address, outside)?,
+            credentials,
+            redirect: redirect.to_owned(),
+            renewable: RENEWABLE,
+            asked: Mutex::default(),
+        })
+    }
+
+    /// For how long after a login it can be renewed, where that is another time.
+    #[must_use]
+    pub fn renewable_for(mut self, renewable: Duration) -> Self {
+        self.renewable = renewable;
+        self
+    }
+
+    async fn begin(&self) -> Result<Reply, Refusal> {
+        let (client, _) = self.credentials.get().await?;
+        let asked = Asked {
+            state: chance()?,
+            verifier: chance()?,
+        };
+        let hashed = URL_SAFE_NO_PAD.encode(Sha256::digest(asked.verifier.expose()));
+        let mut link = self.http.url(AUTHORIZE);
+        link.query_pairs_mut().extend_pairs([
+            ("response_type", "code"),
+            ("client_id", client.expose()),
+            ("redirect_uri", &self.redirect),
+            ("state", asked.state.expose()),
+            ("code_challenge", &hashed),
+            ("code_challenge_method", "S256"),
+        ]);
+        let challenge = Challenge {
+            id: asked.state.expose().to_owned(),
+            method: Method::OAuth,
+            wants: Wants::Code,
+            link: Some(link.into()),
+            left: None,
+        };
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
+        Ok(Reply::Challenge(challenge))
+    }
+
+    async fn exchange(&self, challenge: &Challenge, brought: &Code) -> Result<Reply, Refusal> {
+        // What was asked is answered once.
+        let asked = self
+            .asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let asked = asked
+            .filter(|asked| asked.state.is_same(&Secret::new(&*challenge.id)))
+            .ok_or(Category::MfaFailed)?;
+        let code = read_code(brought.expose(), &self.redirect, &asked.state)?;
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code.expose()),
+            ("redirect_uri", &self.redirect),
+            ("code_verifier", asked.verifier.expose()),
+        ];
+        let (answer, _) = self.ask(&form).await?;
+        let renewable = later(self.http.now(), self.renewable);
+        let session = read(&answer, self.http.now(), renewable, None);
+        session.map(Reply::Session).map_err(|wrong| match wrong {
+            Wrong::Client => Category::BadCredentials.into(),
+            // Too late, or used: only a person gets another, so nothing is tried by itself.
+            Wrong::Grant => Category::Expired.into(),
+            Wrong::Else(refusal) => refusal,
+        })
+    }
+
+    async fn go_on(&self, session: &Session) -> Result<Reply, Refusal> {
+        let renewal = session.renewal.as_ref().ok_or(Category::Expired)?;
+        let renewable = session.until.renewable.ok_or(Category::Expired)?;
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", renewal.expose()),
+        ];
+        let (mut answer, used) = self.ask(&form).await?;
+        if is_of_client(&answer) && self.is_rotated(&used).await {
+            (answer, _) = self.ask(&form).await?;
+        }
+        let renewed = read(&answer, self.http.now(), renewable, Some(renewal));
+        renewed.map(Reply::Session).map_err(|wrong| match wrong {
+            // The venue says either of a renewal whose time is over.
+            Wrong::Client | Wrong::Grant => Category::Expired.into(),
+            Wrong::Else(refusal) => refusal,
+        })
+    }
+
+    /// An answer, and the client's secret that it was asked with.
+    async fn ask(&self, form: &[(&str, &str)]) -> Result<(Answer, Arc<Secret>), Refusal> {
+        let (client, secret) = self.credentials.get().await?;
+        let request = self.http.post(TOKEN).form(form);
+        let request = request.basic_auth(client.expose(), Some(secret.expose()));
+        Ok((self.http.send(request).await?, secret))
+    }
+
+    /// A client's secret that was rotated is no reason to call a person.
+    async fn is_rotated(&self, used: &Secret) -> bool {
+        if self.credentials.look_up_again().await.is_err() {
+            return false;
+        }
+        let found = self.credentials.get().await;
+        found.is_ok_and(|(_, secret)| !secret.is_same(used))
+    }
+}
+
+/// 256 bits that nobody can guess.
+fn chance() -> Result<Secret, Refusal> {
+    let mut bytes = [0; 32];
+    // Without chance there is no login: a state that can be guessed protects nobody.
+    getrandom::fill(&mut bytes).map_err(|_| Category::Network)?;
+    Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes)))
+}
+
+#[derive(Debug)]
+enum Wrong {
+    Client,
+    Grant,
+    Else(Refusal),
+}
+
+fn read(
+    answer: &Answer,
+    now: Micros,
+    renewable: Micros,
+    renewal: Option<&Arc<Secret>>,
+) -> Result<Session, Wrong> {
+    if is_of_client(answer) {
+        return Err(Wrong::Client);
+    }
+    let changed = || Wrong::Else(Category::ChangedApi.into());
+    let words = answer.json::<Words>();
+    if !answer.is_fine() {
+        return Err(match words.and_then(|words| words.error).as_deref() {
+            Some("invalid_grant" | "unsupported_token_type") => Wrong::Grant,
+            _ => Wrong::Else(answer.refusal(Category::Expired)),
+        });
+    }
+    let words = words.ok_or_else(changed)?;
+    let token = words.access_token.filter(|token| !token.is_empty());
+    let (Some(token), Some(seconds)) = (token, words.expires_in) else {
+        return Err(changed());
+    };
+    let given = words.refresh_token.filter(|token| !token.is_empty());
+    let given = given.map(|token| Arc::new(Secret::new(token)));
+    let renewal = given.or(renewal.cloned());
+    Ok(Session {
+        token: Arc::new(Secret::new(token)),
+        until: Until {
+            expires: Some(later(now, Duration::from_secs(seconds))),
+            renewable: renewal.as_ref().map(|_| renewable),
+        },
+        renewal,
+    })
+}
+
+fn is_of_client(answer: &Answer) -> bool {
+    let error = answer.json::<Words>().and_then(|words| words.error);
+    !answer.is_fine() && error.as_deref() == Some("invalid_client")
+}
+
+impl Flow for OAuth {
+    fn open<'a>(&'a self, _: &'a str) -> Answering<'a, Reply> {
+        Box::pin(self.begin())
+    }
+
+    fn prove<'a>(
+        &'a self,
+        _: &'a str,
+        challenge: &'a Challenge,
+        proof: Proof<'a>,
+    ) -> Answering<'a, Reply> {
+        Box::pin(async move {
+            match proof {
+                Proof::Code(code) => self.exchange(challenge, code).await,
+                Proof::Approval => Err(Category::ChangedApi.into()),
+            }
+        })
+    }
+
+    fn renew<'a>(&'a self, session: &'a Session) -> Answering<'a, Reply> {
+        Box::pin(self.go_on(session))
+    }
+
+    fn probe<'a>(&'a self, session: &'a Session) -> Answering<'a, ()> {
+        Box::pin(async move {
+            let request = self.http.get(ACCOUNTS);
+            let request = request.bearer_auth(session.token.expose());
+            let answer = self.http.send(request).await?;
+            if answer.is_fine() {
+                return Ok(());
+            }
+            Err(answer.refusal(Category::Expired))
+        })
+    }
+
+    fn look_up_again(&self) -> Answering<'_, ()> {
+        Box::pin(self.credentials.look_up_again())
+    }
+
+    fn venue_time(&self, now: Micros) -> Micros {
+        self.http.venue_time(now)
+    }
+}

@@ -1,0 +1,276 @@
+//! A gateway on the trader's machine in which a person logs in; programs only use what came of it.
+//! As IBKR's Client Portal has it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use jiff::Timestamp;
+use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use crate::faults::json as says;
+use crate::{Faults, Settings, serve};
+
+const SECOND: i64 = 1_000_000;
+/// A session that nobody uses rests after so long,
+const RESTS_AFTER: i64 = 360 * SECOND;
+/// and who asks more often than this in a second
+const MOST_A_SECOND: u32 = 10;
+/// is not answered for so long.
+const SHUT_FOR: i64 = 900 * SECOND;
+const PAGE: &str = "<!doctype html><title>Gateway</title><p>Log in here.";
+
+/// What it was sent, and how it is.
+#[derive(Debug, Clone, Default)]
+pub struct Book {
+    pub statuses: u32,
+    pub tickles: u32,
+    pub revived: u32,
+    pub logouts: u32,
+    /// Asked for a session that is another's.
+    pub fought: u32,
+    pub shut: u32,
+    /// Somebody uses the account elsewhere.
+    pub is_elsewhere: bool,
+    /// It does not wake by itself: a person has to log in.
+    pub refuses_revival: bool,
+    /// Until when a person's login counts.
+    logged_in_until: Option<i64>,
+    /// When the session was last made or used.
+    awake_from: i64,
+    used_at: i64,
+    shut_until: i64,
+    this_second: (i64, u32),
+}
+
+#[derive(Clone)]
+pub struct Venue {
+    /// Empty, where it is not on a socket.
+    pub address: String,
+    settings: Settings,
+    book: Arc<Mutex<Book>>,
+}
+
+impl Venue {
+    /// In process: its router is asked.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            address: String::new(),
+            settings,
+            book: Arc::default(),
+        }
+    }
+
+    /// On a free port, without encryption.
+    pub async fn start(settings: Settings) -> std::io::Result<Self> {
+        let mut venue = Self::new(settings);
+        venue.address = serve::plain(venue.router()).await?;
+        Ok(venue)
+    }
+
+    /// On a free port, as the real one: with a certificate that nobody vouches for.
+    pub async fn start_encrypted(settings: Settings) -> std::io::Result<Self> {
+        let mut venue = Self::new(settings);
+        venue.address = serve::self_signed(venue.router()).await?;
+        Ok(venue)
+    }
+
+    pub fn router(&self) -> Router {
+        let router = Router::new()
+            .route("/", get(page))
+            .route("/v1/api/iserver/auth/status", post(status).get(status))
+            .route("/v1/api/iserver/auth/ssodh/init", post(init))
+            .route("/v1/api/iserver/reauthenticate", post(reauthenticate))
+            .route("/v1/api/tickle", post(tickle).get(tickle))
+            .route("/v1/api/logout", post(logout))
+            .with_state(self.clone());
+        serve::dressed(router, &self.settings)
+    }
+
+    pub fn book(&self) -> Book {
+        self.open().clone()
+    }
+
+    pub fn change(&self, change: impl FnOnce(&mut Book)) {
+        change(&mut self.open());
+    }
+
+    pub fn faults(&self) -> &Faults {
+        &self.settings.faults
+    }
+
+    /// A person logs in at its page.
+    pub fn log_in(&self) {
+        let now = self.settings.clock.now();
+        self.open().log_in(now);
+    }
+
+    /// As at midnight: the session rests, and the login still counts.
+    pub fn rest(&self) {
+        self.open().awake_from = i64::MIN;
+    }
+
+    /// As at the end of the week: a person has to log in.
+    pub fn end(&self) {
+        self.open().logged_in_until = None;
+    }
+
+    fn open(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Book {
+    fn log_in(&mut self, now: i64) {
+        self.logged_in_until = Some(next_sunday(now));
+        self.is_elsewhere = false;
+        (self.awake_from, self.used_at) = (now, now);
+    }
+
+    fn is_connected(&self, now: i64) -> bool {
+        self.logged_in_until.is_some_and(|until| now < until)
+    }
+
+    fn is_awake(&self, now: i64) -> bool {
+        let is_used = now < self.used_at.saturating_add(RESTS_AFTER);
+        let is_of_today = self.awake_from >= last_midnight(now);
+        self.is_connected(now) && is_used && is_of_today && !self.is_elsewhere
+    }
+
+    /// None while it answers.
+    fn shut(&mut self, now: i64) -> Option<Response> {
+        let second = now.div_euclid(SECOND);
+        if self.this_second.0 != second {
+            self.this_second = (second, 0);
+        }
+        self.this_second.1 += 1;
+        if self.this_second.1 > MOST_A_SECOND {
+            self.shut_until = now.saturating_add(SHUT_FOR);
+        }
+        if now >= self.shut_until {
+            return None;
+        }
+        self.shut += 1;
+        Some(StatusCode::TOO_MANY_REQUESTS.into_response())
+    }
+
+    fn status(&self, now: i64) -> Value {
+        json!({
+            "authenticated": self.is_awake(now), "connected": self.is_connected(now),
+            "competing": self.is_elsewhere, "message": "", "fail": "",
+        })
+    }
+
+    fn revive(&mut self, competes: bool, now: i64) {
+        if self.is_elsewhere && !competes {
+            return;
+        }
+        self.fought += u32::from(self.is_elsewhere);
+        self.is_elsewhere = false;
+        if self.is_connected(now) && !self.refuses_revival {
+            self.revived += 1;
+            (self.awake_from, self.used_at) = (now, now);
+        }
+    }
+}
+
+async fn page() -> Response {
+    ([(CONTENT_TYPE, "text/html")], PAGE).into_response()
+}
+
+async fn status(State(venue): State<Venue>) -> Response {
+    let now = venue.settings.clock.now();
+    let mut book = venue.open();
+    book.statuses += 1;
+    answer(&mut book, now, |book| book.status(now))
+}
+
+async fn init(State(venue): State<Venue>, body: String) -> Response {
+    let now = venue.settings.clock.now();
+    let asked: Value = serde_json::from_str(&body).unwrap_or_default();
+    let competes = asked["compete"].as_bool().unwrap_or(true);
+    answer(&mut venue.open(), now, |book| {
+        book.revive(competes, now);
+        book.status(now)
+    })
+}
+
+async fn reauthenticate(State(venue): State<Venue>) -> Response {
+    let now = venue.settings.clock.now();
+    answer(&mut venue.open(), now, |book| {
+        book.revive(true, now);
+        json!({"message": "triggered"})
+    })
+}
+
+async fn tickle(State(venue): State<Venue>) -> Response {
+    let now = venue.settings.clock.now();
+    let mut book = venue.open();
+    book.tickles += 1;
+    answer(&mut book, now, |book| {
+        if book.is_awake(now) {
+            book.used_at = now;
+        }
+        let status = book.status(now);
+        json!({"session": "planted-session", "iserver": {"authStatus": status}})
+    })
+}
+
+async fn logout(State(venue): State<Venue>) -> Response {
+    let now = venue.settings.clock.now();
+    let mut book = venue.open();
+    book.logouts += 1;
+    answer(&mut book, now, |book| {
+        book.logged_in_until = None;
+        json!({"status": true})
+    })
+}
+
+/// Without a person's login, nothing is said.
+fn answer(book: &mut Book, now: i64, say: impl FnOnce(&mut Book) -> Value) -> Response {
+    if let Some(shut) = book.shut(now) {
+        return shut;
+    }
+    if !book.is_connected(now) {
+        return (StatusCode::UNAUTHORIZED, "Access Denied").into_response();
+    }
+    says(StatusCode::OK, &say(book))
+}
+
+/// 01:00 of a Sunday in New York, after now.
+fn next_sunday(now: i64) -> i64 {
+    let today = day(now);
+    let next = |from: Date| from.nth_weekday(1, Weekday::Sunday).unwrap_or(from);
+    let sunday = match today.weekday() {
+        Weekday::Sunday => today,
+        _ => next(today),
+    };
+    match at(sunday, 1) {
+        at_one if at_one > now => at_one,
+        _ => at(next(sunday), 1),
+    }
+}
+
+fn last_midnight(now: i64) -> i64 {
+    at(day(now), 0)
+}
+
+fn day(now: i64) -> Date {
+    let now = Timestamp::from_microsecond(now).unwrap_or_default();
+    now.to_zoned(new_york()).date()
+}
+
+fn at(day: Date, hour: i8) -> i64 {
+    let time = day.at(hour, 0, 0, 0).to_zoned(new_york());
+    time.map_or(i64::MAX, |time| time.timestamp().as_microsecond())
+}
+
+fn new_york() -> TimeZone {
+    TimeZone::get("America/New_York").unwrap_or(TimeZone::UTC)
+}

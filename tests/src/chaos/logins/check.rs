@@ -1,0 +1,265 @@
+//! What must never have happened, looked for in the logbook of a life.
+
+use std::collections::BTreeMap;
+
+use tapeline_auth::Category;
+use tapeline_model::records::AuthEventKind;
+
+use super::logbook::{Asked, Entry, Exchange};
+
+const SECOND: i64 = 1_000_000;
+/// A code that comes again within this is the same; later, chance may make it anew.
+const REUSED_WITHIN: i64 = 900 * SECOND;
+/// What the policy allows,
+const REFUSALS: usize = 3;
+/// in this time, less what two clocks may be apart.
+const REFUSALS_WITHIN: i64 = (1800 - 100) * SECOND;
+/// With the back-off of the policy, so many logins are begun in a minute,
+const LOGINS: usize = 6;
+/// and for each process that begins, or session that is given, so many more.
+const LOGINS_MORE: usize = 3;
+const NOTES: usize = 5;
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Findings {
+    pub(super) codes_reused: u64,
+    pub(super) lockouts_exceeded: u64,
+    pub(super) login_storms: u64,
+    pub(super) miscategorised: u64,
+    pub(super) secrets_leaked: u64,
+    pub(super) stuck: u64,
+    pub(super) notes: Vec<String>,
+}
+
+pub(super) fn check(entries: &[Entry]) -> Findings {
+    let mut findings = Findings::default();
+    let exchanges: Vec<&Exchange> = entries
+        .iter()
+        .filter_map(|entry| match entry {
+            Entry::Exchange(exchange) => Some(exchange),
+            _ => None,
+        })
+        .collect();
+    findings.reused(&exchanges);
+    findings.refusals(&exchanges);
+    findings.storms(entries, &exchanges);
+    findings.at_once(&exchanges);
+    findings.categories(entries);
+    findings
+}
+
+/// Every code that was sent.
+pub(super) fn codes(entries: &[Entry]) -> Vec<String> {
+    let sent = entries.iter().filter_map(|entry| match entry {
+        Entry::Exchange(exchange) => exchange.code.clone(),
+        _ => None,
+    });
+    sent.collect()
+}
+
+impl Findings {
+    fn note(&mut self, text: String) {
+        if self.notes.len() < NOTES {
+            self.notes.push(text);
+        }
+    }
+
+    fn reused(&mut self, exchanges: &[&Exchange]) {
+        let mut sent: BTreeMap<&str, i64> = BTreeMap::new();
+        for exchange in exchanges {
+            let Some(code) = &exchange.code else { continue };
+            let before = sent.insert(code, exchange.sent);
+            if before.is_some_and(|before| exchange.sent - before < REUSED_WITHIN) {
+                self.codes_reused += 1;
+                self.note(format!("a code was sent again at {}", exchange.sent));
+            }
+        }
+    }
+
+    pub(super) fn steps_repeated(&mut self, repeated: u32) {
+        self.codes_reused += u64::from(repeated);
+    }
+
+    /// Never more that the venue counts than the policy allows.
+    fn refusals(&mut self, exchanges: &[&Exchange]) {
+        let mut counted: Vec<i64> = Vec::new();
+        for exchange in exchanges {
+            if exchange.is_opened {
+                counted.clear();
+            }
+            if !exchange.is_counted {
+                continue;
+            }
+            counted.push(exchange.ended);
+            counted.retain(|at| exchange.ended - at < REFUSALS_WITHIN);
+            if counted.len() > REFUSALS {
+                self.lockouts_exceeded += 1;
+                self.note(format!(
+                    "refusal {} within half an hour at {}",
+                    counted.len(),
+                    exchange.ended
+                ));
+            }
+        }
+    }
+
+    pub(super) fn locked(&mut self, is_locked: bool) {
+        if is_locked {
+            self.lockouts_exceeded += 1;
+            self.note("the venue locked the account".to_owned());
+        }
+    }
+
+    /// Never more logins in a minute than the back-off leads to.
+    fn storms(&mut self, entries: &[Entry], exchanges: &[&Exchange]) {
+        let mut last = 0;
+        let mut excuses = Vec::new();
+        for entry in entries {
+            match entry {
+                Entry::Exchange(exchange) => {
+                    last = exchange.ended;
+                    if exchange.is_opened {
+                        excuses.push(last);
+                    }
+                }
+                Entry::Told { at, .. } => last = *at,
+                Entry::Began { .. } => excuses.push(last),
+            }
+        }
+        let is_begin =
+            |exchange: &&&Exchange| exchange.asked == Asked::Login && exchange.code.is_none();
+        let begun: Vec<i64> = exchanges
+            .iter()
+            .filter(is_begin)
+            .map(|exchange| exchange.sent)
+            .collect();
+        for (at, sent) in begun.iter().enumerate() {
+            let from = sent - 60 * SECOND;
+            let in_a_minute = begun[..=at].iter().rev().take_while(|sent| **sent > from);
+            let excused = excuses.iter().filter(|at| (from..=*sent).contains(at));
+            if in_a_minute.count() > LOGINS + LOGINS_MORE * excused.count() {
+                self.login_storms += 1;
+                self.note(format!("too many logins in the minute before {sent}"));
+            }
+        }
+    }
+
+    /// Never two machines at a time.
+    fn at_once(&mut self, exchanges: &[&Exchange]) {
+        let logins: Vec<&&Exchange> = exchanges
+            .iter()
+            .filter(|exchange| exchange.asked != Asked::Other)
+            .collect();
+        for (at, one) in logins.iter().enumerate() {
+            let meets = |other: &&&&Exchange| {
+                other.machine != one.machine && other.sent < one.ended && one.sent < other.ended
+            };
+            let near = logins[at + 1..].iter().take(8);
+            if near.clone().any(|other| meets(&other)) {
+                self.login_storms += 1;
+                self.note(format!("two machines logged in at {}", one.sent));
+            }
+        }
+    }
+
+    /// What was wrong is what is told, each time.
+    fn categories(&mut self, entries: &[Entry]) {
+        let mut machines: BTreeMap<usize, Awaited> = BTreeMap::new();
+        for entry in entries {
+            match entry {
+                Entry::Began { machine } => {
+                    machines.remove(machine);
+                }
+                Entry::Exchange(exchange) => {
+                    let awaited = machines.entry(exchange.machine).or_default();
+                    if let Some(truth) = awaited.untold() {
+                        self.mistaken(truth, None, exchange.sent);
+                    }
+                    *awaited = Awaited {
+                        truth: exchange.truth,
+                        is_told: false,
+                    };
+                }
+                Entry::Told { machine, at, step } => {
+                    let Some(told) = step.category else { continue };
+                    let awaited = machines.entry(*machine).or_default();
+                    match awaited.untold() {
+                        Some(truth) if truth == told => awaited.is_told = true,
+                        Some(truth) => self.mistaken(truth, Some(told), *at),
+                        None if awaited.explains(told, step.kind) => {}
+                        None => {
+                            self.miscategorised += 1;
+                            self.note(format!("{told} out of nowhere at {at}: {}", step.detail));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn mistaken(&mut self, truth: Category, told: Option<Category>, at: i64) {
+        self.miscategorised += 1;
+        let told = told.map_or("nothing", Category::as_str);
+        self.note(format!("{truth} was told as {told} at {at}"));
+    }
+
+    pub(super) fn leaks(&mut self, said: &str, secrets: &[&str], codes: &[String]) {
+        let seen = secrets.iter().filter(|secret| said.contains(**secret));
+        let seen = seen.count() + codes.iter().filter(|code| stands_in(said, code)).count();
+        if seen > 0 {
+            self.secrets_leaked += seen as u64;
+            self.note("a secret stands in the log".to_owned());
+        }
+    }
+
+    /// What lies in the shared log shows nothing either.
+    pub(super) fn sealed(&mut self, records: &[Vec<u8>], codes: &[String]) {
+        for record in records {
+            let text = String::from_utf8_lossy(record);
+            let is_seen =
+                text.contains("planted") || codes.iter().any(|code| text.contains(&**code));
+            self.secrets_leaked += u64::from(is_seen);
+        }
+    }
+
+    pub(super) fn stuck(&mut self, is_stuck: bool) {
+        if is_stuck {
+            self.stuck += 1;
+            self.note("nobody is logged in at the end".to_owned());
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Awaited {
+    truth: Option<Category>,
+    is_told: bool,
+}
+
+impl Awaited {
+    fn untold(self) -> Option<Category> {
+        self.truth.filter(|_| !self.is_told)
+    }
+
+    /// Whether it may be told besides: the end of a session, a pause before the account is
+    /// locked, a code that did not come, and what the login does after a refusal that was told.
+    fn explains(self, told: Category, kind: AuthEventKind) -> bool {
+        let follows = match told {
+            Category::Locked => kind == AuthEventKind::Refused,
+            Category::Expired => kind == AuthEventKind::SessionLost,
+            Category::MfaFailed => self.truth.is_none(),
+            _ => false,
+        };
+        follows || self.truth == Some(told)
+    }
+}
+
+/// As a number of its own, not inside of another.
+fn stands_in(text: &str, code: &str) -> bool {
+    text.match_indices(code).any(|(at, _)| {
+        let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+        let bytes = text.as_bytes();
+        !is_digit(at.checked_sub(1).and_then(|at| bytes.get(at)))
+            && !is_digit(bytes.get(at + code.len()))
+    })
+}
