@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tapeline_rehearsal::{NAME, PASSWORD, SEED, Venue};
 use tapeline_schemas::topics::Topic;
 use tapeline_tests::{Namespace, Program, scratch};
@@ -79,6 +80,81 @@ fn a_login_with_a_code_outlives_its_process_and_no_secret_is_seen() {
     for secret in codes.iter().map(String::as_str).chain(["planted", SEED]) {
         assert!(!said.contains(secret), "{secret} was seen");
     }
+}
+
+/// An account that logs in to a venue of its own.
+fn account(name: &str, address: &str) -> String {
+    format!(
+        "[[accounts]]\nid = '{name}'\nportfolio = 'growth'\n\
+         [[logins]]\naccount = '{name}'\nvenue = 'alpha'\nway = 'device'\naddress = '{address}'\nclient_id = 'tapeline'\n\
+         name = 'secret://file/name'\npassword = 'secret://file/password'\ntotp = 'secret://file/seed'\n"
+    )
+}
+
+#[test]
+fn what_a_venue_refuses_is_told_to_a_person_once() {
+    let runtime = Runtime::new().unwrap();
+    let mut text =
+        "[auth]\nsessions = 'sessions'\nsession_key = 'secret://file/session-key'\n".to_owned();
+    let names = ["codes", "forbidden", "password", "strange", "well"];
+    let venues = names.map(|name| {
+        let venue = runtime.block_on(Venue::start()).unwrap();
+        text += &account(name, &venue.address);
+        venue
+    });
+    let [codes, forbidden, password, strange, _] = &venues;
+    codes.change(|book| book.refuses_codes = true);
+    let answer = |status: u16, value| vec![(status.try_into().unwrap(), value)];
+    forbidden.change(|book| book.faults = answer(403, json!({"detail": "no"})));
+    password.change(|book| "another".clone_into(&mut book.password));
+    strange.change(|book| book.faults = answer(200, json!({"hello": ["you"]})));
+    let namespace = Namespace::new("refused", &text);
+    let seed = format!("otpauth://totp/alpha?secret={SEED}&period=1");
+    for (name, text) in [
+        ("name", NAME),
+        ("password", PASSWORD),
+        (
+            "session-key",
+            "a-session-key-of-at-least-forty-four-characters",
+        ),
+        ("seed", &seed),
+    ] {
+        std::fs::write(namespace.folder().join(name), text).unwrap();
+    }
+    let roles = ["connectors", "processors", "sinks"];
+    let running = namespace.roles(&roles);
+    let told = "SELECT concat(toString(severity), ' ', key, ' ', procedure) FROM alerts \
+                WHERE source = 'logins' ORDER BY key, _offset";
+    let expected = "WARNING codes/failed_logins failed-logins\n\
+                    CRITICAL codes/locked_login locked-login\n\
+                    CRITICAL forbidden/forbidden_login forbidden-login\n\
+                    CRITICAL password/login_stopped login-stopped\n\
+                    WARNING strange/changed_api changed-api\n\
+                    CRITICAL strange/login_stopped login-stopped";
+    namespace.query_until(told, expected);
+    let stopped = "SELECT uniqExact(account), uniqExact(host) FROM auth_events WHERE stopped";
+    namespace.query_until(stopped, "3\t1");
+    running.kill_nine();
+
+    // What is still wrong after a restart is not told again; what is well is over.
+    password.change(|book| PASSWORD.clone_into(&mut book.password));
+    let running = namespace.roles(&roles);
+    let expected = "WARNING codes/failed_logins failed-logins\n\
+                    CRITICAL codes/locked_login locked-login\n\
+                    CRITICAL forbidden/forbidden_login forbidden-login\n\
+                    INFO forbidden/forbidden_login forbidden-login\n\
+                    CRITICAL password/login_stopped login-stopped\n\
+                    INFO password/login_stopped login-stopped\n\
+                    WARNING strange/changed_api changed-api\n\
+                    INFO strange/changed_api changed-api\n\
+                    CRITICAL strange/login_stopped login-stopped\n\
+                    INFO strange/login_stopped login-stopped";
+    namespace.query_until(told, expected);
+    let held_back =
+        "SELECT count() FROM auth_events WHERE account = 'codes' AND category = 'LOCKED'";
+    namespace.query_until(held_back, "2");
+    namespace.query_until(told, expected);
+    running.stop();
 }
 
 #[test]

@@ -161,3 +161,26 @@ fn nothing_is_written_where_nothing_is_configured() {
     let none = secrets(folder.path(), ["check"]).run().ok();
     assert_eq!(none.stdout.trim(), "the configuration has no references");
 }
+
+#[test]
+fn what_sops_encrypted_is_found_by_its_keys() {
+    let folder = scratch();
+    let folder = folder.path();
+    let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("../connectors/secrets/tests/sops");
+    std::fs::copy(made.join("all.yaml"), folder.join("all.yaml")).unwrap();
+    let text = "[clickhouse]\npassword = 'secret://sops/all.yaml#broker/key'\n\
+                [kafka.properties]\n'ssl.key.password' = 'secret://sops/all.yaml#broker/none'\n";
+    std::fs::write(folder.join("tapeline.toml"), text).unwrap();
+    let checked = Program::new(["check"]).folder(folder).run();
+    checked.failed(2, &["clickhouse.password: ", "fill in [secrets.age]"]);
+    let text = format!("{text}[secrets.age]\nidentity = 'secret://file/identity'\n");
+    std::fs::write(folder.join("tapeline.toml"), text).unwrap();
+    let identity = "AGE-SECRET-KEY-174K8AY4ZTJ2KKMP6XCSSX4ELJZ6KAJE6AZRFGV69JGGJ2J26X8MSA86GVS";
+    std::fs::write(folder.join("identity"), identity).unwrap();
+    let checked = secrets(folder, ["check"]).run();
+    checked.failed(1, &["1 of 3 references lead to nothing"]);
+    assert!(!checked.stdout.contains("planted"), "{}", checked.stdout);
+    let reference = "secret://sops/all.yaml#broker/key";
+    let shown = secrets(folder, ["get", reference, "--show"]).run().ok();
+    assert_eq!(shown.stdout.trim(), "PK-planted");
+}

@@ -60,6 +60,7 @@ pub struct Keeper {
     challenge: Option<Challenge>,
     /// Of the last answer.
     latency: Option<Duration>,
+    is_anew: bool,
     steps: mpsc::Sender<Step>,
     words: mpsc::Receiver<Word>,
     session: watch::Sender<Option<Session>>,
@@ -97,6 +98,7 @@ impl Keeper {
             stored,
             challenge: None,
             latency: None,
+            is_anew: false,
             steps,
             words,
             session,
@@ -109,6 +111,13 @@ impl Keeper {
         Ok((keeper, ends))
     }
 
+    /// Logs in although there may be a session, which is kept until there is another.
+    #[must_use]
+    pub fn anew(mut self) -> Self {
+        self.is_anew = true;
+        self
+    }
+
     /// May be dropped at any await.
     pub async fn run(mut self) -> Result<Ended, CacheError> {
         match self.keep_logged_in().await {
@@ -118,7 +127,9 @@ impl Keeper {
     }
 
     async fn keep_logged_in(&mut self) -> Result<Ended, CacheError> {
-        let mut next = Some(Input::Found(self.stored.kept()));
+        let mut kept = self.stored.kept();
+        kept.session.take_if(|_| self.is_anew);
+        let mut next = Some(Input::Found(kept));
         let mut has_begun = false;
         loop {
             let input = match next.take() {

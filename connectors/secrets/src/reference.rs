@@ -41,6 +41,11 @@ pub(crate) enum Place {
         /// As of a secret of AWS.
         field: Option<String>,
     },
+    Sops {
+        path: PathBuf,
+        /// Keys, with `/` between them.
+        field: String,
+    },
 }
 
 /// Which kind of place.
@@ -52,6 +57,7 @@ pub enum Kind {
     Vault,
     Aws,
     Age,
+    Sops,
 }
 
 impl Kind {
@@ -62,6 +68,7 @@ impl Kind {
         Self::Vault,
         Self::Aws,
         Self::Age,
+        Self::Sops,
     ];
 
     pub fn name(self) -> &'static str {
@@ -72,6 +79,7 @@ impl Kind {
             Self::Vault => "vault",
             Self::Aws => "aws",
             Self::Age => "age",
+            Self::Sops => "sops",
         }
     }
 
@@ -84,6 +92,16 @@ impl Kind {
             Self::Vault => "secret://vault/MOUNT/PATH#FIELD",
             Self::Aws => "secret://aws/NAME#FIELD",
             Self::Age => "secret://age/PATH#FIELD",
+            Self::Sops => "secret://sops/PATH#KEY/KEY",
+        }
+    }
+
+    /// Of `[secrets]`, where it is told what such references need.
+    pub fn section(self) -> &'static str {
+        match self {
+            // Its files are encrypted to recipients of age.
+            Self::Sops => Self::Age.name(),
+            other => other.name(),
         }
     }
 }
@@ -99,7 +117,7 @@ pub enum ReferenceError {
     NotAReference,
     #[error(
         "no such kind of reference; there are secret://env/…, secret://file/…, \
-         secret://local/…, secret://vault/…, secret://aws/… and secret://age/…"
+         secret://local/…, secret://vault/…, secret://aws/…, secret://age/… and secret://sops/…"
     )]
     UnknownKind,
     #[error("the reference names nothing; write {}", .0.form())]
@@ -127,6 +145,7 @@ impl Reference {
             Place::Vault { .. } => Kind::Vault,
             Place::Aws { .. } => Kind::Aws,
             Place::Age { .. } => Kind::Age,
+            Place::Sops { .. } => Kind::Sops,
         }
     }
 
@@ -197,6 +216,7 @@ impl FromStr for Reference {
             Kind::Vault => vault(rest)?,
             Kind::Aws => aws(rest)?,
             Kind::Age => age(rest)?,
+            Kind::Sops => sops(rest)?,
         };
         Ok(Self {
             text: text.to_owned(),
@@ -277,6 +297,14 @@ fn age(rest: &str) -> Result<Place, ReferenceError> {
     })
 }
 
+fn sops(rest: &str) -> Result<Place, ReferenceError> {
+    let (path, field) = with_field(Kind::Sops, rest)?;
+    Ok(Place::Sops {
+        path: path.into(),
+        field: field.ok_or(ReferenceError::NoField(Kind::Sops))?,
+    })
+}
+
 /// A name or an ARN.
 fn aws(rest: &str) -> Result<Place, ReferenceError> {
     let (name, field) = with_field(Kind::Aws, rest)?;
@@ -352,6 +380,13 @@ mod tests {
             age("/etc/a.age", Some("b"))
         );
         assert_eq!(place("secret://age/a.age"), age("a.age", None));
+        assert_eq!(
+            place("secret://sops/a.yaml#b/0/c"),
+            Place::Sops {
+                path: "a.yaml".into(),
+                field: "b/0/c".to_owned()
+            }
+        );
         let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf";
         assert_eq!(place(&format!("secret://aws/{arn}")), aws(arn, None));
     }
@@ -383,6 +418,9 @@ mod tests {
             ("secret://aws/#f", E::Empty(Kind::Aws)),
             ("secret://aws/a#", E::NoField(Kind::Aws)),
             ("secret://age/#f", E::Empty(Kind::Age)),
+            ("secret://sops/#f", E::Empty(Kind::Sops)),
+            ("secret://sops/a.yaml", E::NoField(Kind::Sops)),
+            ("secret://sops/a.yaml#", E::NoField(Kind::Sops)),
             ("secret://aws/a b", E::OddCharacter(Kind::Aws)),
         ] {
             assert_eq!(error(text), expected, "{text}");
@@ -393,7 +431,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_error_repeats_what_was_written(text in "(secret://(env|vault|aws|age|local|file|x)?/?)?[!-~]{6,40}") {
+        fn no_error_repeats_what_was_written(text in "(secret://(env|vault|aws|age|sops|local|file|x)?/?)?[!-~]{6,40}") {
             if let Err(error) = text.parse::<Reference>() {
                 let shown = format!("{error} {error:?}");
                 let own = text.trim_start_matches("secret://");

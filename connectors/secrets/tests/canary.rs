@@ -129,6 +129,7 @@ async fn try_everything(secrets: &Secrets, folder: &std::path::Path, shown: &mut
         "secret://aws/app#none",
         "secret://aws/app",
         &file.replacen("file", "age", 1),
+        &format!("{}#a", file.replacen("file", "sops", 1)),
     ] {
         let reference = reference(text);
         let got = secrets.get(&reference).await;

@@ -1,3 +1,4 @@
+mod auth;
 mod risk;
 mod secrets;
 
@@ -7,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use tapeline_model::money::{Money, Price, Quantity};
 
 use crate::config::Span;
+pub(crate) use auth::{Auth, AuthSessions};
 pub(crate) use risk::{Author, Risk, RiskLimit, RiskReset, RiskStop};
 pub(crate) use secrets::{Secrets, SecretsGet};
 
@@ -77,6 +79,9 @@ pub(crate) enum Command {
     /// What portfolios are worth, and how far they are from their limits
     #[command(subcommand)]
     Risk(Risk),
+    /// Logins that need a person, and the sessions that are kept
+    #[command(subcommand)]
+    Auth(Auth),
     /// What secret:// references lead to, and the encrypted file of this machine
     #[command(subcommand)]
     Secrets(Secrets),

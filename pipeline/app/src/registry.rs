@@ -53,7 +53,7 @@ const PROCESSORS: &[ProcessorEntry] = &[
     },
     ProcessorEntry {
         name: logins::NAME,
-        has_work: |_| true,
+        has_work: |config| !config.accounts.is_empty(),
         make: |config| {
             let settings = config.login_settings();
             Box::new(move |share| {

@@ -68,6 +68,10 @@ impl Drop for Stored {
 }
 
 impl Stored {
+    pub fn refusals(&self) -> usize {
+        self.refusals.len()
+    }
+
     pub fn session(&self) -> Option<Session> {
         let secret = |text: &String| Arc::new(Secret::new(text.as_str()));
         Some(Session {

@@ -5,6 +5,7 @@ mod aws;
 mod env;
 mod file;
 pub(crate) mod local;
+mod sops;
 mod vault;
 
 use std::sync::Arc;
@@ -66,6 +67,12 @@ impl Backends {
                 let field = field.clone();
                 aside(move || age::read(&settings, &reference, &path, field.as_deref())).await
             }
+            Place::Sops { path, field } => {
+                let settings = configured(reference, self.age.as_ref())?.clone();
+                let (reference, path) = (reference.clone(), path.clone());
+                let field = field.clone();
+                aside(move || sops::read(&settings, &reference, &path, &field)).await
+            }
         }
     }
 }
@@ -77,7 +84,9 @@ impl Fetch for Backends {
 
     fn stamp(&self, reference: &Reference) -> Option<Stamp> {
         match reference.place() {
-            Place::File { path } | Place::Age { path, .. } => file::stamp(path),
+            Place::File { path } | Place::Age { path, .. } | Place::Sops { path, .. } => {
+                file::stamp(path)
+            }
             Place::Local { .. } => file::stamp(self.local.as_ref()?.path()),
             Place::Env { .. } | Place::Vault { .. } | Place::Aws { .. } => None,
         }
@@ -96,14 +105,16 @@ fn here(reference: &Reference) -> Result<Fetched, SecretError> {
     match reference.place() {
         Place::Env { name } => env::read(reference, name),
         Place::File { path } => file::read(reference, path),
-        Place::Local { .. } | Place::Vault { .. } | Place::Aws { .. } | Place::Age { .. } => {
-            Err(SecretError::new(
-                Category::BadReference,
-                reference,
-                "it must be looked up on this machine alone",
-                "write secret://env/NAME or secret://file/PATH",
-            ))
-        }
+        Place::Local { .. }
+        | Place::Vault { .. }
+        | Place::Aws { .. }
+        | Place::Age { .. }
+        | Place::Sops { .. } => Err(SecretError::new(
+            Category::BadReference,
+            reference,
+            "it must be looked up on this machine alone",
+            "write secret://env/NAME or secret://file/PATH",
+        )),
     }
 }
 
@@ -123,12 +134,12 @@ async fn aside(
 
 fn configured<'a, B>(reference: &Reference, backend: Option<&'a B>) -> Result<&'a B, SecretError> {
     backend.ok_or_else(|| {
-        let kind = reference.kind().name();
+        let kind = reference.kind();
         SecretError::new(
             Category::BadReference,
             reference,
-            format!("nothing is configured for {kind}"),
-            format!("fill in [secrets.{kind}]"),
+            format!("nothing is configured for {}", kind.name()),
+            format!("fill in [secrets.{}]", kind.section()),
         )
     })
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod alerts;
 pub(crate) mod audit;
+mod auth;
 mod backtest;
 mod backtest_files;
 mod check;
@@ -51,6 +52,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Deadletters(action) => deadletters::run(&config()?, &action),
         Command::Risk(action) => risk::run(&config()?, action),
         Command::Alerts(action) => alerts::run(&config()?, &action),
+        Command::Auth(action) => auth::run(&config()?, &action),
         Command::Secrets(action) => secrets::run(&config()?, &action),
         Command::Reference { page } => {
             reference::run(page);

@@ -141,7 +141,8 @@ impl Default for AwsPlace {
     }
 }
 
-/// secret://age/PATH#FIELD: files that were encrypted with age.
+/// secret://age/PATH#FIELD and secret://sops/PATH#KEY/KEY: files that were encrypted with age,
+/// and files of SOPS whose values were.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct AgePlace {
@@ -217,7 +218,7 @@ impl Places {
             Kind::Local => !self.local.passphrase.is_empty(),
             Kind::Vault => !self.vault.address.is_empty(),
             Kind::Aws => !self.aws.region.is_empty(),
-            Kind::Age => !self.age.identity.is_empty(),
+            Kind::Age | Kind::Sops => !self.age.identity.is_empty(),
         }
     }
 }
@@ -305,9 +306,9 @@ fn fault_of_reference(places: &Places, value: &str) -> Option<String> {
     match value.parse::<Reference>() {
         Ok(reference) if places.has(reference.kind()) => None,
         Ok(reference) => {
-            let kind = reference.kind().name();
+            let (kind, section) = (reference.kind().name(), reference.kind().section());
             Some(format!(
-                "nothing is configured for {kind}; fill in [secrets.{kind}]"
+                "nothing is configured for {kind}; fill in [secrets.{section}]"
             ))
         }
         Err(error) => Some(error.to_string()),

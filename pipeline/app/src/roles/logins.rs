@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tapeline_auth::mfa::{Factors, Seed};
 use tapeline_auth::{
-    Cache, CacheError, Ended, Ends, FileShelf, Keeper, Login, Outside, Policy, Seal, Step,
+    Cache, CacheError, Ended, Ends, FileShelf, Keeper, Login, Outside, Policy, Seal, Shelf, Step,
 };
 use tapeline_kafka::{KafkaSettings, Publisher};
 use tapeline_model::ids::{AccountId, PortfolioId};
@@ -16,7 +16,7 @@ use tapeline_venue::Stop;
 use tokio::task::JoinHandle;
 
 use super::{Part, Parts, Start};
-use crate::config::{Auth, LoginAccount};
+use crate::config::{Auth, Config, LoginAccount};
 use crate::failure::Failure;
 use crate::publish::{now, put};
 use crate::registry;
@@ -27,32 +27,10 @@ const LONGEST_HOST: usize = 253;
 
 pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
     let mut parts = Parts::default();
-    if with.config.logins.is_empty() {
-        return Ok(parts);
-    }
-    let kafka = with.config.kafka_settings()?;
-    let settings = with.config.secrets.settings()?;
-    let secrets = Secrets::new(&settings).map_err(Failure::outside)?;
-    let portfolios = with.config.portfolios();
-    let host = cleaned(&rustix::system::uname().nodename().to_string_lossy());
-    for login in &with.config.logins {
-        let account = AccountId::new(&login.account);
-        let Some(portfolio) = portfolios.get(&account) else {
-            continue;
-        };
+    for work in Account::all(with.config)? {
         let (stop_sender, stop) = Stop::pair();
-        let work = Account {
-            auth: with.config.auth.clone(),
-            login: login.clone(),
-            portfolio: portfolio.clone(),
-            account,
-            secrets: secrets.clone(),
-            kafka: kafka.clone(),
-            host: host.clone(),
-            began: now(),
-        };
         let runtime = with.runtime.clone();
-        let name = format!("login {}", login.account);
+        let name = format!("login {}", work.login.account);
         parts.add(Part::spawn(name, Some(stop_sender), move |_| {
             runtime.block_on(work.run(stop))
         })?);
@@ -60,9 +38,10 @@ pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
     Ok(parts)
 }
 
-struct Account {
-    auth: Auth,
-    login: LoginAccount,
+/// An account that is logged in to, and what that takes.
+pub(crate) struct Account {
+    pub(crate) auth: Auth,
+    pub(crate) login: LoginAccount,
     account: AccountId,
     portfolio: PortfolioId,
     secrets: Secrets,
@@ -73,13 +52,39 @@ struct Account {
 }
 
 impl Account {
+    /// Those of the configuration.
+    pub(crate) fn all(config: &Config) -> Result<Vec<Self>, Failure> {
+        if config.logins.is_empty() {
+            return Ok(Vec::new());
+        }
+        let kafka = config.kafka_settings()?;
+        let settings = config.secrets.settings()?;
+        let secrets = Secrets::new(&settings).map_err(Failure::outside)?;
+        let portfolios = config.portfolios();
+        let host = cleaned(&rustix::system::uname().nodename().to_string_lossy());
+        let of = |login: &LoginAccount| {
+            let account = AccountId::new(&login.account);
+            Some(Self {
+                auth: config.auth.clone(),
+                login: login.clone(),
+                portfolio: portfolios.get(&account)?.clone(),
+                account,
+                secrets: secrets.clone(),
+                kafka: kafka.clone(),
+                host: host.clone(),
+                began: now(),
+            })
+        };
+        Ok(config.logins.iter().filter_map(of).collect())
+    }
+
     async fn run(self, mut stop: Stop) -> Result<(), Failure> {
-        let publisher = Publisher::new(&self.kafka, SOURCE)?;
+        let publisher = self.publisher()?;
         let mut number = 0;
         loop {
             let (keeper, ends) = tokio::select! {
                 () = stop.wanted() => return Ok(()),
-                keeper = self.keeper() => keeper?,
+                keeper = self.stand_by() => keeper?,
             };
             let mut keeping = AbortOnDrop(tokio::spawn(keeper.run()));
             let ended = self.tell(&mut keeping.0, ends, &publisher, &mut number);
@@ -92,6 +97,10 @@ impl Account {
             }
             tracing::info!(account = %self.account, "another process takes over the login; this one stands by");
         }
+    }
+
+    pub(crate) fn publisher(&self) -> Result<Publisher, Failure> {
+        Ok(Publisher::new(&self.kafka, SOURCE)?)
     }
 
     /// Publishes what a keeper says, until it ends.
@@ -116,23 +125,38 @@ impl Account {
         }
     }
 
-    async fn keeper(&self) -> Result<(Keeper, Ends), Failure> {
-        let outside = Outside::real().map_err(Failure::outside)?;
-        let flow = registry::flow(&self.login, &self.secrets, &outside)?;
-        let factors = self.factors().await?;
-        let policy = Policy {
+    /// Waits until no other process has the login.
+    async fn stand_by(&self) -> Result<(Keeper, Ends), Failure> {
+        let (venue, account) = (&self.login.venue, self.account.as_str());
+        let shelf = FileShelf::wait(&self.auth.sessions, venue, account).await;
+        let cache = self.cache(Box::new(shelf.map_err(Failure::outside)?));
+        self.keeper(cache.await?, self.factors().await?, self.policy())
+            .await
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        Policy {
             probe_every: Some(self.auth.probe_every.0).filter(|every| !every.is_zero()),
             most_refusals: self.auth.most_refusals,
             needs_person: self.login.way.needs_person(),
             ..Policy::default()
-        };
+        }
+    }
+
+    pub(crate) async fn keeper(
+        &self,
+        cache: Cache,
+        factors: Factors,
+        policy: Policy,
+    ) -> Result<(Keeper, Ends), Failure> {
+        let outside = Outside::real().map_err(Failure::outside)?;
+        let flow = registry::flow(&self.login, &self.secrets, &outside)?;
         let login = Login::new(policy, seed_of(self.account.as_str()));
-        let cache = self.cache().await?;
         let keeper = Keeper::new(login, flow, factors, cache, outside.clock).await;
         keeper.map_err(Failure::outside)
     }
 
-    async fn factors(&self) -> Result<Factors, Failure> {
+    pub(crate) async fn factors(&self) -> Result<Factors, Failure> {
         let mut factors = Factors::default();
         if !self.login.totp.is_empty() {
             let text = self.secret(&self.login.totp).await?;
@@ -144,16 +168,17 @@ impl Account {
         Ok(factors)
     }
 
-    /// Stands by while another process has it.
-    async fn cache(&self) -> Result<Cache, Failure> {
+    pub(crate) async fn cache(&self, shelf: Box<dyn Shelf>) -> Result<Cache, Failure> {
+        Ok(Cache::new(shelf, self.seal().await?))
+    }
+
+    pub(crate) async fn seal(&self) -> Result<Seal, Failure> {
         let mut keys = vec![self.secret(&self.auth.session_key).await?];
         for former in &self.auth.former_keys {
             keys.push(self.secret(former).await?);
         }
-        let (venue, account) = (&self.login.venue, self.account.as_str());
-        let seal = Seal::new(venue, account, &keys).map_err(Failure::outside)?;
-        let shelf = FileShelf::wait(&self.auth.sessions, venue, account).await;
-        Ok(Cache::new(Box::new(shelf.map_err(Failure::outside)?), seal))
+        let seal = Seal::new(&self.login.venue, self.account.as_str(), &keys);
+        seal.map_err(Failure::outside)
     }
 
     async fn secret(&self, text: &str) -> Result<Arc<Secret>, Failure> {
@@ -162,13 +187,22 @@ impl Account {
     }
 
     fn publish(&self, publisher: &Publisher, step: Step, number: u64) -> Result<(), Failure> {
-        let now = now();
         let (account, detail) = (&self.account, &step.detail);
         match step.category {
             Some(category) => tracing::warn!(%account, %category, "{}: {detail}", step.kind),
             None if step.kind == AuthEventKind::Healthy => {}
             None => tracing::info!(%account, "{}: {detail}", step.kind),
         }
+        self.put(publisher, step, number)
+    }
+
+    pub(crate) fn put(
+        &self,
+        publisher: &Publisher,
+        step: Step,
+        number: u64,
+    ) -> Result<(), Failure> {
+        let now = now();
         let event = Event::Auth(AuthEvent {
             event_id: format!("{}-{}-{number}", self.account, now.0),
             portfolio: self.portfolio.clone(),

@@ -159,6 +159,8 @@ impl Processor for Logins {
 }
 
 #[cfg(test)]
+mod harness;
+#[cfg(test)]
 mod property_tests;
 #[cfg(test)]
 mod tests;

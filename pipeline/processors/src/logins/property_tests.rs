@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tapeline_model::records::{Alert, AuthEventKind, Severity};
 
 use super::category::Category;
-use super::tests::{Desk, step};
+use super::harness::{Desk, step};
 use super::*;
 
 /// All matters of an account, once each.

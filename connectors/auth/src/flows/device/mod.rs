@@ -131,6 +131,7 @@ impl Device {
         }
         if let Some(inquiry) = inquiry {
             workflow::go_on(&self.http, inquiry).await?;
+            return self.log_in(device, None, None).await;
         }
         self.log_in(device, None, Some(challenge)).await
     }

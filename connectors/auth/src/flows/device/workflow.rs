@@ -14,7 +14,7 @@ use crate::login::Refusal;
 
 const MACHINE: &str = "/pathfinder/user_machine/";
 const APPROVED: &str = "workflow_status_approved";
-/// Between looks; less than a minute together, which is what a request may take.
+/// Between looks; well below a minute together, which is what an answer may take.
 const LOOKS: [Duration; 7] = [
     Duration::ZERO,
     Duration::from_secs(1),

@@ -20,7 +20,7 @@ const TAG: usize = 16;
 const PAYLOAD_NONCE: usize = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Broken {
+pub(in crate::backends) enum Broken {
     /// Another kind of file.
     NotAge,
     /// Cut short or changed.
@@ -29,7 +29,10 @@ pub(super) enum Broken {
     WrongKey,
 }
 
-pub(super) fn decrypt(file: &[u8], identities: &[Bytes32]) -> Result<Zeroizing<Vec<u8>>, Broken> {
+pub(in crate::backends) fn decrypt(
+    file: &[u8],
+    identities: &[Bytes32],
+) -> Result<Zeroizing<Vec<u8>>, Broken> {
     if file.starts_with(ARMOR.as_bytes()) {
         let bare = without_armor(file).ok_or(Broken::Damaged)?;
         return decrypt_bare(&bare, identities);

@@ -8,7 +8,7 @@ const PREFIX: &str = "age-secret-key-";
 const ALPHABET: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 const CHECKSUM: usize = 6;
 
-pub(super) type Bytes32 = Zeroizing<[u8; 32]>;
+pub(in crate::backends) type Bytes32 = Zeroizing<[u8; 32]>;
 
 /// The secret keys of a text as `age-keygen` writes it: a line each, and comments.
 /// Nothing if a line is neither.

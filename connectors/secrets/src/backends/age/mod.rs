@@ -15,7 +15,8 @@ use crate::reference::Reference;
 use crate::resolver::Fetched;
 use crate::secret::Secret;
 use crate::settings::AgeSettings;
-use format::Broken;
+pub(super) use format::{Broken, decrypt as open};
+pub(super) use keys::Bytes32;
 
 /// Reads one, with the field of the JSON object in it or as a whole.
 pub(super) fn read(
@@ -26,17 +27,9 @@ pub(super) fn read(
 ) -> Result<Fetched, SecretError> {
     let error =
         |category, what: &str, remedy: String| SecretError::new(category, reference, what, remedy);
-    let identity = read_here(&settings.identity)?;
-    let identities = keys::identities(identity.expose()).ok_or_else(|| {
-        SecretError::new(
-            Category::WrongKey,
-            &settings.identity,
-            "it leads to no identity of age",
-            "write one with `age-keygen`: AGE-SECRET-KEY-1…",
-        )
-    })?;
+    let identities = identities_of(settings)?;
     let (file, modified) = read_bytes(reference, path)?;
-    let text = format::decrypt(&file, &identities).map_err(|broken| match broken {
+    let text = open(&file, &identities).map_err(|broken| match broken {
         Broken::NotAge => error(
             Category::BadReference,
             "the file is none of age",
@@ -73,6 +66,19 @@ pub(super) fn read(
         secret,
         version: String::new(),
         since: modified,
+    })
+}
+
+/// To whom files are encrypted.
+pub(super) fn identities_of(settings: &AgeSettings) -> Result<Vec<Bytes32>, SecretError> {
+    let identity = read_here(&settings.identity)?;
+    keys::identities(identity.expose()).ok_or_else(|| {
+        SecretError::new(
+            Category::WrongKey,
+            &settings.identity,
+            "it leads to no identity of age",
+            "write one with `age-keygen`: AGE-SECRET-KEY-1…",
+        )
     })
 }
 

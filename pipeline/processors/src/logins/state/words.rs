@@ -104,10 +104,12 @@ impl Words<'_> {
 
     pub fn stopped(&self, category: Option<Category>) -> String {
         let Self { account, venue } = self;
-        let (code, remedy) = category.map_or((String::new(), String::new()), |category| {
-            let code = format!(" ({})", category.code());
-            (code, format!("{}, then ", category.remedy()))
-        });
+        let code = category.map(|category| format!(" ({})", category.code()));
+        let code = code.unwrap_or_default();
+        // To log in is all there is to do about a session that ended.
+        let first = category.filter(|category| *category != Category::Expired);
+        let remedy = first.map(|category| format!("{}, then ", category.remedy()));
+        let remedy = remedy.unwrap_or_default();
         format!(
             "no more logins of {account} at {venue} are tried by themselves{code}; a person is needed: {remedy}{}",
             self.log_in()

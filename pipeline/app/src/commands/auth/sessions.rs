@@ -1,0 +1,113 @@
+use serde::Serialize;
+use tapeline_auth::{FileShelf, Step, Stored};
+use tapeline_model::Micros;
+use tapeline_model::records::AuthEventKind;
+
+use crate::config::Config;
+use crate::console;
+use crate::failure::Failure;
+use crate::publish::now;
+use crate::roles::LoginOf;
+
+#[derive(Serialize)]
+struct Listed {
+    account: String,
+    venue: String,
+    /// `session`, `renewable`, `ended`, `none` or `unreadable`.
+    state: &'static str,
+    expires: Option<String>,
+    /// Until when it can be renewed without a login.
+    renewable: Option<String>,
+    /// What the venue may have counted lately, before it locks the account.
+    refusals: usize,
+}
+
+pub(super) async fn list(config: &Config, json: bool) -> Result<(), Failure> {
+    let mut listed = Vec::new();
+    for of in LoginOf::all(config)? {
+        listed.push(look(&of).await?);
+    }
+    if json {
+        return console::json(&listed);
+    }
+    if listed.is_empty() {
+        console::line("the configuration has no logins");
+        return Ok(());
+    }
+    let row = |one: Listed| {
+        vec![
+            one.account,
+            one.venue,
+            one.state.to_owned(),
+            one.expires.unwrap_or_default(),
+            one.renewable.unwrap_or_default(),
+            one.refusals.to_string(),
+        ]
+    };
+    let rows: Vec<_> = listed.into_iter().map(row).collect();
+    let heading = [
+        "ACCOUNT",
+        "VENUE",
+        "STATE",
+        "UNTIL",
+        "RENEWABLE UNTIL",
+        "REFUSALS",
+    ];
+    console::table(&heading, &rows);
+    Ok(())
+}
+
+async fn look(of: &LoginOf) -> Result<Listed, Failure> {
+    let (venue, account) = (&of.login.venue, &of.login.account);
+    let sealed = FileShelf::peek(&of.auth.sessions, venue, account).map_err(Failure::outside)?;
+    let seal = of.seal().await?;
+    let is_kept = sealed.is_some();
+    let stored = sealed.and_then(|sealed| seal.open(&sealed));
+    let until = stored
+        .as_ref()
+        .and_then(Stored::session)
+        .map(|session| session.until);
+    let is_ahead = |at: Option<Micros>| at.is_none_or(|at| at > now());
+    let state = match until {
+        Some(until) if is_ahead(until.expires) => "session",
+        Some(until) if until.renewable.is_some_and(|at| at > now()) => "renewable",
+        Some(_) => "ended",
+        None if is_kept && stored.is_none() => "unreadable",
+        None => "none",
+    };
+    let shown = |at: Option<Micros>| at.map(|at| at.to_string());
+    Ok(Listed {
+        account: account.clone(),
+        venue: venue.clone(),
+        state,
+        expires: shown(until.and_then(|until| until.expires)),
+        renewable: shown(until.and_then(|until| until.renewable)),
+        refusals: stored.as_ref().map_or(0, Stored::refusals),
+    })
+}
+
+pub(super) async fn revoke(config: &Config, name: &str) -> Result<(), Failure> {
+    let of = super::find(config, name)?;
+    let mut cache = of.cache(super::shelf(&of).await?).await?;
+    let stored = cache.read().await.map_err(Failure::outside)?;
+    let Some(mut stored) = stored.filter(|stored| stored.session().is_some()) else {
+        return Err(Failure::NotSo(format!("{name} has no session")));
+    };
+    stored.forget();
+    cache.write(&stored).await.map_err(Failure::outside)?;
+    drop(cache);
+    console::line(format!("the session of {name} is forgotten"));
+    let step = Step {
+        kind: AuthEventKind::SessionLost,
+        method: None,
+        login: 0,
+        attempt: 1,
+        latency: None,
+        category: None,
+        expires: None,
+        detail: "a person ended the session".to_owned(),
+        stopped: false,
+    };
+    super::tell(&of, vec![step]);
+    Ok(())
+}
