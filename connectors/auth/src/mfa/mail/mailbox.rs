@@ -81,13 +81,13 @@ impl MailboxSettings {
     pub const RENEW_EVERY: Duration = Duration::from_mins(28);
     pub const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-    /// What is wrong with it. Opens nothing.
-    pub fn faults(&self) -> Vec<BadMailbox> {
-        let mut faults: Vec<BadMailbox> = check(&self.address).err().into_iter().collect();
-        if self.folder.is_empty() || !is_quotable(&self.folder) {
+    /// What is wrong with these. Opens nothing.
+    pub fn check(address: &str, user: &str, folder: &str) -> Vec<BadMailbox> {
+        let mut faults: Vec<BadMailbox> = check(address).err().into_iter().collect();
+        if folder.is_empty() || !is_quotable(folder) {
             faults.push(BadMailbox::BadFolder);
         }
-        if self.user.is_empty() || self.user.chars().any(char::is_control) {
+        if user.is_empty() || user.chars().any(char::is_control) {
             faults.push(BadMailbox::BadUser);
         }
         faults
@@ -101,7 +101,9 @@ impl Mailbox {
         posts: Posts,
         clock: Clock,
     ) -> Result<Self, BadMailbox> {
-        if let Some(fault) = settings.faults().into_iter().next() {
+        let (user, folder) = (&settings.user, &settings.folder);
+        let faults = MailboxSettings::check(&settings.address, user, folder);
+        if let Some(fault) = faults.into_iter().next() {
             return Err(fault);
         }
         let place = Place::new(&settings.address, settings.authority.as_deref())?;
