@@ -4,6 +4,7 @@
 mod backtest;
 mod bad_input;
 mod clients;
+mod codes;
 mod demo;
 mod exactly_once;
 mod grafana;

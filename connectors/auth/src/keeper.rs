@@ -58,6 +58,8 @@ pub struct Keeper {
     clock: Clock,
     stored: Stored,
     challenge: Option<Challenge>,
+    /// When that was sent whose answer may ask for a code.
+    sent: Micros,
     /// Of the last answer.
     latency: Option<Duration>,
     is_anew: bool,
@@ -97,6 +99,7 @@ impl Keeper {
             clock,
             stored,
             challenge: None,
+            sent: Micros::MAX,
             latency: None,
             is_anew: false,
             steps,
@@ -201,6 +204,7 @@ impl Keeper {
                 let _found = timeout(ANSWER_WITHIN, self.flow.look_up_again()).await;
             }
             Action::Open => {
+                self.sent = self.now();
                 let answer = timed(&mut self.latency, self.flow.open(&self.stored.device)).await;
                 return Ok(Some(self.answered(answer)));
             }
@@ -270,16 +274,37 @@ impl Keeper {
                 self.tell(step).await;
             }
         }
+        self.sent = self.now();
         let proof = Proof::Code(&code);
         let proving = self.flow.prove(&self.stored.device, &challenge, proof);
         let answer = timed(&mut self.latency, proving).await;
         Ok(self.answered(answer))
     }
 
-    async fn code(&mut self, challenge: &Challenge, _asked: Micros, until: Micros) -> Option<Code> {
-        match (challenge.method, &mut self.factors) {
-            (Method::Totp, Factors { totp: Some(_), .. }) => self.code_by_time(until).await,
-            (_, Factors { person, .. }) => person.as_mut()?.code(challenge, until).await,
+    async fn code(&mut self, challenge: &Challenge, asked: Micros, until: Micros) -> Option<Code> {
+        if challenge.method == Method::Totp && self.factors.totp.is_some() {
+            return self.code_by_time(until).await;
+        }
+        let within = self.left_until(until);
+        // A code may be quicker than the answer that says that it was sent.
+        let asked = self.sent.min(asked);
+        let Factors {
+            sms, mail, person, ..
+        } = &mut self.factors;
+        let messages = match challenge.method {
+            Method::Sms => sms.as_ref(),
+            Method::Email => mail.as_ref(),
+            _ => None,
+        };
+        match (messages, person) {
+            (Some(messages), Some(person)) => tokio::select! {
+                Some(code) = messages.code(asked, until, within) => Some(code),
+                Some(code) = person.code(challenge, until) => Some(code),
+                else => None,
+            },
+            (Some(messages), None) => messages.code(asked, until, within).await,
+            (None, Some(person)) => person.code(challenge, until).await,
+            (None, None) => None,
         }
     }
 

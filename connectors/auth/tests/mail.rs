@@ -45,6 +45,7 @@ impl Desk {
             folder: MailboxSettings::FOLDER.to_owned(),
             trust: Trust::default(),
             renew_every: MailboxSettings::RENEW_EVERY,
+            look_every: Duration::from_millis(100),
             back_off: BackOff {
                 first: Duration::from_millis(20),
                 longest: Duration::from_millis(100),

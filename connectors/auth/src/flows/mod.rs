@@ -25,6 +25,11 @@ pub fn check_address(address: &str) -> Result<(), BadAddress> {
     base(address).map(drop)
 }
 
+/// The name in an address.
+pub fn host_of(address: &str) -> Option<String> {
+    base(address).ok()?.host_str().map(str::to_owned)
+}
+
 /// Whether it is an address of this machine.
 pub fn is_here(address: &str) -> bool {
     base(address).is_ok_and(|base| http::is_here(&base))

@@ -3,9 +3,12 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use tapeline_model::Micros;
+use std::time::Duration;
 
-use super::{Code, Seed};
+use tapeline_model::Micros;
+use tokio::time::timeout;
+
+use super::{Code, Expected, Pending, Post, Seed};
 use crate::flow::{Challenge, Method};
 
 /// Who is asked for what no program can answer.
@@ -19,9 +22,36 @@ pub trait Person: Send + Sync {
 
 pub type Answer<'a> = Pin<Box<dyn Future<Output = Option<Code>> + Send + 'a>>;
 
+/// Messages that codes come in, and which of them count for an account.
+#[derive(Debug, Clone)]
+pub struct Messages {
+    pub post: Post,
+    pub senders: Vec<String>,
+    pub expected: Expected,
+}
+
+impl Messages {
+    pub(crate) async fn code(
+        &self,
+        asked: Micros,
+        until: Micros,
+        within: Duration,
+    ) -> Option<Code> {
+        let pending = Pending {
+            asked,
+            until,
+            senders: self.senders.clone(),
+            expected: self.expected.clone(),
+        };
+        timeout(within, self.post.code(pending)).await.ok()?
+    }
+}
+
 #[derive(Default)]
 pub struct Factors {
     pub totp: Option<Seed>,
+    pub sms: Option<Messages>,
+    pub mail: Option<Messages>,
     /// None where nobody sits in front of it.
     pub person: Option<Box<dyn Person>>,
 }
@@ -39,6 +69,12 @@ impl Factors {
 
     /// Whether anybody or anything can answer.
     pub(crate) fn can(&self, method: Method) -> bool {
-        self.person.is_some() || method == Method::Totp && self.totp.is_some()
+        let has_own = match method {
+            Method::Totp => self.totp.is_some(),
+            Method::Sms => self.sms.is_some(),
+            Method::Email => self.mail.is_some(),
+            Method::Push | Method::OAuth | Method::Browser => false,
+        };
+        has_own || self.person.is_some()
     }
 }

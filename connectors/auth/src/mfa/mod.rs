@@ -13,7 +13,7 @@ mod totp;
 pub mod twilio;
 
 pub use code::{Code, Expected, Found, find};
-pub use factors::{Answer, Factors, Person};
+pub use factors::{Answer, Factors, Messages, Person};
 pub use inbox::{Inbox, Message, Pending, Taken};
 pub use post::{Post, Posts};
 pub use skew::Skew;

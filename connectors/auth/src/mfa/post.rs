@@ -158,6 +158,11 @@ impl Posts {
         self.0.iter().filter_map(Post::since).min()
     }
 
+    /// Since when the last of them wants a code.
+    pub fn newest(&self) -> Option<Micros> {
+        self.0.iter().filter_map(Post::since).max()
+    }
+
     /// Waits until one of them wants a code, and says since when.
     pub async fn wanted(&self) -> Micros {
         if self.0.is_empty() {

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use tapeline_processors::Share;
 use tapeline_processors::logins::LoginSettings;
 
-use super::{Config, Fault, Span};
+use super::codes::{MailCodes, MailboxAccount, SmsCodes, Twilio};
+use super::{Config, Fault, Span, codes};
 
 const GATEWAY_RESTS_AFTER: Duration = Duration::from_mins(5);
 
@@ -29,6 +30,10 @@ pub(crate) struct Auth {
     pub most_refusals: u32,
     /// When the processor `logins` tells a person.
     pub alerts: LoginAlerts,
+    /// Where codes in text messages come from.
+    pub twilio: Twilio,
+    /// Where codes in mails come to.
+    pub mailboxes: Vec<MailboxAccount>,
 }
 
 impl Default for Auth {
@@ -41,6 +46,8 @@ impl Default for Auth {
             probe_every: Span(policy.probe_every.unwrap_or_default()),
             most_refusals: policy.most_refusals,
             alerts: LoginAlerts::default(),
+            twilio: Twilio::default(),
+            mailboxes: Vec::new(),
         }
     }
 }
@@ -129,6 +136,12 @@ pub(crate) struct LoginAccount {
     /// you to decide: a venue's terms may forbid it.
     #[serde(default)]
     pub totp: String,
+    /// Codes in text messages, answered without a person.
+    #[serde(default)]
+    pub sms: Option<SmsCodes>,
+    /// Codes in mails, answered without a person.
+    #[serde(default)]
+    pub mail: Option<MailCodes>,
     /// What the venue knows this program as.
     #[serde(default)]
     pub client_id: String,
@@ -166,6 +179,12 @@ impl LoginAccount {
                 useless("name", &self.name, why);
                 useless("password", &self.password, why);
                 useless("totp", &self.totp, why);
+            }
+        }
+        for (key, is_given) in [("sms", self.sms.is_some()), ("mail", self.mail.is_some())] {
+            let text = if is_given { key } else { "" };
+            if self.way != Way::Device {
+                useless(key, text, "codes are sent to those who log in by `device`");
             }
         }
         if self.way != Way::OAuth {
@@ -207,6 +226,7 @@ impl Config {
         for (at, key) in self.auth.former_keys.iter().enumerate() {
             found.push((format!("auth.former_keys[{at}]"), key));
         }
+        found.extend(self.code_references());
         for (at, login) in self.logins.iter().enumerate() {
             let of_one = login.references();
             found.extend(of_one.map(|(key, text)| (format!("logins[{at}].{key}"), text)));
@@ -235,6 +255,7 @@ pub(super) fn faults(config: &Config) -> Vec<Fault> {
         let message = format!("`{}` {}", fault.value, fault.remedy);
         faults.push(Fault::new(format!("auth.alerts.{}", fault.key), message));
     }
+    faults.extend(codes::faults(&config.auth, &config.logins));
     let mut seen = BTreeSet::new();
     for (at, login) in config.logins.iter().enumerate() {
         let mut fault = |key: &str, message: String| {

@@ -1,6 +1,7 @@
 //! The configuration: one TOML file, overridden by `TAPELINE__SECTION__KEY`.
 //! Every default stands here.
 
+mod codes;
 mod demo;
 mod faults;
 mod limits;

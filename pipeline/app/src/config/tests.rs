@@ -47,7 +47,7 @@ fn the_template_says_every_key_with_its_default() {
     // Only lists have no default to show.
     assert_eq!(
         keys(&text.parse().unwrap()),
-        keys(&defaults) - 6,
+        keys(&defaults) - 7,
         "a key is missing in the template"
     );
 }

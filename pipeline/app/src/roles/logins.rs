@@ -1,5 +1,7 @@
 //! Logins in, `auth.events` out: a part an account.
 
+mod codes;
+
 use std::sync::Arc;
 
 use tapeline_auth::mfa::{Factors, Seed};
@@ -16,6 +18,7 @@ use tapeline_secrets::{Secret, Secrets};
 use tapeline_venue::Stop;
 use tokio::task::JoinHandle;
 
+use self::codes::{Codes, Entrances};
 use super::{Part, Parts, Start};
 use crate::config::{Auth, Config, LoginAccount};
 use crate::failure::Failure;
@@ -28,7 +31,18 @@ const LONGEST_HOST: usize = 253;
 
 pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
     let mut parts = Parts::default();
-    for work in Account::all(with.config)? {
+    let mut accounts = Account::all(with.config)?;
+    let Some(secrets) = accounts.first().map(|account| account.secrets.clone()) else {
+        return Ok(parts);
+    };
+    let mut entrances = Entrances::default();
+    for account in &mut accounts {
+        account.codes = entrances.admit(&account.login);
+    }
+    if let Some(part) = entrances.start(with, &secrets)? {
+        parts.add(part);
+    }
+    for work in accounts {
         let (stop_sender, stop) = Stop::pair();
         let runtime = with.runtime.clone();
         let name = format!("login {}", work.login.account);
@@ -46,6 +60,8 @@ pub(crate) struct Account {
     account: AccountId,
     portfolio: PortfolioId,
     secrets: Secrets,
+    /// Nothing, where a person logs in.
+    codes: Codes,
     kafka: KafkaSettings,
     host: Option<String>,
     /// Tells logins of this process from those of others.
@@ -71,6 +87,7 @@ impl Account {
                 portfolio: portfolios.get(&account)?.clone(),
                 account,
                 secrets: secrets.clone(),
+                codes: Codes::default(),
                 kafka: kafka.clone(),
                 host: host.clone(),
                 began: now(),
@@ -145,8 +162,12 @@ impl Account {
         let (venue, account) = (&self.login.venue, self.account.as_str());
         let shelf = FileShelf::wait(&self.auth.sessions, venue, account).await;
         let cache = self.cache(Box::new(shelf.map_err(Failure::outside)?));
-        self.keeper(cache.await?, self.factors().await?, self.policy())
-            .await
+        let factors = Factors {
+            sms: self.codes.sms.clone(),
+            mail: self.codes.mail.clone(),
+            ..self.factors().await?
+        };
+        self.keeper(cache.await?, factors, self.policy()).await
     }
 
     pub(crate) fn policy(&self) -> Policy {

@@ -22,9 +22,9 @@ use crate::policy::{BackOff, earlier, spread_of};
 const NEWEST: u32 = 20;
 /// An older one holds no code that is still wanted.
 const OLDEST: Duration = Duration::from_mins(10);
-/// While a code is wanted, servers that are slow to tell of it are asked this often.
-const WANTED_EVERY: Duration = Duration::from_secs(5);
-/// And so often otherwise, where they tell nothing by themselves.
+/// How long a failure keeps whoever wants a code waiting, at most.
+const SHORTEST: Duration = Duration::from_secs(5);
+/// Servers that tell nothing by themselves are asked this often while nobody wants a code.
 const EVERY: Duration = Duration::from_mins(1);
 const REFUSED_PAUSE: Duration = Duration::from_mins(1);
 
@@ -41,6 +41,8 @@ pub struct MailboxSettings {
     pub trust: Trust,
     /// A connection that waits for news is renewed this often; servers end it after half an hour.
     pub renew_every: Duration,
+    /// While a code is wanted, it is looked for this often, since some servers are slow to tell.
+    pub look_every: Duration,
     pub back_off: BackOff,
 }
 
@@ -70,19 +72,22 @@ struct Looked {
     next: u32,
     /// What is found next was not there then.
     at: Micros,
+    /// Since when a code was wanted then.
+    wanted: Option<Micros>,
 }
 
 impl MailboxSettings {
     pub const FOLDER: &str = "INBOX";
     pub const RENEW_EVERY: Duration = Duration::from_mins(28);
+    pub const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-    /// What is wrong with it. Opens nothing.
-    pub fn faults(&self) -> Vec<BadMailbox> {
-        let mut faults: Vec<BadMailbox> = check(&self.address).err().into_iter().collect();
-        if self.folder.is_empty() || !is_quotable(&self.folder) {
+    /// What is wrong with these. Opens nothing.
+    pub fn check(address: &str, user: &str, folder: &str) -> Vec<BadMailbox> {
+        let mut faults: Vec<BadMailbox> = check(address).err().into_iter().collect();
+        if folder.is_empty() || !is_quotable(folder) {
             faults.push(BadMailbox::BadFolder);
         }
-        if self.user.is_empty() || self.user.chars().any(char::is_control) {
+        if user.is_empty() || user.chars().any(char::is_control) {
             faults.push(BadMailbox::BadUser);
         }
         faults
@@ -96,7 +101,9 @@ impl Mailbox {
         posts: Posts,
         clock: Clock,
     ) -> Result<Self, BadMailbox> {
-        if let Some(fault) = settings.faults().into_iter().next() {
+        let (user, folder) = (&settings.user, &settings.folder);
+        let faults = MailboxSettings::check(&settings.address, user, folder);
+        if let Some(fault) = faults.into_iter().next() {
             return Err(fault);
         }
         let place = Place::new(&settings.address, settings.authority.as_deref())?;
@@ -169,7 +176,8 @@ impl Mailbox {
         loop {
             let step = async {
                 self.look(&mut session, &mut looked).await?;
-                self.wait(&mut session).await
+                let wanted = looked.as_ref().and_then(|looked| looked.wanted);
+                self.wait(&mut session, wanted).await
             };
             if let Err(error) = step.await {
                 return error;
@@ -183,7 +191,7 @@ impl Mailbox {
         session: &mut Session,
         looked: &mut Option<Looked>,
     ) -> Result<(), MailError> {
-        let now = (self.clock)();
+        let (now, wanted) = ((self.clock)(), self.posts.newest());
         let (first, not_before) = match looked {
             Some(looked) => (looked.next, Some(looked.at)),
             None => (0, None),
@@ -199,6 +207,7 @@ impl Mailbox {
         *looked = Some(Looked {
             next: next.max(1),
             at: now,
+            wanted,
         });
         let oldest = earlier(now, OLDEST).0.div_euclid(1_000_000);
         let newest = heads.len().saturating_sub(NEWEST as usize);
@@ -240,10 +249,18 @@ impl Mailbox {
     }
 
     /// For news, for somebody who wants a code, or for the time to look again.
-    async fn wait(&self, session: &mut Session) -> Result<(), MailError> {
-        let is_wanted = self.posts.since().is_some();
+    async fn wait(
+        &self,
+        session: &mut Session,
+        looked_for: Option<Micros>,
+    ) -> Result<(), MailError> {
+        let wanted = self.posts.newest();
+        if wanted.is_some() && wanted != looked_for {
+            return Ok(());
+        }
+        let is_wanted = wanted.is_some();
         let longest = match (is_wanted, session.can_idle) {
-            (true, _) => WANTED_EVERY,
+            (true, _) => self.settings.look_every,
             (false, true) => self.settings.renew_every,
             (false, false) => EVERY,
         };
@@ -292,7 +309,7 @@ fn pauses(pause: Duration, error: &MailError) -> (Duration, Duration) {
         let pause = pause.max(REFUSED_PAUSE);
         return (pause, pause);
     }
-    (pause.min(WANTED_EVERY), pause)
+    (pause.min(SHORTEST), pause)
 }
 
 /// By our clock: after the last look that did not find it, before now, and between these by the

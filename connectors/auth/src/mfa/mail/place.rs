@@ -38,6 +38,18 @@ pub enum BadMailbox {
     NoAuthorities,
 }
 
+impl BadMailbox {
+    /// Which setting it is.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::NotImaps => "address",
+            Self::BadFolder => "folder",
+            Self::BadUser => "user",
+            Self::BadAuthority(_) | Self::NoAuthorities => "authority",
+        }
+    }
+}
+
 #[derive(Clone)]
 pub(super) struct Place {
     host: String,

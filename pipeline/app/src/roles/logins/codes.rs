@@ -1,0 +1,166 @@
+//! Where the codes that venues send come in, for all logins of this process.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tapeline_auth::Outside;
+use tapeline_auth::mfa::mail::Mailbox;
+use tapeline_auth::mfa::sms::{Numbers, Poll, Webhook, serve};
+use tapeline_auth::mfa::{Messages, Post, Posts};
+use tapeline_secrets::Secrets;
+use tapeline_venue::Stop;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::super::{Part, Start};
+use crate::config::{Auth, LoginAccount};
+use crate::failure::Failure;
+
+/// Another process of this machine may listen there, until it ends.
+const BIND_EVERY: Duration = Duration::from_secs(2);
+
+/// The codes of one account, where they are answered without a person.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Codes {
+    pub sms: Option<Messages>,
+    pub mail: Option<Messages>,
+}
+
+/// Numbers and mailboxes, and the accounts behind each.
+#[derive(Default)]
+pub(super) struct Entrances {
+    numbers: Numbers,
+    mailboxes: BTreeMap<String, Posts>,
+}
+
+impl Entrances {
+    /// Opens them for an account.
+    pub fn admit(&mut self, login: &LoginAccount) -> Codes {
+        let sms = login.sms.as_ref().map(|sms| {
+            let post = Post::default();
+            let number = self.numbers.entry(sms.number.clone()).or_default();
+            number.add(post.clone());
+            Messages {
+                post,
+                senders: sms.senders(),
+                expected: login.expected(&sms.host),
+            }
+        });
+        let mail = login.mail.as_ref().map(|mail| {
+            let post = Post::default();
+            let mailbox = self.mailboxes.entry(mail.mailbox.clone()).or_default();
+            mailbox.add(post.clone());
+            Messages {
+                post,
+                senders: mail.senders(),
+                expected: login.expected(&mail.host),
+            }
+        });
+        Codes { sms, mail }
+    }
+
+    /// None where nobody waits for codes.
+    pub fn start(self, with: &Start<'_>, secrets: &Secrets) -> Result<Option<Part>, Failure> {
+        if self.numbers.is_empty() && self.mailboxes.is_empty() {
+            return Ok(None);
+        }
+        let doors = self.doors(&with.config.auth, secrets)?;
+        let (stop_sender, stop) = Stop::pair();
+        let runtime = with.runtime.clone();
+        let part = Part::spawn("codes", Some(stop_sender), move |_| {
+            runtime.block_on(doors.keep_open(stop))
+        });
+        part.map(Some)
+    }
+
+    fn doors(self, auth: &Auth, secrets: &Secrets) -> Result<Doors, Failure> {
+        let outside = Outside::real().map_err(Failure::outside)?;
+        let mut doors = Doors::default();
+        let wrong = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
+        for (number, posts) in &self.numbers {
+            let settings = auth.twilio.poll_settings(number)?;
+            let poll = Poll::new(settings, secrets.clone(), posts.clone(), &outside);
+            doors.polls.push(poll.map_err(|error| wrong(&error))?);
+        }
+        for mailbox in &auth.mailboxes {
+            let Some(posts) = self.mailboxes.get(&mailbox.name) else {
+                continue;
+            };
+            let clock = outside.clock.clone();
+            let opened = Mailbox::new(mailbox.settings()?, secrets.clone(), posts.clone(), clock);
+            doors.mailboxes.push(opened.map_err(|error| {
+                Failure::Usage(format!("the mailbox {}: {error}", mailbox.name))
+            })?);
+        }
+        let twilio = &auth.twilio;
+        if !self.numbers.is_empty() && !twilio.public_url.is_empty() {
+            let listen = twilio.listen.parse().map_err(|error| wrong(&error))?;
+            let (url, token) = (&twilio.public_url, twilio.token.parse()?);
+            let clock = outside.clock.clone();
+            let webhook = Webhook::new(url, secrets.clone(), token, self.numbers, clock);
+            doors.webhook = Some((listen, webhook));
+        }
+        Ok(doors)
+    }
+}
+
+#[derive(Default)]
+struct Doors {
+    polls: Vec<Poll>,
+    mailboxes: Vec<Mailbox>,
+    webhook: Option<(SocketAddr, Webhook)>,
+}
+
+impl Doors {
+    async fn keep_open(self, mut stop: Stop) -> Result<(), Failure> {
+        let mut tasks = JoinSet::new();
+        for poll in self.polls {
+            tasks.spawn(poll.run());
+        }
+        for mailbox in self.mailboxes {
+            tasks.spawn(mailbox.run());
+        }
+        if let Some((listen, webhook)) = self.webhook {
+            tasks.spawn(listen_on(listen, webhook, stop.clone()));
+        }
+        let ended = tokio::select! {
+            () = stop.wanted() => return Ok(()),
+            ended = tasks.join_next() => ended,
+        };
+        // What the webhook has begun may end by itself; all else never does.
+        match ended {
+            Some(Err(panic)) => Err(Failure::outside(panic)),
+            Some(Ok(())) | None => {
+                stop.wanted().await;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// As soon as nobody else does, and until told to stop.
+async fn listen_on(address: SocketAddr, webhook: Webhook, mut stop: Stop) {
+    let mut is_told = false;
+    let listener = loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => break listener,
+            Err(error) if !is_told => {
+                is_told = true;
+                tracing::warn!(%address, %error, "the webhook for text messages cannot listen; it is tried again, and Twilio is asked meanwhile");
+            }
+            Err(_) => {}
+        }
+        tokio::select! {
+            () = stop.wanted() => return,
+            () = tokio::time::sleep(BIND_EVERY) => {}
+        }
+    };
+    tracing::info!(%address, "the webhook for text messages listens");
+    serve(
+        listener,
+        webhook.router(),
+        async move { stop.wanted().await },
+    )
+    .await;
+}
