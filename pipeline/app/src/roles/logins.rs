@@ -1,8 +1,10 @@
 //! Logins in, `auth.events` out: a part an account.
 
+mod demo;
+
 use std::sync::Arc;
 
-use tapeline_auth::mfa::{Factors, Seed};
+use tapeline_auth::mfa::{Factors, Person, Seed};
 use tapeline_auth::{
     Cache, CacheError, Ended, Ends, FileShelf, Keeper, Login, Outside, Policy, Seal, Shelf, Step,
 };
@@ -21,6 +23,8 @@ use crate::failure::Failure;
 use crate::publish::{now, put};
 use crate::registry;
 
+pub(crate) use demo::forget as forget_demo;
+
 const SOURCE: &str = "auth";
 /// As long as a name of the DNS.
 const LONGEST_HOST: usize = 253;
@@ -35,8 +39,12 @@ pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
             runtime.block_on(work.run(stop))
         })?);
     }
+    parts.join(demo::start(with)?);
     Ok(parts)
 }
+
+/// Whom an account asks for what no program can answer.
+type MakePerson = Box<dyn Fn() -> Box<dyn Person> + Send + Sync>;
 
 /// An account that is logged in to, and what that takes.
 pub(crate) struct Account {
@@ -47,6 +55,7 @@ pub(crate) struct Account {
     secrets: Secrets,
     kafka: KafkaSettings,
     host: Option<String>,
+    person: Option<MakePerson>,
     /// Tells logins of this process from those of others.
     began: Micros,
 }
@@ -72,6 +81,7 @@ impl Account {
                 secrets: secrets.clone(),
                 kafka: kafka.clone(),
                 host: host.clone(),
+                person: None,
                 began: now(),
             })
         };
@@ -157,7 +167,10 @@ impl Account {
     }
 
     pub(crate) async fn factors(&self) -> Result<Factors, Failure> {
-        let mut factors = Factors::default();
+        let mut factors = Factors {
+            person: self.person.as_ref().map(|make| make()),
+            ..Factors::default()
+        };
         if !self.login.totp.is_empty() {
             let text = self.secret(&self.login.totp).await?;
             let seed = Seed::parse(text.expose()).map_err(|wrong| {
