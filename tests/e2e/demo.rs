@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use tapeline_rehearsal::{NAME, PASSWORD, SEED, Venue};
 use tapeline_tests::{Program, Running, get, query, scratch};
+use tokio::runtime::Runtime;
 
 const STARTED: Duration = Duration::from_secs(90);
 
@@ -27,10 +29,38 @@ pub(crate) fn address(running: &Running, name: &str) -> Option<String> {
     Some(base.trim_end_matches("/metrics").to_owned())
 }
 
+/// Somebody's own login, to a venue of their own: of an account that the demo has as well.
+fn own_login(folder: &std::path::Path, venue: &Venue) {
+    let configuration = format!(
+        "[auth]\nsessions = 'own-sessions'\nsession_key = 'secret://file/own-key'\n\
+         [[accounts]]\nid = 'alpha-2'\nportfolio = 'growth'\n\
+         [[logins]]\naccount = 'alpha-2'\nvenue = 'own'\nway = 'device'\naddress = '{}'\nclient_id = 'tapeline'\n\
+         name = 'secret://file/own-name'\npassword = 'secret://file/own-password'\ntotp = 'secret://file/own-seed'\n",
+        venue.address
+    );
+    for (name, text) in [
+        ("tapeline.toml", configuration),
+        ("own-name", NAME.to_owned()),
+        ("own-password", PASSWORD.to_owned()),
+        (
+            "own-seed",
+            format!("otpauth://totp/own?secret={SEED}&period=1"),
+        ),
+        ("own-key", "k".repeat(44)),
+    ] {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+}
+
 #[test]
 fn a_short_demo_ends_with_a_report_in_which_nothing_is_lost() {
     let folder = scratch();
-    let report = up(folder.path(), &["--for", "15s", "--json"])
+    let runtime = Runtime::new().unwrap();
+    let own = runtime.block_on(Venue::start()).unwrap();
+    own_login(folder.path(), &own);
+    let data = folder.path().join("data");
+    let report = up(&data, &["--for", "15s", "--json"])
+        .folder(folder.path())
         .run()
         .ok()
         .json();
@@ -64,7 +94,25 @@ fn a_short_demo_ends_with_a_report_in_which_nothing_is_lost() {
         count("/started_ms") > 0 && count("/first_alert_ms") > 0,
         "{report}"
     );
+    assert_eq!(own.book().opened, 1, "their login is theirs");
+    assert!(folder.path().join("own-sessions").exists());
+    let of_the_demo = |account: &str| data.join("demo-logins").join(account).exists();
+    assert!(of_the_demo("alpha-1") && !of_the_demo("alpha-2"));
 }
+
+/// By account: how often it was asked for a code, gave one and got a session for it, and whether
+/// its session ever went away.
+const LOGINS: &str = "SELECT account, countIf(kind = 'CHALLENGE'), countIf(kind = 'CODE_SEEN'), \
+     countIf(kind = 'LOGIN_SUCCEEDED' AND ifNull(method, '') = asked), \
+     countIf(kind IN ('SESSION_LOST', 'EXPIRED', 'LOGIN_FAILED')) \
+     FROM (SELECT *, transform(toString(account), ['alpha-1', 'alpha-2'], ['TOTP', 'PUSH'], '') AS asked FROM auth_events) \
+     WHERE account != 'beta-1' GROUP BY account ORDER BY account";
+const LOGGED_IN: &str = "alpha-1\t1\t1\t1\t0\nalpha-2\t1\t0\t1\t0\nbeta-2\t0\t0\t1\t0";
+/// Whose session of before answers. One that ended while nothing ran is renewed.
+const GONE_ON: &str = "SELECT account FROM \
+     (SELECT *, ifNull(method, '') IN ('KEPT', 'RENEWAL') AS goes_on FROM auth_events) \
+     WHERE account != 'beta-1' GROUP BY account \
+     HAVING countIf(goes_on) > 0 AND maxIf(event_time, kind = 'HEALTHY') > maxIf(event_time, goes_on) ORDER BY account";
 
 #[test]
 fn after_kill_nine_and_a_new_start_nothing_is_lost_and_nothing_is_there_twice() {
@@ -80,6 +128,9 @@ fn after_kill_nine_and_a_new_start_nothing_is_lost_and_nothing_is_there_twice() 
             .unwrap()
             > 10)
             .then_some(())
+    });
+    first.until("logins with codes", STARTED, |_| {
+        (query(&store, "tapeline", LOGINS) == LOGGED_IN).then_some(())
     });
     first.kill_nine();
 
@@ -98,6 +149,12 @@ fn after_kill_nine_and_a_new_start_nothing_is_lost_and_nothing_is_there_twice() 
     second.until("more alerts", STARTED, |r| {
         r.stdout().contains("CRITICAL").then_some(())
     });
+    second.until("the sessions of before", STARTED, |_| {
+        let gone_on = query(&store, "tapeline", GONE_ON);
+        (gone_on == "alpha-1\nalpha-2\nbeta-2").then_some(())
+    });
+    let logged_in = query(&store, "tapeline", LOGINS);
+    assert_eq!(logged_in, LOGGED_IN, "a restart makes no login");
     // The demo's own numbers: no gap where the first run was killed, no number twice.
     let unique = |column: &str, table: &str| {
         let sql = format!("SELECT count() - uniqExact({column}) FROM {table}");

@@ -3,8 +3,6 @@
 use tapeline_model::ids::{AccountId, PortfolioId};
 use tapeline_venue::VenueAccount;
 
-use crate::simulation::STEPS_PER_SECOND;
-
 /// An account by its place in [`ACCOUNTS`].
 pub(crate) type AccountIndex = usize;
 
@@ -14,7 +12,6 @@ pub(crate) struct Account {
     pub(crate) portfolio: &'static str,
     pub(crate) venue: &'static str,
     pub(crate) fees: FeeSchedule,
-    pub(crate) login: LoginStyle,
     pub(crate) trading: TradingStyle,
 }
 
@@ -25,19 +22,6 @@ pub(crate) struct FeeSchedule {
     /// Negative is a rebate.
     pub(crate) making_per_share: i64,
     pub(crate) minimum: i64,
-}
-
-#[derive(Debug)]
-pub(crate) struct LoginStyle {
-    pub(crate) method: &'static str,
-    /// How many steps a code takes to arrive.
-    pub(crate) code_steps: (i64, i64),
-    pub(crate) session_steps: u64,
-    /// The session breaks off so long after a login.
-    pub(crate) lost_after_steps: Option<u64>,
-    pub(crate) first_attempt_fails: bool,
-    /// Its sessions end for want of a person, so their end is told ahead.
-    pub(crate) needs_person: bool,
 }
 
 #[derive(Debug)]
@@ -70,14 +54,6 @@ pub(crate) static ACCOUNTS: [Account; 4] = [
         portfolio: "growth",
         venue: "demo-alpha",
         fees: ALPHA_FEES,
-        login: LoginStyle {
-            method: "TOTP",
-            code_steps: (20, 30),
-            session_steps: 40 * STEPS_PER_SECOND,
-            lost_after_steps: None,
-            first_attempt_fails: false,
-            needs_person: true,
-        },
         trading: TradingStyle {
             order_dollars: (500, 3000),
             position_dollars: 8000,
@@ -89,14 +65,6 @@ pub(crate) static ACCOUNTS: [Account; 4] = [
         portfolio: "growth",
         venue: "demo-alpha",
         fees: ALPHA_FEES,
-        login: LoginStyle {
-            method: "SMS",
-            code_steps: (100, 300),
-            session_steps: 75 * STEPS_PER_SECOND,
-            lost_after_steps: None,
-            first_attempt_fails: true,
-            needs_person: false,
-        },
         trading: TradingStyle {
             order_dollars: (500, 3000),
             position_dollars: 8000,
@@ -108,14 +76,6 @@ pub(crate) static ACCOUNTS: [Account; 4] = [
         portfolio: "income",
         venue: "demo-beta",
         fees: BETA_FEES,
-        login: LoginStyle {
-            method: "EMAIL",
-            code_steps: (150, 400),
-            session_steps: 120 * STEPS_PER_SECOND,
-            lost_after_steps: Some(25 * STEPS_PER_SECOND),
-            first_attempt_fails: false,
-            needs_person: false,
-        },
         trading: TradingStyle {
             order_dollars: (400, 2000),
             position_dollars: 6000,
@@ -127,14 +87,6 @@ pub(crate) static ACCOUNTS: [Account; 4] = [
         portfolio: "momentum",
         venue: "demo-beta",
         fees: BETA_FEES,
-        login: LoginStyle {
-            method: "TOTP",
-            code_steps: (20, 30),
-            session_steps: 100 * STEPS_PER_SECOND,
-            lost_after_steps: None,
-            first_attempt_fails: false,
-            needs_person: false,
-        },
         trading: TradingStyle {
             order_dollars: (300, 800),
             position_dollars: 1500,

@@ -1,4 +1,4 @@
-//! The demo venue: a market, two brokers and their logins, made up from a seed.
+//! The demo venue: a market and two brokers, made up from a seed.
 //!
 //! [`Simulation`] is the whole of it and is pure: the same settings give the
 //! same records in the same order, bit for bit, on any machine. Only the times
@@ -11,7 +11,6 @@
 
 mod accounts;
 mod broker;
-mod logins;
 mod market;
 mod outbox;
 mod pace;

@@ -41,7 +41,6 @@ impl Venue for DemoVenue {
             Topic::BrokerFills,
             Topic::BrokerOrders,
             Topic::BrokerAccounts,
-            Topic::AuthEvents,
         ]
     }
 

@@ -102,7 +102,7 @@ async fn says_so_when_the_pipeline_is_gone() {
 #[test]
 fn speaks_for_its_accounts_and_topics() {
     let venue = DemoVenue::new(&DemoSettings::default()).unwrap();
-    assert_eq!((venue.name(), venue.topics().len()), ("demo", 6));
+    assert_eq!((venue.name(), venue.topics().len()), ("demo", 5));
     let accounts = venue.accounts();
     let of = |portfolio: &str| {
         let matching = accounts

@@ -9,7 +9,7 @@ use crate::market::{MAX_SYMBOLS, MIN_SYMBOLS};
 const QUOTES_PER_SECOND: RangeInclusive<u32> = 100..=1_000_000;
 
 /// Another number is another script: what one began, the other cannot go on with.
-pub const SCRIPT: u32 = 2;
+pub const SCRIPT: u32 = 3;
 
 /// What the demo is made from. Records of other settings are other records: do
 /// not resume a demo with settings it was not started with.

@@ -4,7 +4,6 @@ use tapeline_model::Micros;
 use tapeline_venue::Outgoing;
 
 use crate::broker::Broker;
-use crate::logins::Logins;
 use crate::market::Market;
 use crate::outbox::Outbox;
 use crate::settings::{DemoSettings, InvalidSettings};
@@ -13,14 +12,13 @@ pub const STEPS_PER_SECOND: u64 = 200;
 /// The time that one step stands for.
 pub const STEP: Duration = Duration::from_millis(1000 / STEPS_PER_SECOND);
 
-/// Market, brokers and logins as a function of the settings and the number of
+/// Market and brokers as a function of the settings and the number of
 /// steps taken. The times given decide nothing: they are only written down.
 #[derive(Debug, Clone)]
 pub struct Simulation {
     steps: u64,
     next_seq: u64,
     market: Market,
-    logins: Logins,
     broker: Broker,
 }
 
@@ -31,7 +29,6 @@ impl Simulation {
             steps: 0,
             next_seq: 1,
             market: Market::new(settings),
-            logins: Logins::new(settings.seed),
             broker: Broker::new(settings.seed),
         })
     }
@@ -43,9 +40,7 @@ impl Simulation {
             self.broker.open_accounts(&mut outbox);
         }
         self.market.step(self.steps, &mut outbox);
-        self.logins.step(self.steps, &mut outbox);
-        self.broker
-            .step(self.steps, &self.market, &self.logins, &mut outbox);
+        self.broker.step(self.steps, &self.market, &mut outbox);
         self.next_seq = outbox.next_seq();
         self.steps += 1;
     }

@@ -14,6 +14,7 @@ use totp_rs::{Builder, Secret};
 
 use crate::challenges::{Answered, Challenges};
 use crate::faults::json as says;
+use crate::kept::Kept;
 use crate::workflow::{self, Workflow};
 use crate::{By, Faults, Settings, serve};
 
@@ -21,6 +22,8 @@ use crate::{By, Faults, Settings, serve};
 pub const SEED: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 pub const NAME: &str = "planted-name";
 pub const PASSWORD: &str = "planted-password";
+/// So much of what it was sent is in its book.
+const REMEMBERED: usize = 1024;
 /// It locks an account at this many wrong answers,
 const LOCKS_AT: usize = 5;
 /// of the last half hour.
@@ -63,6 +66,10 @@ pub struct Book {
     pub renewals: Vec<String>,
     /// In seconds.
     pub session: u64,
+    pub name: String,
+    pub seed: String,
+    /// What its tokens begin with.
+    pub word: String,
     pub password: String,
     pub asks: Asks,
     pub refuses_codes: bool,
@@ -71,8 +78,7 @@ pub struct Book {
     pub(crate) challenges: Challenges,
     wrong_at: Vec<i64>,
     steps: BTreeSet<u64>,
-    issued: u32,
-    expires: i64,
+    pub(crate) kept: Kept,
 }
 
 #[derive(Clone)]
@@ -88,6 +94,9 @@ impl Venue {
     pub fn new(settings: Settings) -> Self {
         let book = Book {
             session: 3600,
+            name: NAME.to_owned(),
+            seed: SEED.to_owned(),
+            word: "planted".to_owned(),
             password: PASSWORD.to_owned(),
             ..Book::default()
         };
@@ -150,7 +159,13 @@ impl Venue {
 
 async fn token(State(venue): State<Venue>, headers: HeaderMap, body: String) -> Response {
     let form = form(&body);
-    let (answer, sent) = venue.open().token(&venue.settings, &form, &headers);
+    let (answer, sent) = {
+        let mut book = venue.open();
+        let before = book.kept;
+        let said = book.token(&venue.settings, &form, &headers);
+        venue.note(before, &book);
+        said
+    };
     if let Some((by, code)) = sent {
         (venue.settings.on_code)(by, &code);
     }
@@ -173,12 +188,12 @@ impl Book {
             return (self.renew(field("refresh_token"), now), None);
         }
         self.logins += 1;
-        self.devices.push(field("device_token").to_owned());
+        remember(&mut self.devices, field("device_token"));
         if self.locked {
             let detail = json!({"detail": "locked"});
             return (says(StatusCode::LOCKED, &detail), None);
         }
-        if field("username") != NAME || field("password") != self.password {
+        if field("username") != self.name || field("password") != self.password {
             let detail = "Unable to log in with provided credentials.";
             return (self.wrong(now, &json!({"detail": detail})), None);
         }
@@ -208,10 +223,13 @@ impl Book {
             let asks = json!({"mfa_required": true, "mfa_type": "app"});
             return says(StatusCode::OK, &asks);
         }
-        self.codes.push(code.to_owned());
-        let step = step_of(code, settings);
+        remember(&mut self.codes, code);
+        let step = step_of(&self.seed, code, settings);
         let is_new = step.is_none_or(|step| self.steps.insert(step));
         self.repeated += u32::from(!is_new);
+        if self.steps.len() > REMEMBERED {
+            self.steps.pop_first();
+        }
         if self.refuses_codes || step.is_none() || !is_new {
             let detail = json!({"detail": "Please enter a valid code."});
             return self.wrong(settings.clock.now(), &detail);
@@ -237,7 +255,7 @@ impl Book {
     }
 
     fn respond(&mut self, id: &str, code: &str, now: i64) -> Response {
-        self.codes.push(code.to_owned());
+        remember(&mut self.codes, code);
         let code = if self.refuses_codes { "" } else { code };
         match self.challenges.answer(id, code, now) {
             Answered::Met => says(StatusCode::OK, &json!({"id": id, "status": "validated"})),
@@ -267,14 +285,9 @@ impl Book {
     }
 
     fn tokens(&mut self, now: i64) -> Response {
-        self.issued += 1;
-        let token = format!("planted-token-{}", self.issued);
-        let renewal = format!("planted-renewal-{}", self.issued);
-        self.tokens = vec![token.clone()];
-        self.renewals = vec![renewal.clone()];
         let seconds = self.session;
         let life = i64::try_from(seconds).unwrap_or(i64::MAX);
-        self.expires = now.saturating_add(life.saturating_mul(1_000_000));
+        let (token, renewal) = self.issue(now.saturating_add(life.saturating_mul(1_000_000)));
         let tokens =
             json!({"access_token": token, "refresh_token": renewal, "expires_in": seconds});
         says(StatusCode::OK, &tokens)
@@ -297,7 +310,7 @@ async fn user(State(venue): State<Venue>, headers: HeaderMap) -> Response {
     let token = header(&headers, "authorization");
     let token = token.strip_prefix("Bearer ").unwrap_or_default();
     let is_known = book.tokens.iter().any(|known| known == token);
-    if is_known && venue.settings.clock.now() < book.expires {
+    if is_known && venue.settings.clock.now() < book.kept.expires {
         return says(StatusCode::OK, &json!({"id": "u1"}));
     }
     let detail = json!({"detail": "Incorrect authentication credentials."});
@@ -308,7 +321,7 @@ async fn user(State(venue): State<Venue>, headers: HeaderMap) -> Response {
 async fn account(State(venue): State<Venue>, headers: HeaderMap) -> Response {
     let mut book = venue.open();
     book.probes += 1;
-    let is_key = header(&headers, "apca-api-key-id") == NAME;
+    let is_key = header(&headers, "apca-api-key-id") == book.name;
     if is_key && header(&headers, "apca-api-secret-key") == book.password {
         let account = json!({"id": "x", "status": "ACTIVE", "cash": "1000.00"});
         return says(StatusCode::OK, &account);
@@ -318,8 +331,8 @@ async fn account(State(venue): State<Venue>, headers: HeaderMap) -> Response {
 }
 
 /// The step that a code is of, if that is now or beside it.
-fn step_of(code: &str, settings: &Settings) -> Option<u64> {
-    let secret = Secret::try_from_base32(SEED).ok()?;
+fn step_of(seed: &str, code: &str, settings: &Settings) -> Option<u64> {
+    let secret = Secret::try_from_base32(seed).ok()?;
     let skew = if settings.code_seconds == 1 { 2 } else { 1 };
     let totp = Builder::new()
         .with_secret(secret)
@@ -327,6 +340,13 @@ fn step_of(code: &str, settings: &Settings) -> Option<u64> {
         .with_skew(skew);
     let now = u64::try_from(settings.clock.seconds()).ok()?;
     totp.build_noncompliant().check(code, now)
+}
+
+fn remember(list: &mut Vec<String>, text: &str) {
+    if list.len() == REMEMBERED {
+        list.remove(0);
+    }
+    list.push(text.to_owned());
 }
 
 pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {

@@ -1,5 +1,6 @@
 //! Venues on this machine: as strict as real ones, and more talkative to whoever tries a login
-//! with them; and those who bring codes. Nothing here is part of a deployment.
+//! with them; and those who bring codes. They listen on 127.0.0.1 alone. Nothing here is part of a
+//! deployment: only a demo starts any of it.
 
 mod challenges;
 mod clock;
@@ -7,6 +8,7 @@ mod device;
 mod faults;
 pub mod gateway;
 mod imap;
+mod kept;
 pub mod oauth;
 mod serve;
 mod settings;
@@ -17,6 +19,7 @@ pub use clock::Clock;
 pub use device::{Asks, Book, Factor, NAME, PASSWORD, SEED, Venue};
 pub use faults::{Fault, Faults};
 pub use imap::{Imap, ImapBook, ImapFault, MAIL_PASSWORD, MAIL_USER};
-pub use settings::{By, OnCode, Settings};
+pub use kept::Kept;
+pub use settings::{By, OnCode, OnSession, Settings};
 pub use twilio::{ACCOUNT_SID, AUTH_TOKEN, Delivery, Hook, Text, Twilio, TwilioBook};
 pub use workflow::Workflow;

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Clock, Faults};
+use crate::{Clock, Faults, Kept};
 
 /// By what a venue sends a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,9 @@ pub enum By {
 /// Given each code that a venue sends, in place of a telephone or a mailbox.
 pub type OnCode = Arc<dyn Fn(By, &str) + Send + Sync>;
 
+/// Given what a venue has to know again, before it is acted upon.
+pub type OnSession = Arc<dyn Fn(Kept) + Send + Sync>;
+
 /// What all venues have here.
 #[derive(Clone)]
 pub struct Settings {
@@ -21,6 +24,7 @@ pub struct Settings {
     /// How long a code by time counts: a second where a test should not wait, 30 elsewhere.
     pub code_seconds: u64,
     pub on_code: OnCode,
+    pub on_session: OnSession,
 }
 
 impl Default for Settings {
@@ -30,6 +34,7 @@ impl Default for Settings {
             faults: Faults::default(),
             code_seconds: 1,
             on_code: Arc::new(|_, _| {}),
+            on_session: Arc::new(|_| {}),
         }
     }
 }

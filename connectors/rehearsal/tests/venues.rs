@@ -10,7 +10,7 @@ use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tapeline_rehearsal::{
-    Asks, By, Clock, Factor, Fault, NAME, PASSWORD, Settings, Venue, gateway, oauth,
+    Asks, By, Clock, Factor, Fault, Kept, NAME, PASSWORD, Settings, Venue, gateway, oauth,
 };
 
 const SECOND: i64 = 1_000_000;
@@ -88,6 +88,51 @@ async fn what_goes_wrong_does_so_once_and_where_it_should() {
     );
     let (_, page) = says(client.get(format!("{}/user/", venue.address))).await;
     assert_eq!(page, Value::Null, "a page, kept for its path");
+}
+
+#[tokio::test]
+async fn a_venue_that_is_started_again_knows_its_session_unless_it_was_dropped() {
+    let told = Arc::new(Mutex::new(Kept::default()));
+    let note = told.clone();
+    let settings = Settings {
+        on_session: Arc::new(move |kept| *note.lock().unwrap() = kept),
+        ..settings().0
+    };
+    let client = client();
+    let again = async || {
+        let venue = Venue::start_with(settings.clone()).await.unwrap();
+        venue.change(|book| "mine".clone_into(&mut book.word));
+        venue.restore(*told.lock().unwrap());
+        venue
+    };
+    let probe = async |venue: &Venue, token: &str| {
+        let request = client.get(format!("{}/user/", venue.address));
+        says(request.bearer_auth(token)).await.0
+    };
+
+    let venue = again().await;
+    assert_eq!(venue.book().tokens, [""; 0], "no session without a login");
+    venue.change(|book| book.asks = Asks::Nothing);
+    let form = [("username", NAME), ("password", PASSWORD)];
+    let login = client.post(format!("{}/oauth2/token/", venue.address));
+    let (_, tokens) = says(login.form(&form)).await;
+    let token = tokens["access_token"].as_str().unwrap();
+    assert_eq!(token, "mine-token-1");
+    let venue = again().await;
+    assert_eq!(probe(&venue, token).await, 200);
+    let renewal = tokens["refresh_token"].as_str().unwrap();
+    let form = [("grant_type", "refresh_token"), ("refresh_token", renewal)];
+    let renew = || {
+        let request = client.post(format!("{}/oauth2/token/", venue.address));
+        says(request.form(&form))
+    };
+    let (status, tokens) = renew().await;
+    assert_eq!((status, renew().await.0), (200, 401));
+    let token = tokens["access_token"].as_str().unwrap();
+
+    venue.drop_session();
+    assert_eq!(probe(&venue, token).await, 401);
+    assert_eq!(probe(&again().await, token).await, 401);
 }
 
 #[tokio::test]

@@ -129,7 +129,7 @@ Examples:
   tapeline up --demo --for 60s --json
   tapeline up --fresh --data /tmp/try --kafka-port 0 --clickhouse-port 0 --registry-port 0")]
 pub(crate) struct Up {
-    /// Add a made-up market, broker and logins
+    /// Add a made-up market, brokers, and logins to venues of its own
     #[arg(long)]
     pub demo: bool,
     /// Stop after this long, with a report

@@ -9,18 +9,17 @@ mod strategy;
 
 use tapeline_model::records::OrderStatus;
 
-use crate::accounts::{ACCOUNTS, AccountIndex, MOMENTUM};
+use crate::accounts::{ACCOUNTS, AccountIndex};
 use crate::broker::amendments::Amendments;
 use crate::broker::cash::Cash;
 use crate::broker::order::{OpenOrder, Progress};
 use crate::broker::reports::{Execution, Reporter, push_filled, push_order};
 use crate::broker::strategy::{Positions, Strategy};
-use crate::logins::Logins;
 use crate::market::Market;
 use crate::outbox::Outbox;
 use crate::random::Random;
 
-/// 0.4 s: all of the market is quoted and the account is logged in.
+/// 0.4 s: all of the market is quoted.
 const OPENING_ORDER_STEP: u64 = 80;
 const ORDER_EVERY_STEPS: (i64, i64) = (40, 100);
 const MAX_OPEN_ORDERS: usize = 32;
@@ -65,14 +64,8 @@ impl Broker {
         self.cash.open_accounts(outbox);
     }
 
-    pub(crate) fn step(
-        &mut self,
-        step: u64,
-        market: &Market,
-        logins: &Logins,
-        outbox: &mut Outbox<'_>,
-    ) {
-        if !self.opened && step >= OPENING_ORDER_STEP && logins.is_up(MOMENTUM) {
+    pub(crate) fn step(&mut self, step: u64, market: &Market, outbox: &mut Outbox<'_>) {
+        if !self.opened && step >= OPENING_ORDER_STEP {
             self.opened = true;
             let order = strategy::concentrated(step, market);
             self.accept(order, market, outbox);
@@ -80,9 +73,9 @@ impl Broker {
         if step >= self.next_order_at {
             let (soonest, latest) = ORDER_EVERY_STEPS;
             self.next_order_at = step + self.random.between(soonest, latest) as u64;
-            self.place(step, market, logins, outbox);
+            self.place(step, market, outbox);
         }
-        self.work(step, market, logins, outbox);
+        self.work(step, market, outbox);
         let positions = &mut self.positions;
         let reporter = &mut self.reporter;
         self.amendments
@@ -90,10 +83,10 @@ impl Broker {
         self.cash.step(step, outbox);
     }
 
-    /// One account that has a session sends one order.
-    fn place(&mut self, step: u64, market: &Market, logins: &Logins, outbox: &mut Outbox<'_>) {
+    /// One account sends one order.
+    fn place(&mut self, step: u64, market: &Market, outbox: &mut Outbox<'_>) {
         let account = self.random.below(ACCOUNTS.len() as u64) as AccountIndex;
-        if !logins.is_up(account) || self.open.len() >= MAX_OPEN_ORDERS {
+        if self.open.len() >= MAX_OPEN_ORDERS {
             return;
         }
         let Some(order) = self.strategy.decide(step, account, &self.positions, market) else {
@@ -119,12 +112,12 @@ impl Broker {
         self.open.push(order);
     }
 
-    /// Fills what is due; without a session the account sees nothing of it.
-    fn work(&mut self, step: u64, market: &Market, logins: &Logins, outbox: &mut Outbox<'_>) {
+    /// Fills what is due.
+    fn work(&mut self, step: u64, market: &Market, outbox: &mut Outbox<'_>) {
         let mut index = 0;
         while index < self.open.len() {
             let order = &mut self.open[index];
-            if step < order.due || !logins.is_up(order.account) {
+            if step < order.due {
                 index += 1;
                 continue;
             }

@@ -33,7 +33,7 @@ fn the_first_100_000_emissions_are_golden() {
     let emissions = first(&settings(1), 100_000);
     assert_eq!(
         format!("{:016x}", fingerprint(&emissions)),
-        "f23871ac20b96389",
+        "68783aeae058272c",
         "a demo that is resumed must go on as it began: change this only on purpose"
     );
 }
@@ -73,7 +73,6 @@ fn ids_are_unique() {
         let id = match emission.event {
             tapeline_model::Event::Fill(fill) => fill.exec_id.to_string(),
             tapeline_model::Event::Account(event) => event.event_id,
-            tapeline_model::Event::Auth(event) => event.event_id,
             _ => continue,
         };
         assert!(ids.insert(id.clone()), "{id} twice");

@@ -5,7 +5,6 @@ mod broker;
 mod determinism;
 mod drawdown;
 mod ledger;
-mod logins;
 mod market;
 
 use tapeline_demo::{DemoSettings, STEPS_PER_SECOND, Simulation};

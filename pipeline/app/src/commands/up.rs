@@ -133,6 +133,9 @@ impl Line {
         "up".clone_into(&mut self.config.kafka.instance);
         self.config.clickhouse.url = stack.clickhouse_url();
         if self.config.demo.enabled {
+            if self.arguments.fresh {
+                roles::forget_demo_logins(&self.config)?;
+            }
             remember_demo(&self.config)?;
         }
         Ok(stack)

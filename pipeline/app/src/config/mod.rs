@@ -206,7 +206,7 @@ impl Default for Sink {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Demo {
-    /// A made-up market, broker and logins.
+    /// A made-up market and brokers, and logins to venues of its own.
     pub enabled: bool,
     pub settings: DemoSettings,
 }

@@ -1,10 +1,11 @@
 //! Logins in, `auth.events` out: a part an account.
 
 mod codes;
+mod demo;
 
 use std::sync::Arc;
 
-use tapeline_auth::mfa::{Factors, Seed};
+use tapeline_auth::mfa::{Factors, Person, Seed};
 use tapeline_auth::{
     Cache, CacheError, Ended, Ends, FileShelf, Keeper, Login, Outside, Policy, Seal, Shelf, Step,
     Stored,
@@ -24,6 +25,8 @@ use crate::config::{Auth, Config, LoginAccount};
 use crate::failure::Failure;
 use crate::publish::{now, put};
 use crate::registry;
+
+pub(crate) use demo::forget as forget_demo;
 
 const SOURCE: &str = "auth";
 /// As long as a name of the DNS.
@@ -50,8 +53,12 @@ pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
             runtime.block_on(work.run(stop))
         })?);
     }
+    parts.join(demo::start(with)?);
     Ok(parts)
 }
+
+/// Whom an account asks for what no program can answer.
+type MakePerson = Box<dyn Fn() -> Box<dyn Person> + Send + Sync>;
 
 /// An account that is logged in to, and what that takes.
 pub(crate) struct Account {
@@ -64,6 +71,7 @@ pub(crate) struct Account {
     codes: Codes,
     kafka: KafkaSettings,
     host: Option<String>,
+    person: Option<MakePerson>,
     /// Tells logins of this process from those of others.
     began: Micros,
 }
@@ -90,6 +98,7 @@ impl Account {
                 codes: Codes::default(),
                 kafka: kafka.clone(),
                 host: host.clone(),
+                person: None,
                 began: now(),
             })
         };
@@ -193,7 +202,10 @@ impl Account {
     }
 
     pub(crate) async fn factors(&self) -> Result<Factors, Failure> {
-        let mut factors = Factors::default();
+        let mut factors = Factors {
+            person: self.person.as_ref().map(|make| make()),
+            ..Factors::default()
+        };
         if !self.login.totp.is_empty() {
             let text = self.secret(&self.login.totp).await?;
             let seed = Seed::parse(text.expose()).map_err(|wrong| {

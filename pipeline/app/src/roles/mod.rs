@@ -23,7 +23,7 @@ use crate::telemetry::Health;
 pub(crate) use alerts::{AlertWatch, watch as watch_alerts};
 pub(crate) use connectors::start as start_connectors;
 pub(crate) use demo_desk::start as start_demo_desk;
-pub(crate) use logins::Account as LoginOf;
+pub(crate) use logins::{Account as LoginOf, forget_demo as forget_demo_logins};
 pub(crate) use processors::start as start_processors;
 pub(crate) use sinks::start as start_sinks;
 

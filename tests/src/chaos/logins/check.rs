@@ -222,6 +222,14 @@ impl Findings {
         }
     }
 
+    /// Forged messages are refused, and all others taken.
+    pub(super) fn webhook(&mut self, wrong_answers: Vec<String>) {
+        self.miscategorised += wrong_answers.len() as u64;
+        for answer in wrong_answers {
+            self.note(answer);
+        }
+    }
+
     pub(super) fn stuck(&mut self, is_stuck: bool) {
         if is_stuck {
             self.stuck += 1;

@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::Router;
 use tapeline_auth::flows::Credentials;
-use tapeline_rehearsal::{Clock, NAME, PASSWORD, SEED, Settings, Venue};
-use tapeline_secrets::{Secrets, Settings as SecretSettings};
+use tapeline_auth::mfa::sms::{Numbers, Webhook};
+use tapeline_rehearsal::{AUTH_TOKEN, Asks, By, Clock, NAME, PASSWORD, SEED, Settings, Venue};
+use tapeline_secrets::{Reference, Secrets, Settings as SecretSettings};
 use tokio::runtime::Builder;
 use tokio::time::sleep;
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::carrier::{Carrier, Mishap, PUBLIC};
 use super::check::{self, Findings};
 use super::clock::{Time, Wrong};
 use super::logbook::{Entry, Logbook};
@@ -25,7 +28,7 @@ use crate::chaos::failure::{Failure, Outcome};
 use crate::chaos::plan::{Step, plan};
 use crate::chaos::random::Random;
 
-const FAULTS: usize = 16;
+const FAULTS: usize = 24;
 /// How wrong a machine's clock may be.
 const SKEW: u64 = 40_000_000;
 /// Longer than a lock-out that was prevented lasts, and a person takes.
@@ -39,7 +42,8 @@ pub(super) struct World {
     pub(super) road: Road,
     pub(super) records: Records,
     pub(super) planted: Planted,
-    secrets: Secrets,
+    pub(super) carrier: Carrier,
+    pub(super) secrets: Secrets,
     folder: PathBuf,
 }
 
@@ -52,18 +56,23 @@ pub(super) struct Lived {
 
 impl World {
     pub(super) fn credentials(&self) -> Credentials {
-        let reference = |name: &str| {
-            let path = self.folder.join(name);
-            format!("secret://file/{}", path.display()).parse()
-        };
-        let (Ok(name), Ok(password)) = (reference("name"), reference("password")) else {
-            unreachable!("a path of this machine is a reference");
-        };
         Credentials {
             secrets: self.secrets.clone(),
-            name,
-            password,
+            name: self.reference("name"),
+            password: self.reference("password"),
         }
+    }
+
+    fn reference(&self, name: &str) -> Reference {
+        let path = self.folder.join(name);
+        let reference = format!("secret://file/{}", path.display()).parse();
+        reference.unwrap_or_else(|_| unreachable!("a path of this machine is a reference"))
+    }
+
+    /// Where a process takes text messages.
+    pub(super) fn webhook(&self, numbers: Numbers, clock: tapeline_auth::Clock) -> Router {
+        let token = self.reference("token");
+        Webhook::new(PUBLIC, self.secrets.clone(), token, numbers, clock).router()
     }
 
     fn write(&self, name: &str, text: &str) -> Outcome<()> {
@@ -118,8 +127,9 @@ async fn life(seed: u64, kinds: &[Kind], folder: &Path, planted: Planted) -> Out
     findings.steps_repeated(book.repeated);
     findings.sealed(&world.records.bytes(), &book.codes);
     findings.stuck(!machines.iter().any(Machine::is_in));
+    findings.webhook(world.carrier.wrong_answers());
     for machine in &mut machines {
-        machine.kill().await;
+        machine.kill(&world).await;
     }
     Ok(Lived {
         findings,
@@ -131,12 +141,24 @@ async fn life(seed: u64, kinds: &[Kind], folder: &Path, planted: Planted) -> Out
 fn world(random: &mut Random, folder: &Path, planted: Planted) -> Outcome<World> {
     let time = Time::begin();
     let venue_time = time.clone();
+    let carrier = Carrier::new(Random::new(random.next()));
+    let sends = carrier.clone();
     let venue = Venue::new(Settings {
         clock: Clock::made(move || venue_time.now()),
         code_seconds: 30,
+        on_code: Arc::new(move |_, code| sends.send(code)),
         ..Settings::default()
     });
-    venue.change(|book| book.session = random.between(300, 7200));
+    // What is planted into codes by time needs a venue that asks for one.
+    let asks = if random.below(2) == 0 && planted == Planted::Nothing {
+        Asks::Sent(By::Sms)
+    } else {
+        Asks::App
+    };
+    venue.change(|book| {
+        book.session = random.between(300, 7200);
+        book.asks = asks;
+    });
     let road = Road::new(venue, time, Logbook::default(), Random::new(random.next()));
     let secrets = Secrets::new(&SecretSettings::default())
         .map_err(Failure::while_doing("finding secrets"))?;
@@ -144,9 +166,11 @@ fn world(random: &mut Random, folder: &Path, planted: Planted) -> Outcome<World>
         road,
         records: Records::default(),
         planted,
+        carrier,
         secrets,
         folder: folder.to_owned(),
     };
+    world.write("token", AUTH_TOKEN)?;
     world.write("name", NAME)?;
     world.write("password", PASSWORD)?;
     Ok(world)
@@ -197,6 +221,13 @@ async fn befall(
             wait(machines, step.away.as_millis() as u64).await;
             venue.change(|book| book.refuses_codes = false);
         }
+        Kind::WrongText => world.carrier.befall(Mishap::Wrong),
+        Kind::LateText => world.carrier.befall(Mishap::Late),
+        Kind::LostText => world.carrier.befall(Mishap::Lost),
+        Kind::DuplicateText => world.carrier.befall(Mishap::Twice),
+        Kind::ForeignText => world.carrier.befall(Mishap::Foreign),
+        Kind::ForgedText => world.carrier.befall(Mishap::Forged),
+        Kind::TwoCodes => world.carrier.befall(Mishap::Riddle),
         Kind::SessionDropped => venue.change(|book| book.tokens.clear()),
         Kind::RenewalRefused => venue.change(|book| {
             book.tokens.clear();
@@ -214,7 +245,7 @@ async fn befall(
         }
         Kind::Kill => {
             let at = machines.iter().position(Machine::has_it).unwrap_or(0);
-            machines[at].kill().await;
+            machines[at].kill(world).await;
             wait(machines, step.away.as_millis() as u64).await;
             machines[at].start(world);
         }
@@ -226,7 +257,7 @@ async fn befall(
         }
         Kind::Race => {
             for machine in machines.iter_mut() {
-                machine.kill().await;
+                machine.kill(world).await;
             }
             wait(machines, step.away.as_millis() as u64).await;
             for machine in machines.iter_mut() {

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tapeline_auth::flows::Device;
+use tapeline_auth::mfa::sms::Numbers;
+use tapeline_auth::mfa::{Post, Posts};
 use tapeline_auth::{
     Cache, CacheError, Ended, Ends, Flow, Keeper, LeasedShelf, Login, MemoryShelf, Outside, Seal,
     Session, Shelf, Step, Word,
@@ -15,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use super::carrier::NUMBER;
 use super::clock::Wrong;
 use super::life::World;
 use super::logbook::Entry;
@@ -61,11 +64,18 @@ impl Machine {
             world: world.clone(),
             has_it: self.has_it.clone(),
             told: self.told.clone(),
+            post: Post::default(),
         };
+        let posts = Posts::new([process.post.clone()]);
+        let numbers = Numbers::from([(NUMBER.to_owned(), posts)]);
+        let clock = self.clock.clone();
+        let door = world.webhook(numbers, Arc::new(move || clock.now()));
+        world.carrier.open_door(self.number, Some(door));
         self.running = Some(tokio::spawn(process.live()));
     }
 
-    pub(super) async fn kill(&mut self) {
+    pub(super) async fn kill(&mut self, world: &World) {
+        world.carrier.open_door(self.number, None);
         if let Some(running) = self.running.take() {
             running.abort();
             let _aborted = running.await;
@@ -116,6 +126,7 @@ struct Process {
     world: World,
     has_it: Arc<AtomicBool>,
     told: Arc<Mutex<Told>>,
+    post: Post,
 }
 
 impl Process {
@@ -138,7 +149,7 @@ impl Process {
         let clock: tapeline_auth::Clock = Arc::new(move || clock.now());
         let planted = self.world.planted;
         let login = Login::new(plant::policy(planted), self.number as u64);
-        let factors = plant::factors(planted, &self.clock);
+        let factors = plant::factors(planted, &self.clock, self.post.clone());
         let flow = self.flow(&clock)?;
         let (keeper, ends) = Keeper::new(login, flow, factors, cache, clock).await?;
         self.note(Entry::Began {

@@ -2,6 +2,7 @@
 //! and leases run against the venues of `connectors/rehearsal`, in one process and on a clock of
 //! their own; a seeded plan of faults hits what is between them.
 
+mod carrier;
 mod check;
 mod clock;
 mod life;

@@ -19,6 +19,20 @@ kinds! {
     Forbidden "forbidden"
     /// The venue takes no code for some time.
     WrongCode "wrong_code"
+    /// The next code is wrong, ...
+    WrongText "wrong_text"
+    /// ... comes too late, ...
+    LateText "late_text"
+    /// ... never, ...
+    LostText "lost_text"
+    /// ... twice, ...
+    DuplicateText "duplicate_text"
+    /// ... behind one of somebody else, ...
+    ForeignText "foreign_text"
+    /// ... behind one that nobody signed, ...
+    ForgedText "forged_text"
+    /// ... or in a message with another one.
+    TwoCodes "two_codes"
     /// The venue forgets the session.
     SessionDropped "session_dropped"
     /// And with it what renews it.
@@ -37,6 +51,13 @@ impl Kind {
     fn away(self) -> (u64, u64) {
         match self {
             Self::ClockSkew | Self::SessionDropped | Self::RenewalRefused => (0, 0),
+            Self::WrongText
+            | Self::LateText
+            | Self::LostText
+            | Self::DuplicateText
+            | Self::ForeignText
+            | Self::ForgedText
+            | Self::TwoCodes => (0, 0),
             Self::TooMany | Self::VenueDown | Self::Dropped => (5_000, 400_000),
             Self::LostAnswer | Self::Page | Self::Forbidden => (1_000, 1_000),
             Self::WrongCode => (10_000, 600_000),

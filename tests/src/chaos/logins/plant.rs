@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use tapeline_auth::mfa::{Answer, Factors, Person, Seed, Turn};
+use tapeline_auth::mfa::{Answer, Expected, Factors, Messages, Person, Post, Seed, Turn};
 use tapeline_auth::{
     Answering, Approval, BackOff, Category, Challenge, Flow, Policy, Proof, Refusal, Reply, Session,
 };
 use tapeline_model::Micros;
 use tapeline_rehearsal::SEED;
 
+use super::carrier::{HOST, SENDER};
 use super::clock::Wrong;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,8 +80,15 @@ pub(super) fn policy(planted: Planted) -> Policy {
     }
 }
 
-pub(super) fn factors(planted: Planted, clock: &Wrong) -> Factors {
-    let mut factors = Factors::default();
+pub(super) fn factors(planted: Planted, clock: &Wrong, post: Post) -> Factors {
+    let mut factors = Factors {
+        sms: Some(Messages {
+            post,
+            senders: vec![SENDER.to_owned()],
+            expected: Expected::of(HOST),
+        }),
+        ..Factors::default()
+    };
     if matches!(planted, Planted::ForgetsCodes | Planted::Talks) {
         let clock = clock.clone();
         let person = Careless { clock, planted };
