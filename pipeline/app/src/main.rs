@@ -9,6 +9,7 @@ mod failure;
 mod publish;
 mod registry;
 mod roles;
+mod sessions;
 mod telemetry;
 
 use std::process::ExitCode;

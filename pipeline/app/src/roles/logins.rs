@@ -1,10 +1,11 @@
 //! Logins in, `auth.events` out: a part an account.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tapeline_auth::mfa::{Factors, Seed};
 use tapeline_auth::{
-    Cache, CacheError, Ended, Ends, FileShelf, Keeper, Login, Outside, Policy, Seal, Shelf, Step,
+    Cache, CacheError, Ended, Ends, Keeper, Login, Outside, Policy, Seal, Shelf, Step,
 };
 use tapeline_kafka::{KafkaSettings, Publisher};
 use tapeline_model::ids::{AccountId, PortfolioId};
@@ -20,10 +21,13 @@ use crate::config::{Auth, Config, LoginAccount};
 use crate::failure::Failure;
 use crate::publish::{now, put};
 use crate::registry;
+use crate::sessions::{Lent, Sessions};
 
 const SOURCE: &str = "auth";
 /// As long as a name of the DNS.
 const LONGEST_HOST: usize = 253;
+/// Kept sessions are asked for again, after they were out of reach.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
     let mut parts = Parts::default();
@@ -42,6 +46,7 @@ pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
 pub(crate) struct Account {
     pub(crate) auth: Auth,
     pub(crate) login: LoginAccount,
+    pub(crate) sessions: Sessions,
     account: AccountId,
     portfolio: PortfolioId,
     secrets: Secrets,
@@ -67,6 +72,7 @@ impl Account {
             Some(Self {
                 auth: config.auth.clone(),
                 login: login.clone(),
+                sessions: Sessions::new(&config.auth, &kafka, &login.venue, &login.account),
                 portfolio: portfolios.get(&account)?.clone(),
                 account,
                 secrets: secrets.clone(),
@@ -79,24 +85,61 @@ impl Account {
     }
 
     async fn run(self, mut stop: Stop) -> Result<(), Failure> {
+        self.sessions.check().await?;
         let publisher = self.publisher()?;
         let mut number = 0;
         loop {
-            let (keeper, ends) = tokio::select! {
-                () = stop.wanted() => return Ok(()),
-                keeper = self.stand_by() => keeper?,
-            };
-            let mut keeping = AbortOnDrop(tokio::spawn(keeper.run()));
-            let ended = self.tell(&mut keeping.0, ends, &publisher, &mut number);
-            let ended = tokio::select! {
-                () = stop.wanted() => return Ok(()),
-                ended = ended => ended?,
-            };
-            if ended == Ended::Unheard {
-                return Err(Failure::outside("the login ended by itself"));
+            let ended = self.hold(&mut stop, &publisher, &mut number).await;
+            match ended {
+                Ok(None) => return Ok(()),
+                Ok(Some(Ended::Unheard)) => {
+                    return Err(Failure::outside("the login ended by itself"));
+                }
+                Ok(Some(Ended::HandedOver)) => {
+                    tracing::info!(account = %self.account, "another process takes over the login; this one stands by");
+                }
+                Err(Trouble::Passing(error)) => {
+                    tracing::warn!(account = %self.account, %error, "the login rests, and is taken up again");
+                    tokio::select! {
+                        () = stop.wanted() => return Ok(()),
+                        () = tokio::time::sleep(AGAIN_AFTER) => {}
+                    }
+                }
+                Err(Trouble::Lasting(failure)) => return Err(failure),
             }
-            tracing::info!(account = %self.account, "another process takes over the login; this one stands by");
         }
+    }
+
+    /// Takes the login, and keeps it until another process has it. None when it is to stop.
+    async fn hold(
+        &self,
+        stop: &mut Stop,
+        publisher: &Publisher,
+        number: &mut u64,
+    ) -> Result<Option<Ended>, Trouble> {
+        let Lent { shelf, back } = tokio::select! {
+            () = stop.wanted() => return Ok(None),
+            lent = self.sessions.wait() => lent?,
+        };
+        let ended = tokio::select! {
+            () = stop.wanted() => Ok(None),
+            ended = self.keep(shelf, publisher, number) => ended.map(Some),
+        };
+        back.wait().await;
+        ended
+    }
+
+    async fn keep(
+        &self,
+        shelf: Box<dyn Shelf>,
+        publisher: &Publisher,
+        number: &mut u64,
+    ) -> Result<Ended, Trouble> {
+        let cache = self.cache(shelf).await?;
+        let made = self.keeper(cache, self.factors().await?, self.policy());
+        let (keeper, ends) = made.await?;
+        let mut keeping = AbortOnDrop(tokio::spawn(keeper.run()));
+        self.tell(&mut keeping.0, ends, publisher, number).await
     }
 
     pub(crate) fn publisher(&self) -> Result<Publisher, Failure> {
@@ -110,7 +153,7 @@ impl Account {
         mut ends: Ends,
         publisher: &Publisher,
         number: &mut u64,
-    ) -> Result<Ended, Failure> {
+    ) -> Result<Ended, Trouble> {
         loop {
             tokio::select! {
                 biased;
@@ -119,19 +162,10 @@ impl Account {
                     self.publish(publisher, step, *number)?;
                 }
                 ended = &mut *keeping => {
-                    return ended.map_err(Failure::outside)?.map_err(Failure::outside);
+                    return Ok(ended.map_err(Failure::outside)??);
                 }
             }
         }
-    }
-
-    /// Waits until no other process has the login.
-    async fn stand_by(&self) -> Result<(Keeper, Ends), Failure> {
-        let (venue, account) = (&self.login.venue, self.account.as_str());
-        let shelf = FileShelf::wait(&self.auth.sessions, venue, account).await;
-        let cache = self.cache(Box::new(shelf.map_err(Failure::outside)?));
-        self.keeper(cache.await?, self.factors().await?, self.policy())
-            .await
     }
 
     pub(crate) fn policy(&self) -> Policy {
@@ -226,6 +260,28 @@ impl Account {
         });
         let names = self.kafka.names();
         put(publisher, names.topic(Topic::AuthEvents), &event)
+    }
+}
+
+/// Why a login is not kept any more.
+enum Trouble {
+    /// It is tried again.
+    Passing(CacheError),
+    Lasting(Failure),
+}
+
+impl From<CacheError> for Trouble {
+    fn from(error: CacheError) -> Self {
+        match error {
+            CacheError::OutOfReach(_) | CacheError::Lost => Self::Passing(error),
+            lasting => Self::Lasting(Failure::outside(lasting)),
+        }
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Lasting(failure)
     }
 }
 
