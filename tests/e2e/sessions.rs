@@ -128,8 +128,8 @@ fn sessions_in_memory_are_for_nobody_else() {
     let folder = namespace.folder();
     plant(&folder);
     for _ in 0..2 {
-        let running = namespace.roles(&["connectors"]);
         let opened = venue.book().opened;
+        let running = namespace.roles(&["connectors"]);
         tapeline_tests::eventually("a login", WITHIN, || {
             (venue.book().opened > opened).then_some(())
         });
