@@ -71,6 +71,9 @@ pub fn snapshots(processor: &str) -> String {
     format!("tapeline.{processor}.snapshots")
 }
 
+/// The topic that holds sealed sessions, and which process has the login of each account.
+pub const AUTH_SESSIONS: &str = "tapeline.auth.sessions";
+
 /// Topics of one group have the same number of partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -108,11 +111,19 @@ pub struct ProcessorSpec {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct SharedSpec {
+    pub name: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Manifest {
     #[serde(rename = "topic")]
     pub topics: Vec<TopicSpec>,
     #[serde(rename = "processor")]
     pub processors: Vec<ProcessorSpec>,
+    /// Compacted, of one partition.
+    pub shared: Vec<SharedSpec>,
 }
 
 #[allow(
@@ -158,9 +169,17 @@ mod tests {
     }
 
     #[test]
+    fn the_manifest_has_the_topic_of_sessions() {
+        let names: Vec<&str> = manifest().shared.iter().map(|s| s.name.as_str()).collect();
+        assert_eq!(names, [AUTH_SESSIONS]);
+    }
+
+    #[test]
     fn names_are_legal_for_kafka() {
         let own = manifest().processors.iter();
         let own = own.flat_map(|p| [changelog(&p.name), journal(&p.name), snapshots(&p.name)]);
+        let shared = manifest().shared.iter().map(|shared| shared.name.clone());
+        let own = own.chain(shared);
         for name in Topic::ALL.iter().map(|t| t.name().to_owned()).chain(own) {
             assert!(name.len() < 200);
             assert!(

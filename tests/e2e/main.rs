@@ -16,6 +16,7 @@ mod recording;
 mod records;
 mod risk;
 mod secrets;
+mod sessions;
 mod start;
 mod store;
 mod torn;

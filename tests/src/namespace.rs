@@ -1,6 +1,6 @@
 //! A scenario's own topics and tables on the shared stack.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -67,11 +67,16 @@ impl Namespace {
 
     /// `tapeline run` with these roles, once it says that it is ready.
     pub fn roles(&self, roles: &[&str]) -> Running {
+        Self::roles_in(self.folder.path(), roles)
+    }
+
+    /// The same with the configuration of another folder, as on another machine.
+    pub fn roles_in(folder: &Path, roles: &[&str]) -> Running {
         let mut arguments = vec!["run"];
         for role in roles {
             arguments.extend(["--role", role]);
         }
-        let mut running = Program::new(arguments).folder(self.folder.path()).start();
+        let mut running = Program::new(arguments).folder(folder).start();
         running.until("the roles are ready", WITHIN, |running| {
             let said = running.stderr();
             let address = said
@@ -100,11 +105,15 @@ impl Namespace {
 
     /// Everything committed in a topic.
     pub fn read(&self, topic: Topic) -> Vec<OwnedMessage> {
-        let names = self.kafka.names();
+        let partitions = self.kafka.partitions(topic.spec().group);
+        self.read_named(self.kafka.names().topic(topic), partitions)
+    }
+
+    /// The same of a topic with this full name.
+    pub fn read_named(&self, topic: &str, partitions: u32) -> Vec<OwnedMessage> {
         let mut all = Vec::new();
-        for partition in 0..self.kafka.partitions(topic.spec().group) as i32 {
-            let full = names.topic(topic);
-            read_to_end(&self.kafka, full, partition, None, WITHIN, |message| {
+        for partition in 0..partitions as i32 {
+            read_to_end(&self.kafka, topic, partition, None, WITHIN, |message| {
                 all.push(OwnedMessage::from(message));
                 Ok::<(), KafkaError>(())
             })

@@ -24,5 +24,5 @@ pub use outside::{Clock, Lost, Outside, Transport, Travelling};
 pub use policy::{BackOff, Policy};
 pub use session::{
     Cache, CacheError, FileShelf, LEASE, LeasedShelf, Log, MemoryShelf, Seal, Session, Shelf,
-    Shelving, Stored, sealed_in,
+    Shelving, Stored, place_of, sealed_in,
 };

@@ -6,6 +6,7 @@
 //! | a sink | [`GroupReader`] (a group member that commits offsets with metadata) |
 //! | who must know which partitions are its own | [`Membership`] |
 //! | a connector | [`Publisher`] (idempotent), [`tail`] (where it stopped) |
+//! | what one process at a time may have, of several machines | [`SharedKey`] |
 //! | deploy steps and audits | [`Admin`], [`read_to_end`] |
 //!
 //! All calls block, for a bounded time: they belong on dedicated threads,
@@ -27,6 +28,7 @@ mod publisher;
 mod reader;
 mod sender;
 mod settings;
+mod shared;
 mod stable;
 mod stats;
 mod tail;
@@ -45,6 +47,7 @@ pub use plan::TopicChange;
 pub use publisher::Publisher;
 pub use reader::{BatchReader, Position, Span};
 pub use settings::KafkaSettings;
+pub use shared::{SharedError, SharedKey};
 pub use stable::Hanging;
 pub use tail::{OwnedMessage, read_to_end, tail};
 pub use task::{CommitTimes, TaskProducer, TxError};

@@ -62,6 +62,11 @@ impl Names {
         format!("{}{}", self.prefix(), topics::snapshots(processor))
     }
 
+    /// The topic that holds sealed sessions.
+    pub fn auth_sessions(&self) -> String {
+        format!("{}{}", self.prefix(), topics::AUTH_SESSIONS)
+    }
+
     /// The consumer group of a role.
     pub fn group(&self, role: &str) -> String {
         format!("{}{}-{role}", self.prefix(), self.inner.app)
@@ -74,6 +79,12 @@ impl Names {
             self.prefix(),
             self.inner.app
         )
+    }
+
+    /// The id that fences every other process that appends to this key of this topic.
+    pub fn owner_id(&self, topic: &str, key: &str) -> String {
+        let topic = topic.strip_prefix(self.prefix()).unwrap_or(topic);
+        format!("{}{}-{topic}-{key}", self.prefix(), self.inner.app)
     }
 }
 
@@ -91,6 +102,10 @@ mod tests {
         assert_eq!(names.changelog("market"), "t1.tapeline.market.changelog");
         assert_eq!(names.group("sink"), "t1.tapeline-sink");
         assert_eq!(names.transactional_id("market", 3), "t1.tapeline-market-3");
+        let sessions = names.auth_sessions();
+        assert_eq!(sessions, "t1.tapeline.auth.sessions");
+        let owner = names.owner_id(&sessions, "alpha-k");
+        assert_eq!(owner, "t1.tapeline-tapeline.auth.sessions-alpha-k");
     }
 
     #[test]

@@ -87,7 +87,8 @@ impl fmt::Display for TopicChange {
 pub(crate) struct Wanted {
     pub(crate) topic: String,
     pub(crate) partitions: u32,
-    pub(crate) key: &'static str,
+    /// What the number comes from. Without one, more partitions than wanted do no harm.
+    pub(crate) key: Option<&'static str>,
     pub(crate) settings: Vec<(String, String)>,
 }
 
@@ -118,7 +119,13 @@ pub(crate) fn wanted(settings: &KafkaSettings) -> Vec<Wanted> {
             wanted_topic(settings, &names.snapshots(name), group, history()),
         ]
     });
-    topics.chain(own).collect()
+    let shared = manifest().shared.iter().map(|shared| Wanted {
+        topic: format!("{}{}", names.prefix(), shared.name),
+        partitions: 1,
+        key: None,
+        settings: with_replicas(settings, compacted()),
+    });
+    topics.chain(own).chain(shared).collect()
 }
 
 fn wanted_topic(
@@ -127,20 +134,28 @@ fn wanted_topic(
     group: Group,
     own: Vec<(&'static str, String)>,
 ) -> Wanted {
+    let key = match group {
+        Group::Market => "[kafka] market_partitions",
+        Group::Portfolio => "[kafka] portfolio_partitions",
+    };
+    Wanted {
+        topic: topic.to_owned(),
+        partitions: settings.partitions(group),
+        key: Some(key),
+        settings: with_replicas(settings, own),
+    }
+}
+
+fn with_replicas(
+    settings: &KafkaSettings,
+    own: Vec<(&'static str, String)>,
+) -> Vec<(String, String)> {
     // With three replicas one may be down and no acknowledged record is lost.
     let in_sync = if settings.replication >= 3 { 2 } else { 1 };
     let all = own
         .into_iter()
         .chain([("min.insync.replicas", in_sync.to_string())]);
-    Wanted {
-        topic: topic.to_owned(),
-        partitions: settings.partitions(group),
-        key: match group {
-            Group::Market => "[kafka] market_partitions",
-            Group::Portfolio => "[kafka] portfolio_partitions",
-        },
-        settings: all.map(|(key, value)| (key.to_owned(), value)).collect(),
-    }
+    all.map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 fn kept(retention: Retention) -> Vec<(&'static str, String)> {
@@ -185,12 +200,12 @@ pub(crate) fn changes(
             });
             continue;
         };
-        if is.partitions != want.partitions {
+        if let Some(key) = want.key.filter(|_| is.partitions != want.partitions) {
             changes.push(TopicChange::Conflict {
                 topic: want.topic.clone(),
                 found: is.partitions,
                 wanted: want.partitions,
-                key: want.key,
+                key,
             });
         }
         for (setting, to) in want.settings {
@@ -238,7 +253,7 @@ mod tests {
         let plan = changes(&settings(), wanted(&settings()), &BTreeMap::new());
         assert_eq!(
             plan.len(),
-            Topic::ALL.len() + 3 * manifest().processors.len()
+            Topic::ALL.len() + 3 * manifest().processors.len() + 1
         );
         let words: Vec<String> = plan.iter().map(ToString::to_string).collect();
         assert!(
@@ -251,6 +266,9 @@ mod tests {
         );
         assert!(words.iter().any(|w| w.starts_with(
             "create t.tapeline.risk.changelog: 2 partitions, replication 1, cleanup.policy=compact"
+        )));
+        assert!(words.iter().any(|w| w.starts_with(
+            "create t.tapeline.auth.sessions: 1 partitions, replication 1, cleanup.policy=compact"
         )));
     }
 
@@ -284,6 +302,15 @@ mod tests {
             plan[1].to_string(),
             "set retention.ms of t.alerts from 5 to 7776000000"
         );
+    }
+
+    #[test]
+    fn a_shared_topic_may_have_more_partitions() {
+        let settings = settings();
+        let mut cluster = applied(&settings);
+        let sessions = cluster.get_mut("t.tapeline.auth.sessions").unwrap();
+        sessions.partitions = 4;
+        assert_eq!(changes(&settings, wanted(&settings), &cluster), []);
     }
 
     #[test]

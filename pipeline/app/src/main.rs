@@ -10,6 +10,7 @@ mod preflight;
 mod publish;
 mod registry;
 mod roles;
+mod sessions;
 mod telemetry;
 
 use std::process::ExitCode;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Builder;
 
 use super::{CacheError, Shelf, Shelving};
@@ -18,6 +18,8 @@ use super::{CacheError, Shelf, Shelving};
 pub const LEASE: Duration = Duration::from_secs(30);
 const BEAT_EVERY: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Earlier than others take it, who count from a later moment.
+const SILENT_FOR: Duration = Duration::from_secs(20);
 
 /// The records of one account; all processes see the same ones, in the same order.
 pub trait Log: Send + Sync {
@@ -100,14 +102,18 @@ impl<L: Log + 'static> LeasedShelf<L> {
             beat: before.as_ref().map_or(0, |before| before.beat) + 1,
             sealed: before.and_then(|before| before.sealed),
         };
-        let mut held = Held { log, record, lost };
+        let mut held = Held {
+            log,
+            record,
+            lost: lost.clone(),
+        };
         match held.append().await {
             Ok(()) => {}
             Err(CacheError::Lost) => return Ok(Err(held.log)),
             Err(error) => return Err(error),
         }
         let held = Arc::new(Mutex::new(held));
-        let beating = tokio::spawn(beat(held.clone()));
+        let beating = tokio::spawn(beat(held.clone(), lost));
         Ok(Ok(Self {
             held,
             lost: watched,
@@ -129,21 +135,25 @@ fn read(record: &[u8]) -> Option<Record> {
     serde_json::from_slice(record).ok()
 }
 
-async fn beat<L: Log>(held: Arc<Mutex<Held<L>>>) {
-    let mut silent_since = Instant::now();
+async fn beat<L: Log>(held: Arc<Mutex<Held<L>>>, lost: watch::Sender<bool>) {
+    let mut renewed = Instant::now();
+    let mut pause = BEAT_EVERY;
     loop {
-        sleep(BEAT_EVERY).await;
-        let mut held = held.lock().await;
-        match held.append().await {
-            Ok(()) => silent_since = Instant::now(),
-            Err(CacheError::Lost) => return,
-            // Others take it when nothing was heard of this one for a lease: not a moment later.
-            Err(error) if silent_since.elapsed() + BEAT_EVERY >= LEASE => {
-                tracing::warn!(%error, "the login of an account is given up: its lease cannot be renewed");
-                held.lost.send_replace(true);
+        sleep(pause).await;
+        let began = Instant::now();
+        let renewing = async { held.lock().await.append().await };
+        match timeout_at(renewed + SILENT_FOR, renewing).await {
+            Ok(Ok(())) => (renewed, pause) = (began, BEAT_EVERY),
+            Ok(Err(CacheError::Lost)) => return,
+            Ok(Err(error)) if began < renewed + SILENT_FOR => {
+                tracing::warn!(%error, "the lease of a login was not renewed");
+                pause = LOOK_EVERY;
+            }
+            Ok(Err(_)) | Err(_) => {
+                tracing::warn!("the login of an account is given up: its lease cannot be renewed");
+                lost.send_replace(true);
                 return;
             }
-            Err(error) => tracing::warn!(%error, "the lease of a login was not renewed"),
         }
     }
 }

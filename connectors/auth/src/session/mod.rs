@@ -13,7 +13,7 @@ use crate::login::Until;
 
 pub use cache::{Cache, CacheError, Seal, Stored};
 pub use lease::{LEASE, LeasedShelf, Log, sealed_in};
-pub use shelf::{FileShelf, MemoryShelf, Shelf, Shelving};
+pub use shelf::{FileShelf, MemoryShelf, Shelf, Shelving, place_of};
 
 /// What requests to the venue are made with.
 #[derive(Clone)]

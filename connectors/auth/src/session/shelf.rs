@@ -202,8 +202,8 @@ impl Shelf for MemoryShelf {
     }
 }
 
-/// No account stands in a file's name.
-fn path(folder: &Path, venue: &str, account: &str) -> PathBuf {
+/// Names an account's place; the account does not stand in it.
+pub fn place_of(venue: &str, account: &str) -> String {
     let about = [venue.as_bytes(), b"\0", account.as_bytes()].concat();
     let name: String = Sha256::digest(&about)
         .iter()
@@ -215,7 +215,11 @@ fn path(folder: &Path, venue: &str, account: &str) -> PathBuf {
         .filter(char::is_ascii_alphanumeric)
         .take(20)
         .collect();
-    folder.join(format!("{plain}-{name}.session"))
+    format!("{plain}-{name}")
+}
+
+fn path(folder: &Path, venue: &str, account: &str) -> PathBuf {
+    folder.join(format!("{}.session", place_of(venue, account)))
 }
 
 fn bytes(path: &Path) -> Result<Option<Vec<u8>>, CacheError> {

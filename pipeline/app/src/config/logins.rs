@@ -14,11 +14,25 @@ use super::{Config, Fault, Span, codes};
 
 const GATEWAY_RESTS_AFTER: Duration = Duration::from_mins(5);
 
+/// Where sessions are kept, always sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SessionStore {
+    /// In a folder: for the processes of one machine.
+    File,
+    /// In a topic: for processes on several machines.
+    Kafka,
+    /// Nowhere else: each start logs in anew.
+    Memory,
+}
+
 /// What all logins share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Auth {
-    /// Where sessions are kept, each sealed in a file of its own.
+    /// Who shares kept sessions.
+    pub store: SessionStore,
+    /// Where `file` keeps sessions, each sealed in a file of its own.
     pub sessions: PathBuf,
     /// A reference to the key they are sealed with: 32 random bytes as base64.
     pub session_key: String,
@@ -40,6 +54,7 @@ impl Default for Auth {
     fn default() -> Self {
         let policy = tapeline_auth::Policy::default();
         Self {
+            store: SessionStore::File,
             sessions: PathBuf::from(".tapeline/sessions"),
             session_key: String::new(),
             former_keys: Vec::new(),
@@ -245,6 +260,11 @@ pub(super) fn faults(config: &Config) -> Vec<Fault> {
         let message = "logins need a key to keep sessions with: a reference to 32 random bytes as base64 (openssl rand -base64 32)";
         faults.push(Fault::new("auth.session_key", message));
     }
+    let needs_command = |login: &LoginAccount| login.way == Way::OAuth;
+    if config.auth.store == SessionStore::Memory && config.logins.iter().any(needs_command) {
+        let message = "`memory` cannot be given the login that a person makes for `oauth`: write file, or kafka";
+        faults.push(Fault::new("auth.store", message));
+    }
     let every = config.auth.probe_every.0;
     let has_gateway = config.logins.iter().any(|login| login.way == Way::Gateway);
     if has_gateway && (every.is_zero() || every > GATEWAY_RESTS_AFTER) {
@@ -295,8 +315,12 @@ mod tests {
     use super::super::load::parse_text;
 
     fn faults(login: &str) -> Vec<String> {
+        faults_with("file", login)
+    }
+
+    fn faults_with(store: &str, login: &str) -> Vec<String> {
         let text = format!(
-            "[auth]\nsession_key = 'secret://env/KEY'\nprobe_every = '10m'\n[[accounts]]\nid = 'a'\n\
+            "[auth]\nstore = '{store}'\nsession_key = 'secret://env/KEY'\nprobe_every = '10m'\n[[accounts]]\nid = 'a'\n\
              [[logins]]\naccount = 'a'\nvenue = 'v'\n{login}"
         );
         match parse_text(&text) {
@@ -312,6 +336,14 @@ mod tests {
         let oauth =
             "way = 'oauth'\naddress = 'https://v.example'\nredirect = 'https://127.0.0.1:8182/'\n";
         assert_eq!(faults(&format!("{oauth}{SECRETS}")), [""; 0]);
+        assert_eq!(faults_with("kafka", &format!("{oauth}{SECRETS}")), [""; 0]);
+        let forgetful = faults_with("memory", &format!("{oauth}{SECRETS}"));
+        assert!(forgetful[0].starts_with("auth.store: "), "{forgetful:?}");
+        let device = "way = 'device'\naddress = 'https://v.example'\nclient_id = 'c'\n";
+        assert_eq!(
+            faults_with("memory", &format!("{device}{SECRETS}")),
+            [""; 0]
+        );
         let gateway = "way = 'gateway'\naddress = 'https://127.0.0.1:5000'\n";
         let found = faults(gateway);
         assert_eq!(found.len(), 1, "{found:?}");

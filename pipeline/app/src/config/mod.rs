@@ -32,7 +32,7 @@ use tapeline_secrets::Reference;
 
 pub(crate) use faults::{ConfigError, Fault};
 pub(crate) use load::{Source, json_schema, load};
-pub(crate) use logins::{Auth, LoginAccount, Way};
+pub(crate) use logins::{Auth, LoginAccount, SessionStore, Way};
 pub(crate) use lookup::Lookup;
 pub(crate) use market::Market;
 pub(crate) use preflight::Preflight;

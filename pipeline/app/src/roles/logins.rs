@@ -4,11 +4,11 @@ mod codes;
 mod demo;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tapeline_auth::mfa::{Factors, Person, Seed};
 use tapeline_auth::{
-    Cache, CacheError, Ended, Ends, FileShelf, Keeper, Login, Outside, Policy, Seal, Shelf, Step,
-    Stored,
+    Cache, CacheError, Ended, Ends, Keeper, Login, Outside, Policy, Seal, Shelf, Step, Stored,
 };
 use tapeline_kafka::{KafkaSettings, Publisher};
 use tapeline_model::ids::{AccountId, PortfolioId};
@@ -21,28 +21,30 @@ use tokio::task::JoinHandle;
 
 use self::codes::{Codes, Entrances};
 use super::{Part, Parts, Start};
-use crate::config::{Auth, Config, LoginAccount};
+use crate::config::{Auth, Config, LoginAccount, SessionStore};
 use crate::failure::Failure;
 use crate::publish::{now, put};
 use crate::registry;
+use crate::sessions::{Lent, Sessions};
 
 pub(crate) use demo::forget as forget_demo;
 
 const SOURCE: &str = "auth";
 /// As long as a name of the DNS.
 const LONGEST_HOST: usize = 253;
+/// Kept sessions are asked for again, after they were out of reach.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
     let mut parts = Parts::default();
     let mut accounts = Account::all(with.config)?;
-    let Some(secrets) = accounts.first().map(|account| account.secrets.clone()) else {
-        return Ok(parts);
-    };
     let mut entrances = Entrances::default();
     for account in &mut accounts {
         account.codes = entrances.admit(&account.login);
     }
-    if let Some(part) = entrances.start(with, &secrets)? {
+    if let Some(account) = accounts.first()
+        && let Some(part) = entrances.start(with, &account.secrets)?
+    {
         parts.add(part);
     }
     for work in accounts {
@@ -64,6 +66,7 @@ type MakePerson = Box<dyn Fn() -> Box<dyn Person> + Send + Sync>;
 pub(crate) struct Account {
     pub(crate) auth: Auth,
     pub(crate) login: LoginAccount,
+    pub(crate) sessions: Sessions,
     account: AccountId,
     portfolio: PortfolioId,
     secrets: Secrets,
@@ -92,6 +95,7 @@ impl Account {
             Some(Self {
                 auth: config.auth.clone(),
                 login: login.clone(),
+                sessions: Sessions::new(&config.auth, &kafka, &login.venue, &login.account),
                 portfolio: portfolios.get(&account)?.clone(),
                 account,
                 secrets: secrets.clone(),
@@ -106,23 +110,28 @@ impl Account {
     }
 
     async fn run(self, mut stop: Stop) -> Result<(), Failure> {
+        self.sessions.check().await?;
         let publisher = self.publisher()?;
         let mut number = 0;
         loop {
-            let (keeper, ends) = tokio::select! {
-                () = stop.wanted() => return Ok(()),
-                keeper = self.stand_by() => keeper?,
-            };
-            let mut keeping = AbortOnDrop(tokio::spawn(keeper.run()));
-            let ended = self.tell(&mut keeping.0, ends, &publisher, &mut number);
-            let ended = tokio::select! {
-                () = stop.wanted() => return Ok(()),
-                ended = ended => ended?,
-            };
-            if ended == Ended::Unheard {
-                return Err(Failure::outside("the login ended by itself"));
+            let ended = self.hold(&mut stop, &publisher, &mut number).await;
+            match ended {
+                Ok(None) => return Ok(()),
+                Ok(Some(Ended::Unheard)) => {
+                    return Err(Failure::outside("the login ended by itself"));
+                }
+                Ok(Some(Ended::HandedOver)) => {
+                    tracing::info!(account = %self.account, "another process takes over the login; this one stands by");
+                }
+                Err(Trouble::Passing(error)) => {
+                    tracing::warn!(account = %self.account, %error, "the login rests, and is taken up again");
+                    tokio::select! {
+                        () = stop.wanted() => return Ok(()),
+                        () = tokio::time::sleep(AGAIN_AFTER) => {}
+                    }
+                }
+                Err(Trouble::Lasting(failure)) => return Err(failure),
             }
-            tracing::info!(account = %self.account, "another process takes over the login; this one stands by");
         }
     }
 
@@ -132,12 +141,50 @@ impl Account {
 
     /// What is kept, without having the login; none also where it cannot be opened.
     pub(crate) async fn peek(&self) -> Result<Option<Stored>, Failure> {
-        let (venue, account) = (&self.login.venue, self.account.as_str());
-        let sealed = FileShelf::peek(&self.auth.sessions, venue, account);
-        let Some(sealed) = sealed.map_err(Failure::outside)? else {
+        if self.auth.store == SessionStore::Memory {
+            return Ok(None);
+        }
+        let Some(sealed) = self.sessions.peek().await? else {
             return Ok(None);
         };
         Ok(self.seal().await?.open(&sealed))
+    }
+
+    /// Takes the login, and keeps it until another process has it. None when it is to stop.
+    async fn hold(
+        &self,
+        stop: &mut Stop,
+        publisher: &Publisher,
+        number: &mut u64,
+    ) -> Result<Option<Ended>, Trouble> {
+        let Lent { shelf, back } = tokio::select! {
+            () = stop.wanted() => return Ok(None),
+            lent = self.sessions.wait() => lent?,
+        };
+        let ended = tokio::select! {
+            () = stop.wanted() => Ok(None),
+            ended = self.keep(shelf, publisher, number) => ended.map(Some),
+        };
+        back.wait().await;
+        ended
+    }
+
+    async fn keep(
+        &self,
+        shelf: Box<dyn Shelf>,
+        publisher: &Publisher,
+        number: &mut u64,
+    ) -> Result<Ended, Trouble> {
+        let cache = self.cache(shelf).await?;
+        let factors = Factors {
+            sms: self.codes.sms.clone(),
+            mail: self.codes.mail.clone(),
+            ..self.factors().await?
+        };
+        let made = self.keeper(cache, factors, self.policy());
+        let (keeper, ends) = made.await?;
+        let mut keeping = AbortOnDrop(tokio::spawn(keeper.run()));
+        self.tell(&mut keeping.0, ends, publisher, number).await
     }
 
     pub(crate) fn publisher(&self) -> Result<Publisher, Failure> {
@@ -151,7 +198,7 @@ impl Account {
         mut ends: Ends,
         publisher: &Publisher,
         number: &mut u64,
-    ) -> Result<Ended, Failure> {
+    ) -> Result<Ended, Trouble> {
         loop {
             tokio::select! {
                 biased;
@@ -160,23 +207,10 @@ impl Account {
                     self.publish(publisher, step, *number)?;
                 }
                 ended = &mut *keeping => {
-                    return ended.map_err(Failure::outside)?.map_err(Failure::outside);
+                    return Ok(ended.map_err(Failure::outside)??);
                 }
             }
         }
-    }
-
-    /// Waits until no other process has the login.
-    async fn stand_by(&self) -> Result<(Keeper, Ends), Failure> {
-        let (venue, account) = (&self.login.venue, self.account.as_str());
-        let shelf = FileShelf::wait(&self.auth.sessions, venue, account).await;
-        let cache = self.cache(Box::new(shelf.map_err(Failure::outside)?));
-        let factors = Factors {
-            sms: self.codes.sms.clone(),
-            mail: self.codes.mail.clone(),
-            ..self.factors().await?
-        };
-        self.keeper(cache.await?, factors, self.policy()).await
     }
 
     pub(crate) fn policy(&self) -> Policy {
@@ -274,6 +308,28 @@ impl Account {
         });
         let names = self.kafka.names();
         put(publisher, names.topic(Topic::AuthEvents), &event)
+    }
+}
+
+/// Why a login is not kept any more.
+enum Trouble {
+    /// It is tried again.
+    Passing(CacheError),
+    Lasting(Failure),
+}
+
+impl From<CacheError> for Trouble {
+    fn from(error: CacheError) -> Self {
+        match error {
+            CacheError::OutOfReach(_) | CacheError::Lost => Self::Passing(error),
+            lasting => Self::Lasting(Failure::outside(lasting)),
+        }
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Lasting(failure)
     }
 }
 

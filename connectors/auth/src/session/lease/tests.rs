@@ -14,6 +14,8 @@ struct Lying {
     epoch: u64,
     newest: Option<Vec<u8>>,
     is_cut_off: bool,
+    /// Appends wait for an answer that does not come.
+    hangs: bool,
 }
 
 impl Shared {
@@ -45,6 +47,9 @@ impl Log for Shared {
 
     fn append<'a>(&'a mut self, record: &'a [u8]) -> Shelving<'a, ()> {
         Box::pin(async move {
+            if self.open().hangs {
+                std::future::pending::<()>().await;
+            }
             let mut log = self.open();
             if log.is_cut_off {
                 return Err(CacheError::OutOfReach("cut off".to_owned()));
@@ -84,6 +89,22 @@ async fn an_owner_that_is_cut_off_gives_up_before_another_begins() {
     first.wanted().await;
     assert!(!second.is_finished(), "nobody else has it yet");
     log.cut_off(false);
+    assert!(second.await.unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_without_an_answer_gives_up_before_another_begins() {
+    let log = Shared::default();
+    let first = LeasedShelf::wait(log.clone()).await.unwrap();
+    let second = tokio::spawn(LeasedShelf::wait(log.clone()));
+    sleep(LEASE).await;
+    log.open().hangs = true;
+    let began = Instant::now();
+    first.wanted().await;
+    assert!(began.elapsed() <= SILENT_FOR, "{:?}", began.elapsed());
+    log.open().hangs = false;
+    sleep(LOOK_EVERY * 7).await;
+    assert!(!second.is_finished(), "nobody else has it yet");
     assert!(second.await.unwrap().is_ok());
 }
 

@@ -7,6 +7,7 @@ use super::terminal::Terminal;
 use crate::config::Config;
 use crate::console;
 use crate::failure::Failure;
+use crate::sessions::Lent;
 
 /// A person has so long for what the venue asks.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -19,7 +20,8 @@ pub(super) async fn run(config: &Config, name: &str) -> Result<(), Failure> {
         code_within: PATIENCE,
         ..of.policy()
     };
-    let cache = of.cache(super::shelf(&of).await?).await?;
+    let Lent { shelf, back } = of.sessions.demand().await?;
+    let cache = of.cache(shelf).await?;
     let (keeper, mut ends) = of.keeper(cache, factors, policy).await?;
     let keeping = tokio::spawn(keeper.anew().run());
     let mut steps = Vec::new();
@@ -44,6 +46,7 @@ pub(super) async fn run(config: &Config, name: &str) -> Result<(), Failure> {
     keeping.abort();
     // The account is free for what runs when this has ended.
     let _aborted = keeping.await;
+    back.wait().await;
     super::tell(&of, steps);
     outcome
 }

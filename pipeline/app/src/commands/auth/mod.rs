@@ -4,18 +4,11 @@ mod login;
 mod sessions;
 mod terminal;
 
-use std::time::Duration;
-
-use tapeline_auth::{FileShelf, Shelf};
-
 use crate::cli;
 use crate::config::Config;
 use crate::console;
 use crate::failure::Failure;
 use crate::roles::LoginOf;
-
-/// What runs looks twice a second whether somebody wants the login.
-const HANDED_OVER_WITHIN: Duration = Duration::from_secs(20);
 
 pub(super) fn run(config: &Config, action: &cli::Auth) -> Result<(), Failure> {
     super::quiet_logs(config);
@@ -44,13 +37,6 @@ fn find(config: &Config, name: &str) -> Result<LoginOf, Failure> {
             )
         })
     })
-}
-
-/// From the process that has it, if one does.
-async fn shelf(of: &LoginOf) -> Result<Box<dyn Shelf>, Failure> {
-    let (venue, account) = (&of.login.venue, &of.login.account);
-    let asked = FileShelf::ask_for(&of.auth.sessions, venue, account, HANDED_OVER_WITHIN).await;
-    Ok(Box::new(asked.map_err(Failure::outside)?))
 }
 
 /// The step goes to where those of what runs go. Without Kafka, the login still counts.

@@ -1,5 +1,5 @@
 use serde::Serialize;
-use tapeline_auth::{FileShelf, Step, Stored};
+use tapeline_auth::{Cache, Step, Stored};
 use tapeline_model::Micros;
 use tapeline_model::records::AuthEventKind;
 
@@ -8,6 +8,7 @@ use crate::console;
 use crate::failure::Failure;
 use crate::publish::now;
 use crate::roles::LoginOf;
+use crate::sessions::Lent;
 
 #[derive(Serialize)]
 struct Listed {
@@ -59,7 +60,7 @@ pub(super) async fn list(config: &Config, json: bool) -> Result<(), Failure> {
 
 async fn look(of: &LoginOf) -> Result<Listed, Failure> {
     let (venue, account) = (&of.login.venue, &of.login.account);
-    let sealed = FileShelf::peek(&of.auth.sessions, venue, account).map_err(Failure::outside)?;
+    let sealed = of.sessions.peek().await?;
     let seal = of.seal().await?;
     let is_kept = sealed.is_some();
     let stored = sealed.and_then(|sealed| seal.open(&sealed));
@@ -88,14 +89,10 @@ async fn look(of: &LoginOf) -> Result<Listed, Failure> {
 
 pub(super) async fn revoke(config: &Config, name: &str) -> Result<(), Failure> {
     let of = super::find(config, name)?;
-    let mut cache = of.cache(super::shelf(&of).await?).await?;
-    let stored = cache.read().await.map_err(Failure::outside)?;
-    let Some(mut stored) = stored.filter(|stored| stored.session().is_some()) else {
-        return Err(Failure::NotSo(format!("{name} has no session")));
-    };
-    stored.forget();
-    cache.write(&stored).await.map_err(Failure::outside)?;
-    drop(cache);
+    let Lent { shelf, back } = of.sessions.demand().await?;
+    let forgotten = forget(of.cache(shelf).await?, name).await;
+    back.wait().await;
+    forgotten?;
     console::line(format!("the session of {name} is forgotten"));
     let step = Step {
         kind: AuthEventKind::SessionLost,
@@ -110,4 +107,13 @@ pub(super) async fn revoke(config: &Config, name: &str) -> Result<(), Failure> {
     };
     super::tell(&of, vec![step]);
     Ok(())
+}
+
+async fn forget(mut cache: Cache, name: &str) -> Result<(), Failure> {
+    let stored = cache.read().await.map_err(Failure::outside)?;
+    let Some(mut stored) = stored.filter(|stored| stored.session().is_some()) else {
+        return Err(Failure::NotSo(format!("{name} has no session")));
+    };
+    stored.forget();
+    cache.write(&stored).await.map_err(Failure::outside)
 }

@@ -179,6 +179,8 @@ impl Plan {
             totp,
             client_id: "tapeline".to_owned(),
             redirect: String::new(),
+            sms: None,
+            mail: None,
         }];
         Ok(config)
     }
