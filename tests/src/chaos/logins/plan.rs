@@ -50,8 +50,10 @@ kinds! {
 impl Kind {
     fn away(self) -> (u64, u64) {
         match self {
-            Self::ClockSkew | Self::SessionDropped | Self::RenewalRefused => (0, 0),
-            Self::WrongText
+            Self::ClockSkew
+            | Self::SessionDropped
+            | Self::RenewalRefused
+            | Self::WrongText
             | Self::LateText
             | Self::LostText
             | Self::DuplicateText

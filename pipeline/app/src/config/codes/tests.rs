@@ -6,10 +6,11 @@ const SID: &str = "AC00000000000000000000000000000001";
 fn text(auth: &str, logins: &[&str]) -> String {
     let mut text = format!("[auth]\nsession_key = 'secret://env/KEY'\n{auth}\n");
     for (at, login) in logins.iter().enumerate() {
-        text += &format!(
+        let account = format!(
             "[[accounts]]\nid = 'a{at}'\n[[logins]]\naccount = 'a{at}'\nvenue = 'v'\nway = 'device'\n\
              address = 'https://api.broker.example'\nname = 'secret://env/N'\npassword = 'secret://env/P'\n{login}\n"
         );
+        text.push_str(&account);
     }
     text
 }

@@ -129,13 +129,11 @@ impl Doors {
             ended = tasks.join_next() => ended,
         };
         // What the webhook has begun may end by itself; all else never does.
-        match ended {
-            Some(Err(panic)) => Err(Failure::outside(panic)),
-            Some(Ok(())) | None => {
-                stop.wanted().await;
-                Ok(())
-            }
+        if let Some(Err(panic)) = ended {
+            return Err(Failure::outside(panic));
         }
+        stop.wanted().await;
+        Ok(())
     }
 }
 
