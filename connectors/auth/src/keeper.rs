@@ -267,11 +267,15 @@ impl Keeper {
         };
         // Noted before it is sent: a step is used once, also when this process ends now.
         self.stored.used_step = self.factors.used_step();
-        self.cache.write(&self.stored).await?;
         self.latency = None;
         for action in self.login.take(self.now(), Input::CodeSeen) {
-            if let Action::Tell(step) = action {
-                self.tell(step).await;
+            match action {
+                Action::Keep(kept) => {
+                    self.stored.note(&kept.refusals);
+                    self.cache.write(&self.stored).await?;
+                }
+                Action::Tell(step) => self.tell(step).await,
+                _ => {}
             }
         }
         self.sent = self.now();

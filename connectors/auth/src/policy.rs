@@ -7,7 +7,8 @@ use tapeline_model::Micros;
 pub struct Policy {
     /// Refusals that the venue counts before it locks the account, less at least one.
     pub most_refusals: u32,
-    /// After which the venue forgets them; so long no login is tried once they are used up.
+    /// After which the venue forgets them, and what two clocks may be apart besides; so long no
+    /// login is tried once they are used up.
     pub refusals_count_for: Duration,
     pub back_off: BackOff,
     /// How long a code may take to come.
@@ -25,7 +26,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             most_refusals: 3,
-            refusals_count_for: Duration::from_mins(30),
+            refusals_count_for: Duration::from_mins(32),
             back_off: BackOff::default(),
             code_within: Duration::from_mins(2),
             renew_ahead: Duration::from_mins(5),

@@ -108,8 +108,10 @@ impl Login {
                 self.challenged(now, method, left, &mut out);
             }
             (State::Asked(Asked::Prove(method)), Input::CodeSeen) => {
+                self.refusals.is_now(now);
                 let detail = format!("a code arrived by {method} and was handed over");
                 let step = self.step(AuthEventKind::CodeSeen, None, detail);
+                out.push(Action::Keep(self.kept()));
                 out.push(Action::Tell(step));
             }
             (State::Asked(Asked::Prove(method)), Input::NoCode) => {
@@ -196,7 +198,10 @@ impl Login {
         // Asked again, the answer was wrong; asked for the first time, the credentials were right.
         match self.state {
             State::Asked(Asked::Open) => self.refusals.withdraw(),
-            _ => self.refusals.settle(),
+            _ => {
+                self.refusals.is_now(now);
+                self.refusals.settle();
+            }
         }
         // After a wrong answer, the last one it takes may lock the account.
         if left.is_some_and(|left| left <= 1) && self.refusals.count(now) > 0 {
@@ -250,7 +255,9 @@ impl Login {
     fn login_refused(&mut self, now: Micros, refusal: Refusal, out: &mut Vec<Action>) {
         let category = refusal.category;
         let consequence = category.consequence();
-        if consequence != Consequence::Counted && !refusal.is_unseen {
+        if consequence == Consequence::Counted || refusal.is_unseen {
+            self.refusals.is_now(now);
+        } else {
             self.refusals.withdraw();
         }
         if refusal.left == Some(0) || category == Category::Locked {

@@ -40,6 +40,11 @@ impl Refusals {
         self.presumed = Some(now);
     }
 
+    /// What is under way is only now sent, or answered: the venue counts from then.
+    pub(super) fn is_now(&mut self, now: Micros) {
+        self.presumed = self.presumed.map(|_| now);
+    }
+
     /// It was not counted.
     pub(super) fn withdraw(&mut self) {
         self.presumed = None;

@@ -141,7 +141,7 @@ fn wrong_codes_end_before_the_venue_locks_and_a_restart_does_not_forget_them() {
     }
     assert_eq!(proofs, 3);
     let free = login.due().unwrap();
-    assert_eq!(free.since(now), 1800 * SECOND);
+    assert_eq!(free.since(now), 1920 * SECOND);
     assert_eq!(kept.refusals.len(), 3);
 
     let mut restarted = self::login();

@@ -12,8 +12,8 @@ const SECOND: i64 = 1_000_000;
 const REUSED_WITHIN: i64 = 900 * SECOND;
 /// What the policy allows,
 const REFUSALS: usize = 3;
-/// in this time, less what two clocks may be apart.
-const REFUSALS_WITHIN: i64 = (1800 - 100) * SECOND;
+/// in the time for which a venue counts.
+const REFUSALS_WITHIN: i64 = 1800 * SECOND;
 /// With the back-off of the policy, so many logins are begun in a minute,
 const LOGINS: usize = 6;
 /// and for each process that begins, or session that is given, so many more.
@@ -217,7 +217,7 @@ impl Findings {
         for record in records {
             let text = String::from_utf8_lossy(record);
             let is_seen =
-                text.contains("planted") || codes.iter().any(|code| text.contains(&**code));
+                text.contains("planted") || codes.iter().any(|code| stands_in(&text, code));
             self.secrets_leaked += u64::from(is_seen);
         }
     }
@@ -262,12 +262,12 @@ impl Awaited {
     }
 }
 
-/// As a number of its own, not inside of another.
+/// As a word of its own, not inside of a number or a name that chance made.
 fn stands_in(text: &str, code: &str) -> bool {
     text.match_indices(code).any(|(at, _)| {
-        let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+        let is_word = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
         let bytes = text.as_bytes();
-        !is_digit(at.checked_sub(1).and_then(|at| bytes.get(at)))
-            && !is_digit(bytes.get(at + code.len()))
+        let before = at.checked_sub(1).and_then(|at| bytes.get(at));
+        !is_word(before) && !is_word(bytes.get(at + code.len()))
     })
 }
