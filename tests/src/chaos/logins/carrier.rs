@@ -2,6 +2,7 @@
 //! machine, with all that can happen to a message on its way.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub(super) struct Carrier {
     random: Arc<Mutex<Random>>,
     /// Where a machine takes messages, while a process of it runs.
     doors: Arc<Mutex<[Option<Router>; 2]>>,
+    /// The machine that logs in; mostly, the public address leads there.
+    leads_to: Arc<AtomicUsize>,
     /// Answers that a webhook must not give.
     wrong_answers: Arc<Mutex<Vec<String>>>,
 }
@@ -61,6 +64,7 @@ impl Carrier {
             mishaps: Arc::default(),
             random: Arc::new(Mutex::new(random)),
             doors: Arc::default(),
+            leads_to: Arc::default(),
             wrong_answers: Arc::default(),
         }
     }
@@ -71,6 +75,15 @@ impl Carrier {
 
     pub(super) fn open_door(&self, machine: usize, door: Option<Router>) {
         lock(&self.doors)[machine] = door;
+    }
+
+    pub(super) fn lead_to(&self, machine: usize) {
+        self.leads_to.store(machine, Ordering::Relaxed);
+    }
+
+    /// What was to befall further messages does not.
+    pub(super) fn calm(&self) {
+        lock(&self.mishaps).clear();
     }
 
     pub(super) fn wrong_answers(&self) -> Vec<String> {
@@ -124,7 +137,9 @@ impl Carrier {
 
     /// To the machine that the public address leads to at the moment.
     async fn deliver(&self, from: &str, text: &str, times: u32, is_signed: bool) {
-        let machine = self.chance(0, 1) as usize;
+        let leads_to = self.leads_to.load(Ordering::Relaxed);
+        let is_astray = self.chance(0, 7) == 0;
+        let machine = if is_astray { 1 - leads_to } else { leads_to };
         let message = self.twilio.receive(from, NUMBER, text);
         let mut request = self.twilio.request(&message);
         if !is_signed {

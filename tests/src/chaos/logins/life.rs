@@ -119,6 +119,7 @@ async fn life(seed: u64, kinds: &[Kind], folder: &Path, planted: Planted) -> Out
         wait(&machines, random.between(1_000, 900_000)).await;
         befall(&world, &mut machines, *step, &mut random).await?;
     }
+    world.carrier.calm();
     wait(&machines, CALM.as_millis() as u64).await;
     let entries = world.road.logbook.entries();
     let mut findings = check::check(&entries);

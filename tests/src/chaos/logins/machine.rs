@@ -156,6 +156,7 @@ impl Process {
             machine: self.number,
         });
         self.has_it.store(true, Ordering::Relaxed);
+        self.world.carrier.lead_to(self.number);
         self.listen(keeper, ends).await
     }
 

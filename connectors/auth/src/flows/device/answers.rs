@@ -23,6 +23,8 @@ pub(super) enum Sent {
     Password,
     Proof,
     Renewal,
+    /// The credentials again, once the second factor was met.
+    Behind,
 }
 
 #[derive(Debug)]
@@ -61,7 +63,7 @@ struct Workflow {
 impl Sent {
     fn wrong(self) -> Category {
         match self {
-            Self::Password => Category::BadCredentials,
+            Self::Password | Self::Behind => Category::BadCredentials,
             Self::Proof => Category::MfaFailed,
             Self::Renewal => Category::Expired,
         }
@@ -87,7 +89,10 @@ pub(super) fn read(answer: &Answer, now: Micros, sent: Sent) -> Result<Said, Ref
     }
     let asks_again = words.mfa_required == Some(true) || words.verification_workflow.is_some();
     if asks_again {
-        return Err(sent.wrong().into());
+        return Err(match sent {
+            Sent::Behind => Category::MfaFailed.into(),
+            sent => sent.wrong().into(),
+        });
     }
     Err(refused(answer, sent))
 }
@@ -101,6 +106,10 @@ pub(super) fn refused(answer: &Answer, sent: Sent) -> Refusal {
         .as_ref()
         .is_some_and(|words| words.detail.is_some() || words.challenge.is_some());
     match answer.status {
+        400 if sent == Sent::Behind && challenge.is_some() => Refusal {
+            left,
+            ..Category::MfaFailed.into()
+        },
         400 if is_explained => Refusal {
             left,
             ..sent.wrong().into()

@@ -22,8 +22,9 @@ const USER: &str = "/user/";
 const ANSWERED: &str = "X-ROBINHOOD-CHALLENGE-RESPONSE-ID";
 const SESSION_SECONDS: &str = "86400";
 
+/// Whatever it holds: a page for people holds none.
 #[derive(Deserialize)]
-struct User {}
+struct Thing {}
 
 pub struct Device {
     http: Http,
@@ -92,15 +93,22 @@ impl Device {
             Some((inquiry, id)) => (Some(inquiry), id),
             None => (None, challenge.id.as_str()),
         };
-        let answer = match proof {
-            Proof::Code(code) if id.is_empty() => self.log_in(device, Some(code), None).await?,
+        let (answer, sent) = match proof {
+            Proof::Code(code) if id.is_empty() => {
+                let answer = self.log_in(device, Some(code), None).await?;
+                (answer, Sent::Proof)
+            }
             Proof::Code(code) => {
                 self.respond(id, code).await?;
-                self.log_in_behind(device, id, inquiry).await?
+                let answer = self.log_in_behind(device, id, inquiry).await?;
+                (answer, Sent::Behind)
             }
-            Proof::Approval => self.log_in_behind(device, id, inquiry).await?,
+            Proof::Approval => {
+                let answer = self.log_in_behind(device, id, inquiry).await?;
+                (answer, Sent::Behind)
+            }
         };
-        match read(&answer, self.http.now(), Sent::Proof)? {
+        match read(&answer, self.http.now(), sent)? {
             Said::Reply(reply) => Ok(reply),
             Said::Workflow(_) => Err(Category::MfaFailed.into()),
         }
@@ -113,10 +121,13 @@ impl Device {
         let path = format!("/challenge/{id}/respond/");
         let request = self.http.post(&path).form(&[("response", code.expose())]);
         let answer = self.http.send(request).await?;
-        if answer.is_fine() {
-            return Ok(());
+        if !answer.is_fine() {
+            return Err(refused(&answer, Sent::Proof));
         }
-        Err(refused(&answer, Sent::Proof))
+        answer
+            .json::<Thing>()
+            .map(drop)
+            .ok_or(Category::ChangedApi.into())
     }
 
     /// Once the challenge was met.
@@ -180,7 +191,7 @@ impl Flow for Device {
                 return Err(answer.refusal(Category::Expired));
             }
             // A page that says that all is being repaired is no user.
-            let user = answer.json::<User>();
+            let user = answer.json::<Thing>();
             user.map(drop).ok_or(Category::ChangedApi.into())
         })
     }
