@@ -196,12 +196,11 @@ impl Login {
             ..step
         }));
         // Asked again, the answer was wrong; asked for the first time, the credentials were right.
-        match self.state {
-            State::Asked(Asked::Open) => self.refusals.withdraw(),
-            _ => {
-                self.refusals.is_now(now);
-                self.refusals.settle();
-            }
+        if self.state == State::Asked(Asked::Open) {
+            self.refusals.withdraw();
+        } else {
+            self.refusals.is_now(now);
+            self.refusals.settle();
         }
         // After a wrong answer, the last one it takes may lock the account.
         if left.is_some_and(|left| left <= 1) && self.refusals.count(now) > 0 {
