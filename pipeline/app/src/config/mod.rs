@@ -30,6 +30,7 @@ use tapeline_processors::strategy::InstanceSettings;
 use tapeline_runtime::{CommitPolicy, RunSettings, SnapshotPolicy};
 use tapeline_secrets::Reference;
 
+pub(crate) use codes::MailboxAccount;
 pub(crate) use faults::{ConfigError, Fault};
 pub(crate) use load::{Source, json_schema, load};
 pub(crate) use logins::{Auth, LoginAccount, SessionStore, Way};

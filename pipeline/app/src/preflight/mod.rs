@@ -1,5 +1,6 @@
 //! Whether all that a day of trading needs is there, before it begins.
 
+mod codes;
 mod logins;
 mod secrets;
 mod systems;
@@ -110,6 +111,7 @@ pub(crate) async fn all(config: &Config) -> Vec<Checked> {
     let mut checked = at_start(config).await;
     if !checked.iter().any(Checked::is_blocking) {
         checked.extend(logins::sessions(config).await);
+        checked.extend(codes::ways(config).await);
     }
     checked.push(systems::kafka(config).await);
     checked.push(systems::store(config).await);

@@ -1,0 +1,54 @@
+//! Whether codes that are sent would come in.
+
+use tapeline_auth::Outside;
+use tapeline_auth::mfa::Posts;
+use tapeline_auth::mfa::mail::Mailbox;
+use tapeline_auth::mfa::sms::self_test;
+use tapeline_secrets::Secrets;
+
+use super::{Checked, Found, timed};
+use crate::config::{Config, MailboxAccount};
+use crate::failure::Failure;
+
+pub(super) async fn ways(config: &Config) -> Vec<Checked> {
+    let mut checked = Vec::new();
+    let has_sms = config.logins.iter().any(|login| login.sms.is_some());
+    if has_sms && !config.auth.twilio.public_url.is_empty() {
+        checked.push(timed("webhook of text messages", false, told(webhook(config))).await);
+    }
+    for mailbox in &config.auth.mailboxes {
+        let name = format!("mailbox {}", mailbox.name);
+        checked.push(timed(name, false, told(opened(config, mailbox))).await);
+    }
+    checked
+}
+
+async fn told(check: impl Future<Output = Result<&'static str, Failure>>) -> Found {
+    match check.await {
+        Ok(found) => Found::pass(found),
+        Err(failure) => Found::fail(failure.to_string(), "codes would not come in"),
+    }
+}
+
+async fn webhook(config: &Config) -> Result<&'static str, Failure> {
+    let twilio = &config.auth.twilio;
+    let token = secrets(config)?.get(&twilio.token.parse()?).await;
+    let token = token.map_err(Failure::outside)?.secret;
+    let outside = Outside::real().map_err(Failure::outside)?;
+    let sent = self_test(&twilio.public_url, &token, &outside).await;
+    sent.map_err(Failure::outside)?;
+    Ok("a message that was sent to it arrived")
+}
+
+async fn opened(config: &Config, mailbox: &MailboxAccount) -> Result<&'static str, Failure> {
+    let outside = Outside::real().map_err(Failure::outside)?;
+    let settings = mailbox.settings()?;
+    let made = Mailbox::new(settings, secrets(config)?, Posts::default(), outside.clock);
+    let mut mailbox = made.map_err(Failure::outside)?;
+    mailbox.check().await.map_err(Failure::outside)?;
+    Ok("it opens")
+}
+
+fn secrets(config: &Config) -> Result<Secrets, Failure> {
+    Secrets::new(&config.secrets.settings()?).map_err(Failure::outside)
+}
