@@ -163,7 +163,7 @@ fn alert(checked: &Checked, now: Micros) -> Alert {
         message,
         value: None,
         limit: None,
-        procedure: RULE.to_owned(),
+        procedure: "preflight".to_owned(),
         cause_topic: Topic::Alerts.name().to_owned(),
         cause_partition: 0,
         cause_offset: 0,
