@@ -140,4 +140,14 @@ fn a_code_by_mail_comes_through_the_mailbox() {
     let namespace = Namespace::new("mail", &configuration(&venue, &more, codes));
     logs_in_unseen(&namespace, &venue, "EMAIL", &sent);
     assert_eq!(imap.book().refused, 0);
+
+    let online = ["check", "--online", "--json"];
+    let checked = namespace.program(online).run().ok().json();
+    let checks = checked["checks"].as_array().unwrap();
+    let is_open =
+        |check: &serde_json::Value| check["name"] == "mailbox codes" && check["outcome"] == "pass";
+    assert!(checks.iter().any(is_open), "{checked}");
+    std::fs::write(namespace.folder().join("mail"), "another").unwrap();
+    let refused = namespace.program(online).run();
+    refused.failed(1, &["mailbox codes"]);
 }
