@@ -227,6 +227,8 @@ fn literal(line: &[u8]) -> Result<Option<usize>, WireError> {
 }
 
 fn read(response: &[u8]) -> Result<Said, WireError> {
+    let mended = mended(response);
+    let response = mended.as_deref().unwrap_or(response);
     let said = match Response::parse(response) {
         Ok((_, response)) => said(response),
         // Extensions that nobody asked for.
@@ -235,6 +237,14 @@ fn read(response: &[u8]) -> Result<Said, WireError> {
         Err(_) => return Err(WireError::Garbled),
     };
     Ok(said)
+}
+
+/// Some servers forget the space in `BODY[]<0> {12}`.
+fn mended(response: &[u8]) -> Option<Vec<u8>> {
+    let end = response.iter().position(|byte| *byte == b'\n')?;
+    let at = response[..end].windows(2).position(|pair| pair == b">{")?;
+    let (start, rest) = response.split_at(at + 1);
+    Some([start, b" ", rest].concat())
 }
 
 fn said(response: Response<'_>) -> Said {
@@ -333,6 +343,17 @@ mod tests {
         ];
         assert_eq!(said, expected);
         assert_eq!(end, WireError::Lost);
+    }
+
+    #[tokio::test]
+    async fn a_space_that_a_server_forgot_is_no_matter() {
+        let (said, _) = heard(b"* 1 FETCH (UID 12 BODY[]<0>{3}\r\na>{)\r\n").await;
+        let fetched = Fetched {
+            uid: Some(12),
+            date: None,
+            body: Some(b"a>{".to_vec()),
+        };
+        assert_eq!(said, [Said::Fetched(fetched)]);
     }
 
     #[tokio::test]
