@@ -126,8 +126,9 @@ impl Findings {
                 Entry::Began { .. } => excuses.push(last),
             }
         }
-        let is_begin =
-            |exchange: &&&Exchange| exchange.asked == Asked::Login && exchange.code.is_none();
+        let is_begin = |exchange: &&&Exchange| {
+            exchange.asked == Asked::Login && exchange.code.is_none() && !exchange.is_behind
+        };
         let begun: Vec<i64> = exchanges
             .iter()
             .filter(is_begin)

@@ -23,6 +23,8 @@ pub(super) struct Exchange {
     pub(super) sent: i64,
     pub(super) ended: i64,
     pub(super) code: Option<String>,
+    /// The credentials again, once a challenge was met: the end of a login, not another.
+    pub(super) is_behind: bool,
     /// What was wrong with it; none, if nothing.
     pub(super) truth: Option<Category>,
     /// Whether the venue counts it among what locks an account, also where its answer was lost.

@@ -16,6 +16,8 @@ use super::clock::Time;
 use super::logbook::{Asked, Entry, Exchange, Logbook};
 use crate::chaos::random::Random;
 
+/// With this, a challenge that was met is named.
+const ANSWERED: &str = "x-robinhood-challenge-response-id";
 const LONGEST: usize = 1 << 20;
 /// A connection that breaks is noticed after this, or at once.
 const NOTICED_AFTER: Duration = Duration::from_secs(15);
@@ -117,6 +119,7 @@ impl Road {
             sent: self.time.now(),
             ended: 0,
             code: request.code.clone(),
+            is_behind: request.request.headers().contains_key(ANSWERED),
             truth: None,
             is_counted: false,
             is_opened: false,
