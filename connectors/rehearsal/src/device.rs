@@ -2,7 +2,6 @@
 //! an account that is asked for with a key.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -15,8 +14,9 @@ use totp_rs::{Builder, Secret};
 use crate::challenges::{Answered, Challenges};
 use crate::faults::json as says;
 use crate::kept::Kept;
+use crate::venue::Local;
 use crate::workflow::{self, Workflow};
-use crate::{By, Faults, Settings, serve};
+use crate::{By, Settings, serve};
 
 /// Of codes by time.
 pub const SEED: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
@@ -81,13 +81,7 @@ pub struct Book {
     pub(crate) kept: Kept,
 }
 
-#[derive(Clone)]
-pub struct Venue {
-    /// Empty, where it is not on a socket.
-    pub address: String,
-    pub(crate) settings: Settings,
-    book: Arc<Mutex<Book>>,
-}
+pub type Venue = Local<Book>;
 
 impl Venue {
     /// In process: its router is asked.
@@ -100,11 +94,7 @@ impl Venue {
             password: PASSWORD.to_owned(),
             ..Book::default()
         };
-        Self {
-            address: String::new(),
-            settings,
-            book: Arc::new(Mutex::new(book)),
-        }
+        Self::with(settings, book)
     }
 
     /// On a free port.
@@ -129,18 +119,6 @@ impl Venue {
         serve::dressed(router, &self.settings)
     }
 
-    pub fn book(&self) -> Book {
-        self.open().clone()
-    }
-
-    pub fn change(&self, change: impl FnOnce(&mut Book)) {
-        change(&mut self.open());
-    }
-
-    pub fn faults(&self) -> &Faults {
-        &self.settings.faults
-    }
-
     /// A person says yes to the newest prompt.
     pub fn approve(&self) {
         self.open().approve();
@@ -149,11 +127,6 @@ impl Venue {
     /// A person says no to it.
     pub fn deny(&self) {
         self.open().workflow.is_denied = true;
-    }
-
-    /// A test that failed elsewhere does not matter here.
-    pub(crate) fn open(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,8 +1,6 @@
 //! A gateway on the trader's machine in which a person logs in; programs only use what came of it.
 //! As IBKR's Client Portal has it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -15,7 +13,8 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::faults::json as says;
-use crate::{Faults, Settings, serve};
+use crate::venue::Local;
+use crate::{Settings, serve};
 
 const SECOND: i64 = 1_000_000;
 /// A session that nobody uses rests after so long,
@@ -49,22 +48,12 @@ pub struct Book {
     this_second: (i64, u32),
 }
 
-#[derive(Clone)]
-pub struct Venue {
-    /// Empty, where it is not on a socket.
-    pub address: String,
-    settings: Settings,
-    book: Arc<Mutex<Book>>,
-}
+pub type Venue = Local<Book>;
 
 impl Venue {
     /// In process: its router is asked.
     pub fn new(settings: Settings) -> Self {
-        Self {
-            address: String::new(),
-            settings,
-            book: Arc::default(),
-        }
+        Self::with(settings, Book::default())
     }
 
     /// On a free port, without encryption.
@@ -93,18 +82,6 @@ impl Venue {
         serve::dressed(router, &self.settings)
     }
 
-    pub fn book(&self) -> Book {
-        self.open().clone()
-    }
-
-    pub fn change(&self, change: impl FnOnce(&mut Book)) {
-        change(&mut self.open());
-    }
-
-    pub fn faults(&self) -> &Faults {
-        &self.settings.faults
-    }
-
     /// A person logs in at its page.
     pub fn log_in(&self) {
         let now = self.settings.clock.now();
@@ -119,10 +96,6 @@ impl Venue {
     /// As at the end of the week: a person has to log in.
     pub fn end(&self) {
         self.open().logged_in_until = None;
-    }
-
-    fn open(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

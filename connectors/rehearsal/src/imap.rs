@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,6 +11,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Take};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+
+use crate::Clock;
 
 pub const MAIL_USER: &str = "codes@mine.example";
 pub const MAIL_PASSWORD: &str = "planted \"mail\" password";
@@ -108,7 +109,7 @@ impl Imap {
     pub fn deliver(&self, text: &str) {
         let count = {
             let mut book = self.open();
-            let second = seconds_now() + book.ahead;
+            let second = Clock::Wall.seconds() + book.ahead;
             book.mails
                 .push((second, text.replace('\n', "\r\n").into_bytes()));
             book.mails.len()
@@ -357,11 +358,4 @@ impl ImapBook {
 fn date(second: i64) -> String {
     let time = Timestamp::from_second(second).unwrap_or_default();
     time.strftime("%d-%b-%Y %H:%M:%S +0000").to_string()
-}
-
-fn seconds_now() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

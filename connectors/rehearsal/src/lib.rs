@@ -13,6 +13,7 @@ pub mod oauth;
 mod serve;
 mod settings;
 mod twilio;
+mod venue;
 mod workflow;
 
 pub use clock::Clock;
@@ -22,4 +23,5 @@ pub use imap::{Imap, ImapBook, ImapFault, MAIL_PASSWORD, MAIL_USER};
 pub use kept::Kept;
 pub use settings::{By, OnCode, OnSession, Settings};
 pub use twilio::{ACCOUNT_SID, AUTH_TOKEN, Delivery, Hook, Text, Twilio, TwilioBook};
+pub use venue::Local;
 pub use workflow::Workflow;

@@ -1,7 +1,6 @@
 //! Logs in by OAuth: a person says yes in a browser, and a code leads to tokens. As Schwab has it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::extract::{RawQuery, State};
@@ -17,7 +16,8 @@ use sha2::{Digest, Sha256};
 
 use crate::device::{form, header};
 use crate::faults::json as says;
-use crate::{Faults, Settings, serve};
+use crate::venue::Local;
+use crate::{Settings, serve};
 
 pub const CLIENT: &str = "planted-client";
 pub const SECRET: &str = "planted-client-secret";
@@ -70,13 +70,7 @@ struct Given {
     is_used: bool,
 }
 
-#[derive(Clone)]
-pub struct Venue {
-    /// Empty, where it is not on a socket.
-    pub address: String,
-    settings: Settings,
-    book: Arc<Mutex<Book>>,
-}
+pub type Venue = Local<Book>;
 
 impl Default for Book {
     fn default() -> Self {
@@ -109,11 +103,7 @@ impl Default for Book {
 impl Venue {
     /// In process: its router is asked.
     pub fn new(settings: Settings) -> Self {
-        Self {
-            address: String::new(),
-            settings,
-            book: Arc::default(),
-        }
+        Self::with(settings, Book::default())
     }
 
     /// On a free port.
@@ -132,18 +122,6 @@ impl Venue {
         serve::dressed(router, &self.settings)
     }
 
-    pub fn book(&self) -> Book {
-        self.open().clone()
-    }
-
-    pub fn change(&self, change: impl FnOnce(&mut Book)) {
-        change(&mut self.open());
-    }
-
-    pub fn faults(&self) -> &Faults {
-        &self.settings.faults
-    }
-
     /// A person opens the link and says yes: where the browser is sent then.
     pub fn approve(&self, link: &str) -> Result<String, &'static str> {
         let query = link.split_once('?').map_or("", |(_, query)| query);
@@ -160,10 +138,6 @@ impl Venue {
     /// What was given is not good any more.
     pub fn revoke(&self) {
         self.open().revoke();
-    }
-
-    fn open(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

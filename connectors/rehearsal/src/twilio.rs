@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -19,6 +19,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha1::Sha1;
 use tokio::net::TcpListener;
+
+use crate::Clock;
 
 pub const ACCOUNT_SID: &str = "AC00000000000000000000000000000001";
 pub const AUTH_TOKEN: &str = "planted-auth-token";
@@ -159,7 +161,7 @@ impl Twilio {
             from: from.to_owned(),
             to: to.to_owned(),
             body: body.to_owned(),
-            second: seconds_now() + book.ahead,
+            second: Clock::Wall.seconds() + book.ahead,
         };
         book.messages.push(text.clone());
         text
@@ -267,7 +269,7 @@ async fn list(
     if let Ok(json) = "application/json".parse() {
         response.headers_mut().insert(CONTENT_TYPE, json);
     }
-    if let Ok(date) = rfc2822(seconds_now() + book.ahead)
+    if let Ok(date) = rfc2822(Clock::Wall.seconds() + book.ahead)
         .replace("+0000", "GMT")
         .parse()
     {
@@ -310,13 +312,6 @@ fn entry(text: &Text) -> Value {
 fn rfc2822(second: i64) -> String {
     let time = Timestamp::from_second(second).unwrap_or_default();
     jiff::fmt::rfc2822::to_string(&time.to_zoned(jiff::tz::TimeZone::UTC)).unwrap_or_default()
-}
-
-fn seconds_now() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// A test that failed elsewhere does not matter here.

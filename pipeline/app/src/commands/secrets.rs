@@ -1,6 +1,5 @@
 mod prompt;
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
@@ -42,13 +41,9 @@ struct Checked {
 }
 
 fn check(config: &Config, json: bool) -> Result<(), Failure> {
-    let mut keys: BTreeMap<Reference, Vec<String>> = BTreeMap::new();
-    for (key, reference) in config.references() {
-        keys.entry(reference).or_default().push(key);
-    }
     let lookup = Lookup::of(&config.secrets)?;
     let mut checked = Vec::new();
-    for (reference, keys) in keys {
+    for (reference, keys) in config.keys_by_reference() {
         let begun = Instant::now();
         let outcome = lookup.get(&reference);
         let error = outcome.err();

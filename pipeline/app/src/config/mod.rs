@@ -323,6 +323,15 @@ impl Config {
             .collect()
     }
 
+    /// Each of them once, with the keys that need it.
+    pub fn keys_by_reference(&self) -> BTreeMap<Reference, Vec<String>> {
+        let mut keys: BTreeMap<Reference, Vec<String>> = BTreeMap::new();
+        for (key, reference) in self.references() {
+            keys.entry(reference).or_default().push(key);
+        }
+        keys
+    }
+
     /// What must be a reference, by key, apart from what opens the places of secrets.
     fn reference_texts(&self) -> Vec<(String, &str)> {
         let properties = self.kafka.properties.iter();

@@ -6,19 +6,20 @@ use tapeline_auth::mfa::mail::Mailbox;
 use tapeline_auth::mfa::sms::self_test;
 use tapeline_secrets::Secrets;
 
-use super::{Checked, Found, timed};
-use crate::config::{Config, MailboxAccount};
+use super::{Checked, Desk, Found, timed};
+use crate::config::MailboxAccount;
 use crate::failure::Failure;
 
-pub(super) async fn ways(config: &Config) -> Vec<Checked> {
+pub(super) async fn ways(desk: &Desk<'_>) -> Vec<Checked> {
+    let config = desk.config;
     let mut checked = Vec::new();
     let has_sms = config.logins.iter().any(|login| login.sms.is_some());
     if has_sms && !config.auth.twilio.public_url.is_empty() {
-        checked.push(timed("webhook of text messages", false, told(webhook(config))).await);
+        checked.push(timed("webhook of text messages", false, told(webhook(desk))).await);
     }
     for mailbox in &config.auth.mailboxes {
         let name = format!("mailbox {}", mailbox.name);
-        checked.push(timed(name, false, told(opened(config, mailbox))).await);
+        checked.push(timed(name, false, told(opened(desk, mailbox))).await);
     }
     checked
 }
@@ -30,9 +31,9 @@ async fn told(check: impl Future<Output = Result<&'static str, Failure>>) -> Fou
     }
 }
 
-async fn webhook(config: &Config) -> Result<&'static str, Failure> {
-    let twilio = &config.auth.twilio;
-    let token = secrets(config)?.get(&twilio.token.parse()?).await;
+async fn webhook(desk: &Desk<'_>) -> Result<&'static str, Failure> {
+    let twilio = &desk.config.auth.twilio;
+    let token = secrets(desk)?.get(&twilio.token.parse()?).await;
     let token = token.map_err(Failure::outside)?.secret;
     let outside = Outside::real().map_err(Failure::outside)?;
     let sent = self_test(&twilio.public_url, &token, &outside).await;
@@ -40,15 +41,16 @@ async fn webhook(config: &Config) -> Result<&'static str, Failure> {
     Ok("a message that was sent to it arrived")
 }
 
-async fn opened(config: &Config, mailbox: &MailboxAccount) -> Result<&'static str, Failure> {
+async fn opened(desk: &Desk<'_>, mailbox: &MailboxAccount) -> Result<&'static str, Failure> {
     let outside = Outside::real().map_err(Failure::outside)?;
     let settings = mailbox.settings()?;
-    let made = Mailbox::new(settings, secrets(config)?, Posts::default(), outside.clock);
+    let made = Mailbox::new(settings, secrets(desk)?, Posts::default(), outside.clock);
     let mut mailbox = made.map_err(Failure::outside)?;
     mailbox.check().await.map_err(Failure::outside)?;
     Ok("it opens")
 }
 
-fn secrets(config: &Config) -> Result<Secrets, Failure> {
-    Secrets::new(&config.secrets.settings()?).map_err(Failure::outside)
+fn secrets(desk: &Desk<'_>) -> Result<Secrets, Failure> {
+    let secrets = desk.secrets.as_ref();
+    secrets.cloned().map_err(Failure::outside)
 }

@@ -7,8 +7,8 @@ use tapeline_auth::{Category, Outside, Session, Until};
 use tapeline_model::Micros;
 use tapeline_secrets::Secret;
 
-use super::{Checked, Found, timed};
-use crate::config::{Config, Way};
+use super::{Checked, Desk, Found, timed};
+use crate::config::Way;
 use crate::failure::Failure;
 use crate::publish::now;
 use crate::registry;
@@ -20,9 +20,9 @@ const ODD_CLOCK: i64 = 2_000_000;
 const DAY: i64 = 24 * 3600 * 1_000_000;
 
 /// Whether seeds yield codes.
-pub(super) async fn codes(config: &Config) -> Vec<Checked> {
+pub(super) async fn codes(desk: &Desk<'_>) -> Vec<Checked> {
     let mut checked = Vec::new();
-    for of in LoginOf::all(config).unwrap_or_default() {
+    for of in &desk.logins {
         if of.login.totp.is_empty() {
             continue;
         }
@@ -39,11 +39,11 @@ pub(super) async fn codes(config: &Config) -> Vec<Checked> {
 }
 
 /// Whether sessions are alive, as far as that can be asked without a login.
-pub(super) async fn sessions(config: &Config) -> Vec<Checked> {
+pub(super) async fn sessions(desk: &Desk<'_>) -> Vec<Checked> {
     let mut checked = Vec::new();
-    for of in LoginOf::all(config).unwrap_or_default() {
+    for of in &desk.logins {
         let name = format!("login {}", of.login.account);
-        checked.push(timed(name, false, session(&of)).await);
+        checked.push(timed(name, false, session(of)).await);
     }
     checked
 }

@@ -8,9 +8,12 @@ mod systems;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use tapeline_secrets::Secrets;
 
 use crate::config::Config;
 use crate::console;
+use crate::failure::Failure;
+use crate::roles::LoginOf;
 
 /// A check that takes longer has failed.
 const WITHIN: Duration = Duration::from_secs(20);
@@ -98,20 +101,52 @@ async fn timed(name: impl Into<String>, must: bool, check: impl Future<Output = 
     }
 }
 
+/// What checks share, so that a place of secrets is asked once.
+struct Desk<'a> {
+    config: &'a Config,
+    secrets: Result<Secrets, Failure>,
+    /// None, where what they need is missing: that is told by other checks.
+    logins: Vec<LoginOf>,
+}
+
+impl<'a> Desk<'a> {
+    fn of(config: &'a Config) -> Self {
+        let logins = LoginOf::all(config).unwrap_or_default();
+        let secrets = match logins.first() {
+            Some(of) => Ok(of.secrets().clone()),
+            None => places(config),
+        };
+        Self {
+            config,
+            secrets,
+            logins,
+        }
+    }
+}
+
+fn places(config: &Config) -> Result<Secrets, Failure> {
+    Secrets::new(&config.secrets.settings()?).map_err(Failure::outside)
+}
+
 /// What can be seen without asking a venue, Kafka or the store.
 pub(crate) async fn at_start(config: &Config) -> Vec<Checked> {
-    let mut checked = secrets::all(config).await;
-    checked.extend(logins::codes(config).await);
-    checked.push(systems::disk(config).await);
+    nearby(&Desk::of(config)).await
+}
+
+async fn nearby(desk: &Desk<'_>) -> Vec<Checked> {
+    let mut checked = secrets::all(desk).await;
+    checked.extend(logins::codes(desk).await);
+    checked.push(systems::disk(desk.config).await);
     checked
 }
 
 /// Everything.
 pub(crate) async fn all(config: &Config) -> Vec<Checked> {
-    let mut checked = at_start(config).await;
+    let desk = Desk::of(config);
+    let mut checked = nearby(&desk).await;
     if !checked.iter().any(Checked::is_blocking) {
-        checked.extend(logins::sessions(config).await);
-        checked.extend(codes::ways(config).await);
+        checked.extend(logins::sessions(&desk).await);
+        checked.extend(codes::ways(&desk).await);
     }
     checked.push(systems::kafka(config).await);
     checked.push(systems::store(config).await);

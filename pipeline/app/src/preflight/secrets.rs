@@ -1,36 +1,27 @@
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use tapeline_secrets::{Reference, Secrets};
 
-use super::{Checked, Found, timed};
-use crate::config::Config;
+use super::{Checked, Desk, Found, timed};
+use crate::failure::Failure;
 
 const DAY: u64 = 24 * 3600;
 
-/// Each reference once, with the keys that need it.
-pub(super) async fn all(config: &Config) -> Vec<Checked> {
-    let mut keys: BTreeMap<Reference, Vec<String>> = BTreeMap::new();
-    for (key, reference) in config.references() {
-        keys.entry(reference).or_default().push(key);
-    }
-    let settings = config.secrets.settings();
-    let secrets = settings
-        .map_err(|faults| faults.first().map(ToString::to_string).unwrap_or_default())
-        .and_then(|settings| Secrets::new(&settings).map_err(|error| error.to_string()));
+pub(super) async fn all(desk: &Desk<'_>) -> Vec<Checked> {
+    let old = desk.config.preflight.secrets_older_than.0;
     let mut checked = Vec::new();
-    for (reference, keys) in keys {
+    for (reference, keys) in desk.config.keys_by_reference() {
         let name = format!("secret {}", keys.join(", "));
-        let check = one(&secrets, &reference, config.preflight.secrets_older_than.0);
+        let check = one(&desk.secrets, &reference, old);
         checked.push(timed(name, true, check).await);
     }
     checked
 }
 
-async fn one(secrets: &Result<Secrets, String>, reference: &Reference, old: Duration) -> Found {
+async fn one(secrets: &Result<Secrets, Failure>, reference: &Reference, old: Duration) -> Found {
     let secrets = match secrets {
         Ok(secrets) => secrets,
-        Err(error) => return Found::fail(error, "mend [secrets]"),
+        Err(failure) => return Found::fail(failure.to_string(), "mend [secrets]"),
     };
     let value = match secrets.get(reference).await {
         Ok(value) => value,
