@@ -36,6 +36,11 @@ pub trait Flow: Send + Sync {
     /// Whether the venue takes the session.
     fn probe<'a>(&'a self, session: &'a Session) -> Answering<'a, ()>;
 
+    /// Ends the session at the venue. False where the venue has no way to.
+    fn end<'a>(&'a self, _session: &'a Session) -> Answering<'a, bool> {
+        Box::pin(async { Ok(false) })
+    }
+
     /// The credentials were refused: they may be others by now.
     fn look_up_again(&self) -> Answering<'_, ()>;
 
@@ -77,6 +82,11 @@ impl Method {
             Self::OAuth => "OAUTH",
             Self::Browser => "BROWSER",
         }
+    }
+
+    /// Whether a person says yes elsewhere, and no code is sent.
+    pub fn is_approval(self) -> bool {
+        matches!(self, Self::Push | Self::Browser)
     }
 }
 

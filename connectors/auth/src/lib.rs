@@ -18,7 +18,7 @@ mod session;
 
 pub use category::Category;
 pub use flow::{Answering, Approval, Challenge, Flow, Method, Proof, Reply, Wants};
-pub use keeper::{Ended, Ends, Keeper, Word};
+pub use keeper::{AtVenue, Ended, Ends, Keeper, Word};
 pub use login::{Action, Input, Kept, Login, Refusal, Step, Until};
 pub use outside::{Clock, Lost, Outside, Transport, Travelling};
 pub use policy::{BackOff, Policy};

@@ -111,6 +111,7 @@ impl Venue {
     pub fn router(&self) -> Router {
         let router = Router::new()
             .route("/oauth2/token/", post(token))
+            .route("/oauth2/revoke_token/", post(revoke))
             .route("/challenge/{id}/respond/", post(respond))
             .route("/user/", get(user))
             .route("/v2/account", get(account))
@@ -265,6 +266,15 @@ impl Book {
             json!({"access_token": token, "refresh_token": renewal, "expires_in": seconds});
         says(StatusCode::OK, &tokens)
     }
+}
+
+async fn revoke(State(venue): State<Venue>, body: String) -> Response {
+    let token = form(&body).remove("token").unwrap_or_default();
+    let book = venue.book();
+    if book.tokens.contains(&token) || book.renewals.contains(&token) {
+        venue.drop_session();
+    }
+    says(StatusCode::OK, &json!({}))
 }
 
 async fn respond(State(venue): State<Venue>, Path(id): Path<String>, body: String) -> Response {

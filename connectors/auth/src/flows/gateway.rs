@@ -21,6 +21,7 @@ use crate::session::Session;
 
 const STATUS: &str = "/v1/api/iserver/auth/status";
 const WAKE: &str = "/v1/api/iserver/auth/ssodh/init";
+const LOGOUT: &str = "/v1/api/logout";
 const TICKLE: &str = "/v1/api/tickle";
 /// Who asks too often is not answered for so long.
 const SHUT_FOR: Duration = Duration::from_mins(15);
@@ -176,6 +177,10 @@ impl Flow for Gateway {
 
     fn probe<'a>(&'a self, _: &'a Session) -> Answering<'a, ()> {
         Box::pin(self.keep_awake())
+    }
+
+    fn end<'a>(&'a self, _: &'a Session) -> Answering<'a, bool> {
+        Box::pin(async move { self.http.send(self.http.post(LOGOUT)).await?.ended() })
     }
 
     fn look_up_again(&self) -> Answering<'_, ()> {

@@ -144,6 +144,14 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
+    /// Of a request to end a session, which may have ended before.
+    pub fn ended(&self) -> Result<bool, Refusal> {
+        if self.is_fine() || self.status == 401 {
+            return Ok(true);
+        }
+        Err(self.refusal(Category::Expired))
+    }
+
     /// None where it has another shape.
     pub fn json<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_slice(&self.body).ok()

@@ -22,6 +22,7 @@ async fn desk() -> Desk<Venue> {
     let venue = Venue::start_encrypted(time.settings()).await.unwrap();
     let mut desk = Desk::with(venue, time, [("name", ""), ("password", "")]);
     desk.policy.needs_person = true;
+    desk.policy.sees_logins = true;
     desk.policy.probe_every = Some(MINUTE);
     desk
 }
@@ -81,11 +82,15 @@ async fn a_person_logs_in_and_the_session_is_kept_awake_until_the_week_ends() {
         .await;
     restarted.without_session().await;
 
+    // Nobody says that a person did, and it is seen.
     desk.venue.log_in();
-    restarted.say(Word::Begin).await;
+    desk.pass(&restarted, MINUTE).await;
     let steps = restarted.until(AuthEventKind::LoginSucceeded).await;
     assert_eq!(kinds(&steps), [AuthEventKind::LoginSucceeded]);
+    restarted.say(Word::Revoke).await;
+    restarted.until(AuthEventKind::SessionLost).await;
     restarted.kill().await;
+    assert_eq!(desk.venue.book().logouts, 1, "ended at the gateway too");
 }
 
 #[tokio::test]
