@@ -8,6 +8,7 @@ use crate::category::Category;
 use crate::login::Refusal;
 use crate::mfa::Code;
 use crate::session::Session;
+use crate::standing::Fact;
 
 /// An answer of the venue, or why there is none.
 pub type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
@@ -35,6 +36,11 @@ pub trait Flow: Send + Sync {
 
     /// Whether the venue takes the session.
     fn probe<'a>(&'a self, session: &'a Session) -> Answering<'a, ()>;
+
+    /// What the venue says of the account; nothing, where it is not known how to ask.
+    fn standing<'a>(&'a self, _session: &'a Session) -> Answering<'a, Vec<Fact>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
 
     /// Ends the session at the venue. False where the venue has no way to.
     fn end<'a>(&'a self, _session: &'a Session) -> Answering<'a, bool> {

@@ -15,6 +15,7 @@ pub mod mfa;
 mod outside;
 mod policy;
 mod session;
+mod standing;
 
 pub use category::Category;
 pub use flow::{Answering, Approval, Challenge, Flow, Method, Proof, Reply, Wants};
@@ -26,3 +27,4 @@ pub use session::{
     Cache, CacheError, FileShelf, LEASE, LeasedShelf, Log, MemoryShelf, Seal, Session, Shelf,
     Shelving, Stored, place_of, sealed_in,
 };
+pub use standing::{About, Fact};

@@ -56,14 +56,7 @@ async fn a_cold_start_needs_a_code_and_a_restart_needs_no_login() {
         "{steps:?}"
     );
     process.until(AuthEventKind::Healthy).await;
-    let token = process
-        .ends
-        .session
-        .borrow()
-        .as_ref()
-        .unwrap()
-        .token
-        .clone();
+    let token = process.session().token;
     assert!(
         desk.venue
             .book()
@@ -141,10 +134,7 @@ async fn a_session_that_the_venue_drops_is_noticed_and_replaced() {
     process.ends.words.send(Word::Lost).await.unwrap();
     process.until(AuthEventKind::SessionLost).await;
     process.until(AuthEventKind::LoginSucceeded).await;
-    let token = {
-        let session = process.ends.session.borrow();
-        session.as_ref().unwrap().token.clone()
-    };
+    let token = process.session().token;
     process.ends.words.send(Word::Revoke).await.unwrap();
     process.until(AuthEventKind::SessionLost).await;
     process.without_session().await;

@@ -12,6 +12,7 @@ use tapeline_rehearsal::Fault;
 use tapeline_rehearsal::gateway::Venue;
 
 use crate::common::{Desk, Process, Time, kinds, outside, person};
+use crate::standing::words;
 
 const MINUTE: Duration = Duration::from_mins(1);
 /// In which a request on this machine would be answered.
@@ -61,6 +62,12 @@ async fn a_person_logs_in_and_the_session_is_kept_awake_until_the_week_ends() {
 
     let mut restarted = desk.begin_with(desk.gateway(), Factors::default()).await;
     assert_eq!(restarted.next().await.method, Some("KEPT"));
+    let facts = desk.gateway().standing(&restarted.session()).await.unwrap();
+    let expected = [
+        "permissions: accounts that the login opens: 2 (paper)",
+        "version: Build 10.33.1f",
+    ];
+    assert_eq!(words(&facts), expected);
     desk.venue.rest();
     desk.pass(&restarted, MINUTE).await;
     let steps = restarted.until(AuthEventKind::Healthy).await;
