@@ -155,6 +155,11 @@ fn after_kill_nine_and_a_new_start_nothing_is_lost_and_nothing_is_there_twice() 
     });
     let logged_in = query(&store, "tapeline", LOGINS);
     assert_eq!(logged_in, LOGGED_IN, "a restart makes no login");
+    let (_, body) = get(&metrics, "/metrics").unwrap();
+    let has_session = |line: &str| {
+        line.starts_with("tapeline_login_session{account=\"alpha-1\"") && line.ends_with(" 1")
+    };
+    assert!(body.lines().any(has_session), "{body}");
     // The demo's own numbers: no gap where the first run was killed, no number twice.
     let unique = |column: &str, table: &str| {
         let sql = format!("SELECT count() - uniqExact({column}) FROM {table}");

@@ -10,6 +10,7 @@ mod flow;
 pub mod flows;
 mod keeper;
 mod login;
+mod meter;
 pub mod metric_names;
 pub mod mfa;
 mod outside;
@@ -21,6 +22,7 @@ pub use category::Category;
 pub use flow::{Answering, Approval, Challenge, Flow, Method, Proof, Reply, Wants};
 pub use keeper::{AtVenue, Ended, Ends, Keeper, Word};
 pub use login::{Action, Input, Kept, Login, Refusal, Step, Until};
+pub use meter::measure;
 pub use outside::{Clock, Lost, Outside, Transport, Travelling};
 pub use policy::{BackOff, Policy};
 pub use session::{

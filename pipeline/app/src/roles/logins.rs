@@ -9,6 +9,7 @@ use std::time::Duration;
 use tapeline_auth::mfa::{Factors, Person, Seed};
 use tapeline_auth::{
     Cache, CacheError, Ended, Ends, Keeper, Login, Outside, Policy, Seal, Shelf, Step, Stored,
+    measure,
 };
 use tapeline_kafka::{KafkaSettings, Publisher};
 use tapeline_model::ids::{AccountId, PortfolioId};
@@ -270,6 +271,7 @@ impl Account {
     }
 
     fn publish(&self, publisher: &Publisher, step: Step, number: u64) -> Result<(), Failure> {
+        measure(self.account.as_str(), &self.login.venue, &step);
         let (account, detail) = (&self.account, &step.detail);
         match step.category {
             Some(category) => tracing::warn!(%account, %category, "{}: {detail}", step.kind),
