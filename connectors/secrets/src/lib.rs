@@ -19,6 +19,7 @@ mod secret;
 mod settings;
 
 pub use backends::local::LocalFile;
+pub use backends::os::keep_in_os;
 pub use backends::read_here;
 pub use error::{Category, SecretError};
 pub use reference::{Kind, Reference, ReferenceError};

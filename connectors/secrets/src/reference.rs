@@ -23,6 +23,9 @@ pub(crate) enum Place {
     File {
         path: PathBuf,
     },
+    Os {
+        name: String,
+    },
     Local {
         name: String,
     },
@@ -53,6 +56,8 @@ pub(crate) enum Place {
 pub enum Kind {
     Env,
     File,
+    /// What the operating system keeps.
+    Os,
     Local,
     Vault,
     Aws,
@@ -64,6 +69,7 @@ impl Kind {
     pub const ALL: &[Self] = &[
         Self::Env,
         Self::File,
+        Self::Os,
         Self::Local,
         Self::Vault,
         Self::Aws,
@@ -75,6 +81,7 @@ impl Kind {
         match self {
             Self::Env => "env",
             Self::File => "file",
+            Self::Os => "os",
             Self::Local => "local",
             Self::Vault => "vault",
             Self::Aws => "aws",
@@ -88,6 +95,7 @@ impl Kind {
         match self {
             Self::Env => "secret://env/NAME",
             Self::File => "secret://file/PATH",
+            Self::Os => "secret://os/NAME",
             Self::Local => "secret://local/NAME",
             Self::Vault => "secret://vault/MOUNT/PATH#FIELD",
             Self::Aws => "secret://aws/NAME#FIELD",
@@ -117,7 +125,7 @@ pub enum ReferenceError {
     NotAReference,
     #[error(
         "no such kind of reference; there are secret://env/…, secret://file/…, \
-         secret://local/…, secret://vault/…, secret://aws/…, secret://age/… and secret://sops/…"
+         secret://os/…, secret://local/…, secret://vault/…, secret://aws/…, secret://age/… and secret://sops/…"
     )]
     UnknownKind,
     #[error("the reference names nothing; write {}", .0.form())]
@@ -141,6 +149,7 @@ impl Reference {
         match &self.place {
             Place::Env { .. } => Kind::Env,
             Place::File { .. } => Kind::File,
+            Place::Os { .. } => Kind::Os,
             Place::Local { .. } => Kind::Local,
             Place::Vault { .. } => Kind::Vault,
             Place::Aws { .. } => Kind::Aws,
@@ -151,7 +160,7 @@ impl Reference {
 
     /// Whether this machine alone has it, so that nobody need be asked.
     pub fn is_here(&self) -> bool {
-        matches!(self.kind(), Kind::Env | Kind::File)
+        matches!(self.kind(), Kind::Env | Kind::File | Kind::Os)
     }
 
     /// Stands in for one that is wrong, so that all else can be checked beside it.
@@ -212,7 +221,12 @@ impl FromStr for Reference {
             Kind::Env => env(rest)?,
             // An absolute path keeps its slash: secret://file//run/secrets/x
             Kind::File => Place::File { path: rest.into() },
-            Kind::Local => local(rest)?,
+            Kind::Os => Place::Os {
+                name: plain_name(Kind::Os, rest)?,
+            },
+            Kind::Local => Place::Local {
+                name: plain_name(Kind::Local, rest)?,
+            },
             Kind::Vault => vault(rest)?,
             Kind::Aws => aws(rest)?,
             Kind::Age => age(rest)?,
@@ -240,16 +254,14 @@ pub(crate) fn is_local_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 256 && name.chars().all(plain)
 }
 
-fn local(rest: &str) -> Result<Place, ReferenceError> {
+fn plain_name(kind: Kind, rest: &str) -> Result<String, ReferenceError> {
     if rest.contains('#') {
-        return Err(ReferenceError::FieldNotWanted(Kind::Local));
+        return Err(ReferenceError::FieldNotWanted(kind));
     }
     if !is_local_name(rest) {
-        return Err(ReferenceError::OddCharacter(Kind::Local));
+        return Err(ReferenceError::OddCharacter(kind));
     }
-    Ok(Place::Local {
-        name: rest.to_owned(),
-    })
+    Ok(rest.to_owned())
 }
 
 fn vault(rest: &str) -> Result<Place, ReferenceError> {

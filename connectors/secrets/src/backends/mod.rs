@@ -5,6 +5,7 @@ mod aws;
 mod env;
 mod file;
 pub(crate) mod local;
+pub(crate) mod os;
 mod sops;
 mod vault;
 
@@ -42,7 +43,7 @@ impl Backends {
 
     async fn fetch(&self, reference: &Reference) -> Result<Fetched, SecretError> {
         match reference.place() {
-            Place::Env { .. } => here(reference),
+            Place::Env { .. } | Place::Os { .. } => here(reference),
             Place::File { .. } => {
                 let reference = reference.clone();
                 aside(move || here(&reference)).await
@@ -88,7 +89,7 @@ impl Fetch for Backends {
                 file::stamp(path)
             }
             Place::Local { .. } => file::stamp(self.local.as_ref()?.path()),
-            Place::Env { .. } | Place::Vault { .. } | Place::Aws { .. } => None,
+            Place::Env { .. } | Place::Os { .. } | Place::Vault { .. } | Place::Aws { .. } => None,
         }
     }
 }
@@ -96,7 +97,7 @@ impl Fetch for Backends {
 pub(crate) use file::Stamp as FileStamp;
 
 /// Looks up what is on this machine, without waiting for anybody: references
-/// to environment variables and files.
+/// to environment variables, files and what the operating system keeps.
 pub fn read_here(reference: &Reference) -> Result<Secret, SecretError> {
     here(reference).map(|fetched| fetched.secret)
 }
@@ -105,6 +106,7 @@ fn here(reference: &Reference) -> Result<Fetched, SecretError> {
     match reference.place() {
         Place::Env { name } => env::read(reference, name),
         Place::File { path } => file::read(reference, path),
+        Place::Os { name } => os::read(reference, name),
         Place::Local { .. }
         | Place::Vault { .. }
         | Place::Aws { .. }
@@ -113,7 +115,7 @@ fn here(reference: &Reference) -> Result<Fetched, SecretError> {
             Category::BadReference,
             reference,
             "it must be looked up on this machine alone",
-            "write secret://env/NAME or secret://file/PATH",
+            "write secret://env/NAME, secret://file/PATH or secret://os/NAME",
         )),
     }
 }

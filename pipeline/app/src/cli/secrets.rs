@@ -7,7 +7,7 @@ pub(crate) enum Secrets {
         #[arg(long)]
         json: bool,
     },
-    /// Write a secret into the encrypted file; it is read from standard input, unseen
+    /// Write a secret into the encrypted file, or among the keys of the kernel; it is read from standard input, unseen
     Set(SecretsSet),
     /// Look one reference up
     Get(SecretsGet),
@@ -20,10 +20,14 @@ pub(crate) enum Secrets {
 Examples:
   tapeline secrets set clickhouse                      asks for it
   tapeline secrets set broker/alpha-1 < password.txt
-In the configuration it is then secret://local/clickhouse")]
+  tapeline secrets set --os passphrase                 in memory, until the machine is off
+In the configuration they are then secret://local/clickhouse and secret://os/passphrase")]
 pub(crate) struct SecretsSet {
     /// Letters, digits and `._-/`
     pub name: String,
+    /// Among the keys that the kernel keeps for you (Linux)
+    #[arg(long)]
+    pub os: bool,
 }
 
 #[derive(Debug, Args)]
@@ -49,7 +53,7 @@ pub(crate) struct SecretsGet {
 Example:
   tapeline secrets rotate --to secret://file//run/secrets/new-passphrase")]
 pub(crate) struct SecretsRotate {
-    /// Where the new passphrase is: secret://env/NAME or secret://file/PATH
+    /// Where the new passphrase is: secret://env/NAME, secret://file/PATH or secret://os/NAME
     #[arg(long, value_name = "REFERENCE")]
     pub to: String,
 }

@@ -19,6 +19,7 @@ pub(super) fn run(config: &Config, action: &cli::Secrets) -> Result<(), Failure>
     crate::telemetry::init_logs(&telemetry);
     match action {
         cli::Secrets::Check { json } => check(config, *json),
+        cli::Secrets::Set(arguments) if arguments.os => set_in_os(&arguments.name),
         cli::Secrets::Set(arguments) => set(config, &arguments.name),
         cli::Secrets::Get(arguments) => get(config, arguments),
         cli::Secrets::Rotate(arguments) => rotate(config, &arguments.to.parse()?),
@@ -103,6 +104,15 @@ fn set(config: &Config, name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+fn set_in_os(name: &str) -> Result<(), Failure> {
+    let secret = prompt::secret(name)?;
+    let reference = tapeline_secrets::keep_in_os(name, &secret).map_err(failure)?;
+    console::line(format!(
+        "the kernel keeps {reference} until the machine is switched off"
+    ));
+    Ok(())
+}
+
 /// A secret without anything of it.
 #[derive(Serialize)]
 struct Masked {
@@ -156,7 +166,7 @@ fn local_file(config: &Config) -> Result<LocalFile, Failure> {
     let settings = config.secrets.settings()?;
     let Some(local) = settings.local else {
         let message = "secrets.local.passphrase: there is no encrypted file without one; \
-             write secret://env/NAME or secret://file/PATH";
+             write secret://env/NAME, secret://file/PATH or secret://os/NAME";
         return Err(Failure::Usage(message.to_owned()));
     };
     // Before anybody types a secret.

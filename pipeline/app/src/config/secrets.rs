@@ -157,7 +157,9 @@ impl Parser {
     fn wanted(&mut self, key: &str, text: &str) -> Reference {
         text.parse().unwrap_or_else(|error| {
             let message = match text {
-                "" => "must be secret://env/NAME or secret://file/PATH".to_owned(),
+                "" => {
+                    "must be secret://env/NAME, secret://file/PATH or secret://os/NAME".to_owned()
+                }
                 _ => ToString::to_string(&error),
             };
             self.0.push(Fault::new(format!("secrets.{key}"), message));
@@ -214,7 +216,7 @@ impl Places {
 
     fn has(&self, kind: Kind) -> bool {
         match kind {
-            Kind::Env | Kind::File => true,
+            Kind::Env | Kind::File | Kind::Os => true,
             Kind::Local => !self.local.passphrase.is_empty(),
             Kind::Vault => !self.vault.address.is_empty(),
             Kind::Aws => !self.aws.region.is_empty(),
