@@ -66,6 +66,7 @@ fn all_that_a_day_needs_is_looked_at_without_a_login() {
         "pass secret logins[0].totp",
         "pass status of a2",
         "pass store",
+        "warn device of a1",
         "warn login a1",
     ];
     assert_eq!(outcomes(&checked.json()), expected);

@@ -85,14 +85,21 @@ fn another_machine_goes_on_with_the_session_of_one_that_died() {
     namespace.query_until(KINDS, &format!("{taken_over}\nSESSION_LOST \n{LOGIN}"));
     assert_eq!(venue.book().opened, 2);
     assert_eq!(state(&here), "session");
+
+    // And logs in anew from a third place; what runs goes on with that session.
+    let login = Program::new(["auth", "login", "canary-account"]);
+    let logged_in = login.folder(&here).run().ok();
+    let anew = format!("{taken_over}\nSESSION_LOST \n{LOGIN}\n{LOGIN}\nLOGIN_SUCCEEDED KEPT");
+    namespace.query_until(KINDS, &anew);
+    assert_eq!(venue.book().opened, 3);
     let stopped = second.stop();
     assert_eq!(stopped.code(), 0, "{}", stopped.stderr);
     seen += &(stopped.stdout + &stopped.stderr + &revoked.stdout + &revoked.stderr);
+    seen += &(logged_in.stdout + &logged_in.stderr);
 
     // It was given back at its end: the next one waits for no lease.
     let again = Namespace::roles_in(&here, &["connectors"]);
-    let kept = format!("{taken_over}\nSESSION_LOST \n{LOGIN}\nLOGIN_SUCCEEDED KEPT");
-    namespace.query_until(KINDS, &kept);
+    namespace.query_until(KINDS, &format!("{anew}\nLOGIN_SUCCEEDED KEPT"));
     assert!(!said(&again).contains("this one stands by"));
     seen += &(said(&again) + &said(&sink));
 
@@ -112,7 +119,7 @@ fn another_machine_goes_on_with_the_session_of_one_that_died() {
         seen.extend(values.map(|value| String::from_utf8_lossy(&value).into_owned()));
     }
     let codes = venue.book().codes;
-    assert_eq!(codes.len(), 2);
+    assert_eq!(codes.len(), 3);
     for secret in codes.iter().map(String::as_str).chain(["planted", SEED]) {
         assert!(!seen.contains(secret), "{secret} was seen");
     }

@@ -131,11 +131,6 @@ impl Keeper {
         self
     }
 
-    /// Ends the session that is kept, here and at the venue. None if there is none.
-    pub async fn end(mut self) -> Result<Option<AtVenue>, CacheError> {
-        self.end_session().await
-    }
-
     /// May be dropped at any await.
     pub async fn run(mut self) -> Result<Ended, CacheError> {
         match self.keep_logged_in().await {
@@ -255,8 +250,9 @@ impl Keeper {
         self.cache.write(&self.stored).await
     }
 
-    /// Here first: a session that ended only at the venue would be opened anew at the next start.
-    async fn end_session(&mut self) -> Result<Option<AtVenue>, CacheError> {
+    /// Ends the session that is kept, if there is one. Here first: one that ended only at the venue
+    /// would be opened anew at the next start.
+    pub async fn end_session(&mut self) -> Result<Option<AtVenue>, CacheError> {
         let Some(session) = self.stored.session() else {
             return Ok(None);
         };

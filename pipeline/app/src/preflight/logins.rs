@@ -45,9 +45,27 @@ pub(super) async fn sessions(desk: &Desk<'_>) -> Vec<Checked> {
     for of in &desk.logins {
         let name = format!("login {}", of.login.account);
         checked.push(timed(name, false, session(of)).await);
+        if of.login.way == Way::Device {
+            let name = format!("device of {}", of.login.account);
+            checked.push(timed(name, false, device(of)).await);
+        }
         checked.extend(standing(of).await);
     }
     checked
+}
+
+/// Whether the venue knows this program from a login before.
+async fn device(of: &LoginOf) -> Found {
+    match of.peek().await {
+        Ok(Some(stored)) if !stored.device.is_empty() => {
+            Found::pass("the same as at the logins before")
+        }
+        Ok(_) => Found::warn(
+            "a new one: the venue asks for a second factor",
+            "see that a code or an approval can be given at the first login",
+        ),
+        Err(failure) => Found::fail(failure.to_string(), "see [auth]"),
+    }
 }
 
 /// What the venue says of the account. That it refuses is told by the look at the session.

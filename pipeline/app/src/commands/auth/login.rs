@@ -43,10 +43,11 @@ pub(super) async fn run(config: &Config, name: &str) -> Result<(), Failure> {
             break;
         }
     }
+    // Told while others wait for the place, so that what they do is told behind it.
+    super::tell(&of, steps);
     keeping.abort();
     // The account is free for what runs when this has ended.
     let _aborted = keeping.await;
     back.wait().await;
-    super::tell(&of, steps);
     outcome
 }

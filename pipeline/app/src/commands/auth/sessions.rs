@@ -93,24 +93,36 @@ pub(super) async fn revoke(config: &Config, name: &str) -> Result<(), Failure> {
     let Lent { shelf, back } = of.sessions.demand().await?;
     let ended = end(&of, shelf).await;
     back.wait().await;
-    let at_venue = ended?.ok_or_else(|| Failure::NotSo(format!("{name} has no session")))?;
-    console::line(format!("the session of {name} is forgotten"));
-    let (venue, step) = (&of.login.venue, ended_by_a_person(at_venue));
-    console::line(format!("{venue}: {}", step.detail));
-    super::tell(&of, vec![step]);
-    match at_venue {
-        AtVenue::Refused(category) => Err(Failure::outside(format!(
-            "the session may go on at {venue} ({category}): log out there"
+    let venue = &of.login.venue;
+    match ended? {
+        None => Err(Failure::NotSo(format!("{name} has no session"))),
+        Some(AtVenue::Refused(category)) => Err(Failure::outside(format!(
+            "the session of {name} is forgotten here, and may go on at {venue} ({category}): log out there"
         ))),
-        AtVenue::Ended | AtVenue::HasNoWay => Ok(()),
+        Some(AtVenue::HasNoWay) => {
+            console::line(format!(
+                "the session of {name} is forgotten; {venue} has no way to end it, and it goes on \
+                 there until it ends by itself"
+            ));
+            Ok(())
+        }
+        Some(AtVenue::Ended) => {
+            console::line(format!("the session of {name} is ended, at {venue} too"));
+            Ok(())
+        }
     }
 }
 
 async fn end(of: &LoginOf, shelf: Box<dyn Shelf>) -> Result<Option<AtVenue>, Failure> {
     let cache = of.cache(shelf).await?;
     let made = of.keeper(cache, Factors::default(), of.policy());
-    let (keeper, _nobody_is_told) = made.await?;
-    keeper.end().await.map_err(Failure::outside)
+    let (mut keeper, _nobody_listens) = made.await?;
+    let at_venue = keeper.end_session().await.map_err(Failure::outside)?;
+    // Told while others wait for the place, so that what they do is told behind it.
+    if let Some(at_venue) = at_venue {
+        super::tell(of, vec![ended_by_a_person(at_venue)]);
+    }
+    Ok(at_venue)
 }
 
 fn ended_by_a_person(at_venue: AtVenue) -> Step {
