@@ -6,6 +6,7 @@ mod bad_input;
 mod clients;
 mod codes;
 mod demo;
+mod enrol;
 mod exactly_once;
 mod grafana;
 mod logins;
