@@ -1,6 +1,7 @@
 //! The whole line on a real Kafka and the real ClickHouse engine.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod aws;
 mod backtest;
 mod bad_input;
 mod clients;
