@@ -11,6 +11,7 @@ mod enrol;
 mod exactly_once;
 mod grafana;
 mod logins;
+mod mail;
 mod operator;
 mod pages;
 mod preflight;
