@@ -29,16 +29,19 @@ fn write(folder: &Path, name: &str, text: &str) {
 /// An account whose seed is to lie in the encrypted file, and one whose seed lies elsewhere.
 fn folder() -> tempfile::TempDir {
     let folder = scratch();
-    let mut text = "[auth]\nsession_key = 'secret://file/session-key'\n\
-                    [secrets.local]\nfile = 'safe'\npassphrase = 'secret://file/passphrase'\n"
-        .to_owned();
-    for (account, totp) in [("a1", STORED), ("b1", "secret://file/seed"), ("c1", "")] {
-        text += &format!(
+    let login = |(account, totp): (&str, &str)| {
+        format!(
             "[[accounts]]\nid = '{account}'\n\
              [[logins]]\naccount = '{account}'\nvenue = 'v'\nway = 'device'\naddress = 'https://v.example'\nclient_id = 'c'\n\
              name = 'secret://file/name'\npassword = 'secret://file/password'\ntotp = '{totp}'\n"
-        );
-    }
+        )
+    };
+    let logins = [("a1", STORED), ("b1", "secret://file/seed"), ("c1", "")].map(login);
+    let text = format!(
+        "[auth]\nsession_key = 'secret://file/session-key'\n\
+         [secrets.local]\nfile = 'safe'\npassphrase = 'secret://file/passphrase'\n{}",
+        logins.concat()
+    );
     write(folder.path(), "tapeline.toml", &text);
     write(folder.path(), "passphrase", "correct horse\n");
     folder

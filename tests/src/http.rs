@@ -31,10 +31,8 @@ pub fn query_bytes(base: &str, database: &str, body: &[u8]) -> Vec<u8> {
 
 /// Status and body of a POST with headers of its own.
 pub fn post(base: &str, headers: &[(&str, &str)], body: &str) -> std::io::Result<(u16, String)> {
-    let lines = headers.iter();
-    let headers: String = lines
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .collect();
+    let line = |(name, value): &(&str, &str)| format!("{name}: {value}\r\n");
+    let headers = headers.iter().map(line).collect::<Vec<_>>().concat();
     let (status, answer) = exchange("POST", base, "/", &headers, body.as_bytes(), WITHIN)?;
     Ok((status, String::from_utf8_lossy(&answer).into_owned()))
 }
