@@ -34,6 +34,7 @@ const KNOWN_ONCE: &[(&str, &str)] = &[
     ("clickhouse", "connectors/clickhouse"),
     ("libloading", "deploy/local"),
     ("parquet", "pipeline/backtest"),
+    ("rqrr", "connectors/auth"),
 ];
 
 /// The only files that may hold `unsafe`.

@@ -1,5 +1,6 @@
 //! Logins to a venue on this machine, through Kafka into the store.
 
+use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use reqwest::{Method, Request};
@@ -49,8 +50,10 @@ fn a_login_with_a_code_outlives_its_process_and_no_secret_is_seen() {
         said.contains("this one stands by").then_some(())
     });
     assert_eq!(venue.book().opened, 1, "one process at a time logs in");
-    let mut said = format!("{}{}", running.stdout(), running.stderr());
-    running.kill_nine();
+    leaves_no_core(running.pid());
+    let aborted = running.abort();
+    assert!(!aborted.status.core_dumped());
+    let mut said = aborted.stdout + &aborted.stderr;
 
     let running = second;
     let restarted = format!("{first}\nLOGIN_SUCCEEDED KEPT");
@@ -87,6 +90,16 @@ fn a_login_with_a_code_outlives_its_process_and_no_secret_is_seen() {
     for secret in codes.iter().map(String::as_str).chain(["planted", SEED]) {
         assert!(!said.contains(secret), "{secret} was seen");
     }
+}
+
+/// Neither limit lets a file of its memory be written.
+fn leaves_no_core(pid: u32) {
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let core = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max core file size"));
+    let core: Vec<&str> = core.unwrap().split_whitespace().collect();
+    assert_eq!(core, ["0", "0", "bytes"], "{limits}");
 }
 
 /// An account that logs in to a venue of its own.

@@ -23,10 +23,18 @@ pub fn query(base: &str, database: &str, sql: &str) -> String {
 /// The answer of ClickHouse in bytes, to a query with its data behind it, which may take minutes.
 pub fn query_bytes(base: &str, database: &str, body: &[u8]) -> Vec<u8> {
     let path = format!("/?database={database}");
-    let (status, answer) = exchange("POST", base, &path, body, HEAVY_WITHIN).unwrap();
+    let (status, answer) = exchange("POST", base, &path, "", body, HEAVY_WITHIN).unwrap();
     let said = String::from_utf8_lossy(&answer[..answer.len().min(2000)]);
     assert_eq!(status, 200, "{said}");
     answer
+}
+
+/// Status and body of a POST with headers of its own.
+pub fn post(base: &str, headers: &[(&str, &str)], body: &str) -> std::io::Result<(u16, String)> {
+    let line = |(name, value): &(&str, &str)| format!("{name}: {value}\r\n");
+    let headers = headers.iter().map(line).collect::<Vec<_>>().concat();
+    let (status, answer) = exchange("POST", base, "/", &headers, body.as_bytes(), WITHIN)?;
+    Ok((status, String::from_utf8_lossy(&answer).into_owned()))
 }
 
 pub(crate) fn request(
@@ -35,7 +43,7 @@ pub(crate) fn request(
     path: &str,
     body: &str,
 ) -> std::io::Result<(u16, String)> {
-    let (status, answer) = exchange(method, base, path, body.as_bytes(), WITHIN)?;
+    let (status, answer) = exchange(method, base, path, "", body.as_bytes(), WITHIN)?;
     let answer = String::from_utf8(answer).map_err(std::io::Error::other)?;
     Ok((status, answer))
 }
@@ -44,6 +52,7 @@ fn exchange(
     method: &str,
     base: &str,
     path: &str,
+    headers: &str,
     body: &[u8],
     within: Duration,
 ) -> std::io::Result<(u16, Vec<u8>)> {
@@ -53,8 +62,9 @@ fn exchange(
     stream.set_read_timeout(Some(within))?;
     let length = body.len();
     // HTTP/1.0: the answer ends with the connection.
-    let head =
-        format!("{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n");
+    let head = format!(
+        "{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {length}\r\n{headers}\r\n"
+    );
     stream.write_all(head.as_bytes())?;
     stream.write_all(body)?;
     let mut answer = Vec::new();

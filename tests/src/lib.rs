@@ -9,11 +9,13 @@
 pub mod chaos;
 mod http;
 mod namespace;
+mod peer;
 mod program;
 mod stack;
 
-pub use http::{get, query, query_bytes};
+pub use http::{get, post, query, query_bytes};
 pub use namespace::Namespace;
+pub use peer::Peer;
 pub use program::{Finished, Program, Running, path as program_path, scratch};
 pub use stack::shared;
 

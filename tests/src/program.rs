@@ -198,6 +198,13 @@ impl Running {
         }
     }
 
+    /// As of a fault that the program does not survive.
+    pub fn abort(mut self) -> Finished {
+        self.signal(Signal::ABORT);
+        let status = self.child.wait().unwrap();
+        self.finished(status)
+    }
+
     pub fn kill_nine(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -209,11 +216,7 @@ impl Running {
         let deadline = Instant::now() + within;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                return Finished {
-                    status,
-                    stdout: self.stdout(),
-                    stderr: self.stderr(),
-                };
+                return self.finished(status);
             }
             assert!(
                 Instant::now() < deadline,
@@ -227,9 +230,17 @@ impl Running {
 
     /// Asks it to end, and waits for it.
     pub fn stop(mut self) -> Finished {
-        let pid = Pid::from_raw(self.child.id() as i32).unwrap();
-        kill_process(pid, Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
         let status = self.child.wait().unwrap();
+        self.finished(status)
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id() as i32).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    fn finished(&self, status: ExitStatus) -> Finished {
         Finished {
             status,
             stdout: self.stdout(),

@@ -158,6 +158,14 @@ impl Reference {
         }
     }
 
+    /// Of a secret in the encrypted file.
+    pub fn local_name(&self) -> Option<&str> {
+        match &self.place {
+            Place::Local { name } => Some(name),
+            _ => None,
+        }
+    }
+
     /// Whether this machine alone has it, so that nobody need be asked.
     pub fn is_here(&self) -> bool {
         matches!(self.kind(), Kind::Env | Kind::File | Kind::Os)

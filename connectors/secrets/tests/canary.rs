@@ -12,7 +12,7 @@ use serde_json::json;
 use support::{Server, planted, reference, secrets, without_cache};
 use tapeline_secrets::{
     AgeSettings, AwsSettings, LocalFile, LocalSettings, Reference, Secret, Secrets, Settings,
-    VaultLogin, VaultSettings,
+    Value, VaultLogin, VaultSettings,
 };
 use tracing_subscriber::filter::LevelFilter;
 
@@ -146,6 +146,29 @@ async fn try_everything(secrets: &Secrets, folder: &std::path::Path, shown: &mut
     write!(shown, "{secrets:?}").unwrap();
 }
 
+/// What panics say in threads that hold a secret.
+fn panics(value: &Value) -> String {
+    let said = Seen::default();
+    let sink = said.clone();
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        writeln!(sink.clone(), "{panic}").unwrap();
+    }));
+    let missing = || Err::<Value, _>(value.clone());
+    let faults: [&(dyn Fn() + Sync); 3] = [
+        &|| panic!("{value:?} {}", value.secret),
+        &|| drop(missing().unwrap()),
+        &|| assert_eq!(value.secret.expose().parse::<u64>().unwrap(), 0),
+    ];
+    for fault in faults {
+        std::thread::scope(|scope| scope.spawn(fault).join()).unwrap_err();
+    }
+    std::panic::set_hook(usual);
+    let said = said.0.lock().unwrap().clone();
+    // The place is in this file, which is named so.
+    String::from_utf8(said).unwrap().replace(file!(), "here")
+}
+
 /// One test, since the log and the metrics belong to the process.
 #[tokio::test]
 async fn nothing_shows_a_secret() {
@@ -219,6 +242,12 @@ async fn nothing_shows_a_secret() {
         let error = wrong.parse::<Reference>().unwrap_err();
         write!(shown, "{error} {error:?}").unwrap();
     }
+
+    let planted = planted(folder, "held", "canary-held\n");
+    let value = secrets(Settings::default()).get(&planted).await.unwrap();
+    let panicked = panics(&value);
+    assert_eq!(panicked.matches("panicked at").count(), 3, "{panicked}");
+    shown.push_str(&panicked);
 
     let logged = String::from_utf8(seen.0.lock().unwrap().clone()).unwrap();
     for (what, text) in [("shown", &shown), ("logged", &logged)] {

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use tapeline_model::money::{Money, Price, Quantity};
 
 use crate::config::Span;
-pub(crate) use auth::{Auth, AuthSessions};
+pub(crate) use auth::{Auth, AuthEnrol, AuthSessions};
 pub(crate) use risk::{Author, Risk, RiskLimit, RiskReset, RiskStop};
 pub(crate) use secrets::{Secrets, SecretsGet};
 

@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod config;
 mod console;
+mod core_dumps;
 mod failure;
 mod preflight;
 mod publish;
@@ -22,6 +23,12 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if let Err(error) = core_dumps::switch_off() {
+        console::say(format!(
+            "tapeline: core dumps cannot be switched off: {error}"
+        ));
+        return ExitCode::from(3);
+    }
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
     // Children of the embedded stack are this program again; they need no configuration.
     if arguments.get(1).is_some_and(|word| word == "local")

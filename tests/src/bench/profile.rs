@@ -21,7 +21,8 @@ const STACKS: &str = "dwarf,4096";
 
 const BEGINS_WITHIN: Duration = Duration::from_secs(5);
 const REST: Duration = Duration::from_millis(200);
-const HINT: &str = "who is not root needs kernel.perf_event_paranoid at 2 or less";
+const HINT: &str =
+    "who is not root needs kernel.perf_event_paranoid at 2 or less, and TAPELINE_CORE_DUMPS=1";
 
 /// Where the recordings go.
 #[derive(Debug, Clone)]

@@ -1,13 +1,18 @@
 //! Codes by time (RFC 6238).
 
+mod read;
+
 use tapeline_model::Micros;
-use thiserror::Error;
-use totp_rs::{Builder, Secret, Totp};
+use totp_rs::{Algorithm, Totp};
 
 use super::code::Code;
 
+pub use read::SeedError;
+
 /// A code that is sent later in its step may arrive in the next.
 const LEAVES_AT_LEAST: u64 = 3;
+/// Of an issuer or an account, as it is shown.
+const LONGEST_NAME: usize = 80;
 
 /// The seed of an account's codes; apart from its password.
 pub struct Seed {
@@ -23,47 +28,50 @@ pub enum Turn {
     In(u64),
 }
 
-/// Never repeats what was given.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum SeedError {
-    #[error("the seed is neither base32 (A to Z, 2 to 7) nor an otpauth:// address")]
-    NotASeed,
-    #[error(
-        "the otpauth:// address is not one of time-based codes: otpauth://totp/… with a secret, 6 to 8 digits and a period"
-    )]
-    NotTimeBased,
-    #[error("the seed has {0} bits; a venue gives 80 at least: was it cut off?")]
-    TooShort(usize),
+/// What a person may see of a seed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Form {
+    /// Who gave it, and for whom; empty where it does not say.
+    pub issuer: String,
+    pub name: String,
+    /// Like SHA1.
+    pub algorithm: &'static str,
+    pub digits: u8,
+    /// In seconds.
+    pub period: u64,
 }
 
 impl Seed {
     /// Base32 as venues show it, spaces and small letters included, or the `otpauth://` address
     /// of a QR code.
     pub fn parse(text: &str) -> Result<Self, SeedError> {
-        let text = text.trim();
-        let totp = if text
-            .get(..10)
-            .is_some_and(|start| start.eq_ignore_ascii_case("otpauth://"))
-        {
-            Totp::from_url_unchecked(text).map_err(|_| SeedError::NotTimeBased)?
-        } else {
-            let clean: String = text
-                .chars()
-                .filter(|c| !matches!(c, ' ' | '-' | '='))
-                .collect();
-            let secret = Secret::try_from_base32(clean.to_ascii_uppercase())
-                .map_err(|_| SeedError::NotASeed)?;
-            // What venues give is often shorter than the 128 bits that the RFC asks for.
-            Builder::new().with_secret(secret).build_noncompliant()
-        };
-        let bits = totp.secret().as_ref().len() * 8;
-        if bits < 80 {
-            return Err(SeedError::TooShort(bits));
-        }
-        if !(6..=8).contains(&totp.digits()) || totp.step() == 0 {
-            return Err(SeedError::NotTimeBased);
-        }
+        let totp = read::read(text)?;
         Ok(Self { totp, used: None })
+    }
+
+    pub fn form(&self) -> Form {
+        let totp = &self.totp;
+        Form {
+            issuer: plain(totp.issuer().unwrap_or_default()),
+            name: plain(totp.account_name()),
+            algorithm: match totp.algorithm() {
+                Algorithm::SHA1 => "SHA1",
+                Algorithm::SHA256 => "SHA256",
+                Algorithm::SHA512 => "SHA512",
+                _ => "unknown",
+            },
+            digits: totp.digits(),
+            period: totp.step(),
+        }
+    }
+
+    /// What a person types when the venue asks whether the seed arrived: the code of now, for how
+    /// many seconds it counts, and the one after it. None of them is noted as used.
+    pub fn for_person(&self, time: Micros) -> (Code, u64, Code) {
+        let (seconds, length) = (seconds(time), self.totp.step());
+        let code = |at| Code::new(self.totp.generate(at).to_string());
+        let left = length - seconds % length;
+        (code(seconds), left, code(seconds + left))
     }
 
     /// What an earlier process used.
@@ -79,7 +87,7 @@ impl Seed {
 
     /// The code of now, by the venue's clock; not the end of a step, and not one used before.
     pub fn turn(&mut self, venue_time: Micros) -> Turn {
-        let seconds = u64::try_from(venue_time.0.div_euclid(1_000_000)).unwrap_or(0);
+        let seconds = seconds(venue_time);
         let length = self.totp.step();
         let step = seconds / length;
         let left = length - seconds % length;
@@ -94,6 +102,16 @@ impl Seed {
         self.used = Some(step);
         Turn::Code(Code::new(self.totp.generate(seconds).to_string()))
     }
+}
+
+fn seconds(time: Micros) -> u64 {
+    u64::try_from(time.0.div_euclid(1_000_000)).unwrap_or(0)
+}
+
+/// As a terminal may show what comes from outside.
+fn plain(text: &str) -> String {
+    let is_plain = |c: &char| c.is_alphanumeric() || (c.is_ascii() && !c.is_ascii_control());
+    text.chars().filter(is_plain).take(LONGEST_NAME).collect()
 }
 
 #[cfg(test)]
@@ -181,18 +199,71 @@ mod tests {
     }
 
     #[test]
+    fn a_person_sees_all_of_a_seed_but_itself() {
+        let seed = "otpauth://totp/Broker:me%40a.b%1b%5b31m?secret=jbsw+y3dp%20ehpk3pxp%3D&issuer=Other\
+                    &algorithm=SHA256&digits=8&period=60";
+        let seed = Seed::parse(seed).unwrap();
+        let form = Form {
+            issuer: "Broker".to_owned(),
+            name: "me@a.b[31m".to_owned(),
+            algorithm: "SHA256",
+            digits: 8,
+            period: 60,
+        };
+        assert_eq!(seed.form(), form);
+        let (code, left, next) = seed.for_person(at(119));
+        assert_eq!((left, code.expose().len()), (1, 8));
+        let mut login = seed;
+        assert_eq!(login.turn(at(61)), Turn::Code(code));
+        assert_eq!(login.turn(at(120)), Turn::Code(next));
+
+        let bare = Seed::parse("JBSWY3DPEHPK3PXP").unwrap().form();
+        assert_eq!((bare.algorithm, bare.digits, bare.period), ("SHA1", 6, 30));
+        assert_eq!((bare.issuer.as_str(), bare.name.as_str()), ("", ""));
+    }
+
+    #[test]
     fn what_is_no_seed_is_refused_and_not_repeated() {
         let refused = |text: &str| Seed::parse(text).err().unwrap();
         assert_eq!(refused("hunter2!"), SeedError::NotASeed);
+        assert_eq!(refused("https://get.example/app"), SeedError::NotASeed);
         assert_eq!(refused("JBSWY3DP"), SeedError::TooShort(40));
-        assert_eq!(
-            refused("otpauth://hotp/a?secret=JBSWY3DPEHPK3PXP"),
-            SeedError::NotTimeBased
-        );
-        assert_eq!(
-            refused("otpauth://totp/a?secret=JBSWY3DPEHPK3PXP&digits=4"),
-            SeedError::NotTimeBased
-        );
-        assert!(!refused("hunter2!").to_string().contains("hunter"));
+        let export = "otpauth-migration://offline?data=CjEKCkhlbGxv";
+        assert_eq!(refused(export), SeedError::Export);
+        for (address, expected) in [
+            (
+                "hotp/a?secret=JBSWY3DPEHPK3PXP&counter=0",
+                SeedError::Counted,
+            ),
+            ("steam/a?secret=JBSWY3DPEHPK3PXP", SeedError::NotTimeBased),
+            ("totp/a%ff?secret=JBSWY3DPEHPK3PXP", SeedError::NotTimeBased),
+            ("totp/a", SeedError::NoSecret),
+            ("totp/a?issuer=b", SeedError::NoSecret),
+            ("totp/a?secret=hunter2!", SeedError::BadSecret),
+            ("totp/a?secret=%ff", SeedError::BadSecret),
+            ("totp/a?secret=", SeedError::TooShort(0)),
+            (
+                "totp/a?secret=JBSWY3DPEHPK3PXP&algorithm=MD5",
+                SeedError::Algorithm,
+            ),
+            ("totp/a?secret=JBSWY3DPEHPK3PXP&digits=4", SeedError::Digits),
+            (
+                "totp/a?secret=JBSWY3DPEHPK3PXP&digits=six",
+                SeedError::Digits,
+            ),
+            ("totp/a?secret=JBSWY3DPEHPK3PXP&period=0", SeedError::Period),
+            (
+                "totp/a?secret=JBSWY3DPEHPK3PXP&period=99999",
+                SeedError::Period,
+            ),
+            (
+                "totp/a?secret=JBSWY3DPEHPK3PXP&period=-1",
+                SeedError::Period,
+            ),
+        ] {
+            let error = refused(&format!("otpauth://{address}"));
+            assert_eq!(error, expected, "{address}");
+            assert!(!error.to_string().contains("hunter"));
+        }
     }
 }

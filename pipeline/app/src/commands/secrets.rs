@@ -1,4 +1,4 @@
-mod prompt;
+pub(super) mod prompt;
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -162,7 +162,7 @@ fn rotate(config: &Config, to: &Reference) -> Result<(), Failure> {
     Ok(())
 }
 
-fn local_file(config: &Config) -> Result<LocalFile, Failure> {
+pub(super) fn local_file(config: &Config) -> Result<LocalFile, Failure> {
     let settings = config.secrets.settings()?;
     let Some(local) = settings.local else {
         let message = "secrets.local.passphrase: there is no encrypted file without one; \
@@ -174,7 +174,7 @@ fn local_file(config: &Config) -> Result<LocalFile, Failure> {
     Ok(LocalFile::new(local))
 }
 
-fn failure(error: SecretError) -> Failure {
+pub(super) fn failure(error: SecretError) -> Failure {
     match error.category {
         Category::Unreachable => Failure::Outside(error.to_string()),
         Category::BadReference => Failure::Usage(error.to_string()),

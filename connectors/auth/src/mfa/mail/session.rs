@@ -62,6 +62,8 @@ pub(super) struct Session {
     pub can_idle: bool,
     pub validity: u32,
     exists: u32,
+    /// More came while something else was asked: no IDLE tells of it again.
+    has_news: bool,
 }
 
 impl Session {
@@ -101,6 +103,7 @@ impl Session {
             can_idle: able.iter().any(|able| able == "IDLE"),
             validity,
             exists,
+            has_news: false,
         })
     }
 
@@ -119,13 +122,15 @@ impl Session {
 
     async fn heads(&mut self, command: &str) -> Result<Vec<Head>, MailError> {
         let mut heads = Vec::new();
-        let hear = |said| {
-            if let Said::Fetched(fetched) = said {
-                heads.extend(head(&fetched));
-            }
+        let mut exists = self.exists;
+        let hear = |said| match said {
+            Said::Fetched(fetched) => heads.extend(head(&fetched)),
+            Said::Exists(count) => exists = count,
+            _ => {}
         };
         // A mailbox that became empty refuses to fetch the first.
         self.wire.ask(command, hear).await?;
+        self.counts(exists);
         heads.sort_unstable_by_key(|head| head.uid);
         Ok(heads)
     }
@@ -133,20 +138,30 @@ impl Session {
     /// A mail as far as it may be long, without marking it as read. None where it is gone.
     pub async fn body(&mut self, uid: u32) -> Result<Option<Zeroizing<Vec<u8>>>, MailError> {
         let mut body = None;
+        let mut exists = self.exists;
         let command = format!("UID FETCH {uid} (UID BODY.PEEK[]<0.{LONGEST_MAIL}>)");
-        let hear = |said| {
-            if let Said::Fetched(fetched) = said
-                && fetched.uid == Some(uid)
-            {
+        let hear = |said| match said {
+            Said::Fetched(fetched) if fetched.uid == Some(uid) => {
                 body = fetched.body.map(Zeroizing::new);
             }
+            Said::Exists(count) => exists = count,
+            _ => {}
         };
         self.wire.ask(&command, hear).await?;
+        self.counts(exists);
         Ok(body)
+    }
+
+    fn counts(&mut self, exists: u32) {
+        self.has_news |= exists > self.exists;
+        self.exists = exists;
     }
 
     /// Until something happens in the mailbox, or `enough` ends.
     pub async fn idle(&mut self, enough: impl Future<Output = ()>) -> Result<(), MailError> {
+        if std::mem::take(&mut self.has_news) {
+            return Ok(());
+        }
         let tag = self.wire.begin("IDLE").await?;
         if self.wire.further(&tag).await? != Further::GoOn {
             return Err(MailError::Garbled);
@@ -156,7 +171,10 @@ impl Session {
             tokio::select! {
                 () = &mut enough => break,
                 said = self.wire.next() => match said? {
-                    Said::Exists(_) => break,
+                    Said::Exists(count) => {
+                        self.exists = count;
+                        break;
+                    }
                     Said::Bye | Said::Done(..) => return Err(MailError::Lost),
                     _ => {}
                 },

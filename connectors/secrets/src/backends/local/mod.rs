@@ -83,6 +83,17 @@ impl LocalFile {
         Ok(version)
     }
 
+    /// Which version there is, if any.
+    pub fn version(&self, name: &str) -> Result<Option<u64>, SecretError> {
+        let entries = match self.open(&self.passphrase()?) {
+            Ok(entries) => entries,
+            Err(error) if error.category == Category::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let found = entries.iter().find(|entry| entry.name == name);
+        Ok(found.map(|entry| entry.version))
+    }
+
     /// Encrypts everything under a new passphrase; how many secrets there are.
     pub fn rotate(&self, new: &Reference) -> Result<usize, SecretError> {
         let old = self.passphrase()?;

@@ -1,5 +1,6 @@
 //! `tapeline auth`: what a person does about logins.
 
+mod enrol;
 mod login;
 mod sessions;
 mod terminal;
@@ -14,6 +15,7 @@ pub(super) fn run(config: &Config, action: &cli::Auth) -> Result<(), Failure> {
     super::quiet_logs(config);
     match action {
         cli::Auth::Login { account } => super::block_on(login::run(config, account)),
+        cli::Auth::Enrol(arguments) => enrol::run(config, arguments),
         cli::Auth::Sessions(cli::AuthSessions::List { json }) => {
             super::block_on(sessions::list(config, *json))
         }
@@ -25,17 +27,17 @@ pub(super) fn run(config: &Config, action: &cli::Auth) -> Result<(), Failure> {
 
 fn find(config: &Config, name: &str) -> Result<LoginOf, Failure> {
     let all = LoginOf::all(config)?;
-    let names: Vec<String> = all.iter().map(|one| one.login.account.clone()).collect();
     let found = all.into_iter().find(|one| one.login.account == name);
-    found.ok_or_else(|| {
-        Failure::Usage(if names.is_empty() {
-            format!("`{name}` has no login: the configuration has no [[logins]]")
-        } else {
-            format!(
-                "`{name}` has no login; [[logins]] has: {}",
-                names.join(", ")
-            )
-        })
+    found.ok_or_else(|| nobody(config, name))
+}
+
+fn nobody(config: &Config, name: &str) -> Failure {
+    let accounts = config.logins.iter().map(|login| login.account.as_str());
+    let names = accounts.collect::<Vec<_>>().join(", ");
+    Failure::Usage(if names.is_empty() {
+        format!("`{name}` has no login: the configuration has no [[logins]]")
+    } else {
+        format!("`{name}` has no login; [[logins]] has: {names}")
     })
 }
 

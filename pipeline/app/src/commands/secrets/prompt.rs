@@ -12,7 +12,7 @@ const INTERRUPT: u8 = 3;
 const END: u8 = 4;
 const BACKSPACES: [u8; 2] = [8, 127];
 
-pub(super) fn secret(name: &str) -> Result<Secret, Failure> {
+pub(in crate::commands) fn secret(name: &str) -> Result<Secret, Failure> {
     let failed = |error: io::Error| Failure::Usage(format!("standard input: {error}"));
     let stdin = io::stdin();
     let text = if stdin.is_terminal() {
