@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use reqwest::{Method, Request};
 use serde_json::json;
+use tapeline_auth::Outside;
 use tapeline_rehearsal::{Fault, NAME, PASSWORD, SEED, Settings, Venue, oauth};
 use tapeline_schemas::topics::Topic;
 use tapeline_tests::{Namespace, Program, scratch};
@@ -55,7 +57,12 @@ fn a_login_with_a_code_outlives_its_process_and_no_secret_is_seen() {
     namespace.query_until(KINDS, &restarted);
     assert_eq!(venue.book().opened, 1, "a restart makes no login");
     venue.change(|book| book.tokens.clear());
-    namespace.query_until(KINDS, &format!("{restarted}\nSESSION_LOST \n{first}"));
+    let renewed = format!("{restarted}\nSESSION_LOST \nLOGIN_SUCCEEDED RENEWAL");
+    namespace.query_until(KINDS, &renewed);
+    assert_eq!(venue.book().opened, 1, "a renewal makes no login");
+    venue.drop_session();
+    let dropped = format!("{renewed}\nSESSION_LOST \nREFUSED \nEXPIRED \n{first}");
+    namespace.query_until(KINDS, &dropped);
     let of_one = "SELECT countIf(latency_ms IS NULL) = 0, uniqExact(login_id) FROM auth_events WHERE method = 'TOTP' AND kind != 'CODE_SEEN'";
     namespace.query_until(of_one, "1\t2");
     said += &running.stdout();
@@ -278,7 +285,7 @@ fn a_person_logs_in_with_a_browser_and_what_runs_goes_on_with_the_session() {
 
 /// As a browser whose user waves the warning of the certificate through.
 async fn open_unseen(address: &str) {
-    let client = reqwest::Client::builder().danger_accept_invalid_certs(true);
-    let page = client.build().unwrap().get(address).send().await.unwrap();
-    assert_eq!(page.status(), 200);
+    let here = Outside::on_this_machine().unwrap();
+    let page = Request::new(Method::GET, address.parse().unwrap());
+    assert_eq!(here.transport.send(page).await.unwrap().status(), 200);
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use tapeline_rehearsal::{NAME, PASSWORD, SEED, Venue};
+use tapeline_schemas::topics::Topic;
 use tapeline_tests::Namespace;
 use tokio::runtime::Runtime;
 
@@ -55,10 +56,15 @@ fn all_that_a_day_needs_is_looked_at_without_a_login() {
         "pass disk",
         "pass kafka",
         "pass login a2",
+        "pass market data of a2",
+        "pass permissions of a2",
+        "pass rate budget of a2",
+        "pass schemas",
         "pass secret auth.session_key",
         "pass secret logins[0].name, logins[1].name",
         "pass secret logins[0].password, logins[1].password",
         "pass secret logins[0].totp",
+        "pass status of a2",
         "pass store",
         "warn login a1",
     ];
@@ -66,6 +72,16 @@ fn all_that_a_day_needs_is_looked_at_without_a_login() {
     assert_eq!(venue.book().logins, 0, "what a venue counts is not tried");
     let shown = namespace.program(["check", "--online"]).run().ok();
     assert!(shown.stdout.contains("no session yet"), "{}", shown.stdout);
+
+    // As a newer release would write it.
+    namespace.publish_raw(Topic::MarketQuotes, "ACME", &[0, 0, 0, 3, 231, 1]);
+    let newer = namespace.program(["check", "--online"]).run();
+    let said = "market.quotes holds what this release cannot read: schema id 999 is unknown";
+    newer.failed(1, &[said]);
+
+    venue.change(|book| book.account.takes_no_orders = true);
+    let blocked = namespace.program(["check", "--online"]).run();
+    blocked.failed(1, &["permissions of a2: the venue takes no orders"]);
 
     // With another secret for the key, the venue refuses, and it is said which.
     venue.change(|book| "another".clone_into(&mut book.password));

@@ -70,6 +70,11 @@ impl Category {
         }
     }
 
+    /// Says nothing of what was asked: the same question may have an answer a little later.
+    pub(crate) fn passes(self) -> bool {
+        matches!(self, Self::RateLimited | Self::Network | Self::VenueDown)
+    }
+
     /// What a person may do about it.
     pub fn remedy(self) -> &'static str {
         match self {

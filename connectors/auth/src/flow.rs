@@ -8,6 +8,7 @@ use crate::category::Category;
 use crate::login::Refusal;
 use crate::mfa::Code;
 use crate::session::Session;
+use crate::standing::Fact;
 
 /// An answer of the venue, or why there is none.
 pub type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<T, Refusal>> + Send + 'a>>;
@@ -35,6 +36,16 @@ pub trait Flow: Send + Sync {
 
     /// Whether the venue takes the session.
     fn probe<'a>(&'a self, session: &'a Session) -> Answering<'a, ()>;
+
+    /// What the venue says of the account; nothing, where it is not known how to ask.
+    fn standing<'a>(&'a self, _session: &'a Session) -> Answering<'a, Vec<Fact>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// Ends the session at the venue. False where the venue has no way to.
+    fn end<'a>(&'a self, _session: &'a Session) -> Answering<'a, bool> {
+        Box::pin(async { Ok(false) })
+    }
 
     /// The credentials were refused: they may be others by now.
     fn look_up_again(&self) -> Answering<'_, ()>;
@@ -77,6 +88,11 @@ impl Method {
             Self::OAuth => "OAUTH",
             Self::Browser => "BROWSER",
         }
+    }
+
+    /// Whether a person says yes elsewhere, and no code is sent.
+    pub fn is_approval(self) -> bool {
+        matches!(self, Self::Push | Self::Browser)
     }
 }
 

@@ -50,6 +50,16 @@ pub enum Ended {
     HandedOver,
 }
 
+/// What the venue did when a person ended a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtVenue {
+    Ended,
+    /// It goes on there until it ends by itself.
+    HasNoWay,
+    /// It may go on there.
+    Refused(Category),
+}
+
 pub struct Keeper {
     login: Login,
     flow: Box<dyn Flow>,
@@ -121,6 +131,11 @@ impl Keeper {
         self
     }
 
+    /// Ends the session that is kept, here and at the venue. None if there is none.
+    pub async fn end(mut self) -> Result<Option<AtVenue>, CacheError> {
+        self.end_session().await
+    }
+
     /// May be dropped at any await.
     pub async fn run(mut self) -> Result<Ended, CacheError> {
         match self.keep_logged_in().await {
@@ -142,7 +157,11 @@ impl Keeper {
                     Woken::ToEnd(ended) => return Ok(ended),
                 },
             };
-            for action in self.login.take(self.now(), input) {
+            let actions = self.login.take(self.now(), input);
+            if !self.login.is_in() {
+                self.session.send_replace(None);
+            }
+            for action in actions {
                 if let Some(answer) = self.act(action).await? {
                     next = Some(answer);
                 }
@@ -194,10 +213,10 @@ impl Keeper {
                 self.stored.note(&kept.refusals);
                 self.cache.write(&self.stored).await?;
             }
-            Action::Forget => {
-                self.session.send_replace(None);
-                self.stored.forget();
-                self.cache.write(&self.stored).await?;
+            Action::Forget => self.forget().await?,
+            Action::End => {
+                // That it goes on there is told in the log; nothing waits for it.
+                let _told = self.end_session().await?;
             }
             Action::LookUpAgain => {
                 // That it was not found is told by the login that follows.
@@ -229,6 +248,30 @@ impl Keeper {
             }
         }
         Ok(None)
+    }
+
+    async fn forget(&mut self) -> Result<(), CacheError> {
+        self.stored.forget();
+        self.cache.write(&self.stored).await
+    }
+
+    /// Here first: a session that ended only at the venue would be opened anew at the next start.
+    async fn end_session(&mut self) -> Result<Option<AtVenue>, CacheError> {
+        let Some(session) = self.stored.session() else {
+            return Ok(None);
+        };
+        self.forget().await?;
+        let ended = timed(&mut self.latency, self.flow.end(&session)).await;
+        let at_venue = match ended {
+            Ok(true) => AtVenue::Ended,
+            Ok(false) => AtVenue::HasNoWay,
+            Err(refusal) => {
+                let category = refusal.category;
+                tracing::warn!(%category, "the venue did not end the session: log out there");
+                AtVenue::Refused(category)
+            }
+        };
+        Ok(Some(at_venue))
     }
 
     async fn tell(&self, step: Step) {
@@ -333,7 +376,9 @@ impl Keeper {
         if let Some(person) = &mut self.factors.person {
             person.approve(challenge, until);
         }
+        let mut trouble = None;
         while self.now() < until {
+            let mut pause = APPROVED_WITHIN;
             match timed(&mut self.latency, self.flow.approval(challenge)).await {
                 Ok(Approval::Given) => {
                     let proving = self
@@ -342,19 +387,29 @@ impl Keeper {
                     let answer = timed(&mut self.latency, proving).await;
                     return self.answered(answer);
                 }
-                Ok(Approval::Pending) => {}
-                // Whether it was approved is asked again; nothing is counted for asking.
-                Err(refusal) if refusal.category == Category::Network => {}
+                Ok(Approval::Pending) => trouble = None,
+                // The person may have said yes all the same; nothing is counted for asking.
+                Err(refusal) if refusal.category.passes() => {
+                    pause = refusal.not_within.map_or(pause, |least| pause.max(least));
+                    let refusal = Refusal {
+                        is_unseen: false,
+                        ..refusal
+                    };
+                    if self.left_until(until) <= pause {
+                        return Input::Refused(refusal);
+                    }
+                    trouble = Some(refusal);
+                }
                 Err(refusal) => return Input::Refused(refusal),
             }
             tokio::select! {
-                () = sleep(APPROVED_WITHIN) => {}
+                () = sleep(pause) => {}
                 Some(word) = self.words.recv() => if word == Word::Revoke {
                     return word.into();
                 },
             }
         }
-        Input::NoCode
+        trouble.map_or(Input::NoCode, Input::Refused)
     }
 }
 
@@ -391,3 +446,6 @@ fn new_device() -> String {
     let _filled = getrandom::fill(&mut bytes);
     Builder::from_random_bytes(bytes).into_uuid().to_string()
 }
+
+#[cfg(test)]
+mod tests;

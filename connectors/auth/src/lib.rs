@@ -15,10 +15,11 @@ pub mod mfa;
 mod outside;
 mod policy;
 mod session;
+mod standing;
 
 pub use category::Category;
 pub use flow::{Answering, Approval, Challenge, Flow, Method, Proof, Reply, Wants};
-pub use keeper::{Ended, Ends, Keeper, Word};
+pub use keeper::{AtVenue, Ended, Ends, Keeper, Word};
 pub use login::{Action, Input, Kept, Login, Refusal, Step, Until};
 pub use outside::{Clock, Lost, Outside, Transport, Travelling};
 pub use policy::{BackOff, Policy};
@@ -26,3 +27,4 @@ pub use session::{
     Cache, CacheError, FileShelf, LEASE, LeasedShelf, Log, MemoryShelf, Seal, Session, Shelf,
     Shelving, Stored, place_of, sealed_in,
 };
+pub use standing::{About, Fact};

@@ -20,6 +20,9 @@ pub struct Policy {
     pub probe_every: Option<Duration>,
     /// Whether a login needs a person at a browser or a telephone.
     pub needs_person: bool,
+    /// Whether a look, as often as a probe, shows that a person logged in: where it is not known
+    /// here when they do, and the venue counts no looks.
+    pub sees_logins: bool,
 }
 
 impl Default for Policy {
@@ -33,6 +36,7 @@ impl Default for Policy {
             announce: [72, 24, 4, 1].map(Duration::from_hours).to_vec(),
             probe_every: Some(Duration::from_mins(1)),
             needs_person: false,
+            sees_logins: false,
         }
     }
 }

@@ -74,11 +74,20 @@ pub struct Book {
     pub asks: Asks,
     pub refuses_codes: bool,
     pub refuses_renewals: bool,
+    pub account: Account,
     pub workflow: Workflow,
     pub(crate) challenges: Challenges,
     wrong_at: Vec<i64>,
     steps: BTreeSet<u64>,
     pub(crate) kept: Kept,
+}
+
+/// The account that is asked for with a key.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Account {
+    pub takes_no_orders: bool,
+    /// Quotes of one exchange only.
+    pub has_one_exchange: bool,
 }
 
 pub type Venue = Local<Book>;
@@ -111,9 +120,11 @@ impl Venue {
     pub fn router(&self) -> Router {
         let router = Router::new()
             .route("/oauth2/token/", post(token))
+            .route("/oauth2/revoke_token/", post(revoke))
             .route("/challenge/{id}/respond/", post(respond))
             .route("/user/", get(user))
             .route("/v2/account", get(account))
+            .route("/v2/stocks/{symbol}/quotes/latest", get(newest_quote))
             .merge(workflow::router())
             .with_state(self.clone());
         serve::dressed(router, &self.settings)
@@ -154,6 +165,12 @@ async fn token(State(venue): State<Venue>, headers: HeaderMap, body: String) -> 
 type Said = (Response, Option<(By, String)>);
 
 impl Book {
+    /// Whether it is asked with the account's key.
+    fn opens(&self, headers: &HeaderMap) -> bool {
+        header(headers, "apca-api-key-id") == self.name
+            && header(headers, "apca-api-secret-key") == self.password
+    }
+
     fn token(
         &mut self,
         settings: &Settings,
@@ -272,6 +289,15 @@ impl Book {
     }
 }
 
+async fn revoke(State(venue): State<Venue>, body: String) -> Response {
+    let token = form(&body).remove("token").unwrap_or_default();
+    let book = venue.book();
+    if book.tokens.contains(&token) || book.renewals.contains(&token) {
+        venue.drop_session();
+    }
+    says(StatusCode::OK, &json!({}))
+}
+
 async fn respond(State(venue): State<Venue>, Path(id): Path<String>, body: String) -> Response {
     // In JSON, or as a form: both are seen.
     let code = match serde_json::from_str::<Value>(&body) {
@@ -299,11 +325,33 @@ async fn user(State(venue): State<Venue>, headers: HeaderMap) -> Response {
 async fn account(State(venue): State<Venue>, headers: HeaderMap) -> Response {
     let mut book = venue.open();
     book.probes += 1;
-    let is_key = header(&headers, "apca-api-key-id") == book.name;
-    if is_key && header(&headers, "apca-api-secret-key") == book.password {
-        let account = json!({"id": "x", "status": "ACTIVE", "cash": "1000.00"});
-        return says(StatusCode::OK, &account);
+    if !book.opens(&headers) {
+        return not_authorised();
     }
+    let account = json!({
+        "id": "x", "status": "ACTIVE", "cash": "1000.00", "account_blocked": false,
+        "trading_blocked": book.account.takes_no_orders, "shorting_enabled": true,
+    });
+    let mut answer = says(StatusCode::OK, &account);
+    for (name, number) in [("x-ratelimit-limit", 200), ("x-ratelimit-remaining", 199)] {
+        answer.headers_mut().insert(name, number.into());
+    }
+    answer
+}
+
+async fn newest_quote(State(venue): State<Venue>, headers: HeaderMap) -> Response {
+    let book = venue.open();
+    if !book.opens(&headers) {
+        return not_authorised();
+    }
+    if book.account.has_one_exchange {
+        let why = "subscription does not permit querying recent SIP data";
+        return says(StatusCode::FORBIDDEN, &json!({"message": why}));
+    }
+    says(StatusCode::OK, &json!({"symbol": "AAPL", "quote": {}}))
+}
+
+fn not_authorised() -> Response {
     let words = json!({"code": 40_110_000, "message": "request is not authorized"});
     says(StatusCode::UNAUTHORIZED, &words)
 }

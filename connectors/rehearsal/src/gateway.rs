@@ -77,6 +77,7 @@ impl Venue {
             .route("/v1/api/iserver/auth/ssodh/init", post(init))
             .route("/v1/api/iserver/reauthenticate", post(reauthenticate))
             .route("/v1/api/tickle", post(tickle).get(tickle))
+            .route("/v1/api/iserver/accounts", get(accounts))
             .route("/v1/api/logout", post(logout))
             .with_state(self.clone());
         serve::dressed(router, &self.settings)
@@ -137,6 +138,7 @@ impl Book {
         json!({
             "authenticated": self.is_awake(now), "connected": self.is_connected(now),
             "competing": self.is_elsewhere, "message": "", "fail": "",
+            "serverInfo": {"serverName": "g1", "serverVersion": "Build 10.33.1f"},
         })
     }
 
@@ -193,6 +195,15 @@ async fn tickle(State(venue): State<Venue>) -> Response {
         let status = book.status(now);
         json!({"session": "planted-session", "iserver": {"authStatus": status}})
     })
+}
+
+async fn accounts(State(venue): State<Venue>) -> Response {
+    let now = venue.settings.clock.now();
+    answer(
+        &mut venue.open(),
+        now,
+        |_| json!({"accounts": ["U1", "U2"], "isPaper": true, "selectedAccount": "U1"}),
+    )
 }
 
 async fn logout(State(venue): State<Venue>) -> Response {

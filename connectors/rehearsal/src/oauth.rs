@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use form_urlencoded::Serializer;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::device::{form, header};
@@ -118,6 +118,7 @@ impl Venue {
             .route("/v1/oauth/authorize", get(page).post(said))
             .route("/v1/oauth/token", post(token))
             .route("/trader/v1/accounts/accountNumbers", get(accounts))
+            .route("/trader/v1/userPreference", get(preference))
             .with_state(self.clone());
         serve::dressed(router, &self.settings)
     }
@@ -288,19 +289,34 @@ async fn token(State(venue): State<Venue>, headers: HeaderMap, body: String) -> 
 }
 
 async fn accounts(State(venue): State<Venue>, headers: HeaderMap) -> Response {
-    let now = venue.settings.clock.now();
     let mut book = venue.open();
     book.probes += 1;
-    let token = header(&headers, "authorization").strip_prefix("Bearer ");
-    let is_known = book
-        .tokens
-        .iter()
-        .any(|known| Some(known.as_str()) == token);
-    if is_known && now < book.expires {
-        let accounts = json!([{"accountNumber": "1", "hashValue": "h1"}]);
-        return says(StatusCode::OK, &accounts);
+    let accounts = json!([{"accountNumber": "1", "hashValue": "h1"}]);
+    book.says(&headers, venue.settings.clock.now(), &accounts)
+}
+
+async fn preference(State(venue): State<Venue>, headers: HeaderMap) -> Response {
+    let preference = json!({
+        "accounts": [{"accountNumber": "1", "primaryAccount": true}],
+        "offers": [{"level2Permissions": true, "mktDataPermission": "NP"}],
+    });
+    let book = venue.open();
+    book.says(&headers, venue.settings.clock.now(), &preference)
+}
+
+impl Book {
+    /// To who is logged in.
+    fn says(&self, headers: &HeaderMap, now: i64, words: &Value) -> Response {
+        let token = header(headers, "authorization").strip_prefix("Bearer ");
+        let is_known = self
+            .tokens
+            .iter()
+            .any(|known| Some(known.as_str()) == token);
+        if is_known && now < self.expires {
+            return says(StatusCode::OK, words);
+        }
+        refused(StatusCode::UNAUTHORIZED, "unauthorized")
     }
-    refused(StatusCode::UNAUTHORIZED, "unauthorized")
 }
 
 fn refused(status: StatusCode, error: &str) -> Response {

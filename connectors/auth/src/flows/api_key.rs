@@ -9,14 +9,18 @@ use tapeline_model::Micros;
 use tapeline_secrets::Secret;
 
 use super::Credentials;
-use super::http::{BadAddress, Http};
+use super::http::{Answer, BadAddress, Http};
 use crate::category::Category;
 use crate::flow::{Answering, Challenge, Flow, Proof, Reply};
 use crate::login::{Refusal, Until};
 use crate::outside::Outside;
 use crate::session::Session;
+use crate::standing::{About, Budget, Fact, plain};
 
 const ACCOUNT: &str = "/v2/account";
+/// Where the same keys open market data.
+const DATA_HOST: &str = "data.alpaca.markets";
+const NEWEST_QUOTE: &str = "/v2/stocks/AAPL/quotes/latest";
 const KEY: &str = "APCA-API-KEY-ID";
 const SECRET: &str = "APCA-API-SECRET-KEY";
 
@@ -25,9 +29,46 @@ pub struct ApiKey {
     credentials: Credentials,
 }
 
+/// Any of it may be missing: fields come and go.
 #[derive(Deserialize)]
 struct Account {
     status: Option<String>,
+    account_blocked: Option<bool>,
+    trading_blocked: Option<bool>,
+    trade_suspended_by_user: Option<bool>,
+    shorting_enabled: Option<bool>,
+}
+
+impl Account {
+    fn is_active(&self) -> Option<bool> {
+        let status = self.status.as_deref()?;
+        Some(matches!(status, "ACTIVE" | "ACCOUNT_UPDATED"))
+    }
+
+    fn status(&self) -> Fact {
+        match (self.is_active(), self.status.as_deref()) {
+            (Some(true), _) => Fact::well(About::Account, "active"),
+            (_, Some(status)) => Fact::not_well(About::Account, plain(status)),
+            (_, None) => Fact::not_well(About::Version, "the account has no status any more"),
+        }
+    }
+
+    fn permissions(&self) -> Fact {
+        let about = About::Permissions;
+        let is_blocked = self.account_blocked == Some(true) || self.trading_blocked == Some(true);
+        if is_blocked {
+            return Fact::not_well(about, "the venue takes no orders: the account is blocked");
+        }
+        if self.trade_suspended_by_user == Some(true) {
+            return Fact::not_well(about, "orders are suspended in the account's own settings");
+        }
+        let shorts = match self.shorting_enabled {
+            Some(true) => "orders pass, short sales too",
+            Some(false) => "orders pass, short sales do not",
+            None => "orders pass",
+        };
+        Fact::well(about, shorts)
+    }
 }
 
 impl ApiKey {
@@ -41,18 +82,49 @@ impl ApiKey {
     }
 
     async fn ask(&self) -> Result<(), Refusal> {
-        let (key, secret) = self.credentials.get().await?;
-        let request = signed(self.http.get(ACCOUNT), &key, &secret);
-        let answer = self.http.send(request).await?;
+        let (account, _) = self.account().await?;
+        match account.is_active() {
+            Some(true) => Ok(()),
+            Some(false) => Err(Category::Forbidden.into()),
+            None => Err(Category::ChangedApi.into()),
+        }
+    }
+
+    async fn account(&self) -> Result<(Account, Option<Budget>), Refusal> {
+        let answer = self.send(self.http.get(ACCOUNT)).await?;
         if !answer.is_fine() {
             return Err(answer.refusal(Category::BadCredentials));
         }
         let account = answer.json::<Account>().ok_or(Category::ChangedApi)?;
-        match account.status.as_deref() {
-            Some("ACTIVE" | "ACCOUNT_UPDATED") => Ok(()),
-            Some(_) => Err(Category::Forbidden.into()),
-            None => Err(Category::ChangedApi.into()),
-        }
+        Ok((account, answer.budget))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Answer, Refusal> {
+        let (key, secret) = self.credentials.get().await?;
+        self.http.send(signed(request, &key, &secret)).await
+    }
+
+    async fn facts(&self) -> Result<Vec<Fact>, Refusal> {
+        let (account, budget) = self.account().await?;
+        let mut facts = vec![account.status(), account.permissions()];
+        facts.extend(self.market_data().await?);
+        facts.extend(budget.map(Budget::fact));
+        Ok(facts)
+    }
+
+    /// None where that was not said.
+    async fn market_data(&self) -> Result<Option<Fact>, Refusal> {
+        let Some(newest) = self.http.beside(DATA_HOST, NEWEST_QUOTE, "feed=sip") else {
+            return Ok(None);
+        };
+        let answer = self.send(newest).await?;
+        let found = match answer.status {
+            200 => "of all exchanges, as it happens",
+            // A subscription of its own, which nobody has to have.
+            402 | 403 => "of one exchange, or late: the subscription has no more",
+            _ => return Ok(None),
+        };
+        Ok(Some(Fact::well(About::MarketData, found)))
     }
 }
 
@@ -90,6 +162,10 @@ impl Flow for ApiKey {
                 _ => refusal,
             })
         })
+    }
+
+    fn standing<'a>(&'a self, _: &'a Session) -> Answering<'a, Vec<Fact>> {
+        Box::pin(self.facts())
     }
 
     fn look_up_again(&self) -> Answering<'_, ()> {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::json;
 use tapeline_model::Micros;
 use tapeline_secrets::Secret;
@@ -18,9 +19,12 @@ use crate::flow::{Answering, Approval, Challenge, Flow, Method, Proof, Reply, Wa
 use crate::login::{Refusal, Until};
 use crate::outside::Outside;
 use crate::session::Session;
+use crate::standing::{About, Fact, plain};
 
 const STATUS: &str = "/v1/api/iserver/auth/status";
+const ACCOUNTS: &str = "/v1/api/iserver/accounts";
 const WAKE: &str = "/v1/api/iserver/auth/ssodh/init";
+const LOGOUT: &str = "/v1/api/logout";
 const TICKLE: &str = "/v1/api/tickle";
 /// Who asks too often is not answered for so long.
 const SHUT_FOR: Duration = Duration::from_mins(15);
@@ -34,6 +38,38 @@ struct Words {
     authenticated: Option<bool>,
     connected: Option<bool>,
     competing: Option<bool>,
+    #[serde(rename = "serverInfo")]
+    server_info: Option<ServerInfo>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ServerInfo {
+    server_version: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Accounts {
+    accounts: Vec<IgnoredAny>,
+    is_paper: Option<bool>,
+}
+
+impl Accounts {
+    fn permissions(&self) -> Fact {
+        let (about, count) = (About::Permissions, self.accounts.len());
+        if count == 0 {
+            return Fact::not_well(about, "the login opens no account for trading");
+        }
+        let money = match self.is_paper {
+            Some(true) => " (paper)",
+            _ => "",
+        };
+        Fact::well(
+            about,
+            format!("accounts that the login opens: {count}{money}"),
+        )
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +111,22 @@ impl Gateway {
         let asked = json!({"publish": true, "compete": false});
         let answer = self.http.send(self.http.post_json(WAKE, &asked)).await?;
         read(&answer)
+    }
+
+    async fn facts(&self) -> Result<Vec<Fact>, Refusal> {
+        let status = self.http.send(self.http.post(STATUS)).await?;
+        let accounts = self.http.send(self.http.get(ACCOUNTS)).await?;
+        for answer in [&status, &accounts] {
+            if !answer.is_fine() {
+                return Err(refused(answer));
+            }
+        }
+        let version = status.json::<Words>().and_then(|words| words.server_info);
+        let version = version.and_then(|info| info.server_version);
+        let accounts = accounts.json::<Accounts>().ok_or(Category::ChangedApi)?;
+        let mut facts = vec![accounts.permissions()];
+        facts.extend(version.map(|version| Fact::well(About::Version, plain(&version))));
+        Ok(facts)
     }
 
     async fn keep_awake(&self) -> Result<(), Refusal> {
@@ -176,6 +228,14 @@ impl Flow for Gateway {
 
     fn probe<'a>(&'a self, _: &'a Session) -> Answering<'a, ()> {
         Box::pin(self.keep_awake())
+    }
+
+    fn end<'a>(&'a self, _: &'a Session) -> Answering<'a, bool> {
+        Box::pin(async move { self.http.send(self.http.post(LOGOUT)).await?.ended() })
+    }
+
+    fn standing<'a>(&'a self, _: &'a Session) -> Answering<'a, Vec<Fact>> {
+        Box::pin(self.facts())
     }
 
     fn look_up_again(&self) -> Answering<'_, ()> {

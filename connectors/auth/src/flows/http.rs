@@ -14,6 +14,7 @@ use crate::category::Category;
 use crate::login::Refusal;
 use crate::mfa::Skew;
 use crate::outside::{Lost, Outside};
+use crate::standing::Budget;
 
 /// No answer to a login is longer.
 const LONGEST_ANSWER: usize = 1 << 20;
@@ -41,6 +42,7 @@ pub(super) struct Http {
 pub(super) struct Answer {
     pub status: u16,
     pub not_within: Option<Duration>,
+    pub budget: Option<Budget>,
     body: Zeroizing<Vec<u8>>,
 }
 
@@ -78,6 +80,20 @@ impl Http {
         url
     }
 
+    /// At another host of the same venue; of a server of this machine, at itself. None where the
+    /// address is none of that venue, and must not be sent what belongs there.
+    pub fn beside(&self, host: &str, path: &str, query: &str) -> Option<RequestBuilder> {
+        let mut url = self.url(path);
+        url.set_query(Some(query));
+        if !is_here(&self.base) {
+            let domain = host.split_once('.').map_or(host, |(_, domain)| domain);
+            let own = self.base.host_str()?;
+            own.strip_suffix(domain)?.strip_suffix('.')?;
+            url.set_host(Some(host)).ok()?;
+        }
+        Some(self.outside.requests.get(url))
+    }
+
     pub async fn send(&self, request: RequestBuilder) -> Result<Answer, Refusal> {
         let unsent = || Refusal::from(Category::Network);
         let request = request.build().map_err(|_| unsent())?;
@@ -90,6 +106,7 @@ impl Http {
         self.learn(response.headers(), sent);
         let status = response.status().as_u16();
         let not_within = not_within(response.headers());
+        let budget = budget(response.headers());
         let mut body = Zeroizing::new(Vec::new());
         while let Some(piece) = response.chunk().await.map_err(|_| Refusal::unseen())? {
             if body.len() + piece.len() > LONGEST_ANSWER {
@@ -100,6 +117,7 @@ impl Http {
         Ok(Answer {
             status,
             not_within,
+            budget,
             body,
         })
     }
@@ -144,6 +162,14 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
+    /// Of a request to end a session, which may have ended before.
+    pub fn ended(&self) -> Result<bool, Refusal> {
+        if self.is_fine() || self.status == 401 {
+            return Ok(true);
+        }
+        Err(self.refusal(Category::Expired))
+    }
+
     /// None where it has another shape.
     pub fn json<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_slice(&self.body).ok()
@@ -179,6 +205,14 @@ pub(crate) fn not_within(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
 }
 
+fn budget(headers: &HeaderMap) -> Option<Budget> {
+    let number = |name| headers.get(name)?.to_str().ok()?.trim().parse().ok();
+    Some(Budget {
+        limit: number("x-ratelimit-limit")?,
+        left: number("x-ratelimit-remaining")?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,11 +243,30 @@ mod tests {
         }
     }
 
+    /// Keys go to hosts of the venue they are of, and nowhere else.
+    #[test]
+    fn another_host_is_asked_beside_its_own_venue_alone() {
+        let asked = |address: &str| {
+            let request = http(address)
+                .unwrap()
+                .beside("data.v.example", "/q", "a=b")?;
+            Some(request.build().unwrap().url().to_string())
+        };
+        let data = Some("https://data.v.example/q?a=b".to_owned());
+        assert_eq!(asked("https://paper.v.example"), data);
+        assert_eq!(asked("https://v.example"), None);
+        assert_eq!(asked("https://otherv.example"), None);
+        assert_eq!(asked("https://v.example.org"), None);
+        let here = Some("http://127.0.0.1:1/q?a=b".to_owned());
+        assert_eq!(asked("http://127.0.0.1:1"), here);
+    }
+
     #[test]
     fn a_status_without_words_has_its_meaning() {
         let answer = |status| Answer {
             status,
             not_within: None,
+            budget: None,
             body: Zeroizing::default(),
         };
         let means = |status| answer(status).refusal(Category::BadCredentials).category;

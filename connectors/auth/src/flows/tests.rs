@@ -88,6 +88,8 @@ async fn ask_for_everything(flow: &dyn Flow, id: &str) -> Vec<Result<Option<Repl
     made.push(flow.approval(&challenge).await.map(|_| None));
     made.push(flow.renew(&session()).await.map(Some));
     made.push(flow.probe(&session()).await.map(|()| None));
+    made.push(flow.standing(&session()).await.map(|_| None));
+    made.push(flow.end(&session()).await.map(|_| None));
     made
 }
 

@@ -4,6 +4,8 @@ mod ends;
 mod refusals;
 mod words;
 
+use std::time::Duration;
+
 use tapeline_model::Micros;
 use tapeline_model::records::AuthEventKind;
 
@@ -46,8 +48,10 @@ enum State {
         then: Asked,
     },
     In,
-    /// Only a person can help.
-    Stopped,
+    /// Only a person can help; whether one did is looked at then, if it can be seen.
+    Stopped {
+        look: Option<Micros>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,11 +60,15 @@ enum Asked {
     Prove(Method),
     Renew,
     Probe,
+    /// Whether a person logged in.
+    Look,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Session {
     until: Until,
+    /// The venue closed it: it is of use for its renewal alone.
+    is_lost: bool,
     opened: Micros,
     next_probe: Option<Micros>,
     /// How many of the policy's announcements were made.
@@ -84,7 +92,7 @@ impl Login {
 
     /// Whether requests may be made with the session.
     pub fn is_in(&self) -> bool {
-        self.session.is_some()
+        self.session.is_some_and(|session| !session.is_lost)
     }
 
     /// When a `Tick` is due at the latest; never, while an answer is awaited.
@@ -92,7 +100,8 @@ impl Login {
         match self.state {
             State::Waiting { until, .. } => Some(until),
             State::In => self.session.and_then(|session| self.next_of(&session)),
-            State::Out | State::Asked(_) | State::Stopped => None,
+            State::Stopped { look } => look,
+            State::Out | State::Asked(_) => None,
         }
     }
 
@@ -102,8 +111,12 @@ impl Login {
         let mut out = Vec::new();
         match (self.state, input) {
             (State::Out, Input::Found(kept)) => self.found(now, kept, &mut out),
-            (State::Out | State::Stopped, Input::Begin) => self.begin(now, &mut out),
+            (State::Out | State::Stopped { .. }, Input::Begin) => self.begin(now, &mut out),
             (State::Asked(asked), Input::Opened(until)) => self.opened(now, asked, until, &mut out),
+            (State::Asked(Asked::Look), Input::Challenged { .. }) => self.look_later(now, None),
+            (State::Asked(Asked::Look), Input::Refused(refusal)) => {
+                self.look_refused(now, refusal, &mut out);
+            }
             (State::Asked(Asked::Open | Asked::Prove(_)), Input::Challenged { method, left }) => {
                 self.challenged(now, method, left, &mut out);
             }
@@ -133,6 +146,9 @@ impl Login {
                 self.ask(now, then, &mut out);
             }
             (State::In, Input::Tick) => self.tick(now, &mut out),
+            (State::Stopped { look: Some(due) }, Input::Tick) if now >= due => {
+                self.ask(now, Asked::Look, &mut out);
+            }
             _ => {}
         }
         out
@@ -170,7 +186,7 @@ impl Login {
             }
             self.refusals.presume(now);
         }
-        if what != Asked::Probe {
+        if !matches!(what, Asked::Probe | Asked::Look) {
             // Also shows that this process still has the login: two renewals lock an account out.
             out.push(Action::Keep(self.kept()));
         }
@@ -178,7 +194,7 @@ impl Login {
         out.push(match what {
             Asked::Renew => Action::Renew,
             Asked::Probe => Action::Probe,
-            Asked::Open | Asked::Prove(_) => Action::Open,
+            Asked::Open | Asked::Prove(_) | Asked::Look => Action::Open,
         });
     }
 
@@ -223,20 +239,22 @@ impl Login {
         let was_renewed = asked == Asked::Renew;
         self.refusals.clear();
         self.look_ups = 0;
-        if was_renewed {
+        // One that the venue closed and gave anew has yet to show that it lives.
+        if was_renewed && self.is_in() {
             self.streak = 0;
         }
         self.session = Some(self.session_from(now, until));
         self.state = State::In;
-        let detail = if was_renewed {
-            "the session was renewed".to_owned()
-        } else {
-            format!("logged in at attempt {}", self.attempt)
+        let detail = match asked {
+            Asked::Renew => "the session was renewed".to_owned(),
+            Asked::Look => "a person logged in".to_owned(),
+            _ => format!("logged in at attempt {}", self.attempt),
         };
         let step = self.step(AuthEventKind::LoginSucceeded, None, detail);
         let method = match asked {
             Asked::Prove(method) => Some(method.as_str()),
             Asked::Renew => Some("RENEWAL"),
+            Asked::Look => Some(Method::Browser.as_str()),
             Asked::Open | Asked::Probe => None,
         };
         out.push(Action::Keep(self.kept()));
@@ -246,8 +264,15 @@ impl Login {
 
     fn no_code(&mut self, now: Micros, method: Method, out: &mut Vec<Action>) {
         self.refusals.withdraw();
-        let detail = format!("no code came by {method}");
+        let detail = if method.is_approval() {
+            format!("nobody said yes in time ({method})")
+        } else {
+            format!("no code came by {method}")
+        };
         self.tell_failed(Category::MfaFailed, detail, out);
+        if self.looks() {
+            return self.stop(now, Category::Expired, out);
+        }
         self.try_again(now, None, Asked::Open, out);
     }
 
@@ -266,7 +291,7 @@ impl Login {
         self.tell_failed(category, detail, out);
         if category == Category::BadCredentials {
             if self.look_ups == LOOK_UPS {
-                return self.stop(category, out);
+                return self.stop(now, category, out);
             }
             self.look_ups += 1;
             out.push(Action::LookUpAgain);
@@ -274,40 +299,12 @@ impl Login {
         if consequence == Consequence::Stop
             || self.policy.needs_person && category == Category::Expired
         {
-            return self.stop(category, out);
+            return self.stop(now, category, out);
         }
         if self.refusals.locked_until(now).is_some() {
             return self.wait_for_the_venue_to_forget(now, out);
         }
         self.try_again(now, refusal.not_within, Asked::Open, out);
-    }
-
-    fn renewal_refused(&mut self, now: Micros, refusal: Refusal, out: &mut Vec<Action>) {
-        let category = refusal.category;
-        let detail = format!("the session was not renewed; {}", category.remedy());
-        let step = self.step(AuthEventKind::Refused, Some(category), detail);
-        out.push(Action::Tell(step));
-        let is_alive = self.session.is_some_and(|session| {
-            let renewable = session.until.renewable;
-            renewable.is_some_and(|renewable| renewable > now)
-        });
-        match category {
-            Category::Forbidden | Category::ChangedApi => self.stop(category, out),
-            Category::Network | Category::VenueDown | Category::RateLimited | Category::Locked
-                if is_alive =>
-            {
-                self.try_again(now, refusal.not_within, Asked::Renew, out);
-            }
-            _ => self.renewal_is_over(now, out),
-        }
-    }
-
-    fn renewal_is_over(&mut self, now: Micros, out: &mut Vec<Action>) {
-        self.forget(out);
-        let detail = "the session can not be renewed any more".to_owned();
-        let step = self.step(AuthEventKind::Expired, None, detail);
-        out.push(Action::Tell(step));
-        self.open_anew(now, out);
     }
 
     fn probe_refused(&mut self, now: Micros, refusal: Refusal, out: &mut Vec<Action>) {
@@ -316,7 +313,7 @@ impl Login {
                 let detail = format!("the session was refused; {}", refusal.category.remedy());
                 let step = self.step(AuthEventKind::Refused, Some(refusal.category), detail);
                 out.push(Action::Tell(step));
-                self.stop(refusal.category, out);
+                self.stop(now, refusal.category, out);
             }
             Category::BadCredentials
             | Category::MfaRequired
@@ -356,59 +353,6 @@ impl Login {
         }
     }
 
-    fn lost(&mut self, now: Micros, out: &mut Vec<Action>) {
-        let detail = "the venue closed the session before its end".to_owned();
-        let step = self.step(AuthEventKind::SessionLost, Some(Category::Expired), detail);
-        out.push(Action::Tell(step));
-        let lived = self.session.map_or(0, |session| now.since(session.opened));
-        if lived >= SHORT_LIVED_MS * 1000 {
-            self.streak = 0;
-        }
-        self.forget(out);
-        self.open_anew(now, out);
-    }
-
-    /// It ended by itself.
-    fn ended(&mut self, now: Micros, out: &mut Vec<Action>) {
-        let renewable = self.session.and_then(|session| session.until.renewable);
-        if renewable.is_some_and(|renewable| renewable > now) {
-            return self.ask(now, Asked::Renew, out);
-        }
-        let detail = "the session ended by itself".to_owned();
-        let step = self.step(AuthEventKind::Expired, None, detail);
-        out.push(Action::Tell(step));
-        self.forget(out);
-        self.open_anew(now, out);
-    }
-
-    fn open_anew(&mut self, now: Micros, out: &mut Vec<Action>) {
-        if self.policy.needs_person {
-            return self.stop(Category::Expired, out);
-        }
-        self.number += 1;
-        self.attempt = 1;
-        self.streak += 1;
-        if self.streak == 1 {
-            return self.ask(now, Asked::Open, out);
-        }
-        let until = later(now, self.policy.back_off.after(self.streak - 1, self.seed));
-        self.state = State::Waiting {
-            until,
-            then: Asked::Open,
-        };
-    }
-
-    fn revoked(&mut self, out: &mut Vec<Action>) {
-        if self.session.is_some() {
-            let detail = "a person ended the session".to_owned();
-            let step = self.step(AuthEventKind::SessionLost, None, detail);
-            out.push(Action::Tell(step));
-        }
-        self.refusals.settle();
-        self.forget(out);
-        self.state = State::Out;
-    }
-
     fn tick(&mut self, now: Micros, out: &mut Vec<Action>) {
         let Some(session) = self.session else { return };
         let until = session.until;
@@ -427,7 +371,7 @@ impl Login {
     fn try_again(
         &mut self,
         now: Micros,
-        not_within: Option<std::time::Duration>,
+        not_within: Option<Duration>,
         then: Asked,
         out: &mut Vec<Action>,
     ) {
@@ -456,13 +400,37 @@ impl Login {
         out.push(Action::Tell(step));
     }
 
-    fn stop(&mut self, category: Category, out: &mut Vec<Action>) {
+    fn stop(&mut self, now: Micros, category: Category, out: &mut Vec<Action>) {
         self.forget(out);
-        self.state = State::Stopped;
+        let is_seen = self.looks() && category == Category::Expired;
+        self.state = State::Stopped { look: None };
+        if is_seen {
+            self.look_later(now, None);
+        }
         let detail = format!("no more is tried by itself; {}", category.remedy());
         let step = self.step(AuthEventKind::Refused, Some(category), detail);
         out.push(Action::Keep(self.kept()));
         out.push(Action::Tell(step));
+    }
+
+    /// Whether it is seen when a person logged in.
+    fn looks(&self) -> bool {
+        self.policy.sees_logins && self.policy.probe_every.is_some()
+    }
+
+    fn look_later(&mut self, now: Micros, not_within: Option<Duration>) {
+        let every = self.policy.probe_every;
+        let wait = every.map(|every| not_within.map_or(every, |least| every.max(least)));
+        self.state = State::Stopped {
+            look: wait.map(|wait| later(now, wait)),
+        };
+    }
+
+    fn look_refused(&mut self, now: Micros, refusal: Refusal, out: &mut Vec<Action>) {
+        if refusal.category.consequence() == Consequence::Stop {
+            return self.stop(now, refusal.category, out);
+        }
+        self.look_later(now, refusal.not_within);
     }
 
     fn forget(&mut self, out: &mut Vec<Action>) {
@@ -488,7 +456,7 @@ impl Login {
             latency: None,
             category,
             expires: self.session.and_then(|session| session.until.expires),
-            stopped: self.state == State::Stopped,
+            stopped: matches!(self.state, State::Stopped { .. }),
             detail,
         }
     }

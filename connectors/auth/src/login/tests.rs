@@ -247,21 +247,92 @@ fn what_was_sent_and_not_answered_counts_and_what_was_never_sent_does_not() {
 
 #[test]
 fn sessions_that_do_not_live_are_not_opened_over_and_over() {
-    let mut login = login();
-    let mut now = at(0);
-    let mut actions = login.take(now, Input::Begin);
-    let mut opens = 0;
-    while now < at(600) {
-        if asks(&actions) == [&Action::Open] {
-            opens += 1;
-            login.take(now, Input::Opened(until(90_000, None)));
-            actions = login.take(now, Input::Lost);
-        } else {
-            now = login.due().unwrap();
-            actions = login.take(now, Input::Tick);
+    for renewable in [None, Some(90_000)] {
+        let mut login = login();
+        let mut now = at(0);
+        let mut actions = login.take(now, Input::Begin);
+        let mut sessions = 0;
+        while now < at(600) {
+            if asks(&actions).is_empty() {
+                now = login.due().unwrap();
+                actions = login.take(now, Input::Tick);
+            } else {
+                sessions += 1;
+                login.take(now, Input::Opened(until(90_000, renewable)));
+                actions = login.take(now, Input::Lost);
+            }
         }
+        assert!(sessions < 12, "{sessions} in ten minutes, {renewable:?}");
     }
-    assert!(opens < 12, "{opens} logins in ten minutes");
+}
+
+#[test]
+fn a_session_that_the_venue_closed_is_renewed_where_that_still_counts() {
+    let mut login = login();
+    login.take(at(0), Input::Begin);
+    login.take(at(0), Input::Opened(until(3600, Some(90_000))));
+    let actions = login.take(at(100), Input::Lost);
+    assert!(matches!(actions[0], Action::Keep(_)), "told by who has it");
+    assert_eq!(told(&actions), [AuthEventKind::SessionLost]);
+    assert_eq!(asks(&actions), [&Action::Renew]);
+    assert!(!login.is_in(), "no request is made with what was closed");
+    login.take(at(101), Input::Opened(until(3701, Some(90_000))));
+    assert!(login.is_in());
+
+    login.take(at(200), Input::Lost);
+    let refused = Input::Refused(Category::Expired.into());
+    let actions = login.take(at(201), refused);
+    assert!(actions.contains(&Action::Forget));
+    let due = login.due().unwrap();
+    assert!(due.since(at(201)) < 5 * SECOND);
+    assert_eq!(asks(&login.take(due, Input::Tick)), [&Action::Open]);
+}
+
+/// Where a person logs in at a page of the venue's own, nobody else says that they did.
+#[test]
+fn that_a_person_logged_in_is_seen_by_looking_and_nothing_is_told_of_the_looks() {
+    let policy = Policy {
+        needs_person: true,
+        sees_logins: true,
+        ..Policy::default()
+    };
+    let mut login = Login::new(policy, 1);
+    let browser = || Input::Challenged {
+        method: Method::Browser,
+        left: None,
+    };
+    login.take(at(0), Input::Begin);
+    login.take(at(0), browser());
+    let actions = login.take(at(120), Input::NoCode);
+    assert_eq!(
+        told(&actions),
+        [AuthEventKind::LoginFailed, AuthEventKind::Refused]
+    );
+    for minute in 3..5 {
+        assert_eq!(login.due(), Some(at(minute * 60)));
+        assert!(login.take(at(minute * 60 - 1), Input::Tick).is_empty());
+        let actions = login.take(at(minute * 60), Input::Tick);
+        assert_eq!(actions, [Action::Open]);
+        assert!(login.take(at(minute * 60), browser()).is_empty());
+    }
+    login.take(at(300), Input::Tick);
+    let shut = Refusal {
+        not_within: Some(Duration::from_mins(15)),
+        ..Category::RateLimited.into()
+    };
+    assert!(login.take(at(300), Input::Refused(shut)).is_empty());
+    assert_eq!(login.due(), Some(at(1200)));
+    login.take(at(1200), Input::Tick);
+    let actions = login.take(at(1200), Input::Opened(until(90_000, None)));
+    assert_eq!(told(&actions), [AuthEventKind::LoginSucceeded]);
+
+    // Somebody else works with the account: they are left alone until a person says otherwise.
+    login.take(at(90_000), Input::Tick);
+    let due = login.due().unwrap();
+    login.take(due, Input::Tick);
+    let actions = login.take(due, Input::Refused(Category::Forbidden.into()));
+    assert_eq!(told(&actions), [AuthEventKind::Refused]);
+    assert_eq!(login.due(), None);
 }
 
 #[test]
@@ -337,7 +408,7 @@ proptest! {
                     Input::Tick
                 }
                 Some(ask) => {
-                    if **ask == Action::Open {
+                    if matches!(ask, Action::Open | Action::Renew) {
                         opens.push(now);
                     }
                     now = Micros(now.0 + i64::from(answer) * SECOND / 4);
@@ -361,7 +432,7 @@ proptest! {
             prop_assert!(window <= 3, "{window} refusals within half an hour");
         }
         for burst in opens.windows(10) {
-            prop_assert!(burst[9].since(burst[0]) > 60 * SECOND, "ten logins within a minute");
+            prop_assert!(burst[9].since(burst[0]) > 60 * SECOND, "ten sessions within a minute");
         }
     }
 }

@@ -107,6 +107,8 @@ pub enum Action {
     LookUpAgain,
     /// The session is of no use any more.
     Forget,
+    /// Forget it, and end it at the venue.
+    End,
     Tell(Step),
 }
 

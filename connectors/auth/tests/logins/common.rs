@@ -9,7 +9,7 @@ use tapeline_auth::flows::Credentials;
 use tapeline_auth::mfa::{Answer, Code, Factors, Person};
 use tapeline_auth::{
     BackOff, Cache, CacheError, Challenge, Clock, Ended, Ends, FileShelf, Flow, Keeper, Login,
-    Outside, Policy, Seal, Step, Word,
+    Outside, Policy, Seal, Session, Step, Word,
 };
 use tapeline_model::Micros;
 use tapeline_model::records::AuthEventKind;
@@ -191,6 +191,11 @@ impl Process {
 
     pub async fn say(&self, word: Word) {
         self.ends.words.send(word).await.unwrap();
+    }
+
+    pub fn session(&self) -> Session {
+        let session = self.ends.session.borrow();
+        session.clone().expect("a session")
     }
 
     pub async fn without_session(&mut self) {

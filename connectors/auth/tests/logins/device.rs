@@ -56,14 +56,7 @@ async fn a_cold_start_needs_a_code_and_a_restart_needs_no_login() {
         "{steps:?}"
     );
     process.until(AuthEventKind::Healthy).await;
-    let token = process
-        .ends
-        .session
-        .borrow()
-        .as_ref()
-        .unwrap()
-        .token
-        .clone();
+    let token = process.session().token;
     assert!(
         desk.venue
             .book()
@@ -126,17 +119,31 @@ async fn a_session_that_the_venue_drops_is_noticed_and_replaced() {
     process.until(AuthEventKind::Healthy).await;
     desk.venue.change(|book| book.tokens.clear());
     process.until(AuthEventKind::SessionLost).await;
-    process.until(AuthEventKind::LoginSucceeded).await;
+    let steps = process.until(AuthEventKind::LoginSucceeded).await;
+    assert_eq!(steps.last().unwrap().method, Some("RENEWAL"));
+    let book = desk.venue.book();
+    assert_eq!((book.opened, book.renewed), (1, 1));
+
+    desk.venue.drop_session();
+    process.until(AuthEventKind::SessionLost).await;
+    let steps = process.until(AuthEventKind::LoginSucceeded).await;
+    assert_eq!(steps.last().unwrap().method, Some("TOTP"));
     assert_eq!(desk.venue.book().opened, 2);
 
     // And when a request of somebody else finds it out.
     process.ends.words.send(Word::Lost).await.unwrap();
     process.until(AuthEventKind::SessionLost).await;
     process.until(AuthEventKind::LoginSucceeded).await;
+    let token = process.session().token;
     process.ends.words.send(Word::Revoke).await.unwrap();
     process.until(AuthEventKind::SessionLost).await;
     process.without_session().await;
     process.kill().await;
+    let tokens = desk.venue.book().tokens;
+    assert!(
+        tokens.iter().all(|known| known != token.expose()),
+        "ended at the venue too"
+    );
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use tapeline_rehearsal::Fault;
 use tapeline_rehearsal::gateway::Venue;
 
 use crate::common::{Desk, Process, Time, kinds, outside, person};
+use crate::standing::words;
 
 const MINUTE: Duration = Duration::from_mins(1);
 /// In which a request on this machine would be answered.
@@ -22,6 +23,7 @@ async fn desk() -> Desk<Venue> {
     let venue = Venue::start_encrypted(time.settings()).await.unwrap();
     let mut desk = Desk::with(venue, time, [("name", ""), ("password", "")]);
     desk.policy.needs_person = true;
+    desk.policy.sees_logins = true;
     desk.policy.probe_every = Some(MINUTE);
     desk
 }
@@ -60,6 +62,12 @@ async fn a_person_logs_in_and_the_session_is_kept_awake_until_the_week_ends() {
 
     let mut restarted = desk.begin_with(desk.gateway(), Factors::default()).await;
     assert_eq!(restarted.next().await.method, Some("KEPT"));
+    let facts = desk.gateway().standing(&restarted.session()).await.unwrap();
+    let expected = [
+        "permissions: accounts that the login opens: 2 (paper)",
+        "version: Build 10.33.1f",
+    ];
+    assert_eq!(words(&facts), expected);
     desk.venue.rest();
     desk.pass(&restarted, MINUTE).await;
     let steps = restarted.until(AuthEventKind::Healthy).await;
@@ -81,11 +89,15 @@ async fn a_person_logs_in_and_the_session_is_kept_awake_until_the_week_ends() {
         .await;
     restarted.without_session().await;
 
+    // Nobody says that a person did, and it is seen.
     desk.venue.log_in();
-    restarted.say(Word::Begin).await;
+    desk.pass(&restarted, MINUTE).await;
     let steps = restarted.until(AuthEventKind::LoginSucceeded).await;
     assert_eq!(kinds(&steps), [AuthEventKind::LoginSucceeded]);
+    restarted.say(Word::Revoke).await;
+    restarted.until(AuthEventKind::SessionLost).await;
     restarted.kill().await;
+    assert_eq!(desk.venue.book().logouts, 1, "ended at the gateway too");
 }
 
 #[tokio::test]

@@ -6,4 +6,5 @@ mod common;
 mod device;
 mod gateway;
 mod oauth;
+mod standing;
 mod workflow;

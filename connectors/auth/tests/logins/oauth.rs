@@ -14,6 +14,7 @@ use tapeline_rehearsal::Fault;
 use tapeline_rehearsal::oauth::{CLIENT, REDIRECT, SECRET, Venue};
 
 use crate::common::{Desk, Process, Time, kinds, person};
+use crate::standing::words;
 
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -60,6 +61,12 @@ async fn a_person_logs_in_once_and_renewals_go_on_for_a_week() {
     assert_eq!(steps[2].method, Some("OAUTH"));
     desk.pass(&process, MINUTE).await;
     process.until(AuthEventKind::Healthy).await;
+    let facts = desk.oauth().standing(&process.session()).await.unwrap();
+    let expected = [
+        "permissions: accounts that the login opens: 1",
+        "market data: NP, with the depth of the book",
+    ];
+    assert_eq!(words(&facts), expected);
     process.kill().await;
 
     let mut restarted = desk.begin_oauth().await;

@@ -20,6 +20,7 @@ pub(crate) enum AuthSessions {
         #[arg(long)]
         json: bool,
     },
-    /// Forget a session: what runs logs in anew, or waits for you where only a person can
+    /// End a session, at its venue too: what runs logs in anew, or waits for you where only a
+    /// person can
     Revoke { account: String },
 }

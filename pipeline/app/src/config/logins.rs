@@ -129,6 +129,11 @@ impl Way {
     pub fn needs_person(self) -> bool {
         matches!(self, Self::OAuth | Self::Gateway)
     }
+
+    /// Whether it can be seen that a person logged in, without asking anything that is counted.
+    pub fn sees_logins(self) -> bool {
+        self == Self::Gateway
+    }
 }
 
 /// One account that is logged in to.

@@ -2,12 +2,13 @@
 //! venue may count is left to the role that keeps the sessions.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use tapeline_auth::{Category, Outside, Session, Until};
+use tapeline_auth::{About, Category, Fact, Flow, Outside, Session, Until};
 use tapeline_model::Micros;
 use tapeline_secrets::Secret;
 
-use super::{Checked, Desk, Found, timed};
+use super::{Checked, Desk, Found, WITHIN, timed};
 use crate::config::Way;
 use crate::failure::Failure;
 use crate::publish::now;
@@ -44,8 +45,38 @@ pub(super) async fn sessions(desk: &Desk<'_>) -> Vec<Checked> {
     for of in &desk.logins {
         let name = format!("login {}", of.login.account);
         checked.push(timed(name, false, session(of)).await);
+        checked.extend(standing(of).await);
     }
     checked
+}
+
+/// What the venue says of the account. That it refuses is told by the look at the session.
+async fn standing(of: &LoginOf) -> Vec<Checked> {
+    let begun = Instant::now();
+    let asked = tokio::time::timeout(WITHIN, facts(of)).await;
+    let ms = begun.elapsed().as_millis();
+    let facts = asked
+        .ok()
+        .and_then(Result::ok)
+        .flatten()
+        .unwrap_or_default();
+    let checked = |fact: Fact| {
+        let found = match (fact.is_well, fact.about) {
+            (true, _) => Found::pass(fact.found),
+            (false, About::Rate) => Found::warn(fact.found, fact.about.remedy()),
+            (false, _) => Found::fail(fact.found, fact.about.remedy()),
+        };
+        let name = format!("{} of {}", fact.about.as_str(), of.login.account);
+        found.of(name, false, ms)
+    };
+    facts.into_iter().map(checked).collect()
+}
+
+async fn facts(of: &LoginOf) -> Result<Option<Vec<Fact>>, Failure> {
+    let Some(session) = kept(of).await? else {
+        return Ok(None);
+    };
+    Ok(flow(of)?.standing(&session).await.ok())
 }
 
 async fn session(of: &LoginOf) -> Found {
@@ -55,20 +86,27 @@ async fn session(of: &LoginOf) -> Found {
     }
 }
 
-async fn look(of: &LoginOf) -> Result<Found, Failure> {
-    let session = match of.login.way {
+async fn kept(of: &LoginOf) -> Result<Option<Session>, Failure> {
+    Ok(match of.login.way {
         // There is no session to keep: each request shows who asks.
         Way::Key | Way::Gateway => Some(nobodys()),
         Way::Device | Way::OAuth => of.peek().await?.and_then(|stored| stored.session()),
-    };
-    let Some(session) = session else {
+    })
+}
+
+fn flow(of: &LoginOf) -> Result<Box<dyn Flow>, Failure> {
+    let outside = Outside::real().map_err(Failure::outside)?;
+    registry::flow(&of.login, of.secrets(), &outside)
+}
+
+async fn look(of: &LoginOf) -> Result<Found, Failure> {
+    let Some(session) = kept(of).await? else {
         return Ok(absent(of));
     };
     if session.until.expires.is_some_and(|at| at <= now()) {
         return Ok(ended(of, session.until));
     }
-    let outside = Outside::real().map_err(Failure::outside)?;
-    let flow = registry::flow(&of.login, of.secrets(), &outside)?;
+    let flow = flow(of)?;
     if let Err(refusal) = flow.probe(&session).await {
         return Ok(refused(of, refusal.category));
     }

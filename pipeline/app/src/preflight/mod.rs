@@ -2,6 +2,7 @@
 
 mod codes;
 mod logins;
+mod records;
 mod secrets;
 mod systems;
 
@@ -67,6 +68,17 @@ impl Found {
             remedy: remedy.into(),
         }
     }
+
+    fn of(self, name: impl Into<String>, must: bool, ms: u128) -> Checked {
+        Checked {
+            name: name.into(),
+            outcome: self.outcome,
+            must,
+            ms,
+            found: self.found,
+            remedy: self.remedy,
+        }
+    }
 }
 
 impl Checked {
@@ -91,14 +103,7 @@ async fn timed(name: impl Into<String>, must: bool, check: impl Future<Output = 
         let text = format!("no answer within {} s", WITHIN.as_secs());
         Found::fail(text, "see whether it is there and reachable")
     });
-    Checked {
-        name: name.into(),
-        outcome: found.outcome,
-        must,
-        ms: begun.elapsed().as_millis(),
-        found: found.found,
-        remedy: found.remedy,
-    }
+    found.of(name, must, begun.elapsed().as_millis())
 }
 
 /// What checks share, so that a place of secrets is asked once.
@@ -149,6 +154,7 @@ pub(crate) async fn all(config: &Config) -> Vec<Checked> {
         checked.extend(codes::ways(&desk).await);
     }
     checked.push(systems::kafka(config).await);
+    checked.push(systems::schemas(config).await);
     checked.push(systems::store(config).await);
     checked
 }

@@ -6,7 +6,7 @@ use tapeline_clickhouse::Store;
 use tapeline_kafka::Admin;
 use tapeline_local::free_mb;
 
-use super::{Checked, Found, timed};
+use super::{Checked, Found, records, timed};
 use crate::config::Config;
 use crate::failure::Failure;
 
@@ -32,6 +32,13 @@ pub(super) async fn disk(config: &Config) -> Checked {
 pub(super) async fn kafka(config: &Config) -> Checked {
     let config = config.clone();
     timed("kafka", true, blocking(move || topics(&config))).await
+}
+
+/// By their ids.
+pub(super) async fn schemas(config: &Config) -> Checked {
+    let config = config.clone();
+    let check = move || records::newest(&config.kafka_settings()?);
+    timed("schemas", false, blocking(check)).await
 }
 
 fn topics(config: &Config) -> Result<Found, Failure> {

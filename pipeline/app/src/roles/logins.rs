@@ -218,6 +218,7 @@ impl Account {
             probe_every: Some(self.auth.probe_every.0).filter(|every| !every.is_zero()),
             most_refusals: self.auth.most_refusals,
             needs_person: self.login.way.needs_person(),
+            sees_logins: self.login.way.sees_logins(),
             ..Policy::default()
         }
     }

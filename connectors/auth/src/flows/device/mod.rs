@@ -18,6 +18,7 @@ use crate::outside::Outside;
 use crate::session::Session;
 
 const TOKEN: &str = "/oauth2/token/";
+const REVOKE: &str = "/oauth2/revoke_token/";
 const USER: &str = "/user/";
 const ANSWERED: &str = "X-ROBINHOOD-CHALLENGE-RESPONSE-ID";
 const SESSION_SECONDS: &str = "86400";
@@ -193,6 +194,19 @@ impl Flow for Device {
             // A page that says that all is being repaired is no user.
             let user = answer.json::<Thing>();
             user.map(drop).ok_or(Category::ChangedApi.into())
+        })
+    }
+
+    fn end<'a>(&'a self, session: &'a Session) -> Answering<'a, bool> {
+        Box::pin(async move {
+            // The tokens of a login end together.
+            let token = session.renewal.as_ref().unwrap_or(&session.token);
+            let form = [
+                ("client_id", self.client_id.as_str()),
+                ("token", token.expose()),
+            ];
+            let answer = self.http.send(self.http.post(REVOKE).form(&form)).await?;
+            answer.ended()
         })
     }
 

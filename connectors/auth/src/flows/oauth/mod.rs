@@ -23,11 +23,13 @@ use crate::mfa::Code;
 use crate::outside::Outside;
 use crate::policy::later;
 use crate::session::Session;
+use crate::standing::{About, Budget, Fact, plain};
 
 pub(crate) use brought::redirect;
 
 const AUTHORIZE: &str = "/v1/oauth/authorize";
 const TOKEN: &str = "/v1/oauth/token";
+const PREFERENCE: &str = "/trader/v1/userPreference";
 const ACCOUNTS: &str = "/trader/v1/accounts/accountNumbers";
 /// From the login on, whatever is renewed.
 const RENEWABLE: Duration = Duration::from_hours(24 * 7);
@@ -55,6 +57,29 @@ struct Words {
     refresh_token: Option<String>,
     expires_in: Option<u64>,
     error: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Preference {
+    offers: Option<Vec<Offer>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Offer {
+    mkt_data_permission: Option<String>,
+    level2_permissions: Option<bool>,
+}
+
+impl Offer {
+    fn words(&self) -> String {
+        let kind = self.mkt_data_permission.as_deref().unwrap_or("unnamed");
+        let depth = match self.level2_permissions {
+            Some(true) => "with",
+            _ => "without",
+        };
+        format!("{}, {depth} the depth of the book", plain(kind))
+    }
 }
 
 impl OAuth {
@@ -155,6 +180,22 @@ impl OAuth {
         })
     }
 
+    async fn facts(&self, session: &Session) -> Result<Vec<Fact>, Refusal> {
+        let ask = |path| {
+            let request = self.http.get(path);
+            self.http.send(request.bearer_auth(session.token.expose()))
+        };
+        let (accounts, preference) = (ask(ACCOUNTS).await?, ask(PREFERENCE).await?);
+        for answer in [&accounts, &preference] {
+            if !answer.is_fine() {
+                return Err(answer.refusal(Category::Expired));
+            }
+        }
+        let mut facts = standing(&accounts, &preference)?;
+        facts.extend(preference.budget.map(Budget::fact));
+        Ok(facts)
+    }
+
     /// An answer, and the client's secret that it was asked with.
     async fn ask(&self, form: &[(&str, &str)]) -> Result<(Answer, Arc<Secret>), Refusal> {
         let (client, secret) = self.credentials.get().await?;
@@ -223,6 +264,28 @@ fn read(
     })
 }
 
+fn standing(accounts: &Answer, preference: &Answer) -> Result<Vec<Fact>, Refusal> {
+    let accounts = accounts.json::<Vec<IgnoredAny>>();
+    let accounts = accounts.ok_or(Category::ChangedApi)?.len();
+    let preference = preference.json::<Preference>();
+    let offers = preference.ok_or(Category::ChangedApi)?.offers;
+    let permissions = match accounts {
+        0 => Fact::not_well(About::Permissions, "the login opens no account"),
+        some => Fact::well(
+            About::Permissions,
+            format!("accounts that the login opens: {some}"),
+        ),
+    };
+    let data = match offers.unwrap_or_default().first() {
+        Some(offer) => Fact::well(About::MarketData, offer.words()),
+        None => Fact::not_well(
+            About::MarketData,
+            "no market data is offered to the account",
+        ),
+    };
+    Ok(vec![permissions, data])
+}
+
 fn is_of_client(answer: &Answer) -> bool {
     let error = answer.json::<Words>().and_then(|words| words.error);
     !answer.is_fine() && error.as_deref() == Some("invalid_client")
@@ -263,6 +326,10 @@ impl Flow for OAuth {
             let accounts = answer.json::<Vec<IgnoredAny>>();
             accounts.map(drop).ok_or(Category::ChangedApi.into())
         })
+    }
+
+    fn standing<'a>(&'a self, session: &'a Session) -> Answering<'a, Vec<Fact>> {
+        Box::pin(self.facts(session))
     }
 
     fn look_up_again(&self) -> Answering<'_, ()> {

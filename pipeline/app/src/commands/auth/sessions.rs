@@ -1,5 +1,6 @@
 use serde::Serialize;
-use tapeline_auth::{Cache, Step, Stored};
+use tapeline_auth::mfa::Factors;
+use tapeline_auth::{AtVenue, Shelf, Step, Stored};
 use tapeline_model::Micros;
 use tapeline_model::records::AuthEventKind;
 
@@ -90,11 +91,37 @@ async fn look(of: &LoginOf) -> Result<Listed, Failure> {
 pub(super) async fn revoke(config: &Config, name: &str) -> Result<(), Failure> {
     let of = super::find(config, name)?;
     let Lent { shelf, back } = of.sessions.demand().await?;
-    let forgotten = forget(of.cache(shelf).await?, name).await;
+    let ended = end(&of, shelf).await;
     back.wait().await;
-    forgotten?;
+    let at_venue = ended?.ok_or_else(|| Failure::NotSo(format!("{name} has no session")))?;
     console::line(format!("the session of {name} is forgotten"));
-    let step = Step {
+    let (venue, step) = (&of.login.venue, ended_by_a_person(at_venue));
+    console::line(format!("{venue}: {}", step.detail));
+    super::tell(&of, vec![step]);
+    match at_venue {
+        AtVenue::Refused(category) => Err(Failure::outside(format!(
+            "the session may go on at {venue} ({category}): log out there"
+        ))),
+        AtVenue::Ended | AtVenue::HasNoWay => Ok(()),
+    }
+}
+
+async fn end(of: &LoginOf, shelf: Box<dyn Shelf>) -> Result<Option<AtVenue>, Failure> {
+    let cache = of.cache(shelf).await?;
+    let made = of.keeper(cache, Factors::default(), of.policy());
+    let (keeper, _nobody_is_told) = made.await?;
+    keeper.end().await.map_err(Failure::outside)
+}
+
+fn ended_by_a_person(at_venue: AtVenue) -> Step {
+    let detail = match at_venue {
+        AtVenue::Ended => "a person ended the session, at the venue too",
+        AtVenue::HasNoWay => {
+            "a person ended the session; at the venue it goes on until it ends by itself"
+        }
+        AtVenue::Refused(_) => "a person ended the session; the venue did not, and it may go on",
+    };
+    Step {
         kind: AuthEventKind::SessionLost,
         method: None,
         login: 0,
@@ -102,18 +129,7 @@ pub(super) async fn revoke(config: &Config, name: &str) -> Result<(), Failure> {
         latency: None,
         category: None,
         expires: None,
-        detail: "a person ended the session".to_owned(),
+        detail: detail.to_owned(),
         stopped: false,
-    };
-    super::tell(&of, vec![step]);
-    Ok(())
-}
-
-async fn forget(mut cache: Cache, name: &str) -> Result<(), Failure> {
-    let stored = cache.read().await.map_err(Failure::outside)?;
-    let Some(mut stored) = stored.filter(|stored| stored.session().is_some()) else {
-        return Err(Failure::NotSo(format!("{name} has no session")));
-    };
-    stored.forget();
-    cache.write(&stored).await.map_err(Failure::outside)
+    }
 }
