@@ -34,12 +34,21 @@ pub(super) enum Mishap {
 
 /// A message on its way.
 pub(super) struct Piece {
-    pub(super) is_from_venue: bool,
     pub(super) text: String,
-    pub(super) is_genuine: bool,
+    pub(super) guise: Guise,
     pub(super) times: u32,
-    pub(super) is_html: bool,
-    pub(super) has_two_senders: bool,
+}
+
+/// How a message comes along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Guise {
+    Plain,
+    Html,
+    /// From somebody else, who says so.
+    Stranger,
+    /// As from the venue.
+    Forged,
+    TwoSenders,
 }
 
 #[derive(Clone)]
@@ -106,16 +115,10 @@ impl Carrier {
             Some(Mishap::Lost) => Vec::new(),
             Some(Mishap::Twice) => vec![Piece { times: 2, ..own }],
             Some(Mishap::Wrong) => vec![Piece::own(&self.digits())],
-            Some(Mishap::Html) => vec![Piece {
-                is_html: true,
-                ..own
-            }],
+            Some(Mishap::Html) => vec![own.dressed(Guise::Html)],
             Some(Mishap::Foreign) => {
                 let other = self.bait();
-                let stranger = Piece {
-                    is_from_venue: false,
-                    ..Piece::own(&other)
-                };
+                let stranger = Piece::own(&other).dressed(Guise::Stranger);
                 let bound = Piece {
                     text: format!("A code.\n@elsewhere.example #{other}"),
                     ..Piece::own(&other)
@@ -123,17 +126,11 @@ impl Carrier {
                 vec![stranger, bound, own]
             }
             Some(Mishap::Forged) => {
-                let forged = Piece {
-                    is_genuine: false,
-                    ..Piece::own(&self.bait())
-                };
+                let forged = Piece::own(&self.bait()).dressed(Guise::Forged);
                 vec![forged, own]
             }
             Some(Mishap::TwoSenders) => {
-                let forged = Piece {
-                    has_two_senders: true,
-                    ..Piece::own(&self.bait())
-                };
+                let forged = Piece::own(&self.bait()).dressed(Guise::TwoSenders);
                 vec![forged, own]
             }
             Some(Mishap::Riddle) => {
@@ -158,13 +155,22 @@ impl Carrier {
 impl Piece {
     fn own(code: &str) -> Self {
         Self {
-            is_from_venue: true,
             text: format!("Your alpha code is {code}."),
-            is_genuine: true,
+            guise: Guise::Plain,
             times: 1,
-            is_html: false,
-            has_two_senders: false,
         }
+    }
+
+    fn dressed(self, guise: Guise) -> Self {
+        Self { guise, ..self }
+    }
+
+    pub(super) fn is_genuine(&self) -> bool {
+        self.guise != Guise::Forged
+    }
+
+    pub(super) fn is_from_venue(&self) -> bool {
+        self.guise != Guise::Stranger
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn categories(findings: &mut Findings, entries: &[Entry], way: Way) {
                 let machine = machines.entry(exchange.machine).or_default();
                 machine.asks(findings, exchange);
             }
-            Entry::Brought { machine, truth } => {
+            Entry::Brought { machine, truth, .. } => {
                 let machine = machines.entry(*machine).or_default();
                 machine.awaits(*truth);
             }
@@ -41,15 +41,22 @@ struct Machine {
     is_told: bool,
     /// It need not be told.
     may_be_silent: bool,
-    /// A person is waited for, who says yes elsewhere.
-    is_patient: bool,
-    /// A person was asked to bring something.
-    has_asked: bool,
-    is_stopped: bool,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Goes,
+    /// A person was asked to bring something,
+    WantsCode,
+    /// or is waited for, who says yes elsewhere.
+    WantsYes,
+    Stopped,
 }
 
 impl Machine {
-    fn untold(&self) -> Option<Category> {
+    fn untold(self) -> Option<Category> {
         self.truth.filter(|_| !self.is_told)
     }
 
@@ -61,12 +68,16 @@ impl Machine {
 
     /// Whoever waits for a person asks again whatever passes by itself, and whoever stopped only
     /// looks.
-    fn bears(&self, truth: Category) -> bool {
+    fn bears(self, truth: Category) -> bool {
         let passes = matches!(
             truth,
             Category::Network | Category::VenueDown | Category::RateLimited
         );
-        self.is_stopped || self.is_patient && passes
+        match self.stage {
+            Stage::Stopped => true,
+            Stage::WantsYes => passes,
+            Stage::Goes | Stage::WantsCode => false,
+        }
     }
 
     fn asks(&mut self, findings: &mut Findings, exchange: &Exchange) {
@@ -90,22 +101,19 @@ impl Machine {
                 findings.note(format!("stopped for {told} at {at}"));
             }
         }
-        let waits_elsewhere = matches!(step.method, Some("PUSH" | "BROWSER"));
-        match step.kind {
-            AuthEventKind::Challenge => {
-                self.is_patient = waits_elsewhere;
-                self.has_asked = step.method == Some("OAUTH");
-                self.is_stopped = false;
-            }
-            AuthEventKind::LoginSucceeded => {
-                (self.is_patient, self.is_stopped) = (false, false);
-            }
-            AuthEventKind::LoginFailed | AuthEventKind::Refused | AuthEventKind::SessionLost => {
-                self.is_patient = false;
-                self.is_stopped = step.stopped;
-            }
-            _ => {}
-        }
+        self.stage = match step.kind {
+            _ if step.stopped => Stage::Stopped,
+            AuthEventKind::Challenge => match step.method {
+                Some("PUSH" | "BROWSER") => Stage::WantsYes,
+                Some("OAUTH") => Stage::WantsCode,
+                _ => Stage::Goes,
+            },
+            AuthEventKind::LoginSucceeded
+            | AuthEventKind::LoginFailed
+            | AuthEventKind::Refused
+            | AuthEventKind::SessionLost => Stage::Goes,
+            _ => self.stage,
+        };
     }
 
     fn compare(&mut self, findings: &mut Findings, way: Way, told: Category, step: &Step, at: i64) {
@@ -113,7 +121,9 @@ impl Machine {
             Some(truth) if truth == told => self.is_told = true,
             Some(_) if self.may_be_silent && self.explains(told, step, way, None) => {}
             Some(truth) => findings.mistaken(truth, Some(told), at),
-            None if self.explains(told, step, way, self.truth) => {}
+            None if self.explains(told, step, way, self.truth) => {
+                (self.truth, self.is_told) = (Some(told), true);
+            }
             None => {
                 findings.miscategorised += 1;
                 findings.note(format!("{told} out of nowhere at {at}: {}", step.detail));
@@ -124,13 +134,13 @@ impl Machine {
     /// Whether it may be told besides: the end of a session, a pause before the account is
     /// locked, a code that did not come, a person who is not there, and what the login does after
     /// a refusal that was told.
-    fn explains(&self, told: Category, step: &Step, way: Way, truth: Option<Category>) -> bool {
+    fn explains(self, told: Category, step: &Step, way: Way, truth: Option<Category>) -> bool {
         let follows = match told {
             Category::Locked => step.kind == AuthEventKind::Refused,
             Category::Expired if step.stopped => way.needs_person(),
             Category::Expired => step.kind == AuthEventKind::SessionLost,
             Category::MfaFailed => truth.is_none(),
-            Category::MfaRequired => self.has_asked,
+            Category::MfaRequired => self.stage == Stage::WantsCode,
             _ => false,
         };
         follows || truth == Some(told)

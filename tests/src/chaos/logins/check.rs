@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use super::categories::categories;
 use super::house::Ledger;
-use super::logbook::{Asked, Entry, Exchange};
+use super::logbook::{Asked, Entry, Exchange, Made};
+use super::pauses::pauses;
 use super::uninvited::uninvited;
 use super::way::Way;
 
-const SECOND: i64 = 1_000_000;
+pub(super) const SECOND: i64 = 1_000_000;
 /// A code that comes again within this is the same; later, chance may make it anew.
 const REUSED_WITHIN: i64 = 900 * SECOND;
 /// What the policy allows,
-const REFUSALS: usize = 3;
+pub(super) const REFUSALS: usize = 3;
 /// in the time for which a venue counts.
 const REFUSALS_WITHIN: i64 = 1800 * SECOND;
 /// With the back-off of the policy, so many logins are begun in a minute,
@@ -38,6 +39,8 @@ pub(super) struct Findings {
     pub(super) miscategorised: u64,
     pub(super) secrets_leaked: u64,
     pub(super) stuck: u64,
+    /// Paused for a lock, although little or nothing was counted.
+    pub(super) needless_pauses: u64,
     /// Stopped where no person was needed.
     pub(super) wrong_stops: u64,
     /// Asked of the venue although only a person may ask for that, or nobody any more.
@@ -64,6 +67,7 @@ pub(super) fn check(entries: &[Entry], facts: &Facts) -> Findings {
     findings.at_once(&exchanges);
     findings.bait(&exchanges, &facts.baits);
     categories(&mut findings, entries, facts.way);
+    pauses(&mut findings, entries);
     uninvited(&mut findings, entries, facts);
     findings
 }
@@ -130,10 +134,10 @@ impl Findings {
     fn refusals(&mut self, exchanges: &[&Exchange]) {
         let mut counted: Vec<i64> = Vec::new();
         for exchange in exchanges {
-            if exchange.is_opened {
+            if exchange.is_opened() {
                 counted.clear();
             }
-            if !exchange.is_counted {
+            if exchange.made != Made::Counted {
                 continue;
             }
             counted.push(exchange.ended);
@@ -157,7 +161,7 @@ impl Findings {
             match entry {
                 Entry::Exchange(exchange) => {
                     last = exchange.ended;
-                    if exchange.is_opened {
+                    if exchange.is_opened() {
                         excuses.push(last);
                     }
                 }

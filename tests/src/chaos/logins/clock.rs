@@ -59,6 +59,10 @@ impl Wrong {
         self.off.store(off, Ordering::Relaxed);
     }
 
+    pub(super) fn true_now(&self) -> i64 {
+        self.time.now()
+    }
+
     pub(super) fn now(&self) -> Micros {
         Micros(self.time.now() + self.off.load(Ordering::Relaxed))
     }

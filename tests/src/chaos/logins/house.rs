@@ -51,7 +51,7 @@ impl House {
             Way::OAuth => {
                 let venue = oauth::Venue::new(settings);
                 // A week that ends some times in a life.
-                venue.change(|book| book.renewal_seconds = random.between(5_400, 14_400));
+                venue.change(|book| book.renewal_seconds = random.between(2_400, 7_200));
                 Self::OAuth(venue)
             }
             Way::Gateway => Self::Gateway(gateway::Venue::new(settings)),

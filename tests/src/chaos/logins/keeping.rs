@@ -10,6 +10,7 @@ use tapeline_secrets::Secret;
 use super::clock::Wrong;
 use super::logbook::Entry;
 use super::plant;
+use super::way::Way;
 use super::wire::Wire;
 use super::world::World;
 
@@ -53,6 +54,7 @@ impl Place {
         let policy = plant::policy(self.world.planted);
         let policy = Policy {
             needs_person: way.needs_person(),
+            sees_logins: way == Way::Gateway,
             code_within: code_within.unwrap_or(policy.code_within),
             ..policy
         };

@@ -6,7 +6,7 @@ use tapeline_auth::mfa::Posts;
 use tapeline_auth::mfa::mail::{Arrival, Trust};
 use tapeline_model::Micros;
 
-use super::carrier::Piece;
+use super::carrier::{Guise, Piece};
 use super::chance::Chance;
 use super::clock::{Time, Wrong};
 
@@ -85,21 +85,21 @@ impl Letters {
 
 /// As the own mail server has it.
 fn written(piece: &Piece) -> Vec<u8> {
-    let from = if piece.is_from_venue {
+    let from = if piece.is_from_venue() {
         SENDER
     } else {
         STRANGER
     };
-    let found = if piece.is_genuine { "pass" } else { "fail" };
+    let found = if piece.is_genuine() { "pass" } else { "fail" };
     let domain = from.rsplit('@').next().unwrap_or_default();
     let mut head = format!(
         "Authentication-Results: {SERVER}; dkim={found} header.d={domain}\n\
          From: Alpha <{from}>\nSubject: your code\nMIME-Version: 1.0\n"
     );
-    if piece.has_two_senders {
-        head += &format!("From: Alpha <{STRANGER}>\n");
+    if piece.guise == Guise::TwoSenders {
+        head = format!("{head}From: Alpha <{STRANGER}>\n");
     }
-    let (kind, body) = if piece.is_html {
+    let (kind, body) = if piece.guise == Guise::Html {
         let body = format!(
             "<html><style>b {{ width: 4321px }}</style><p>{}</p>",
             piece.text

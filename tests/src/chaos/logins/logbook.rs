@@ -30,12 +30,27 @@ pub(super) struct Exchange {
     pub(super) is_behind: bool,
     /// What was wrong with it; none, if nothing.
     pub(super) truth: Option<Category>,
-    /// It was refused for the secret of the program, whatever else was right.
-    pub(super) is_of_client: bool,
-    /// Whether the venue counts it among what locks an account, also where its answer was lost.
-    pub(super) is_counted: bool,
-    /// Whether a session was given.
-    pub(super) is_opened: bool,
+    pub(super) made: Made,
+    /// Whether the answer came to who asked, while it still ran.
+    pub(super) is_answered: bool,
+}
+
+/// What a venue made of a request, also where its answer was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Made {
+    Nothing,
+    /// It counts among what locks an account.
+    Counted,
+    /// A session was given.
+    Opened,
+    /// Refused for the secret of the program, whatever else was right.
+    WrongClient,
+}
+
+impl Exchange {
+    pub(super) fn is_opened(&self) -> bool {
+        self.made == Made::Opened
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -57,6 +72,7 @@ pub(super) enum Entry {
     /// A person brought something, or nothing, and what was wrong with that.
     Brought {
         machine: usize,
+        at: i64,
         truth: Option<Category>,
     },
 }

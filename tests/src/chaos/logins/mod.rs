@@ -1,6 +1,7 @@
-//! `chaos logins`: thousands of hours of logins, simulated. The real logins, flows, codes, seals
-//! and leases run against the venues of `connectors/rehearsal`, in one process and on a clock of
-//! their own; a seeded plan of faults hits what is between them.
+//! `chaos logins`: thousands of hours of logins, simulated. Each life is of one kind of account.
+//! The real logins, flows, codes, seals and leases run against the venues of
+//! `connectors/rehearsal`, in one process and on a clock of their own; a seeded plan of faults
+//! hits what is between them.
 
 mod asked;
 mod befall;
@@ -15,6 +16,7 @@ mod letters;
 mod life;
 mod logbook;
 mod machine;
+mod pauses;
 mod person;
 mod plan;
 mod plant;

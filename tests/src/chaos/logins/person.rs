@@ -187,6 +187,7 @@ impl mfa::Person for AtTerminal {
             }
             self.person.logbook.note(Entry::Brought {
                 machine: self.machine,
+                at: self.clock.true_now(),
                 truth: wrong,
             });
             brought.map(Code::new)

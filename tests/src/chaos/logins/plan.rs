@@ -85,8 +85,11 @@ impl Kind {
         match self {
             Self::TooMany | Self::VenueDown | Self::Dropped => (5_000, 400_000),
             Self::LostAnswer | Self::Page | Self::Forbidden => (1_000, 1_000),
-            Self::WrongCode | Self::KeyBlocked | Self::WebhookAway => (10_000, 600_000),
-            Self::SleepsOn | Self::Elsewhere => (10_000, 600_000),
+            Self::WrongCode
+            | Self::KeyBlocked
+            | Self::WebhookAway
+            | Self::SleepsOn
+            | Self::Elsewhere => (10_000, 600_000),
             Self::PasswordRotated => (0, 300_000),
             Self::Kill | Self::Race => (0, 90_000),
             Self::CutOff => (5_000, 120_000),

@@ -7,8 +7,8 @@ use reqwest::{Body, Request, Response};
 use tapeline_auth::mfa::mail::Trust;
 use tapeline_auth::mfa::{Answer, Factors, Person, Seed, Turn};
 use tapeline_auth::{
-    Answering, Approval, BackOff, Category, Challenge, Flow, Lost, Policy, Proof, Refusal, Reply,
-    Session,
+    Answering, Approval, BackOff, Category, Challenge, Fact, Flow, Lost, Policy, Proof, Refusal,
+    Reply, Session,
 };
 use tapeline_model::Micros;
 use tapeline_rehearsal::SEED;
@@ -102,7 +102,7 @@ pub(super) fn policy(planted: Planted) -> Policy {
     let policy = Policy::default();
     match planted {
         Planted::TriesForEver => Policy {
-            most_refusals: 1000,
+            most_refusals: 30,
             ..policy
         },
         Planted::NoBackOff => Policy {
@@ -250,6 +250,14 @@ impl Flow for Mistaken {
 
     fn probe<'a>(&'a self, session: &'a Session) -> Answering<'a, ()> {
         Box::pin(async { self.mistaken(self.flow.probe(session).await) })
+    }
+
+    fn standing<'a>(&'a self, session: &'a Session) -> Answering<'a, Vec<Fact>> {
+        self.flow.standing(session)
+    }
+
+    fn end<'a>(&'a self, session: &'a Session) -> Answering<'a, bool> {
+        self.flow.end(session)
     }
 
     fn look_up_again(&self) -> Answering<'_, ()> {

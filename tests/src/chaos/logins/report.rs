@@ -67,6 +67,7 @@ impl Report {
         all.miscategorised += one.miscategorised;
         all.secrets_leaked += one.secrets_leaked;
         all.stuck += one.stuck;
+        all.needless_pauses += one.needless_pauses;
         all.wrong_stops += one.wrong_stops;
         all.uninvited += one.uninvited;
         all.fought_over += one.fought_over;
@@ -90,6 +91,7 @@ impl Report {
             ("miscategorised", found.miscategorised),
             ("secrets_leaked", found.secrets_leaked),
             ("stuck", found.stuck),
+            ("needless_pauses", found.needless_pauses),
             ("wrong_stops", found.wrong_stops),
             ("uninvited", found.uninvited),
             ("fought_over", found.fought_over),

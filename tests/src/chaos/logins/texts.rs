@@ -71,19 +71,19 @@ impl Texts {
     }
 
     pub(super) async fn deliver(&self, piece: &Piece) {
-        let from = if piece.is_from_venue {
+        let from = if piece.is_from_venue() {
             SENDER
         } else {
             STRANGER
         };
         // What is forged comes from somebody else than Twilio, which does not list it.
-        let message = if piece.is_genuine {
+        let message = if piece.is_genuine() {
             self.twilio.receive(from, NUMBER, &piece.text)
         } else {
             self.twilio.unlisted(from, NUMBER, &piece.text)
         };
         let mut request = self.twilio.request(&message);
-        if !piece.is_genuine {
+        if !piece.is_genuine() {
             let headers = request.headers_mut();
             headers.insert("x-twilio-signature", NO_SIGNATURE);
         }
@@ -92,7 +92,7 @@ impl Texts {
             if let Some(door) = self.door(is_astray) {
                 let answer = door.oneshot(request.clone().map(Body::from)).await;
                 let Ok(answer) = answer;
-                self.look_at(answer.status(), piece.is_genuine);
+                self.look_at(answer.status(), piece.is_genuine());
             }
             self.chance.pause(10, 2_000).await;
         }

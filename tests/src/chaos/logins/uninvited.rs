@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tapeline_auth::Category;
 
 use super::check::{Facts, Findings};
-use super::logbook::{Asked, Entry, Exchange};
+use super::logbook::{Asked, Entry, Exchange, Made};
 use super::terminal;
 use super::way::Way;
 
@@ -41,7 +41,7 @@ pub(super) fn uninvited(findings: &mut Findings, entries: &[Entry], facts: &Fact
                     findings.note(format!("{what} at {}", exchange.sent));
                 }
                 machine.learns(exchange);
-                if exchange.is_opened && exchange.asked != Asked::Renewal {
+                if exchange.is_opened() && exchange.asked != Asked::Renewal {
                     renewable = facts.week.map(|week| exchange.ended + week);
                 }
             }
@@ -77,7 +77,7 @@ impl<'a> Machine<'a> {
     fn learns(&mut self, exchange: &'a Exchange) {
         let is_refused = exchange.truth == Some(Category::Expired);
         // A client's secret may have been rotated: the renewal itself may be good.
-        if is_refused && !exchange.is_of_client {
+        if is_refused && exchange.made != Made::WrongClient {
             self.dead.extend(exchange.renewal.as_deref());
         }
     }

@@ -16,7 +16,7 @@ use super::asked::{Parts, Seen};
 use super::chance::Chance;
 use super::clock::Time;
 use super::house::House;
-use super::logbook::{Asked, Entry, Exchange, Logbook};
+use super::logbook::{Asked, Entry, Exchange, Logbook, Made};
 use super::person::Person;
 use super::plant::{self, Planted};
 use super::way::Way;
@@ -110,16 +110,15 @@ impl Road {
         let parts = Parts::of(request);
         let mut noted = Exchange {
             machine,
-            asked: Asked::Other,
+            asked: parts.asked(self.way, self.logbook.is_in(machine)),
             sent: self.time.now(),
             ended: 0,
             code: parts.code.clone(),
             renewal: parts.renewal.clone(),
             is_behind: parts.is_behind(),
             truth: None,
-            is_of_client: false,
-            is_counted: false,
-            is_opened: false,
+            made: Made::Nothing,
+            is_answered: false,
         };
         // Noted also when the machine ends before the answer.
         let noting = Noting {
@@ -127,6 +126,7 @@ impl Road {
             noted: &mut noted,
         };
         self.travel().await;
+        // By now, what was told before is noted.
         let is_in = self.logbook.is_in(machine);
         noting.noted.asked = parts.asked(self.way, is_in);
         let answer = match self.meets() {
@@ -150,6 +150,7 @@ impl Road {
             }
         };
         self.travel().await;
+        noting.noted.is_answered = true;
         Ok(Response::from(answer))
     }
 
@@ -163,10 +164,13 @@ impl Road {
         let after = self.house.ledger();
         let words: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
         let is_taken = self.way == Way::Key && noted.asked == Asked::Login;
-        noted.is_opened =
-            after.given > before.given || is_taken && answer.status() == StatusCode::OK;
-        noted.is_counted = after.wrong > before.wrong;
-        noted.is_of_client = words["error"] == "invalid_client";
+        noted.made = match () {
+            () if after.given > before.given => Made::Opened,
+            () if is_taken && answer.status() == StatusCode::OK => Made::Opened,
+            () if after.wrong > before.wrong => Made::Counted,
+            () if words["error"] == "invalid_client" => Made::WrongClient,
+            () => Made::Nothing,
+        };
         let seen = Seen {
             asked: noted.asked,
             is_in,
