@@ -31,13 +31,15 @@ impl Place {
         Arc::new(move || clock.now())
     }
 
-    pub(super) fn outside(&self) -> Result<Outside, CacheError> {
+    pub(super) fn outside(&self) -> Outside {
         let wire = Arc::new(Wire {
             road: self.world.road.clone(),
             machine: self.number,
             planted: self.world.planted,
         });
-        Outside::new(self.clock(), wire).map_err(out_of_reach)
+        let mut outside = self.world.outside.clone();
+        (outside.clock, outside.transport) = (self.clock(), wire);
+        outside
     }
 
     /// A code may take so long, if that is said.
@@ -59,7 +61,7 @@ impl Place {
             ..policy
         };
         let login = Login::new(policy, self.number as u64);
-        let (credentials, outside) = (self.world.credentials(), self.outside()?);
+        let (credentials, outside) = (self.world.credentials(), self.outside());
         let flow = self.world.road.house.flow(way, credentials, &outside);
         let flow = plant::flow(self.world.planted, flow.map_err(out_of_reach)?);
         let made = Keeper::new(login, flow, factors, cache, self.clock()).await?;

@@ -176,7 +176,7 @@ impl Process {
             every: PollSettings::EVERY,
         };
         let posts = Posts::new([self.texts.clone()]);
-        let outside = self.place.outside().ok()?;
+        let outside = self.place.outside();
         let poll = Poll::new(settings, world.secrets.clone(), posts, &outside).ok()?;
         Some(tokio::spawn(poll.run()))
     }

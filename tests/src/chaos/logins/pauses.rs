@@ -11,9 +11,16 @@ const REMEMBERED: i64 = 35 * 60 * SECOND;
 
 pub(super) fn pauses(findings: &mut Findings, entries: &[Entry]) {
     let mut feared: Vec<i64> = Vec::new();
+    let mut ended = None;
+    let mut last = 0;
     for entry in entries {
         match entry {
-            Entry::Exchange(exchange) if is_feared(exchange) => feared.push(exchange.ended),
+            Entry::Exchange(exchange) => {
+                last = exchange.ended;
+                feared.extend(Some(last).filter(|_| is_feared(exchange)));
+            }
+            // A process may have ended between what it kept of a request and the request.
+            Entry::Began { .. } => ended = Some(last),
             // What a person brings is bounded as if it were counted, so that asking has an end.
             Entry::Brought {
                 at,
@@ -24,8 +31,10 @@ pub(super) fn pauses(findings: &mut Findings, entries: &[Entry]) {
                 let is_pause = step.kind == AuthEventKind::Refused
                     && step.category == Some(Category::Locked)
                     && !step.stopped;
+                last = *at;
                 feared.retain(|ended| at - ended < REMEMBERED);
-                if is_pause && feared.len() < REFUSALS {
+                let unsent = ended.filter(|ended| at - ended < REMEMBERED);
+                if is_pause && feared.len() + unsent.iter().count() < REFUSALS {
                     findings.needless_pauses += 1;
                     findings.note(format!("paused after {} refusals at {at}", feared.len()));
                 }

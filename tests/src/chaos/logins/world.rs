@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
+use tapeline_auth::Outside;
 use tapeline_auth::flows::Credentials;
 use tapeline_auth::mfa::sms::{Numbers, Webhook};
 use tapeline_rehearsal::{AUTH_TOKEN, Clock};
@@ -32,6 +33,8 @@ pub(super) struct World {
     pub(super) planted: Planted,
     pub(super) carrier: Carrier,
     pub(super) secrets: Secrets,
+    /// Another one's, with a clock and a network of its own, is as this.
+    pub(super) outside: Outside,
     folder: PathBuf,
 }
 
@@ -64,8 +67,10 @@ impl World {
         };
         let secrets = Secrets::new(&SecretSettings::default())
             .map_err(Failure::while_doing("finding secrets"))?;
+        let outside = Outside::real().map_err(Failure::while_doing("making requests"))?;
         let world = Self {
             road,
+            outside,
             records: Records::default(),
             planted,
             carrier,
