@@ -170,11 +170,8 @@ fn the_store_comes_through_faults_and_what_is_planted_is_found() {
     assert!(doubled.is_some_and(|rows| rows > 0), "{planted}");
 }
 
-/// Each of the parts that are broken on purpose is found by the counter that is there for it.
-#[test]
-fn simulated_logins_stay_within_their_bounds_and_what_is_planted_is_found() {
-    let (code, stdout, stderr) =
-        chaos(&["logins", "--runs", "12", "--seed", "1", "--json", "--plant"]);
+fn simulated_logins(arguments: &[&str]) -> Value {
+    let (code, stdout, stderr) = chaos(&[&["logins", "--json"], arguments].concat());
     assert_eq!(code, 0, "{stderr}");
     let report: Value = serde_json::from_str(&stdout).unwrap();
     for name in [
@@ -184,14 +181,32 @@ fn simulated_logins_stay_within_their_bounds_and_what_is_planted_is_found() {
         "miscategorised",
         "secrets_leaked",
         "stuck",
-        "planted_unfound",
+        "needless_pauses",
+        "wrong_stops",
+        "uninvited",
+        "fought_over",
+        "bait_taken",
     ] {
         assert_eq!(report[name], 0, "{name}: {report}\n{stderr}");
     }
-    assert_eq!(report["planted"].as_object().unwrap().len(), 6);
+    report
+}
+
+#[test]
+fn simulated_logins_of_every_kind_stay_within_their_bounds() {
+    let report = simulated_logins(&["--runs", "40", "--seed", "1"]);
+    assert_eq!(report["lives"].as_object().unwrap().len(), 10, "{report}");
     for name in ["sessions", "renewals", "codes", "processes"] {
         assert!(report[name].as_u64().unwrap() > 0, "{name}: {report}");
     }
+}
+
+/// Each of the parts that are broken on purpose is found by the counter that is there for it.
+#[test]
+fn what_is_planted_into_simulated_logins_is_found() {
+    let report = simulated_logins(&["--runs", "5", "--seed", "1", "--plant"]);
+    assert_eq!(report["planted_unfound"], 0, "{report}");
+    assert_eq!(report["planted"].as_object().unwrap().len(), 10);
 }
 
 #[test]

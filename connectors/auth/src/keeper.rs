@@ -296,7 +296,7 @@ impl Keeper {
             return Ok(Input::Refused(Category::ChangedApi.into()));
         };
         if challenge.wants == Wants::Approval {
-            return Ok(self.be_approved(&challenge, until).await);
+            return self.be_approved(&challenge, until).await;
         }
         if !self.factors.can(challenge.method) {
             return Ok(Input::Refused(Category::MfaRequired.into()));
@@ -307,7 +307,17 @@ impl Keeper {
         // Noted before it is sent: a step is used once, also when this process ends now.
         self.stored.used_step = self.factors.used_step();
         self.latency = None;
-        for action in self.login.take(self.now(), Input::CodeSeen) {
+        self.note(Input::CodeSeen).await?;
+        self.sent = self.now();
+        let proof = Proof::Code(&code);
+        let proving = self.flow.prove(&self.stored.device, &challenge, proof);
+        let answer = timed(&mut self.latency, proving).await;
+        Ok(self.answered(answer))
+    }
+
+    /// Before anything is sent that the venue may count.
+    async fn note(&mut self, input: Input) -> Result<(), CacheError> {
+        for action in self.login.take(self.now(), input) {
             match action {
                 Action::Keep(kept) => {
                     self.stored.note(&kept.refusals);
@@ -317,11 +327,7 @@ impl Keeper {
                 _ => {}
             }
         }
-        self.sent = self.now();
-        let proof = Proof::Code(&code);
-        let proving = self.flow.prove(&self.stored.device, &challenge, proof);
-        let answer = timed(&mut self.latency, proving).await;
-        Ok(self.answered(answer))
+        Ok(())
     }
 
     async fn code(&mut self, challenge: &Challenge, asked: Micros, until: Micros) -> Option<Code> {
@@ -368,7 +374,11 @@ impl Keeper {
     }
 
     /// Asks the venue until somebody approved.
-    async fn be_approved(&mut self, challenge: &Challenge, until: Micros) -> Input {
+    async fn be_approved(
+        &mut self,
+        challenge: &Challenge,
+        until: Micros,
+    ) -> Result<Input, CacheError> {
         if let Some(person) = &mut self.factors.person {
             person.approve(challenge, until);
         }
@@ -377,11 +387,12 @@ impl Keeper {
             let mut pause = APPROVED_WITHIN;
             match timed(&mut self.latency, self.flow.approval(challenge)).await {
                 Ok(Approval::Given) => {
+                    self.note(Input::Approved).await?;
                     let proving = self
                         .flow
                         .prove(&self.stored.device, challenge, Proof::Approval);
                     let answer = timed(&mut self.latency, proving).await;
-                    return self.answered(answer);
+                    return Ok(self.answered(answer));
                 }
                 Ok(Approval::Pending) => trouble = None,
                 // The person may have said yes all the same; nothing is counted for asking.
@@ -392,20 +403,20 @@ impl Keeper {
                         ..refusal
                     };
                     if self.left_until(until) <= pause {
-                        return Input::Refused(refusal);
+                        return Ok(Input::Refused(refusal));
                     }
                     trouble = Some(refusal);
                 }
-                Err(refusal) => return Input::Refused(refusal),
+                Err(refusal) => return Ok(Input::Refused(refusal)),
             }
             tokio::select! {
                 () = sleep(pause) => {}
                 Some(word) = self.words.recv() => if word == Word::Revoke {
-                    return word.into();
+                    return Ok(word.into());
                 },
             }
         }
-        trouble.map_or(Input::NoCode, Input::Refused)
+        Ok(trouble.map_or(Input::NoCode, Input::Refused))
     }
 }
 

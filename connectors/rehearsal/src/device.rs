@@ -139,6 +139,11 @@ impl Venue {
     pub fn deny(&self) {
         self.open().workflow.is_denied = true;
     }
+
+    /// Nobody says anything, and the prompt ends.
+    pub fn expire(&self) {
+        self.open().workflow.is_expired = true;
+    }
 }
 
 async fn token(State(venue): State<Venue>, headers: HeaderMap, body: String) -> Response {

@@ -136,6 +136,13 @@ impl Venue {
         Ok(back(&query, &[("error", "access_denied")]))
     }
 
+    /// Somebody else is quicker with the newest code.
+    pub fn use_up(&self) {
+        if let Some(given) = self.open().given.last_mut() {
+            given.is_used = true;
+        }
+    }
+
     /// What was given is not good any more.
     pub fn revoke(&self) {
         self.open().revoke();

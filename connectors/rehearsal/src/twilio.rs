@@ -65,8 +65,16 @@ pub struct TwilioBook {
     pub faults: VecDeque<StatusCode>,
     pub questions: u32,
     pub refused: u32,
-    /// Added to the clock of the machine, in seconds.
+    pub clock: Clock,
+    /// Added to the clock, in seconds.
     pub ahead: i64,
+    made: u32,
+}
+
+impl TwilioBook {
+    fn second(&self) -> i64 {
+        self.clock.seconds() + self.ahead
+    }
 }
 
 /// Clones share their book.
@@ -89,7 +97,9 @@ impl Twilio {
             faults: VecDeque::new(),
             questions: 0,
             refused: 0,
+            clock: Clock::Wall,
             ahead: 0,
+            made: 0,
         };
         // Fails when there is one already, which then serves as well.
         let _already = rustls::crypto::ring::default_provider().install_default();
@@ -155,16 +165,22 @@ impl Twilio {
 
     /// A message that is in the list and was brought nowhere yet.
     pub fn receive(&self, from: &str, to: &str, body: &str) -> Text {
+        let text = self.unlisted(from, to, body);
+        open(&self.book).messages.push(text.clone());
+        text
+    }
+
+    /// One that somebody else made up.
+    pub fn unlisted(&self, from: &str, to: &str, body: &str) -> Text {
         let mut book = open(&self.book);
-        let text = Text {
-            sid: format!("SM{:032x}", book.messages.len() + 1),
+        book.made += 1;
+        Text {
+            sid: format!("SM{:032x}", book.made),
             from: from.to_owned(),
             to: to.to_owned(),
             body: body.to_owned(),
-            second: Clock::Wall.seconds() + book.ahead,
-        };
-        book.messages.push(text.clone());
-        text
+            second: book.second(),
+        }
     }
 
     /// The request that brings a message.
@@ -269,10 +285,7 @@ async fn list(
     if let Ok(json) = "application/json".parse() {
         response.headers_mut().insert(CONTENT_TYPE, json);
     }
-    if let Ok(date) = rfc2822(Clock::Wall.seconds() + book.ahead)
-        .replace("+0000", "GMT")
-        .parse()
-    {
+    if let Ok(date) = rfc2822(book.second()).replace("+0000", "GMT").parse() {
         response.headers_mut().insert("date", date);
     }
     response

@@ -22,6 +22,7 @@ pub struct Workflow {
     pub views: u32,
     pub polls: u32,
     pub(crate) is_denied: bool,
+    pub(crate) is_expired: bool,
     now: Option<Now>,
 }
 
@@ -45,7 +46,8 @@ pub(crate) fn router() -> Router<Venue> {
 impl Workflow {
     pub(crate) fn begin(&mut self, device: &str) -> Response {
         self.begun += 1;
-        (self.views, self.polls, self.is_denied) = (0, 0, false);
+        (self.views, self.polls) = (0, 0);
+        (self.is_denied, self.is_expired) = (false, false);
         let id = format!("planted-workflow-{}", self.begun);
         let words = json!({"verification_workflow": {
             "id": id, "workflow_status": "workflow_status_internal_pending",
@@ -140,6 +142,7 @@ impl Book {
         }
         let status = match () {
             () if self.workflow.is_denied => "denied",
+            () if self.workflow.is_expired => "expired",
             () if self.challenges.is_met(id) => "validated",
             () => "issued",
         };

@@ -103,19 +103,19 @@ impl Gateway {
 
     /// What it is, once what rests was woken.
     async fn awake(&self) -> Result<Status, Refusal> {
-        let answer = self.http.send(self.http.post(STATUS)).await?;
+        let answer = self.http.ask(self.http.post(STATUS)).await?;
         if read(&answer)? != Status::Resting {
             return read(&answer);
         }
         // A session that a person has elsewhere is never taken from them.
         let asked = json!({"publish": true, "compete": false});
-        let answer = self.http.send(self.http.post_json(WAKE, &asked)).await?;
+        let answer = self.http.ask(self.http.post_json(WAKE, &asked)).await?;
         read(&answer)
     }
 
     async fn facts(&self) -> Result<Vec<Fact>, Refusal> {
-        let status = self.http.send(self.http.post(STATUS)).await?;
-        let accounts = self.http.send(self.http.get(ACCOUNTS)).await?;
+        let status = self.http.ask(self.http.post(STATUS)).await?;
+        let accounts = self.http.ask(self.http.get(ACCOUNTS)).await?;
         for answer in [&status, &accounts] {
             if !answer.is_fine() {
                 return Err(refused(answer));
@@ -130,7 +130,7 @@ impl Gateway {
     }
 
     async fn keep_awake(&self) -> Result<(), Refusal> {
-        let answer = self.http.send(self.http.post(TICKLE)).await?;
+        let answer = self.http.ask(self.http.post(TICKLE)).await?;
         if answer.status != 401 && !answer.is_fine() {
             return Err(refused(&answer));
         }
@@ -231,7 +231,7 @@ impl Flow for Gateway {
     }
 
     fn end<'a>(&'a self, _: &'a Session) -> Answering<'a, bool> {
-        Box::pin(async move { self.http.send(self.http.post(LOGOUT)).await?.ended() })
+        Box::pin(async move { self.http.ask(self.http.post(LOGOUT)).await?.ended() })
     }
 
     fn standing<'a>(&'a self, _: &'a Session) -> Answering<'a, Vec<Fact>> {

@@ -122,6 +122,12 @@ impl Http {
         })
     }
 
+    /// Sends what no venue counts, whether its answer is seen or not.
+    pub async fn ask(&self, request: RequestBuilder) -> Result<Answer, Refusal> {
+        let answer = self.send(request).await;
+        answer.map_err(|refusal| refusal.category.into())
+    }
+
     pub fn venue_time(&self, now: Micros) -> Micros {
         let skew = self.skew.lock().unwrap_or_else(PoisonError::into_inner);
         skew.venue_time(now)

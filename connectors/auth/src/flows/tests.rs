@@ -13,7 +13,7 @@ use super::*;
 use crate::flow::{Challenge, Flow, Method, Proof, Reply, Wants};
 use crate::login::Until;
 use crate::mfa::Code;
-use crate::outside::{Outside, Transport, Travelling};
+use crate::outside::{Lost, Outside, Transport, Travelling};
 use crate::session::Session;
 use tapeline_model::Micros;
 
@@ -32,13 +32,25 @@ impl Transport for Parrot {
     }
 }
 
-fn outside(parrot: Parrot) -> Outside {
+/// Says that the credentials are right, and nothing more.
+struct Mute;
+
+impl Transport for Mute {
+    fn send(&self, request: Request) -> Travelling<'_> {
+        let words = r#"{"verification_workflow":{"id":"w1"}}"#;
+        let answer = axum::http::Response::new(words.to_owned());
+        let is_answered = request.url().path() == "/oauth2/token/";
+        Box::pin(async move { is_answered.then(|| answer.into()).ok_or(Lost::Unanswered) })
+    }
+}
+
+fn outside(parrot: impl Transport + 'static) -> Outside {
     let time = AtomicI64::new(1_800_000_000_000_000);
     let clock = Arc::new(move || Micros(time.fetch_add(1, Ordering::Relaxed)));
     Outside::new(clock, Arc::new(parrot)).unwrap()
 }
 
-fn flows(parrot: Parrot) -> Vec<Box<dyn Flow>> {
+fn flows(parrot: impl Transport + 'static) -> Vec<Box<dyn Flow>> {
     let outside = outside(parrot);
     let address = "https://venue.example";
     let credentials = || Credentials {
@@ -234,4 +246,19 @@ fn an_answer_of_a_shape_that_was_never_seen_is_told_as_such() {
             }
         });
     }
+}
+
+#[test]
+fn what_no_venue_counts_is_lost_without_fear() {
+    now_or_never(async {
+        for (at, flow) in flows(Mute).iter().enumerate() {
+            let refusal = flow.open("planted-device").await.err();
+            let expected = match at {
+                0 => Some(Refusal::unseen()),
+                2 => None,
+                _ => Some(Category::Network.into()),
+            };
+            assert_eq!(refusal, expected, "{at}");
+        }
+    });
 }

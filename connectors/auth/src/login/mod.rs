@@ -120,8 +120,12 @@ impl Login {
             (State::Asked(Asked::Open | Asked::Prove(_)), Input::Challenged { method, left }) => {
                 self.challenged(now, method, left, &mut out);
             }
+            (State::Asked(Asked::Prove(_)), Input::Approved) => {
+                self.presume_credentials(now);
+                out.push(Action::Keep(self.kept()));
+            }
             (State::Asked(Asked::Prove(method)), Input::CodeSeen) => {
-                self.refusals.is_now(now);
+                self.refusals.presume(now);
                 let detail = format!("a code arrived by {method} and was handed over");
                 let step = self.step(AuthEventKind::CodeSeen, None, detail);
                 out.push(Action::Keep(self.kept()));
@@ -184,7 +188,7 @@ impl Login {
             if self.refusals.locked_until(now).is_some() {
                 return self.wait_for_the_venue_to_forget(now, out);
             }
-            self.refusals.presume(now);
+            self.presume_credentials(now);
         }
         if !matches!(what, Asked::Probe | Asked::Look) {
             // Also shows that this process still has the login: two renewals lock an account out.
@@ -196,6 +200,13 @@ impl Login {
             Asked::Probe => Action::Probe,
             Asked::Open | Asked::Prove(_) | Asked::Look => Action::Open,
         });
+    }
+
+    /// They are sent. Where a person logs in, there are none.
+    fn presume_credentials(&mut self, now: Micros) {
+        if !self.policy.needs_person {
+            self.refusals.presume(now);
+        }
     }
 
     fn challenged(
@@ -225,7 +236,7 @@ impl Login {
         if self.refusals.locked_until(now).is_some() {
             return self.wait_for_the_venue_to_forget(now, out);
         }
-        self.refusals.presume(now);
+        // Until there is a code, nothing is sent that is counted.
         self.state = State::Asked(Asked::Prove(method));
         out.push(Action::Keep(self.kept()));
         out.push(Action::Prove {

@@ -40,9 +40,9 @@ impl Refusals {
         self.presumed = Some(now);
     }
 
-    /// What is under way is only now sent, or answered: the venue counts from then.
+    /// What is under way was answered, and is counted: from now on.
     pub(super) fn is_now(&mut self, now: Micros) {
-        self.presumed = self.presumed.map(|_| now);
+        self.presumed = Some(now);
     }
 
     /// It was not counted.

@@ -163,7 +163,27 @@ fn a_code_on_its_way_counts_when_the_process_ends() {
     let mut login = login();
     login.take(at(0), Input::Begin);
     let actions = login.take(at(1), challenge());
-    assert_eq!(last_kept(&actions).unwrap().refusals, [at(1)]);
+    assert_eq!(last_kept(&actions).unwrap().refusals, [], "none came yet");
+    let actions = login.take(at(9), Input::CodeSeen);
+    assert_eq!(last_kept(&actions).unwrap().refusals, [at(9)]);
+}
+
+#[test]
+fn a_yes_elsewhere_is_followed_by_credentials_and_a_person_s_login_by_none() {
+    let kept_of = |method, needs_person| {
+        let policy = Policy {
+            needs_person,
+            ..Policy::default()
+        };
+        let mut login = Login::new(policy, 7);
+        let begun = login.take(at(0), Input::Begin);
+        login.take(at(1), Input::Challenged { method, left: None });
+        let approved = login.take(at(9), Input::Approved);
+        [begun, approved].map(|actions| last_kept(&actions).unwrap().refusals)
+    };
+    assert_eq!(kept_of(Method::Push, false), [[at(0)], [at(9)]]);
+    let none: Vec<Micros> = Vec::new();
+    assert_eq!(kept_of(Method::Browser, true), [none.clone(), none]);
 }
 
 #[test]

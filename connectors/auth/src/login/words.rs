@@ -25,6 +25,8 @@ pub enum Input {
     },
     /// A code is there, and is sent.
     CodeSeen,
+    /// A person said yes elsewhere, and the login goes on.
+    Approved,
     /// No code came in the time that was given.
     NoCode,
     Refused(Refusal),

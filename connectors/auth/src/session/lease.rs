@@ -60,13 +60,15 @@ impl<L: Log + 'static> LeasedShelf<L> {
     pub async fn wait(mut log: L) -> Result<Self, CacheError> {
         let me = new_owner();
         let mut seen = (None, Instant::now());
+        let mut is_free = true;
         let mut is_told = false;
         loop {
             let newest = log.newest().await?;
             if newest != seen.0 {
+                is_free = self::is_free(newest.as_deref());
                 seen = (newest, Instant::now());
             }
-            if is_free(seen.0.as_deref()) || seen.1.elapsed() >= LEASE {
+            if is_free || seen.1.elapsed() >= LEASE {
                 match Self::take(log, me.clone()).await? {
                     Ok(shelf) => return Ok(shelf),
                     Err(back) => log = back,

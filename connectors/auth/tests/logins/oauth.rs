@@ -126,6 +126,20 @@ async fn what_the_venue_took_back_waits_for_a_person() {
 }
 
 #[tokio::test]
+async fn a_page_for_people_is_no_session_that_answers() {
+    let desk = desk().await;
+    let mut process = desk.begin_oauth().await;
+    process.until(AuthEventKind::LoginSucceeded).await;
+    desk.venue.faults().next_at("/trader/", Fault::Page);
+    desk.pass(&process, MINUTE).await;
+    process
+        .refused(AuthEventKind::Refused, Category::ChangedApi)
+        .await;
+    process.without_session().await;
+    process.kill().await;
+}
+
+#[tokio::test]
 async fn a_code_that_came_too_late_is_not_tried_again() {
     let desk = desk().await;
     desk.venue.change(|book| book.code_seconds = 0);

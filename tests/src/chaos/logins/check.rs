@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use tapeline_auth::Category;
-use tapeline_model::records::AuthEventKind;
+use super::categories::categories;
+use super::house::Ledger;
+use super::logbook::{Asked, Entry, Exchange, Made};
+use super::pauses::pauses;
+use super::uninvited::uninvited;
+use super::way::Way;
 
-use super::logbook::{Asked, Entry, Exchange};
-
-const SECOND: i64 = 1_000_000;
+pub(super) const SECOND: i64 = 1_000_000;
 /// A code that comes again within this is the same; later, chance may make it anew.
 const REUSED_WITHIN: i64 = 900 * SECOND;
 /// What the policy allows,
-const REFUSALS: usize = 3;
+pub(super) const REFUSALS: usize = 3;
 /// in the time for which a venue counts.
 const REFUSALS_WITHIN: i64 = 1800 * SECOND;
 /// With the back-off of the policy, so many logins are begun in a minute,
@@ -19,6 +21,15 @@ const LOGINS: usize = 6;
 /// and for each process that begins, or session that is given, so many more.
 const LOGINS_MORE: usize = 3;
 const NOTES: usize = 5;
+
+/// What the checker knows of a life besides.
+pub(super) struct Facts {
+    pub(super) way: Way,
+    /// For how long after a login its session can be renewed, where that is told.
+    pub(super) week: Option<i64>,
+    /// Codes that nobody may send.
+    pub(super) baits: Vec<String>,
+}
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Findings {
@@ -28,10 +39,20 @@ pub(super) struct Findings {
     pub(super) miscategorised: u64,
     pub(super) secrets_leaked: u64,
     pub(super) stuck: u64,
+    /// Paused for a lock, although little or nothing was counted.
+    pub(super) needless_pauses: u64,
+    /// Stopped where no person was needed.
+    pub(super) wrong_stops: u64,
+    /// Asked of the venue although only a person may ask for that, or nobody any more.
+    pub(super) uninvited: u64,
+    /// Sessions that were taken from a person.
+    pub(super) fought_over: u64,
+    /// Codes that were sent and came from somebody else, or could not be told from another.
+    pub(super) bait_taken: u64,
     pub(super) notes: Vec<String>,
 }
 
-pub(super) fn check(entries: &[Entry]) -> Findings {
+pub(super) fn check(entries: &[Entry], facts: &Facts) -> Findings {
     let mut findings = Findings::default();
     let exchanges: Vec<&Exchange> = entries
         .iter()
@@ -44,7 +65,10 @@ pub(super) fn check(entries: &[Entry]) -> Findings {
     findings.refusals(&exchanges);
     findings.storms(entries, &exchanges);
     findings.at_once(&exchanges);
-    findings.categories(entries);
+    findings.bait(&exchanges, &facts.baits);
+    categories(&mut findings, entries, facts.way);
+    pauses(&mut findings, entries);
+    uninvited(&mut findings, entries, facts);
     findings
 }
 
@@ -58,7 +82,7 @@ pub(super) fn codes(entries: &[Entry]) -> Vec<String> {
 }
 
 impl Findings {
-    fn note(&mut self, text: String) {
+    pub(super) fn note(&mut self, text: String) {
         if self.notes.len() < NOTES {
             self.notes.push(text);
         }
@@ -76,18 +100,44 @@ impl Findings {
         }
     }
 
-    pub(super) fn steps_repeated(&mut self, repeated: u32) {
-        self.codes_reused += u64::from(repeated);
+    fn bait(&mut self, exchanges: &[&Exchange], baits: &[String]) {
+        for exchange in exchanges {
+            if exchange
+                .code
+                .as_ref()
+                .is_some_and(|code| baits.contains(code))
+            {
+                self.bait_taken += 1;
+                self.note(format!(
+                    "a code that is not ours was sent at {}",
+                    exchange.sent
+                ));
+            }
+        }
+    }
+
+    /// What the venue itself has seen.
+    pub(super) fn ledger(&mut self, ledger: &Ledger) {
+        self.codes_reused += u64::from(ledger.repeated);
+        self.fought_over += u64::from(ledger.fought);
+        if ledger.shut > 0 {
+            self.login_storms += 1;
+            self.note("the gateway was asked too often".to_owned());
+        }
+        if ledger.is_locked {
+            self.lockouts_exceeded += 1;
+            self.note("the venue locked the account".to_owned());
+        }
     }
 
     /// Never more that the venue counts than the policy allows.
     fn refusals(&mut self, exchanges: &[&Exchange]) {
         let mut counted: Vec<i64> = Vec::new();
         for exchange in exchanges {
-            if exchange.is_opened {
+            if exchange.is_opened() {
                 counted.clear();
             }
-            if !exchange.is_counted {
+            if exchange.made != Made::Counted {
                 continue;
             }
             counted.push(exchange.ended);
@@ -103,13 +153,6 @@ impl Findings {
         }
     }
 
-    pub(super) fn locked(&mut self, is_locked: bool) {
-        if is_locked {
-            self.lockouts_exceeded += 1;
-            self.note("the venue locked the account".to_owned());
-        }
-    }
-
     /// Never more logins in a minute than the back-off leads to.
     fn storms(&mut self, entries: &[Entry], exchanges: &[&Exchange]) {
         let mut last = 0;
@@ -118,12 +161,13 @@ impl Findings {
             match entry {
                 Entry::Exchange(exchange) => {
                     last = exchange.ended;
-                    if exchange.is_opened {
+                    if exchange.is_opened() {
                         excuses.push(last);
                     }
                 }
                 Entry::Told { at, .. } => last = *at,
-                Entry::Began { .. } => excuses.push(last),
+                Entry::Began { .. } | Entry::Wanted { .. } => excuses.push(last),
+                Entry::Brought { .. } => {}
             }
         }
         let is_begin = |exchange: &&&Exchange| {
@@ -163,47 +207,6 @@ impl Findings {
         }
     }
 
-    /// What was wrong is what is told, each time.
-    fn categories(&mut self, entries: &[Entry]) {
-        let mut machines: BTreeMap<usize, Awaited> = BTreeMap::new();
-        for entry in entries {
-            match entry {
-                Entry::Began { machine } => {
-                    machines.remove(machine);
-                }
-                Entry::Exchange(exchange) => {
-                    let awaited = machines.entry(exchange.machine).or_default();
-                    if let Some(truth) = awaited.untold() {
-                        self.mistaken(truth, None, exchange.sent);
-                    }
-                    *awaited = Awaited {
-                        truth: exchange.truth,
-                        is_told: false,
-                    };
-                }
-                Entry::Told { machine, at, step } => {
-                    let Some(told) = step.category else { continue };
-                    let awaited = machines.entry(*machine).or_default();
-                    match awaited.untold() {
-                        Some(truth) if truth == told => awaited.is_told = true,
-                        Some(truth) => self.mistaken(truth, Some(told), *at),
-                        None if awaited.explains(told, step.kind) => {}
-                        None => {
-                            self.miscategorised += 1;
-                            self.note(format!("{told} out of nowhere at {at}: {}", step.detail));
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    fn mistaken(&mut self, truth: Category, told: Option<Category>, at: i64) {
-        self.miscategorised += 1;
-        let told = told.map_or("nothing", Category::as_str);
-        self.note(format!("{truth} was told as {told} at {at}"));
-    }
-
     pub(super) fn leaks(&mut self, said: &str, secrets: &[&str], codes: &[String]) {
         let seen = secrets.iter().filter(|secret| said.contains(**secret));
         let seen = seen.count() + codes.iter().filter(|code| stands_in(said, code)).count();
@@ -236,30 +239,6 @@ impl Findings {
             self.stuck += 1;
             self.note("nobody is logged in at the end".to_owned());
         }
-    }
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Awaited {
-    truth: Option<Category>,
-    is_told: bool,
-}
-
-impl Awaited {
-    fn untold(self) -> Option<Category> {
-        self.truth.filter(|_| !self.is_told)
-    }
-
-    /// Whether it may be told besides: the end of a session, a pause before the account is
-    /// locked, a code that did not come, and what the login does after a refusal that was told.
-    fn explains(self, told: Category, kind: AuthEventKind) -> bool {
-        let follows = match told {
-            Category::Locked => kind == AuthEventKind::Refused,
-            Category::Expired => kind == AuthEventKind::SessionLost,
-            Category::MfaFailed => self.truth.is_none(),
-            _ => false,
-        };
-        follows || self.truth == Some(told)
     }
 }
 

@@ -6,20 +6,36 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use tapeline_model::Micros;
 use tokio::time::Instant;
 
-const START: i64 = 1_750_000_000_000_000;
+use super::way::Way;
+use crate::chaos::random::Random;
+
+const SECOND: i64 = 1_000_000;
+const START: i64 = 1_750_000_000 * SECOND;
+/// 01:00 of a Sunday in New York: the week of a gateway ends.
+const WEEK_ENDS: i64 = 1_750_568_400 * SECOND;
 
 #[derive(Clone)]
-pub(super) struct Time(Instant);
+pub(super) struct Time {
+    began: Instant,
+    start: i64,
+}
 
 impl Time {
-    /// Begins now, in a runtime whose clock is paused.
-    pub(super) fn begin() -> Self {
-        Self(Instant::now())
+    /// Begins now, in a runtime whose clock is paused; where a week ends, some hours before that.
+    pub(super) fn begin(way: Way, random: &mut Random) -> Self {
+        let start = match way {
+            Way::Gateway => WEEK_ENDS - random.between(1_800, 14_400) as i64 * SECOND,
+            _ => START,
+        };
+        Self {
+            began: Instant::now(),
+            start,
+        }
     }
 
     pub(super) fn now(&self) -> i64 {
-        let passed = i64::try_from(self.0.elapsed().as_micros());
-        START + passed.unwrap_or(i64::MAX - START)
+        let passed = i64::try_from(self.began.elapsed().as_micros());
+        self.start + passed.unwrap_or(i64::MAX - self.start)
     }
 }
 

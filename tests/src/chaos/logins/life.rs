@@ -1,84 +1,54 @@
 //! One life: an account, its venue, two machines, and what befalls them in some hours.
 
-use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
-use tapeline_auth::flows::Credentials;
-use tapeline_auth::mfa::sms::{Numbers, Webhook};
-use tapeline_rehearsal::{AUTH_TOKEN, Asks, By, Clock, NAME, PASSWORD, SEED, Settings, Venue};
-use tapeline_secrets::{Reference, Secrets, Settings as SecretSettings};
+use tapeline_rehearsal::SEED;
 use tokio::runtime::Builder;
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::carrier::{Carrier, Mishap, PUBLIC};
-use super::check::{self, Findings};
-use super::clock::{Time, Wrong};
-use super::logbook::{Entry, Logbook};
-use super::machine::{Machine, SESSION_KEY};
+use super::befall::{befall, skew};
+use super::check::{self, Facts, Findings};
+use super::clock::Wrong;
+use super::keeping::{Place, SESSION_KEY};
+use super::logbook::Entry;
+use super::machine::{Machine, Need};
 use super::plan::Kind;
 use super::plant::Planted;
-use super::records::Records;
-use super::wire::Road;
+use super::terminal;
+use super::way::Way;
+use super::world::World;
 use crate::chaos::failure::{Failure, Outcome};
-use crate::chaos::plan::{Step, plan};
+use crate::chaos::plan::plan;
 use crate::chaos::random::Random;
 
 const FAULTS: usize = 24;
-/// How wrong a machine's clock may be.
-const SKEW: u64 = 40_000_000;
 /// Longer than a lock-out that was prevented lasts, and a person takes.
 const CALM: Duration = Duration::from_mins(75);
-/// A person who is needed comes after this.
+/// A person who is needed comes after this,
 const PERSON_AFTER: i64 = 5 * 60 * 1_000_000;
-
-/// What all that lives in it share.
-#[derive(Clone)]
-pub(super) struct World {
-    pub(super) road: Road,
-    pub(super) records: Records,
-    pub(super) planted: Planted,
-    pub(super) carrier: Carrier,
-    pub(super) secrets: Secrets,
-    folder: PathBuf,
-}
+/// and has logged in after so many minutes.
+const PERSON_TAKES: u32 = 30;
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// What came of a life.
 pub(super) struct Lived {
+    pub(super) way: Way,
     pub(super) findings: Findings,
     pub(super) faults: Vec<Kind>,
     pub(super) entries: Vec<Entry>,
 }
 
-impl World {
-    pub(super) fn credentials(&self) -> Credentials {
-        Credentials {
-            secrets: self.secrets.clone(),
-            name: self.reference("name"),
-            password: self.reference("password"),
-        }
-    }
-
-    fn reference(&self, name: &str) -> Reference {
-        let path = self.folder.join(name);
-        let reference = format!("secret://file/{}", path.display()).parse();
-        reference.unwrap_or_else(|_| unreachable!("a path of this machine is a reference"))
-    }
-
-    /// Where a process takes text messages.
-    pub(super) fn webhook(&self, numbers: Numbers, clock: tapeline_auth::Clock) -> Router {
-        let token = self.reference("token");
-        Webhook::new(PUBLIC, self.secrets.clone(), token, numbers, clock).router()
-    }
-
-    fn write(&self, name: &str, text: &str) -> Outcome<()> {
-        let written = fs::write(self.folder.join(name), text);
-        written.map_err(Failure::while_doing("writing a secret"))
-    }
+/// Those who act in it.
+pub(super) struct Cast {
+    pub(super) world: World,
+    pub(super) machines: [Machine; 2],
+    /// A person's own login.
+    visit: Option<JoinHandle<()>>,
 }
 
 pub(super) fn live(seed: u64, kinds: &[Kind], data: &Path, planted: Planted) -> Outcome<Lived> {
@@ -96,177 +66,145 @@ pub(super) fn live(seed: u64, kinds: &[Kind], data: &Path, planted: Planted) -> 
         .finish();
     let _listening = tracing::subscriber::set_default(subscriber);
     let folder = tempfile::tempdir_in(data).map_err(Failure::while_doing("making a folder"))?;
-    let mut lived = runtime.block_on(life(seed, kinds, folder.path(), planted))?;
+    let living = life(seed, kinds, folder.path(), planted);
+    let (mut lived, states) = runtime.block_on(living)?;
+    let mut secrets = vec!["planted", SEED, SESSION_KEY];
+    secrets.extend(states.iter().map(String::as_str));
     let codes = check::codes(&lived.entries);
-    let secrets = ["planted", SEED, SESSION_KEY];
     lived.findings.leaks(&said.text(), &secrets, &codes);
     Ok(lived)
 }
 
-async fn life(seed: u64, kinds: &[Kind], folder: &Path, planted: Planted) -> Outcome<Lived> {
+/// What came of it, and what was secret in it besides.
+async fn life(
+    seed: u64,
+    kinds: &[Kind],
+    folder: &Path,
+    planted: Planted,
+) -> Outcome<(Lived, Vec<String>)> {
     let mut random = Random::new(seed);
-    let world = world(&mut random, folder, planted)?;
-    let mut machines = [0, 1].map(|number| {
-        let clock = Wrong::by(&world.road.time, skew(&mut random));
-        Machine::new(number, clock)
-    });
-    for machine in &mut machines {
-        machine.start(&world);
-        sleep(Duration::from_millis(random.between(0, 5_000))).await;
-    }
-    let steps = plan(random.next(), FAULTS, kinds);
+    let world = World::make(&mut random, folder, planted)?;
+    let way = world.road.way;
+    let mut cast = Cast::gather(world, &mut random).await;
+    let kinds: Vec<Kind> = kinds
+        .iter()
+        .copied()
+        .filter(|kind| kind.meets(way))
+        .collect();
+    let steps = plan(random.next(), FAULTS, &kinds);
     for step in &steps {
-        wait(&machines, random.between(1_000, 900_000)).await;
-        befall(&world, &mut machines, *step, &mut random).await?;
+        cast.wait(random.between(1_000, 900_000)).await;
+        befall(&mut cast, *step, &mut random).await?;
     }
-    world.carrier.calm();
-    wait(&machines, CALM.as_millis() as u64).await;
-    let entries = world.road.logbook.entries();
-    let mut findings = check::check(&entries);
-    let book = world.road.venue.book();
-    findings.locked(book.locked);
-    findings.steps_repeated(book.repeated);
-    findings.sealed(&world.records.bytes(), &book.codes);
-    findings.stuck(!machines.iter().any(Machine::is_in));
-    findings.webhook(world.carrier.wrong_answers());
-    for machine in &mut machines {
-        machine.kill(&world).await;
-    }
-    Ok(Lived {
+    cast.world.carrier.calm();
+    cast.world.road.person.calm();
+    cast.wait(CALM.as_millis() as u64).await;
+    let is_stuck = cast.is_stuck().await;
+    let findings = cast.findings(is_stuck);
+    cast.leave().await;
+    let lived = Lived {
+        way,
         findings,
         faults: steps.iter().map(|step| step.kind).collect(),
-        entries,
-    })
-}
-
-fn world(random: &mut Random, folder: &Path, planted: Planted) -> Outcome<World> {
-    let time = Time::begin();
-    let venue_time = time.clone();
-    let carrier = Carrier::new(Random::new(random.next()));
-    let sends = carrier.clone();
-    let venue = Venue::new(Settings {
-        clock: Clock::made(move || venue_time.now()),
-        code_seconds: 30,
-        on_code: Arc::new(move |_, code| sends.send(code)),
-        ..Settings::default()
-    });
-    // What is planted into codes by time needs a venue that asks for one.
-    let asks = if random.below(2) == 0 && planted == Planted::Nothing {
-        Asks::Sent(By::Sms)
-    } else {
-        Asks::App
+        entries: cast.world.road.logbook.entries(),
     };
-    venue.change(|book| {
-        book.session = random.between(300, 7200);
-        book.asks = asks;
-    });
-    let road = Road::new(venue, time, Logbook::default(), Random::new(random.next()));
-    let secrets = Secrets::new(&SecretSettings::default())
-        .map_err(Failure::while_doing("finding secrets"))?;
-    let world = World {
-        road,
-        records: Records::default(),
-        planted,
-        carrier,
-        secrets,
-        folder: folder.to_owned(),
-    };
-    world.write("token", AUTH_TOKEN)?;
-    world.write("name", NAME)?;
-    world.write("password", PASSWORD)?;
-    Ok(world)
+    Ok((lived, cast.world.road.person.states()))
 }
 
-fn skew(random: &mut Random) -> i64 {
-    random.below(2 * SKEW + 1) as i64 - SKEW as i64
-}
+impl Cast {
+    async fn gather(world: World, random: &mut Random) -> Self {
+        let mut machines = [0, 1].map(|number| {
+            let clock = Wrong::by(&world.road.time, skew(random));
+            Machine::new(number, clock)
+        });
+        for machine in &mut machines {
+            machine.start(&world);
+            sleep(Duration::from_millis(random.between(0, 5_000))).await;
+        }
+        Self {
+            world,
+            machines,
+            visit: None,
+        }
+    }
 
-/// Time passes; a person looks in every minute.
-async fn wait(machines: &[Machine], milliseconds: u64) {
-    let mut left = Duration::from_millis(milliseconds);
-    while !left.is_zero() {
-        let now = left.min(Duration::from_mins(1));
-        sleep(now).await;
-        left -= now;
-        for machine in machines {
-            let since = machine.stopped_since();
-            if since.is_some_and(|since| machine.at() - since > PERSON_AFTER) {
-                machine.begin().await;
+    /// Time passes; a person looks in every minute.
+    pub(super) async fn wait(&mut self, milliseconds: u64) {
+        let mut left = Duration::from_millis(milliseconds);
+        while !left.is_zero() {
+            let now = left.min(MINUTE);
+            sleep(now).await;
+            left -= now;
+            self.look_in().await;
+        }
+    }
+
+    async fn look_in(&mut self) {
+        let now = self.world.road.time.now();
+        for machine in &self.machines {
+            let Some((need, since)) = machine.need() else {
+                continue;
+            };
+            if now - since <= PERSON_AFTER {
+                continue;
+            }
+            machine.is_helped();
+            match need {
+                Need::Page => self.world.road.person.goes_to_the_page(),
+                Need::Stopped if self.world.road.way.needs_person() => {
+                    let is_under_way = self.visit.as_ref().is_some_and(|it| !it.is_finished());
+                    let place = Place {
+                        number: terminal::NUMBER,
+                        ..machine.place(&self.world)
+                    };
+                    if !is_under_way {
+                        self.visit = Some(tokio::spawn(async {
+                            let _in_vain = terminal::log_in(place).await;
+                        }));
+                    }
+                }
+                Need::Stopped => machine.begin(&self.world).await,
             }
         }
     }
-}
 
-async fn befall(
-    world: &World,
-    machines: &mut [Machine; 2],
-    step: Step<Kind>,
-    random: &mut Random,
-) -> Outcome<()> {
-    let until = world.road.time.now() + step.away.as_micros() as i64;
-    let venue = &world.road.venue;
-    match step.kind {
-        Kind::ClockSkew => machines[(step.pick % 2) as usize].clock.set(skew(random)),
-        Kind::TooMany => world.road.weather().too_many_until = until,
-        Kind::VenueDown => world.road.weather().down_until = until,
-        Kind::Dropped => world.road.weather().dropping_until = until,
-        Kind::LostAnswer => world.road.weather().answers_lost += random.between(1, 3) as u32,
-        Kind::Page => world.road.weather().pages += 1,
-        Kind::Forbidden => world.road.weather().forbidden += 1,
-        Kind::WrongCode => {
-            venue.change(|book| {
-                book.refuses_codes = true;
-                book.tokens.clear();
-                book.renewals.clear();
-            });
-            wait(machines, step.away.as_millis() as u64).await;
-            venue.change(|book| book.refuses_codes = false);
-        }
-        Kind::WrongText => world.carrier.befall(Mishap::Wrong),
-        Kind::LateText => world.carrier.befall(Mishap::Late),
-        Kind::LostText => world.carrier.befall(Mishap::Lost),
-        Kind::DuplicateText => world.carrier.befall(Mishap::Twice),
-        Kind::ForeignText => world.carrier.befall(Mishap::Foreign),
-        Kind::ForgedText => world.carrier.befall(Mishap::Forged),
-        Kind::TwoCodes => world.carrier.befall(Mishap::Riddle),
-        Kind::SessionDropped => venue.change(|book| book.tokens.clear()),
-        Kind::RenewalRefused => venue.change(|book| {
-            book.tokens.clear();
-            book.renewals.clear();
-        }),
-        Kind::PasswordRotated => {
-            let password = format!("planted-password-{}", random.next());
-            venue.change(|book| {
-                book.password.clone_from(&password);
-                book.tokens.clear();
-                book.renewals.clear();
-            });
-            wait(machines, step.away.as_millis() as u64).await;
-            world.write("password", &password)?;
-        }
-        Kind::Kill => {
-            let at = machines.iter().position(Machine::has_it).unwrap_or(0);
-            machines[at].kill(world).await;
-            wait(machines, step.away.as_millis() as u64).await;
-            machines[at].start(world);
-        }
-        Kind::CutOff => {
-            let at = machines.iter().position(Machine::has_it).unwrap_or(0);
-            world.records.cut_off(Some(at));
-            wait(machines, step.away.as_millis() as u64).await;
-            world.records.cut_off(None);
-        }
-        Kind::Race => {
-            for machine in machines.iter_mut() {
-                machine.kill(world).await;
+    /// Whether nobody is logged in, and no person is just about to be.
+    async fn is_stuck(&mut self) -> bool {
+        for _ in 0..PERSON_TAKES {
+            let is_in = self.machines.iter().any(Machine::is_in);
+            if is_in || !self.world.road.way.needs_person() {
+                return !is_in;
             }
-            wait(machines, step.away.as_millis() as u64).await;
-            for machine in machines.iter_mut() {
-                machine.start(world);
-            }
+            self.wait(MINUTE.as_millis() as u64).await;
+        }
+        true
+    }
+
+    fn findings(&self, is_stuck: bool) -> Findings {
+        let World { road, carrier, .. } = &self.world;
+        let facts = Facts {
+            way: road.way,
+            week: road.house.week(),
+            baits: carrier.baits(),
+        };
+        let entries = road.logbook.entries();
+        let mut findings = check::check(&entries, &facts);
+        findings.ledger(&road.house.ledger());
+        let codes = check::codes(&entries);
+        findings.sealed(&self.world.records.bytes(), &codes);
+        findings.stuck(is_stuck);
+        findings.webhook(carrier.texts.wrong_answers());
+        findings
+    }
+
+    async fn leave(&mut self) {
+        if let Some(visit) = self.visit.take() {
+            visit.abort();
+        }
+        for machine in &mut self.machines {
+            machine.kill(&self.world).await;
         }
     }
-    Ok(())
 }
 
 /// All that is logged, at every level.

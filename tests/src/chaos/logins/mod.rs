@@ -1,18 +1,33 @@
-//! `chaos logins`: thousands of hours of logins, simulated. The real logins, flows, codes, seals
-//! and leases run against the venues of `connectors/rehearsal`, in one process and on a clock of
-//! their own; a seeded plan of faults hits what is between them.
+//! `chaos logins`: thousands of hours of logins, simulated. Each life is of one kind of account.
+//! The real logins, flows, codes, seals and leases run against the venues of
+//! `connectors/rehearsal`, in one process and on a clock of their own; a seeded plan of faults
+//! hits what is between them.
 
+mod asked;
+mod befall;
 mod carrier;
+mod categories;
+mod chance;
 mod check;
 mod clock;
+mod house;
+mod keeping;
+mod letters;
 mod life;
 mod logbook;
 mod machine;
+mod pauses;
+mod person;
 mod plan;
 mod plant;
 mod records;
 mod report;
+mod terminal;
+mod texts;
+mod uninvited;
+mod way;
 mod wire;
+mod world;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -39,12 +54,12 @@ pub(super) const SUITE: Suite = Suite {
 const TOLD_EVERY: usize = 100;
 
 fn run(arguments: &Arguments, data: &Path, _program: &Path) -> Outcome<Box<dyn Told>> {
-    let mut report = Report::new(arguments.clone());
+    let mut report = Report::new(arguments.clone(), Planted::Nothing);
     live_all(arguments, data, Planted::Nothing, &mut report)?;
     if arguments.plant && report.is_clean() {
         for planted in Planted::ALL {
             say(&format!("planting: {}", planted.name()));
-            let mut of_it = Report::new(arguments.clone());
+            let mut of_it = Report::new(arguments.clone(), planted);
             live_all(arguments, data, planted, &mut of_it)?;
             report.planted.push((planted.name(), of_it));
         }

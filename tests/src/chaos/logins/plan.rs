@@ -1,5 +1,8 @@
 //! What goes wrong.
 
+use tapeline_rehearsal::By;
+
+use super::way::Way;
 use crate::chaos::plan::kinds;
 
 kinds! {
@@ -20,25 +23,55 @@ kinds! {
     /// The venue takes no code for some time.
     WrongCode "wrong_code"
     /// The next code is wrong, ...
-    WrongText "wrong_text"
+    WrongMessage "wrong_message"
     /// ... comes too late, ...
-    LateText "late_text"
+    LateMessage "late_message"
     /// ... never, ...
-    LostText "lost_text"
+    LostMessage "lost_message"
     /// ... twice, ...
-    DuplicateText "duplicate_text"
+    DuplicateMessage "duplicate_message"
     /// ... behind one of somebody else, ...
-    ForeignText "foreign_text"
-    /// ... behind one that nobody signed, ...
-    ForgedText "forged_text"
-    /// ... or in a message with another one.
+    ForeignMessage "foreign_message"
+    /// ... behind one that its sender did not sign, ...
+    ForgedMessage "forged_message"
+    /// ... in a message with another one, ...
     TwoCodes "two_codes"
-    /// The venue forgets the session.
+    /// ... in a mail that is a page, ...
+    HtmlMail "html_mail"
+    /// ... or behind a mail that names two senders.
+    TwoSenders "two_senders"
+    /// Messages are not brought for some time, only listed.
+    WebhookAway "webhook_away"
+    /// The list of messages is not to be had for some questions.
+    ListDown "list_down"
+    /// The next time, the person comes too late, ...
+    LatePerson "late_person"
+    /// ... not at all, ...
+    NoPerson "no_person"
+    /// ... says no, ...
+    Denied "denied"
+    /// ... lets the prompt run out, ...
+    PromptEnds "prompt_ends"
+    /// ... brings an address of another login, ...
+    WrongState "wrong_state"
+    /// ... a code of another login, ...
+    ForeignCode "foreign_code"
+    /// ... or one that somebody else has used.
+    UsedCode "used_code"
+    /// The venue forgets the session. A gateway's rests.
     SessionDropped "session_dropped"
     /// And with it what renews it.
     RenewalRefused "renewal_refused"
     /// The password changes at the venue, and a little later in its secret.
     PasswordRotated "password_rotated"
+    /// The venue does not take the key for some time.
+    KeyBlocked "key_blocked"
+    /// The login of a gateway ends, as at the end of its week.
+    WeekEnds "week_ends"
+    /// A gateway's session rests, and does not wake for some time.
+    SleepsOn "sleeps_on"
+    /// A person uses the account elsewhere for some time.
+    Elsewhere "elsewhere"
     /// The process that has the login ends, and is started again.
     Kill "kill"
     /// The process that has the login does not reach the shared log.
@@ -50,22 +83,44 @@ kinds! {
 impl Kind {
     fn away(self) -> (u64, u64) {
         match self {
-            Self::ClockSkew
-            | Self::SessionDropped
-            | Self::RenewalRefused
-            | Self::WrongText
-            | Self::LateText
-            | Self::LostText
-            | Self::DuplicateText
-            | Self::ForeignText
-            | Self::ForgedText
-            | Self::TwoCodes => (0, 0),
             Self::TooMany | Self::VenueDown | Self::Dropped => (5_000, 400_000),
             Self::LostAnswer | Self::Page | Self::Forbidden => (1_000, 1_000),
-            Self::WrongCode => (10_000, 600_000),
+            Self::WrongCode
+            | Self::KeyBlocked
+            | Self::WebhookAway
+            | Self::SleepsOn
+            | Self::Elsewhere => (10_000, 600_000),
             Self::PasswordRotated => (0, 300_000),
             Self::Kill | Self::Race => (0, 90_000),
             Self::CutOff => (5_000, 120_000),
+            _ => (0, 0),
+        }
+    }
+
+    /// Whether it can happen to accounts of that kind.
+    pub(super) fn meets(self, way: Way) -> bool {
+        match self {
+            Self::WrongCode => way == Way::App || way.sent().is_some(),
+            Self::WrongMessage
+            | Self::LateMessage
+            | Self::LostMessage
+            | Self::DuplicateMessage
+            | Self::ForeignMessage
+            | Self::ForgedMessage
+            | Self::TwoCodes => way.sent().is_some(),
+            Self::HtmlMail | Self::TwoSenders => way.sent() == Some(By::Email),
+            Self::WebhookAway => way.sent() == Some(By::Sms) && way != Way::SmsList,
+            Self::ListDown => way.sent() == Some(By::Sms),
+            Self::LatePerson | Self::NoPerson => way.needs_person() || way == Way::Prompt,
+            Self::Denied => matches!(way, Way::OAuth | Way::Prompt),
+            Self::PromptEnds => way == Way::Prompt,
+            Self::WrongState | Self::ForeignCode | Self::UsedCode => way == Way::OAuth,
+            Self::SessionDropped => way != Way::Key,
+            Self::RenewalRefused => way == Way::OAuth || way.has_factor(),
+            Self::PasswordRotated => way != Way::Gateway,
+            Self::KeyBlocked => way == Way::Key,
+            Self::WeekEnds | Self::SleepsOn | Self::Elsewhere => way == Way::Gateway,
+            _ => true,
         }
     }
 }

@@ -2,15 +2,21 @@
 
 use std::time::Duration;
 
-use tapeline_auth::mfa::{Answer, Expected, Factors, Messages, Person, Post, Seed, Turn};
+use axum::http::Response as Answered;
+use reqwest::{Body, Request, Response};
+use tapeline_auth::mfa::mail::Trust;
+use tapeline_auth::mfa::{Answer, Factors, Person, Seed, Turn};
 use tapeline_auth::{
-    Answering, Approval, BackOff, Category, Challenge, Flow, Policy, Proof, Refusal, Reply, Session,
+    Answering, Approval, BackOff, Category, Challenge, Fact, Flow, Lost, Policy, Proof, Refusal,
+    Reply, Session,
 };
 use tapeline_model::Micros;
 use tapeline_rehearsal::SEED;
 
-use super::carrier::{HOST, SENDER};
+use super::asked::Parts;
 use super::clock::Wrong;
+use super::letters::Letters;
+use super::way::Way;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Planted {
@@ -25,16 +31,28 @@ pub(super) enum Planted {
     TakesForAnother,
     /// A code is told in the log.
     Talks,
+    /// What brings a person's code is sent a second time.
+    SendsTwice,
+    /// What renews a session is good for ever, as it thinks.
+    RenewsForEver,
+    /// A gateway's session is taken from whoever has it.
+    Fights,
+    /// Any mail is believed.
+    Believes,
 }
 
 impl Planted {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::ForgetsCodes,
         Self::TriesForEver,
         Self::NoBackOff,
         Self::NoLease,
         Self::TakesForAnother,
         Self::Talks,
+        Self::SendsTwice,
+        Self::RenewsForEver,
+        Self::Fights,
+        Self::Believes,
     ];
 
     pub(super) fn name(self) -> &'static str {
@@ -46,6 +64,10 @@ impl Planted {
             Self::NoLease => "no_lease",
             Self::TakesForAnother => "takes_for_another",
             Self::Talks => "talks",
+            Self::SendsTwice => "sends_twice",
+            Self::RenewsForEver => "renews_for_ever",
+            Self::Fights => "fights",
+            Self::Believes => "believes",
         }
     }
 
@@ -53,11 +75,25 @@ impl Planted {
     pub(super) fn found_by(self) -> &'static str {
         match self {
             Self::Nothing => "",
-            Self::ForgetsCodes => "codes_reused",
+            Self::ForgetsCodes | Self::SendsTwice => "codes_reused",
             Self::TriesForEver => "lockouts_exceeded",
             Self::NoBackOff | Self::NoLease => "login_storms",
             Self::TakesForAnother => "miscategorised",
             Self::Talks => "secrets_leaked",
+            Self::RenewsForEver => "uninvited",
+            Self::Fights => "fought_over",
+            Self::Believes => "bait_taken",
+        }
+    }
+
+    /// The kind of account that shows it; any, where nothing is planted.
+    pub(super) fn way(self) -> Option<Way> {
+        match self {
+            Self::Nothing => None,
+            Self::SendsTwice | Self::RenewsForEver => Some(Way::OAuth),
+            Self::Fights => Some(Way::Gateway),
+            Self::Believes => Some(Way::Mail),
+            _ => Some(Way::App),
         }
     }
 }
@@ -66,7 +102,7 @@ pub(super) fn policy(planted: Planted) -> Policy {
     let policy = Policy::default();
     match planted {
         Planted::TriesForEver => Policy {
-            most_refusals: 1000,
+            most_refusals: 30,
             ..policy
         },
         Planted::NoBackOff => Policy {
@@ -80,23 +116,55 @@ pub(super) fn policy(planted: Planted) -> Policy {
     }
 }
 
-pub(super) fn factors(planted: Planted, clock: &Wrong, post: Post) -> Factors {
-    let mut factors = Factors {
-        sms: Some(Messages {
-            post,
-            senders: vec![SENDER.to_owned()],
-            expected: Expected::of(HOST),
-        }),
-        ..Factors::default()
-    };
+/// Codes by time.
+pub(super) fn by_time(planted: Planted, clock: &Wrong) -> Factors {
     if matches!(planted, Planted::ForgetsCodes | Planted::Talks) {
         let clock = clock.clone();
-        let person = Careless { clock, planted };
-        factors.person = Some(Box::new(person));
-    } else {
-        factors.totp = Seed::parse(SEED).ok();
+        return Factors {
+            person: Some(Box::new(Careless { clock, planted })),
+            ..Factors::default()
+        };
     }
-    factors
+    Factors {
+        totp: Seed::parse(SEED).ok(),
+        ..Factors::default()
+    }
+}
+
+pub(super) fn trust(planted: Planted) -> Trust {
+    match planted {
+        Planted::Believes => Trust::default(),
+        _ => Letters::trust(),
+    }
+}
+
+/// What is sent after a request, if that is the same again.
+pub(super) fn sent_again(planted: Planted, request: &Request) -> Option<Request> {
+    let again = request.try_clone()?;
+    let has_code = Parts::of(request.try_clone()?).code.is_some();
+    (planted == Planted::SendsTwice && has_code).then_some(again)
+}
+
+pub(super) fn sent(planted: Planted, mut request: Request) -> Request {
+    let body = request.body().and_then(|body| body.as_bytes());
+    let text = String::from_utf8_lossy(body.unwrap_or_default());
+    if planted == Planted::Fights && text.contains("\"compete\":false") {
+        let text = text.replace("\"compete\":false", "\"compete\":true");
+        *request.body_mut() = Some(Body::from(text));
+    }
+    request
+}
+
+pub(super) async fn received(planted: Planted, answer: Response) -> Result<Response, Lost> {
+    if planted != Planted::Fights {
+        return Ok(answer);
+    }
+    let status = answer.status();
+    let text = answer.text().await.map_err(|_| Lost::Unanswered)?;
+    let text = text.replace("\"competing\":true", "\"competing\":false");
+    let mut answer = Answered::new(text);
+    *answer.status_mut() = status;
+    Ok(answer.into())
 }
 
 struct Careless {
@@ -127,23 +195,40 @@ impl Person for Careless {
 
 pub(super) fn flow(planted: Planted, flow: Box<dyn Flow>) -> Box<dyn Flow> {
     match planted {
-        Planted::TakesForAnother => Box::new(Mistaken(flow)),
+        Planted::TakesForAnother | Planted::RenewsForEver => Box::new(Mistaken { flow, planted }),
         _ => flow,
     }
 }
 
-struct Mistaken(Box<dyn Flow>);
+struct Mistaken {
+    flow: Box<dyn Flow>,
+    planted: Planted,
+}
 
-fn mistaken<T>(answer: Result<T, Refusal>) -> Result<T, Refusal> {
-    answer.map_err(|refusal| match refusal.category {
-        Category::RateLimited => Category::VenueDown.into(),
-        _ => refusal,
-    })
+impl Mistaken {
+    fn mistaken<T>(&self, answer: Result<T, Refusal>) -> Result<T, Refusal> {
+        answer.map_err(|refusal| match refusal.category {
+            Category::RateLimited if self.planted == Planted::TakesForAnother => {
+                Category::VenueDown.into()
+            }
+            _ => refusal,
+        })
+    }
+
+    fn prolonged(&self, answer: Result<Reply, Refusal>) -> Result<Reply, Refusal> {
+        let mut reply = self.mistaken(answer)?;
+        if let Reply::Session(session) = &mut reply
+            && self.planted == Planted::RenewsForEver
+        {
+            session.until.renewable = Some(Micros::MAX);
+        }
+        Ok(reply)
+    }
 }
 
 impl Flow for Mistaken {
     fn open<'a>(&'a self, device: &'a str) -> Answering<'a, Reply> {
-        Box::pin(async { mistaken(self.0.open(device).await) })
+        Box::pin(async { self.prolonged(self.flow.open(device).await) })
     }
 
     fn prove<'a>(
@@ -152,26 +237,34 @@ impl Flow for Mistaken {
         challenge: &'a Challenge,
         proof: Proof<'a>,
     ) -> Answering<'a, Reply> {
-        Box::pin(async move { mistaken(self.0.prove(device, challenge, proof).await) })
+        Box::pin(async move { self.prolonged(self.flow.prove(device, challenge, proof).await) })
     }
 
     fn approval<'a>(&'a self, challenge: &'a Challenge) -> Answering<'a, Approval> {
-        self.0.approval(challenge)
+        self.flow.approval(challenge)
     }
 
     fn renew<'a>(&'a self, session: &'a Session) -> Answering<'a, Reply> {
-        Box::pin(async { mistaken(self.0.renew(session).await) })
+        Box::pin(async { self.prolonged(self.flow.renew(session).await) })
     }
 
     fn probe<'a>(&'a self, session: &'a Session) -> Answering<'a, ()> {
-        Box::pin(async { mistaken(self.0.probe(session).await) })
+        Box::pin(async { self.mistaken(self.flow.probe(session).await) })
+    }
+
+    fn standing<'a>(&'a self, session: &'a Session) -> Answering<'a, Vec<Fact>> {
+        self.flow.standing(session)
+    }
+
+    fn end<'a>(&'a self, session: &'a Session) -> Answering<'a, bool> {
+        self.flow.end(session)
     }
 
     fn look_up_again(&self) -> Answering<'_, ()> {
-        self.0.look_up_again()
+        self.flow.look_up_again()
     }
 
     fn venue_time(&self, now: Micros) -> Micros {
-        self.0.venue_time(now)
+        self.flow.venue_time(now)
     }
 }

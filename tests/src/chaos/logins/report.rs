@@ -4,21 +4,27 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
+use tapeline_model::records::AuthEventKind;
 
 use super::check::Findings;
 use super::life::Lived;
-use super::logbook::{Asked, Entry};
+use super::logbook::Entry;
 use super::plant::Planted;
+use super::way::Way;
 use crate::chaos::Report as Told;
 use crate::chaos::arguments::Arguments;
 use crate::chaos::plan::Fault;
 use crate::chaos::run::Run;
 
 const NOTES: usize = 20;
+/// With so many lives, there is one of each kind.
+const ENOUGH: u64 = 200;
 
 pub(crate) struct Report {
     pub(crate) run: Run,
-    lives: u64,
+    of: Planted,
+    /// By the kind of account.
+    lives: BTreeMap<&'static str, u64>,
     findings: Findings,
     seen: Seen,
     /// What was found with each planted fault.
@@ -38,10 +44,11 @@ struct Seen {
 
 impl Report {
     /// Of a run that begins now.
-    pub(crate) fn new(arguments: Arguments) -> Self {
+    pub(crate) fn new(arguments: Arguments, of: Planted) -> Self {
         Self {
             run: Run::new(arguments),
-            lives: 0,
+            of,
+            lives: BTreeMap::new(),
             findings: Findings::default(),
             seen: Seen::default(),
             planted: Vec::new(),
@@ -49,7 +56,7 @@ impl Report {
     }
 
     pub(crate) fn add(&mut self, number: usize, lived: Lived) {
-        self.lives += 1;
+        *self.lives.entry(lived.way.name()).or_insert(0) += 1;
         for kind in lived.faults {
             *self.run.faults.entry(kind.name()).or_insert(0) += 1;
         }
@@ -60,10 +67,18 @@ impl Report {
         all.miscategorised += one.miscategorised;
         all.secrets_leaked += one.secrets_leaked;
         all.stuck += one.stuck;
-        let notes = one.notes.into_iter();
+        all.needless_pauses += one.needless_pauses;
+        all.wrong_stops += one.wrong_stops;
+        all.uninvited += one.uninvited;
+        all.fought_over += one.fought_over;
+        all.bait_taken += one.bait_taken;
+        let (way, notes) = (lived.way.name(), one.notes.into_iter());
         let room = NOTES.saturating_sub(all.notes.len());
-        all.notes
-            .extend(notes.map(|note| format!("run {number}: {note}")).take(room));
+        all.notes.extend(
+            notes
+                .map(|note| format!("run {number}, {way}: {note}"))
+                .take(room),
+        );
         self.seen.add(&lived.entries);
     }
 
@@ -76,11 +91,28 @@ impl Report {
             ("miscategorised", found.miscategorised),
             ("secrets_leaked", found.secrets_leaked),
             ("stuck", found.stuck),
+            ("needless_pauses", found.needless_pauses),
+            ("wrong_stops", found.wrong_stops),
+            ("uninvited", found.uninvited),
+            ("fought_over", found.fought_over),
+            ("bait_taken", found.bait_taken),
         ];
+        if self.of == Planted::Nothing && self.all_lives() >= ENOUGH {
+            zeros.push(("kinds_without_life", self.kinds_without_life()));
+        }
         if !self.planted.is_empty() {
             zeros.push(("planted_unfound", self.unfound()));
         }
         zeros
+    }
+
+    fn all_lives(&self) -> u64 {
+        self.lives.values().sum()
+    }
+
+    fn kinds_without_life(&self) -> u64 {
+        let lived = |way: &Way| self.lives.contains_key(way.name());
+        Way::ALL.iter().filter(|way| !lived(way)).count() as u64
     }
 
     /// Planted faults that nothing, or the wrong counter, found.
@@ -117,14 +149,17 @@ impl Seen {
     fn add(&mut self, entries: &[Entry]) {
         for entry in entries {
             match entry {
-                Entry::Exchange(exchange) => {
-                    self.codes += u64::from(exchange.code.is_some());
-                    let is_renewal = exchange.asked == Asked::Renewal;
-                    self.renewals += u64::from(exchange.is_opened && is_renewal);
-                    self.sessions += u64::from(exchange.is_opened && !is_renewal);
-                }
+                Entry::Exchange(exchange) => self.codes += u64::from(exchange.code.is_some()),
                 Entry::Began { .. } => self.processes += 1,
+                Entry::Wanted { .. } | Entry::Brought { .. } => {}
                 Entry::Told { step, .. } => {
+                    if step.kind == AuthEventKind::LoginSucceeded {
+                        match step.method {
+                            Some("KEPT") => {}
+                            Some("RENEWAL") => self.renewals += 1,
+                            _ => self.sessions += 1,
+                        }
+                    }
                     if let Some(category) = step.category {
                         *self.told.entry(category.as_str()).or_insert(0) += 1;
                     }
@@ -141,7 +176,8 @@ impl Told for Report {
 
     fn json(&self) -> Value {
         let mut besides = json!({
-            "runs": self.lives,
+            "runs": self.all_lives(),
+            "lives": self.lives,
             "sessions": self.seen.sessions,
             "renewals": self.seen.renewals,
             "codes": self.seen.codes,
@@ -158,11 +194,18 @@ impl Told for Report {
         let seen = &self.seen;
         let besides = format!(
             "{} lives, {} processes, {} sessions, {} renewals, {} codes sent",
-            self.lives, seen.processes, seen.sessions, seen.renewals, seen.codes
+            self.all_lives(),
+            seen.processes,
+            seen.sessions,
+            seen.renewals,
+            seen.codes
         );
         let zeros = self.must_be_zero();
         let notes = &self.findings.notes;
         self.run.write_table(to, &zeros, &besides, notes)?;
+        for (way, lives) in &self.lives {
+            writeln!(to, "  lives: {way} {lives}")?;
+        }
         for (category, times) in &seen.told {
             writeln!(to, "  told: {category} {times}")?;
         }

@@ -4,20 +4,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::{Request as Asking, Response as Answer, StatusCode};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::{Response as Answer, StatusCode};
 use reqwest::{Request, Response};
+use serde_json::Value;
 use tapeline_auth::{Category, Lost, Transport, Travelling};
-use tapeline_rehearsal::{Book, Venue};
 use tokio::time::sleep;
 use tower::ServiceExt as _;
 
+use super::asked::{Parts, Seen};
+use super::chance::Chance;
 use super::clock::Time;
-use super::logbook::{Asked, Entry, Exchange, Logbook};
-use crate::chaos::random::Random;
+use super::house::House;
+use super::logbook::{Asked, Entry, Exchange, Logbook, Made};
+use super::person::Person;
+use super::plant::{self, Planted};
+use super::way::Way;
 
-/// With this, a challenge that was met is named.
-const ANSWERED: &str = "x-robinhood-challenge-response-id";
+/// Where Twilio is asked for its list.
+pub(super) const TWILIO: &str = "twilio.example";
 const LONGEST: usize = 1 << 20;
 /// A connection that breaks is noticed after this, or at once.
 const NOTICED_AFTER: Duration = Duration::from_secs(15);
@@ -35,49 +40,36 @@ pub(super) struct Weather {
 
 #[derive(Clone)]
 pub(super) struct Road {
-    pub(super) venue: Venue,
-    pub(super) router: Router,
+    pub(super) way: Way,
+    pub(super) house: House,
     pub(super) time: Time,
     pub(super) logbook: Logbook,
-    weather: Arc<Mutex<Weather>>,
-    random: Arc<Mutex<Random>>,
+    pub(super) person: Person,
+    pub(super) router: Router,
+    pub(super) twilio: Router,
+    pub(super) weather: Arc<Mutex<Weather>>,
+    pub(super) chance: Chance,
 }
 
 /// What a request meets before the venue.
 enum Met {
     Nothing,
     Dropped,
-    Said(Category, Answer<Body>),
+    Said(Category, Answer<Bytes>),
 }
 
 impl Road {
-    pub(super) fn new(venue: Venue, time: Time, logbook: Logbook, random: Random) -> Self {
-        Self {
-            router: venue.router(),
-            venue,
-            time,
-            logbook,
-            weather: Arc::default(),
-            random: Arc::new(Mutex::new(random)),
-        }
-    }
-
     pub(super) fn weather(&self) -> MutexGuard<'_, Weather> {
         self.weather.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn chance(&self, low: u64, high: u64) -> u64 {
-        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
-        random.between(low, high)
-    }
-
     async fn travel(&self) {
-        sleep(Duration::from_millis(self.chance(5, 400))).await;
+        self.chance.pause(5, 400).await;
     }
 
     fn meets(&self) -> Met {
         let now = self.time.now();
-        let is_dropped = self.chance(0, 1) == 0;
+        let is_dropped = self.chance.hits(2);
         let mut weather = self.weather();
         if weather.forbidden > 0 {
             weather.forbidden -= 1;
@@ -112,17 +104,21 @@ impl Road {
     }
 
     async fn send(&self, machine: usize, request: Request) -> Result<Response, Lost> {
-        let request = in_parts(request);
+        if request.url().host_str() == Some(TWILIO) {
+            return self.send_to_twilio(request).await;
+        }
+        let parts = Parts::of(request);
         let mut noted = Exchange {
             machine,
-            asked: request.asked,
+            asked: parts.asked(self.way, self.logbook.is_in(machine)),
             sent: self.time.now(),
             ended: 0,
-            code: request.code.clone(),
-            is_behind: request.request.headers().contains_key(ANSWERED),
+            code: parts.code.clone(),
+            renewal: parts.renewal.clone(),
+            is_behind: parts.is_behind(),
             truth: None,
-            is_counted: false,
-            is_opened: false,
+            made: Made::Nothing,
+            is_answered: false,
         };
         // Noted also when the machine ends before the answer.
         let noting = Noting {
@@ -130,21 +126,21 @@ impl Road {
             noted: &mut noted,
         };
         self.travel().await;
+        // By now, what was told before is noted.
+        let is_in = self.logbook.is_in(machine);
+        noting.noted.asked = parts.asked(self.way, is_in);
         let answer = match self.meets() {
             Met::Dropped => {
                 noting.noted.truth = Some(Category::Network);
-                if self.chance(0, 1) == 0 {
-                    return Err(Lost::Unsent);
-                }
-                sleep(NOTICED_AFTER).await;
-                return Err(Lost::Unanswered);
+                return Err(self.drops().await);
             }
             Met::Said(category, answer) => {
-                noting.noted.truth = Some(category);
+                let is_page = category == Category::ChangedApi;
+                noting.noted.truth = Some(category).filter(|_| !is_page || !parts.is_touch());
                 answer
             }
             Met::Nothing => {
-                let answer = self.ask(&request, noting.noted).await;
+                let answer = self.ask(&parts, is_in, noting.noted).await;
                 if self.loses_answer() {
                     noting.noted.truth = Some(Category::Network);
                     sleep(NOTICED_AFTER).await;
@@ -154,44 +150,65 @@ impl Road {
             }
         };
         self.travel().await;
-        let (parts, body) = answer.into_parts();
-        let body = to_bytes(body, LONGEST)
-            .await
-            .map_err(|_| Lost::Unanswered)?;
-        Ok(Response::from(Answer::from_parts(parts, body)))
+        noting.noted.is_answered = true;
+        Ok(Response::from(answer))
     }
 
-    /// Asks the venue, and sees in its book what it made of it.
-    async fn ask(&self, request: &Parts, noted: &mut Exchange) -> Answer<Body> {
-        let before = self.venue.book();
-        let asking = request.asking();
-        let answered = self.router.clone().oneshot(asking).await;
-        let Ok(answer) = answered;
-        let after = self.venue.book();
-        noted.is_opened = after.opened > before.opened || after.renewed > before.renewed;
-        noted.is_counted = after.wrong > before.wrong;
-        noted.truth = truth(request.asked, &before, &after, answer.status());
+    /// Asks the venue, and sees in its ledger what it made of it.
+    async fn ask(&self, parts: &Parts, is_in: bool, noted: &mut Exchange) -> Answer<Bytes> {
+        if let Some(prompt) = parts.prompt() {
+            self.person.sees_prompt(prompt);
+        }
+        let before = self.house.ledger();
+        let answer = answered(&self.router, parts).await;
+        let after = self.house.ledger();
+        let words: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+        let is_taken = self.way == Way::Key && noted.asked == Asked::Login;
+        noted.made = match () {
+            () if after.given > before.given => Made::Opened,
+            () if is_taken && answer.status() == StatusCode::OK => Made::Opened,
+            () if after.wrong > before.wrong => Made::Counted,
+            () if words["error"] == "invalid_client" => Made::WrongClient,
+            () => Made::Nothing,
+        };
+        let seen = Seen {
+            asked: noted.asked,
+            is_in,
+            before,
+            after,
+            status: answer.status(),
+            words: &words,
+        };
+        noted.truth = seen.truth(self.way, parts);
         answer
+    }
+
+    /// Nobody is told what is wrong there: codes come another way, or later.
+    async fn send_to_twilio(&self, request: Request) -> Result<Response, Lost> {
+        self.travel().await;
+        let is_dropping = self.time.now() < self.weather().dropping_until;
+        if is_dropping && self.chance.hits(2) {
+            return Err(self.drops().await);
+        }
+        let answer = answered(&self.twilio, &Parts::of(request)).await;
+        self.travel().await;
+        Ok(Response::from(answer))
+    }
+
+    async fn drops(&self) -> Lost {
+        if self.chance.hits(2) {
+            return Lost::Unsent;
+        }
+        sleep(NOTICED_AFTER).await;
+        Lost::Unanswered
     }
 }
 
-/// What a venue that writes everything down says was wrong.
-fn truth(asked: Asked, before: &Book, after: &Book, status: StatusCode) -> Option<Category> {
-    if before.locked {
-        return Some(Category::Locked);
-    }
-    let is_wrong = after.wrong > before.wrong;
-    match asked {
-        Asked::Proof if is_wrong => Some(Category::MfaFailed),
-        Asked::Login if is_wrong && after.codes.len() > before.codes.len() => {
-            Some(Category::MfaFailed)
-        }
-        Asked::Login if is_wrong => Some(Category::BadCredentials),
-        Asked::Renewal | Asked::Other if status == StatusCode::UNAUTHORIZED => {
-            Some(Category::Expired)
-        }
-        _ => None,
-    }
+async fn answered(router: &Router, parts: &Parts) -> Answer<Bytes> {
+    let Ok(answer) = router.clone().oneshot(parts.asking()).await;
+    let (head, body) = answer.into_parts();
+    let body = to_bytes(Body::new(body), LONGEST).await;
+    Answer::from_parts(head, body.unwrap_or_default())
 }
 
 struct Noting<'a> {
@@ -206,54 +223,8 @@ impl Drop for Noting<'_> {
     }
 }
 
-struct Parts {
-    asked: Asked,
-    code: Option<String>,
-    request: Request,
-}
-
-fn in_parts(request: Request) -> Parts {
-    let body = request.body().and_then(|body| body.as_bytes());
-    let text = String::from_utf8_lossy(body.unwrap_or_default()).into_owned();
-    let field = |name: &str| {
-        let start = format!("{name}=");
-        let mut fields = text.split('&');
-        fields.find_map(|field| field.strip_prefix(&start).map(str::to_owned))
-    };
-    let path = request.url().path();
-    let code = field("mfa_code").or_else(|| field("response"));
-    let asked = match path {
-        "/oauth2/token/" if field("grant_type").as_deref() == Some("refresh_token") => {
-            Asked::Renewal
-        }
-        "/oauth2/token/" => Asked::Login,
-        _ if code.is_some() => Asked::Proof,
-        _ => Asked::Other,
-    };
-    Parts {
-        asked,
-        code,
-        request,
-    }
-}
-
-impl Parts {
-    fn asking(&self) -> Asking<Body> {
-        let mut asking = Asking::builder()
-            .method(self.request.method().clone())
-            .uri(self.request.url().as_str());
-        for (name, value) in self.request.headers() {
-            asking = asking.header(name, value);
-        }
-        let body = self.request.body().and_then(|body| body.as_bytes());
-        asking
-            .body(Body::from(body.unwrap_or_default().to_vec()))
-            .unwrap_or_default()
-    }
-}
-
-fn says(status: StatusCode, text: &'static str) -> Answer<Body> {
-    let mut answer = Answer::new(Body::from(text));
+fn says(status: StatusCode, text: &'static str) -> Answer<Bytes> {
+    let mut answer = Answer::new(Bytes::from_static(text.as_bytes()));
     *answer.status_mut() = status;
     answer
 }
@@ -262,10 +233,19 @@ fn says(status: StatusCode, text: &'static str) -> Answer<Body> {
 pub(super) struct Wire {
     pub(super) road: Road,
     pub(super) machine: usize,
+    pub(super) planted: Planted,
 }
 
 impl Transport for Wire {
     fn send(&self, request: Request) -> Travelling<'_> {
-        Box::pin(self.road.send(self.machine, request))
+        Box::pin(async {
+            let Some(again) = plant::sent_again(self.planted, &request) else {
+                let request = plant::sent(self.planted, request);
+                let answer = self.road.send(self.machine, request).await?;
+                return plant::received(self.planted, answer).await;
+            };
+            let _forgotten = self.road.send(self.machine, request).await;
+            self.road.send(self.machine, again).await
+        })
     }
 }

@@ -1,4 +1,5 @@
 //! A second factor as a workflow: opened, looked at until it says what it wants, met, gone on with.
+//! The credentials were right, so nothing of it is counted.
 
 use std::time::Duration;
 
@@ -50,13 +51,13 @@ struct Prompt {
 pub(super) async fn begin(http: &Http, device: &str, id: &str) -> Result<Challenge, Refusal> {
     let input = json!({"workflow_id": id});
     let asked = json!({"device_id": device, "flow": "suv", "input": input});
-    let answer = http.send(http.post_json(MACHINE, &asked)).await?;
+    let answer = http.ask(http.post_json(MACHINE, &asked)).await?;
     let machine = fine(&answer)?.json::<Machine>();
     let inquiry = machine.ok_or(Category::ChangedApi)?.id;
     let view = view(&inquiry)?;
     for pause in LOOKS {
         sleep(pause).await;
-        let answer = http.send(http.get(&view)).await?;
+        let answer = http.ask(http.get(&view)).await?;
         let words = fine(&answer)?.json::<Value>();
         if let Some(asked) = wanted(words.ok_or(Category::ChangedApi)?) {
             return challenge(&inquiry, asked?);
@@ -77,7 +78,7 @@ pub(super) async fn approval(http: &Http, challenge: &Challenge) -> Result<Appro
         return Err(Category::ChangedApi.into());
     }
     let path = format!("/push/{id}/get_prompts_status/");
-    let answer = http.send(http.get(&path)).await?;
+    let answer = http.ask(http.get(&path)).await?;
     let prompt = fine(&answer)?
         .json::<Prompt>()
         .ok_or(Category::ChangedApi)?;
@@ -97,7 +98,7 @@ pub(super) async fn go_on(http: &Http, inquiry: &str) -> Result<(), Refusal> {
     let said = json!({"sequence": 0, "user_input": {"status": "continue"}});
     for pause in LOOKS {
         sleep(pause).await;
-        let answer = http.send(http.post_json(&view, &said)).await?;
+        let answer = http.ask(http.post_json(&view, &said)).await?;
         let words = fine(&answer)?.json::<Value>();
         if is_approved(&words.ok_or(Category::ChangedApi)?) {
             return Ok(());

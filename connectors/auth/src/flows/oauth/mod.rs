@@ -319,10 +319,12 @@ impl Flow for OAuth {
             let request = self.http.get(ACCOUNTS);
             let request = request.bearer_auth(session.token.expose());
             let answer = self.http.send(request).await?;
-            if answer.is_fine() {
-                return Ok(());
+            if !answer.is_fine() {
+                return Err(answer.refusal(Category::Expired));
             }
-            Err(answer.refusal(Category::Expired))
+            // A page that says that all is being repaired is no list of accounts.
+            let accounts = answer.json::<Vec<IgnoredAny>>();
+            accounts.map(drop).ok_or(Category::ChangedApi.into())
         })
     }
 

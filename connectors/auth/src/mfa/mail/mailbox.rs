@@ -7,12 +7,11 @@ use tapeline_model::Micros;
 use tapeline_secrets::{Reference, Secret, Secrets};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::letter::{Trust, read};
+use super::arrival::Arrival;
+use super::letter::Trust;
 use super::place::{BadMailbox, Place, check};
 use super::session::{Head, MailError, Session, Way, is_quotable};
 use crate::metric_names as names;
-use crate::mfa::heard;
-use crate::mfa::inbox::Message;
 use crate::mfa::post::Posts;
 use crate::mfa::seldom::Seldom;
 use crate::outside::Clock;
@@ -228,23 +227,20 @@ impl Mailbox {
         let Some(body) = session.body(head.uid).await? else {
             return Ok(());
         };
-        let letter = match read(&body, &self.settings.trust) {
-            Ok(letter) => letter,
-            Err(unfit) => {
-                heard::count("mail", unfit.word());
-                return Ok(());
-            }
-        };
-        let MailboxSettings { address, user, .. } = &self.settings;
-        let message = Message {
+        let MailboxSettings {
+            address,
+            user,
+            trust,
+            ..
+        } = &self.settings;
+        let arrival = Arrival {
             id: format!("{user} {address} {} {}", session.validity, head.uid),
-            sender: letter.sender,
-            received: received(head.second, not_before, (self.clock)()),
-            text: letter.text,
+            bytes: &body,
+            second: head.second,
+            not_before,
+            now: (self.clock)(),
         };
-        let is_wanted = self.posts.since().is_some();
-        let taken = self.posts.take(&message);
-        heard::note("mail", &taken, &message.sender, is_wanted);
+        arrival.hand_over(trust, &self.posts);
         Ok(())
     }
 
@@ -312,15 +308,6 @@ fn pauses(pause: Duration, error: &MailError) -> (Duration, Duration) {
     (pause.min(SHORTEST), pause)
 }
 
-/// By our clock: after the last look that did not find it, before now, and between these by the
-/// server's clock, at the end of the second that it names, since in doubt it came after the
-/// challenge.
-fn received(second: i64, not_before: Option<Micros>, now: Micros) -> Micros {
-    let end = second.saturating_mul(1_000_000).saturating_add(999_999);
-    let least = not_before.map_or(i64::MIN, |at| at.0);
-    Micros(end.max(least).min(now.0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -333,15 +320,5 @@ mod tests {
         assert_eq!(of(300, MailError::Lost), (seconds(5), seconds(300)));
         assert_eq!(of(2, MailError::Refused), (seconds(60), seconds(60)));
         assert_eq!(of(300, MailError::Refused), (seconds(300), seconds(300)));
-    }
-
-    #[test]
-    fn a_mail_came_between_the_looks_whatever_its_server_says() {
-        let at = |second: i64| Micros(second * 1_000_000);
-        let of = |second, not_before| received(second, not_before, at(100));
-        assert_eq!(of(50, None), Micros(50_999_999));
-        assert_eq!(of(50, Some(at(90))), at(90), "its clock is behind");
-        assert_eq!(of(140, Some(at(90))), at(100), "its clock is ahead");
-        assert_eq!(of(95, Some(at(90))), Micros(95_999_999));
     }
 }

@@ -1,5 +1,6 @@
 //! Codes in mails, by IMAP.
 
+mod arrival;
 mod authentic;
 mod html;
 mod letter;
@@ -8,6 +9,7 @@ mod place;
 mod session;
 mod wire;
 
+pub use arrival::Arrival;
 pub use letter::Trust;
 pub use mailbox::{MailLogin, Mailbox, MailboxSettings};
 pub use place::BadMailbox;

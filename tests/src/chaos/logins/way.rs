@@ -1,0 +1,84 @@
+//! The kinds of account that a life may be of.
+
+use tapeline_rehearsal::{Asks, By, Factor};
+
+/// How an account is logged in to, and what its venue wants besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// A password and a code by time.
+    App,
+    /// A code by text message, from the webhook or from the list.
+    Sms,
+    /// The same, where the webhook is never reached.
+    SmsList,
+    Mail,
+    /// A workflow, and in it a prompt on a telephone,
+    Prompt,
+    /// or a code.
+    WorkflowSms,
+    WorkflowMail,
+    OAuth,
+    Gateway,
+    Key,
+}
+
+impl Way {
+    pub(super) const ALL: [Self; 10] = [
+        Self::App,
+        Self::Sms,
+        Self::SmsList,
+        Self::Mail,
+        Self::Prompt,
+        Self::WorkflowSms,
+        Self::WorkflowMail,
+        Self::OAuth,
+        Self::Gateway,
+        Self::Key,
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::Sms => "sms",
+            Self::SmsList => "sms_list",
+            Self::Mail => "mail",
+            Self::Prompt => "prompt",
+            Self::WorkflowSms => "workflow_sms",
+            Self::WorkflowMail => "workflow_mail",
+            Self::OAuth => "oauth",
+            Self::Gateway => "gateway",
+            Self::Key => "key",
+        }
+    }
+
+    /// What a venue that is logged in to with a password wants besides.
+    pub(super) fn asks(self) -> Asks {
+        match self {
+            Self::App => Asks::App,
+            Self::Sms | Self::SmsList => Asks::Sent(By::Sms),
+            Self::Mail => Asks::Sent(By::Email),
+            Self::Prompt => Asks::Workflow(Factor::Prompt),
+            Self::WorkflowSms => Asks::Workflow(Factor::Sent(By::Sms)),
+            Self::WorkflowMail => Asks::Workflow(Factor::Sent(By::Email)),
+            Self::OAuth | Self::Gateway | Self::Key => Asks::Nothing,
+        }
+    }
+
+    /// By what the codes come that the venue sends.
+    pub(super) fn sent(self) -> Option<By> {
+        match self.asks() {
+            Asks::Sent(by) | Asks::Workflow(Factor::Sent(by)) => Some(by),
+            _ => None,
+        }
+    }
+
+    /// With a password, and a second factor.
+    pub(super) fn has_factor(self) -> bool {
+        self.asks() != Asks::Nothing
+    }
+
+    /// Only a person can open a session.
+    pub(super) fn needs_person(self) -> bool {
+        matches!(self, Self::OAuth | Self::Gateway)
+    }
+}
