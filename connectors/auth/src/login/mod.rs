@@ -281,7 +281,7 @@ impl Login {
             format!("no code came by {method}")
         };
         self.tell_failed(Category::MfaFailed, detail, out);
-        if self.looks() {
+        if self.policy.needs_person {
             return self.stop(now, Category::Expired, out);
         }
         self.try_again(now, None, Asked::Open, out);
@@ -290,7 +290,11 @@ impl Login {
     fn login_refused(&mut self, now: Micros, refusal: Refusal, out: &mut Vec<Action>) {
         let category = refusal.category;
         let consequence = category.consequence();
-        if consequence == Consequence::Counted || refusal.is_unseen {
+        // Before the venue saw anything of it, or behind what it counts: they may try again at once.
+        let is_a_person_s =
+            self.policy.needs_person && matches!(category, Category::Expired | Category::MfaFailed);
+        let is_counted = consequence == Consequence::Counted || refusal.is_unseen;
+        if is_counted && !is_a_person_s {
             self.refusals.is_now(now);
         } else {
             self.refusals.withdraw();
@@ -307,9 +311,7 @@ impl Login {
             self.look_ups += 1;
             out.push(Action::LookUpAgain);
         }
-        if consequence == Consequence::Stop
-            || self.policy.needs_person && category == Category::Expired
-        {
+        if consequence == Consequence::Stop || is_a_person_s {
             return self.stop(now, category, out);
         }
         if self.refusals.locked_until(now).is_some() {
