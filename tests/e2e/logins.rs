@@ -8,7 +8,7 @@ use serde_json::json;
 use tapeline_auth::Outside;
 use tapeline_rehearsal::{Fault, NAME, PASSWORD, SEED, Settings, Venue, oauth};
 use tapeline_schemas::topics::Topic;
-use tapeline_tests::{Namespace, Program, scratch};
+use tapeline_tests::{Finished, Namespace, Program, scratch};
 use tokio::runtime::Runtime;
 
 const WITHIN: Duration = Duration::from_secs(30);
@@ -243,15 +243,7 @@ fn a_person_logs_in_with_a_browser_and_what_runs_goes_on_with_the_session() {
     let stopped = "SELECT count() > 0 FROM auth_events WHERE stopped AND category = 'MFA_REQUIRED'";
     namespace.query_until(stopped, "1");
 
-    let mut login = namespace.program(["auth", "login", "a1"]).start();
-    let link = login.until("the link", WITHIN, |login| {
-        let said = login.stderr();
-        let link = said.lines().find(|line| line.trim().starts_with("http://"));
-        link.map(|link| link.trim().to_owned())
-    });
-    let brought = venue.approve(&link).unwrap();
-    runtime.block_on(open_unseen(&brought));
-    let finished = login.ended(WITHIN).ok();
+    let finished = in_a_browser(&runtime, &namespace, "a1", &venue);
     assert!(
         finished.stdout.contains("a1 is logged in, until"),
         "{}",
@@ -294,6 +286,24 @@ fn a_person_logs_in_with_a_browser_and_what_runs_goes_on_with_the_session() {
     for secret in codes.iter().map(String::as_str).chain(["planted"]) {
         assert!(!said.contains(secret), "{secret} was seen");
     }
+}
+
+/// `tapeline auth login`, with a person who does in a browser what it says.
+pub fn in_a_browser(
+    runtime: &Runtime,
+    namespace: &Namespace,
+    account: &str,
+    venue: &oauth::Venue,
+) -> Finished {
+    let mut login = namespace.program(["auth", "login", account]).start();
+    let link = login.until("the link", WITHIN, |login| {
+        let said = login.stderr();
+        let link = said.lines().find(|line| line.trim().starts_with("http://"));
+        link.map(|link| link.trim().to_owned())
+    });
+    let brought = venue.approve(&link).unwrap();
+    runtime.block_on(open_unseen(&brought));
+    login.ended(WITHIN).ok()
 }
 
 /// As a browser whose user waves the warning of the certificate through.

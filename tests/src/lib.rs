@@ -32,3 +32,30 @@ pub fn eventually<T>(what: &str, within: Duration, mut ask: impl FnMut() -> Opti
         std::thread::sleep(Duration::from_millis(50));
     }
 }
+
+/// Whether a code of digits stands in a text by itself. Fractions of seconds are none.
+pub fn shows_code(text: &str, code: &str) -> bool {
+    text.match_indices(code).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + code.len()..]);
+        let mut before = before.chars().rev();
+        let (last, last_but_one) = (before.next(), before.next());
+        let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+        let is_fraction = last == Some('.') && is_digit(last_but_one);
+        !is_digit(last) && !is_fraction && !is_digit(after.chars().next())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shows_code;
+
+    #[test]
+    fn a_code_is_seen_and_a_moment_is_none() {
+        for text in ["123456", "it is 123456.", "\"123456\"", "a123456b"] {
+            assert!(shows_code(text, "123456"), "{text}");
+        }
+        for text in ["12:00:03.123456Z", "0123456", "1234567", "12345"] {
+            assert!(!shows_code(text, "123456"), "{text}");
+        }
+    }
+}

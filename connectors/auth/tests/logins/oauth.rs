@@ -169,7 +169,11 @@ async fn another_s_code_is_not_sent_and_who_brought_it_may_try_again_at_once() {
         process
             .refused(AuthEventKind::Refused, Category::MfaFailed)
             .await;
-        assert_eq!(asked.load(Ordering::SeqCst), times, "nobody is asked unbidden");
+        assert_eq!(
+            asked.load(Ordering::SeqCst),
+            times,
+            "nobody is asked unbidden"
+        );
         process.say(Word::Begin).await;
     }
     assert_eq!(desk.venue.book().logins, 0);
