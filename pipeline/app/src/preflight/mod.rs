@@ -153,8 +153,12 @@ pub(crate) async fn all(config: &Config) -> Vec<Checked> {
         checked.extend(logins::sessions(&desk).await);
         checked.extend(codes::ways(&desk).await);
     }
-    checked.push(systems::kafka(config).await);
-    checked.push(systems::schemas(config).await);
+    let kafka = systems::kafka(config).await;
+    let has_topics = kafka.outcome != Outcome::Fail;
+    checked.push(kafka);
+    if has_topics {
+        checked.push(systems::schemas(config).await);
+    }
     checked.push(systems::store(config).await);
     checked
 }
