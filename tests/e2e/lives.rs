@@ -399,10 +399,7 @@ fn each_way_and_each_factor_lives_its_life_in_kafka_and_in_the_store() {
     let rows = "SELECT count(), uniqExact(event_id) FROM auth_events";
     namespace.query_until(rows, &format!("{0}\t{0}", events.len()));
     said += &namespace.query("SELECT * FROM auth_events");
-    for topic in Topic::ALL {
-        let values = namespace.read(*topic).into_iter().filter_map(|m| m.value);
-        said.extend(values.map(|value| String::from_utf8_lossy(&value).into_owned()));
-    }
+    said += &namespace.in_topics();
     assert!(said.contains("flow-mail") && !said.contains("planted"));
     let codes = venues.devices.iter().flat_map(|venue| venue.book().codes);
     for code in codes {

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tapeline_auth::sealed_in;
 use tapeline_rehearsal::{NAME, PASSWORD, SEED, Venue};
-use tapeline_schemas::topics::Topic;
 use tapeline_tests::{Finished, Namespace, Program, Running, scratch};
 use tokio::runtime::Runtime;
 
@@ -114,10 +113,7 @@ fn another_machine_goes_on_with_the_session_of_one_that_died() {
         assert!(!shared.contains("canary-account"), "{shared}");
         seen += &shared;
     }
-    for topic in Topic::ALL {
-        let values = namespace.read(*topic).into_iter().filter_map(|m| m.value);
-        seen.extend(values.map(|value| String::from_utf8_lossy(&value).into_owned()));
-    }
+    seen += &namespace.in_topics();
     let codes = venue.book().codes;
     assert_eq!(codes.len(), 3);
     for secret in codes.iter().map(String::as_str).chain(["planted", SEED]) {

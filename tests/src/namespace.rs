@@ -109,6 +109,15 @@ impl Namespace {
         self.read_named(self.kafka.names().topic(topic), partitions)
     }
 
+    /// The values of all topics, as far as they are text: where nothing secret may be.
+    pub fn in_topics(&self) -> String {
+        let messages = Topic::ALL.iter().flat_map(|topic| self.read(*topic));
+        let values = messages.filter_map(|message| message.value);
+        values
+            .map(|value| String::from_utf8_lossy(&value).into_owned())
+            .collect()
+    }
+
     /// The same of a topic with this full name.
     pub fn read_named(&self, topic: &str, partitions: u32) -> Vec<OwnedMessage> {
         let mut all = Vec::new();

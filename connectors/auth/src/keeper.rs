@@ -309,10 +309,13 @@ impl Keeper {
         self.latency = None;
         self.note(Input::CodeSeen).await?;
         self.sent = self.now();
-        let proof = Proof::Code(&code);
-        let proving = self.flow.prove(&self.stored.device, &challenge, proof);
+        Ok(self.hand_in(&challenge, Proof::Code(&code)).await)
+    }
+
+    async fn hand_in(&mut self, challenge: &Challenge, proof: Proof<'_>) -> Input {
+        let proving = self.flow.prove(&self.stored.device, challenge, proof);
         let answer = timed(&mut self.latency, proving).await;
-        Ok(self.answered(answer))
+        self.answered(answer)
     }
 
     /// Before anything is sent that the venue may count.
@@ -388,16 +391,12 @@ impl Keeper {
             match timed(&mut self.latency, self.flow.approval(challenge)).await {
                 Ok(Approval::Given) => {
                     self.note(Input::Approved).await?;
-                    let proving = self
-                        .flow
-                        .prove(&self.stored.device, challenge, Proof::Approval);
-                    let answer = timed(&mut self.latency, proving).await;
-                    return Ok(self.answered(answer));
+                    return Ok(self.hand_in(challenge, Proof::Approval).await);
                 }
                 Ok(Approval::Pending) => trouble = None,
                 // The person may have said yes all the same; nothing is counted for asking.
                 Err(refusal) if refusal.category.passes() => {
-                    pause = refusal.not_within.map_or(pause, |least| pause.max(least));
+                    pause = pause.max(refusal.not_within.unwrap_or_default());
                     let refusal = Refusal {
                         is_unseen: false,
                         ..refusal

@@ -415,10 +415,10 @@ impl Login {
 
     fn stop(&mut self, now: Micros, category: Category, out: &mut Vec<Action>) {
         self.forget(out);
-        let is_seen = self.looks() && category == Category::Expired;
-        self.state = State::Stopped { look: None };
-        if is_seen {
+        if self.policy.sees_logins && category == Category::Expired {
             self.look_later(now, None);
+        } else {
+            self.state = State::Stopped { look: None };
         }
         let detail = format!("no more is tried by itself; {}", category.remedy());
         let step = self.step(AuthEventKind::Refused, Some(category), detail);
@@ -426,17 +426,12 @@ impl Login {
         out.push(Action::Tell(step));
     }
 
-    /// Whether it is seen when a person logged in.
-    fn looks(&self) -> bool {
-        self.policy.sees_logins && self.policy.probe_every.is_some()
-    }
-
     fn look_later(&mut self, now: Micros, not_within: Option<Duration>) {
-        let every = self.policy.probe_every;
-        let wait = every.map(|every| not_within.map_or(every, |least| every.max(least)));
-        self.state = State::Stopped {
-            look: wait.map(|wait| later(now, wait)),
-        };
+        let look = self.policy.probe_every.map(|every| {
+            let wait = every.max(not_within.unwrap_or_default());
+            later(now, wait)
+        });
+        self.state = State::Stopped { look };
     }
 
     fn look_refused(&mut self, now: Micros, refusal: Refusal, out: &mut Vec<Action>) {

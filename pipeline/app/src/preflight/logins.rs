@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tapeline_auth::{About, Category, Fact, Flow, Outside, Session, Until};
+use tapeline_auth::{About, Category, Fact, Flow, Outside, Session, Stored, Until};
 use tapeline_model::Micros;
 use tapeline_secrets::Secret;
+use tokio::sync::OnceCell;
 
 use super::{Checked, Desk, Found, WITHIN, timed};
 use crate::config::Way;
@@ -43,20 +44,59 @@ pub(super) async fn codes(desk: &Desk<'_>) -> Vec<Checked> {
 pub(super) async fn sessions(desk: &Desk<'_>) -> Vec<Checked> {
     let mut checked = Vec::new();
     for of in &desk.logins {
+        let visit = Visit::to(of);
         let name = format!("login {}", of.login.account);
-        checked.push(timed(name, false, session(of)).await);
+        checked.push(timed(name, false, session(&visit)).await);
         if of.login.way == Way::Device {
             let name = format!("device of {}", of.login.account);
-            checked.push(timed(name, false, device(of)).await);
+            checked.push(timed(name, false, device(&visit)).await);
         }
-        checked.extend(standing(of).await);
+        checked.extend(standing(&visit).await);
     }
     checked
 }
 
+/// What the checks of one account share, found by the first that wants it.
+struct Visit<'a> {
+    of: &'a LoginOf,
+    stored: OnceCell<Option<Stored>>,
+    flow: OnceCell<Box<dyn Flow>>,
+}
+
+impl<'a> Visit<'a> {
+    fn to(of: &'a LoginOf) -> Self {
+        Self {
+            of,
+            stored: OnceCell::new(),
+            flow: OnceCell::new(),
+        }
+    }
+
+    async fn stored(&self) -> Result<Option<&Stored>, Failure> {
+        let stored = self.stored.get_or_try_init(|| self.of.peek()).await?;
+        Ok(stored.as_ref())
+    }
+
+    async fn session(&self) -> Result<Option<Session>, Failure> {
+        Ok(match self.of.login.way {
+            // There is no session to keep: each request shows who asks.
+            Way::Key | Way::Gateway => Some(nobodys()),
+            Way::Device | Way::OAuth => self.stored().await?.and_then(Stored::session),
+        })
+    }
+
+    async fn flow(&self) -> Result<&dyn Flow, Failure> {
+        let make = || async {
+            let outside = Outside::real().map_err(Failure::outside)?;
+            registry::flow(&self.of.login, self.of.secrets(), &outside)
+        };
+        Ok(&**self.flow.get_or_try_init(make).await?)
+    }
+}
+
 /// Whether the venue knows this program from a login before.
-async fn device(of: &LoginOf) -> Found {
-    match of.peek().await {
+async fn device(visit: &Visit<'_>) -> Found {
+    match visit.stored().await {
         Ok(Some(stored)) if !stored.device.is_empty() => {
             Found::pass("the same as at the logins before")
         }
@@ -69,9 +109,9 @@ async fn device(of: &LoginOf) -> Found {
 }
 
 /// What the venue says of the account. That it refuses is told by the look at the session.
-async fn standing(of: &LoginOf) -> Vec<Checked> {
+async fn standing(visit: &Visit<'_>) -> Vec<Checked> {
     let begun = Instant::now();
-    let asked = tokio::time::timeout(WITHIN, facts(of)).await;
+    let asked = tokio::time::timeout(WITHIN, facts(visit)).await;
     let ms = begun.elapsed().as_millis();
     let facts = asked
         .ok()
@@ -84,47 +124,35 @@ async fn standing(of: &LoginOf) -> Vec<Checked> {
             (false, About::Rate) => Found::warn(fact.found, fact.about.remedy()),
             (false, _) => Found::fail(fact.found, fact.about.remedy()),
         };
-        let name = format!("{} of {}", fact.about.as_str(), of.login.account);
+        let name = format!("{} of {}", fact.about.as_str(), visit.of.login.account);
         found.of(name, false, ms)
     };
     facts.into_iter().map(checked).collect()
 }
 
-async fn facts(of: &LoginOf) -> Result<Option<Vec<Fact>>, Failure> {
-    let Some(session) = kept(of).await? else {
+async fn facts(visit: &Visit<'_>) -> Result<Option<Vec<Fact>>, Failure> {
+    let Some(session) = visit.session().await? else {
         return Ok(None);
     };
-    Ok(flow(of)?.standing(&session).await.ok())
+    Ok(visit.flow().await?.standing(&session).await.ok())
 }
 
-async fn session(of: &LoginOf) -> Found {
-    match look(of).await {
+async fn session(visit: &Visit<'_>) -> Found {
+    match look(visit).await {
         Ok(found) => found,
         Err(failure) => Found::fail(failure.to_string(), "see what it says"),
     }
 }
 
-async fn kept(of: &LoginOf) -> Result<Option<Session>, Failure> {
-    Ok(match of.login.way {
-        // There is no session to keep: each request shows who asks.
-        Way::Key | Way::Gateway => Some(nobodys()),
-        Way::Device | Way::OAuth => of.peek().await?.and_then(|stored| stored.session()),
-    })
-}
-
-fn flow(of: &LoginOf) -> Result<Box<dyn Flow>, Failure> {
-    let outside = Outside::real().map_err(Failure::outside)?;
-    registry::flow(&of.login, of.secrets(), &outside)
-}
-
-async fn look(of: &LoginOf) -> Result<Found, Failure> {
-    let Some(session) = kept(of).await? else {
+async fn look(visit: &Visit<'_>) -> Result<Found, Failure> {
+    let of = visit.of;
+    let Some(session) = visit.session().await? else {
         return Ok(absent(of));
     };
     if session.until.expires.is_some_and(|at| at <= now()) {
         return Ok(ended(of, session.until));
     }
-    let flow = flow(of)?;
+    let flow = visit.flow().await?;
     if let Err(refusal) = flow.probe(&session).await {
         return Ok(refused(of, refusal.category));
     }

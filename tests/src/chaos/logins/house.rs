@@ -145,12 +145,8 @@ impl House {
     /// Every session ends, and what renews it is taken or not.
     pub(super) fn drop_sessions(&self, with_renewals: bool) {
         match self {
-            Self::Device(venue) => venue.change(|book| {
-                book.tokens.clear();
-                if with_renewals {
-                    book.renewals.clear();
-                }
-            }),
+            Self::Device(venue) if with_renewals => venue.drop_session(),
+            Self::Device(venue) => venue.change(|book| book.tokens.clear()),
             Self::OAuth(venue) if with_renewals => venue.revoke(),
             Self::OAuth(venue) => venue.change(|book| book.tokens.clear()),
             Self::Gateway(venue) => venue.rest(),
@@ -161,11 +157,10 @@ impl House {
     /// client does not.
     pub(super) fn change_password(&self, password: &str) {
         match self {
-            Self::Device(venue) => venue.change(|book| {
-                password.clone_into(&mut book.password);
-                book.tokens.clear();
-                book.renewals.clear();
-            }),
+            Self::Device(venue) => {
+                venue.change(|book| password.clone_into(&mut book.password));
+                venue.drop_session();
+            }
             Self::OAuth(venue) => venue.change(|book| password.clone_into(&mut book.secret)),
             Self::Gateway(_) => {}
         }
