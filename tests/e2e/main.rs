@@ -16,6 +16,7 @@ mod mail;
 mod operator;
 mod pages;
 mod preflight;
+mod ranges;
 mod recording;
 mod records;
 mod risk;

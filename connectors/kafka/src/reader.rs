@@ -250,12 +250,13 @@ impl BatchReader {
         Ok(known.collect())
     }
 
-    /// What the group of this reader's name last committed, where it did.
-    pub fn committed(&self, partitions: &[Partition]) -> Result<Vec<Position>, KafkaError> {
-        let within = self.settings.request_timeout;
-        let found = committed(self.consumer(), partitions, within)
-            .map_err(|error| self.failed("asking for committed offsets", &error))?;
-        Ok(found.into_iter().map(|(position, _)| position).collect())
+    /// Offsets and notes that the group of this reader's name last committed, where it did.
+    pub fn committed(
+        &self,
+        partitions: &[Partition],
+    ) -> Result<Vec<(Position, String)>, KafkaError> {
+        committed(self.consumer(), partitions, self.settings.request_timeout)
+            .map_err(|error| self.failed("asking for committed offsets", &error))
     }
 
     /// The first offset whose time, as the brokers keep it, is not before this; none if all are.

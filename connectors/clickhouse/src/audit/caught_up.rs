@@ -98,7 +98,7 @@ fn not_done(sinks: &Reached, wanted: Vec<Last>) -> Result<Vec<Last>, KafkaError>
         let done = sinks.of(topic, wanted.iter().map(|last| last.partition))?;
         let is_done = |last: &Last| {
             done.get(&last.partition)
-                .is_some_and(|next| *next > last.offset)
+                .is_some_and(|standing| standing.done > last.offset)
         };
         left.extend(wanted.into_iter().filter(|last| !is_done(last)));
     }

@@ -161,7 +161,7 @@ pub(crate) struct Extent {
     topic: Topic,
     pub(crate) partition: u32,
     pub(crate) low: u64,
-    end: u64,
+    pub(crate) end: u64,
 }
 
 /// Compares topics and tables. Blocks, so it must not be called on an async

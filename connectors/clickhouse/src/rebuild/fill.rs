@@ -1,6 +1,5 @@
 //! Records of a topic into a table, range after range.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -11,6 +10,7 @@ use tapeline_schemas::topics::Topic;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use super::pieces::Piece;
 use super::{NEW, RebuildError};
 use crate::client::Store;
 use crate::rows;
@@ -30,8 +30,6 @@ pub(super) struct Filler<'a, P> {
     topic: Topic,
     full_topic: String,
     runtime: &'a Handle,
-    /// Where each partition goes on.
-    next: BTreeMap<u32, u64>,
     way: Way,
     progress: P,
     filled: u64,
@@ -71,7 +69,6 @@ impl<'a, P: FnMut(u64, u64)> Filler<'a, P> {
             topic,
             full_topic: names.topic(topic).to_owned(),
             runtime,
-            next: BTreeMap::new(),
             way: Way {
                 inserter,
                 outcomes,
@@ -88,26 +85,12 @@ impl<'a, P: FnMut(u64, u64)> Filler<'a, P> {
         self.way.refused
     }
 
-    /// The partition is filled from here on.
-    pub(super) fn begin(&mut self, partition: u32, from: u64) {
-        self.next.insert(partition, from);
-    }
-
-    /// Fills each partition up to before `ends`; says how many offsets that were.
-    pub(super) fn fill(&mut self, ends: &BTreeMap<u32, u64>) -> Result<u64, RebuildError> {
-        let spans: Vec<(u32, u64, u64)> = self
-            .next
-            .iter()
-            .filter_map(|(partition, next)| {
-                let end = *ends.get(partition)?;
-                (*next < end).then_some((*partition, *next, end))
-            })
-            .collect();
-        let total = spans.iter().map(|(_, next, end)| end - next).sum();
+    /// Fills these; says how many offsets that were.
+    pub(super) fn fill(&mut self, pieces: &[Piece]) -> Result<u64, RebuildError> {
+        let total = pieces.iter().map(Piece::offsets).sum();
         let goal = self.filled + total;
-        for (partition, next, end) in spans {
-            self.fill_partition(partition, next, end, goal)?;
-            self.next.insert(partition, end);
+        for piece in pieces {
+            self.fill_piece(piece, goal)?;
         }
         while self.way.under_way > 0 {
             self.way.collect()?;
@@ -115,29 +98,25 @@ impl<'a, P: FnMut(u64, u64)> Filler<'a, P> {
         Ok(total)
     }
 
-    fn fill_partition(
-        &mut self,
-        partition: u32,
-        from: u64,
-        end: u64,
-        goal: u64,
-    ) -> Result<(), RebuildError> {
+    fn fill_piece(&mut self, piece: &Piece, goal: u64) -> Result<(), RebuildError> {
         let lane = LaneId {
             topic: self.topic,
-            partition,
+            partition: piece.partition,
         };
+        let partition = piece.partition as i32;
         let span = Span {
-            from: Position::new(&self.full_topic, partition as i32, from as i64),
-            end: end as i64,
+            from: Position::new(&self.full_topic, partition, piece.from as i64),
+            end: piece.end as i64,
         };
         let mut batch = Batch::default();
-        let mut start = from;
+        let mut start = piece.from;
         let (way, runtime, progress) = (&mut self.way, self.runtime, &mut self.progress);
         let filled = self.filled;
         self.reader
             .read_spans(&[span], PARTITION_WITHIN, |message| {
                 push(&mut batch, lane, message);
-                if batch.rows() < ROWS && batch.bytes() < BYTES {
+                let is_small = batch.rows() < ROWS && batch.bytes() < BYTES;
+                if piece.begun.is_some() || is_small {
                     return Ok(());
                 }
                 let range = Range {
@@ -145,14 +124,15 @@ impl<'a, P: FnMut(u64, u64)> Filler<'a, P> {
                     end: u64::try_from(message.offset).unwrap_or_default(),
                 };
                 start = range.end + 1;
-                progress(filled + (start - from), goal);
+                progress(filled + (start - piece.from), goal);
                 way.send(lane, std::mem::take(&mut batch), range, runtime)
             })?;
         if !batch.is_empty() {
-            let end = end - 1;
-            way.send(lane, batch, Range { start, end }, runtime)?;
+            let end = piece.end - 1;
+            let range = piece.begun.unwrap_or(Range { start, end });
+            way.send(lane, batch, range, runtime)?;
         }
-        self.filled += end - from;
+        self.filled += piece.offsets();
         (self.progress)(self.filled, goal);
         Ok(())
     }

@@ -1,12 +1,14 @@
 //! Fills a table anew from its topic while the sink goes on writing it.
 //!
-//! A table of the same columns is filled beside it, up to where the sink is, until little is
-//! left. Then writes are held: the table changes places with one that shows the same rows and
+//! A table of the same columns is filled beside it with what the sink is done with, until little
+//! is left. Then writes are held: the table changes places with one that shows the same rows and
 //! takes none, so that reading goes on and the sink waits. When the inserts that were under way
-//! have ended, the rest is filled, and the new table takes the place. The sink looks which rows
-//! are there before it repeats an insert, so none is there twice.
+//! have ended, the rest is filled, also the range that the sink has announced, and the new table
+//! takes the place. It knows the token of that range, and the sink looks which rows are there
+//! before it repeats an insert, so none is there twice.
 
 mod fill;
+mod pieces;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -23,8 +25,9 @@ use crate::client::Store;
 use crate::error::StoreError;
 use crate::lock::Lock;
 use crate::rows::table;
-use crate::sink::Reached;
+use crate::sink::{Reached, Standing};
 use fill::Filler;
+use pieces::Pieces;
 
 /// The new table, until it takes the place.
 pub(crate) const NEW: &str = "__new";
@@ -67,6 +70,27 @@ pub enum RebuildError {
     )]
     Busy { waited: Duration },
     #[error(
+        "the rebuild stopped, and the table is as it was: the group of the sinks was set back from offset {from} to {to} \
+         in {topic}[{partition}] meanwhile; run it again"
+    )]
+    SetBack {
+        topic: &'static str,
+        partition: u32,
+        from: u64,
+        to: u64,
+    },
+    #[error(
+        "{table} holds offset {newest} of {topic}[{partition}], which ends at {end}, so the topic was made a second time \
+         and cannot fill the table; keep the rows with `tapeline store export`, truncate the table and run it again"
+    )]
+    OtherTopic {
+        table: &'static str,
+        topic: &'static str,
+        partition: u32,
+        newest: u64,
+        end: u64,
+    },
+    #[error(
         "the rebuild stopped while writes were held ({cause}), and they could not be let go ({error}); \
          run it again as soon as the store answers: the sink waits for it"
     )]
@@ -81,7 +105,8 @@ impl RebuildError {
         match self {
             Self::Store(error) | Self::StillHeld { error, .. } => error.fault(),
             Self::Kafka(error) => error.fault(),
-            Self::Busy { .. } => Fault::External,
+            Self::Busy { .. } | Self::SetBack { .. } => Fault::External,
+            Self::OtherTopic { .. } => Fault::User,
         }
     }
 }
@@ -131,9 +156,9 @@ pub fn lows(kafka: &KafkaSettings, topic: Topic) -> Result<BTreeMap<u32, u64>, K
 }
 
 #[derive(Row, Deserialize)]
-struct Reach {
+struct Newest {
     partition: u32,
-    next: u64,
+    offset: u64,
 }
 
 #[derive(Row, Deserialize)]
@@ -146,18 +171,16 @@ impl Rebuild<'_> {
     fn run(&mut self, progress: impl FnMut(u64, u64)) -> Result<Rebuilt, RebuildError> {
         let table = table(self.topic);
         self.clear()?;
+        let lows = self.lows()?;
         self.execute(&format!("CREATE TABLE {table}{NEW} AS {table}"))?;
-        let lows = lows(self.kafka, self.topic)?;
         let sinks = Sinks {
             reached: Reached::new(self.kafka)?,
             partitions: lows.keys().copied().collect(),
         };
         let mut filler = Filler::new(self.kafka, self.store, self.topic, self.runtime, progress)?;
-        for (partition, low) in &lows {
-            filler.begin(*partition, *low);
-        }
+        let mut pieces = Pieces::new(self.topic, &lows);
         for _ in 0..ROUNDS {
-            let left = filler.fill(&self.reaches(table, &sinks)?)?;
+            let left = filler.fill(&pieces.done(&self.standings(&sinks)?))?;
             if left <= LITTLE {
                 break;
             }
@@ -168,7 +191,7 @@ impl Rebuild<'_> {
         ))?;
         let held = Instant::now();
         self.exchange(OLD)?;
-        let filled = self.fill_the_rest(&mut filler, &sinks, held);
+        let filled = self.fill_the_rest(&mut filler, &mut pieces, &sinks, held);
         let (rows_before, rows) = match filled {
             Ok(counted) => counted,
             Err(cause) => return Err(self.let_go(cause)),
@@ -208,13 +231,15 @@ impl Rebuild<'_> {
     fn fill_the_rest(
         &self,
         filler: &mut Filler<'_, impl FnMut(u64, u64)>,
+        pieces: &mut Pieces,
         sinks: &Sinks,
         held: Instant,
     ) -> Result<(u64, u64), RebuildError> {
         let table = table(self.topic);
         self.wait_for_inserts(held)?;
         let old = format!("{table}{OLD}");
-        filler.fill(&self.reaches(&old, sinks)?)?;
+        let rest = pieces.rest(&self.standings(sinks)?, &self.newest(&old)?)?;
+        filler.fill(&rest)?;
         let counted = (self.count(&old)?, self.count(&format!("{table}{NEW}"))?);
         self.exchange(NEW)?;
         Ok(counted)
@@ -263,20 +288,42 @@ impl Rebuild<'_> {
         }
     }
 
-    /// Where the sink is in each partition: behind what its group committed as done, and behind
-    /// the last row that is in the table.
-    fn reaches(&self, table: &str, sinks: &Sinks) -> Result<BTreeMap<u32, u64>, RebuildError> {
-        let sql = format!(
-            "SELECT _partition AS partition, max(_offset) + 1 AS next FROM {table} GROUP BY partition"
-        );
-        let mut reached = sinks
-            .reached
-            .of(self.topic, sinks.partitions.iter().copied())?;
-        for row in self.rows::<Reach>(&sql)? {
-            let next = reached.entry(row.partition).or_default();
-            *next = (*next).max(row.next);
+    /// The first offset that each partition of the topic still holds. A topic that ends before
+    /// the newest row is another one than the rows are of, and would be waited for.
+    fn lows(&self) -> Result<BTreeMap<u32, u64>, RebuildError> {
+        let table = table(self.topic);
+        let newest = self.newest(table)?;
+        let extents = extents(self.kafka, &[self.topic])?;
+        for Extent { partition, end, .. } in &extents {
+            if let Some(newest) = newest.get(partition).filter(|newest| *newest >= end) {
+                return Err(RebuildError::OtherTopic {
+                    table,
+                    topic: self.topic.name(),
+                    partition: *partition,
+                    newest: *newest,
+                    end: *end,
+                });
+            }
         }
-        Ok(reached)
+        let low = |extent: &Extent| (extent.partition, extent.low);
+        Ok(extents.iter().map(low).collect())
+    }
+
+    fn standings(&self, sinks: &Sinks) -> Result<BTreeMap<u32, Standing>, KafkaError> {
+        let partitions = sinks.partitions.iter().copied();
+        sinks.reached.of(self.topic, partitions)
+    }
+
+    /// The last offset of each partition that the table has a row of.
+    fn newest(&self, table: &str) -> Result<BTreeMap<u32, u64>, StoreError> {
+        let sql = format!(
+            "SELECT _partition AS partition, max(_offset) AS offset FROM {table} GROUP BY partition"
+        );
+        let newest = self.rows::<Newest>(&sql)?;
+        Ok(newest
+            .into_iter()
+            .map(|row| (row.partition, row.offset))
+            .collect())
     }
 
     fn count(&self, from: &str) -> Result<u64, StoreError> {

@@ -30,7 +30,7 @@ pub(crate) use insert::{Inserter, Outcome};
 pub(crate) use letters::SOURCE as LETTER_SOURCE;
 pub use progress::SinkProgress;
 pub(crate) use range::{LaneId, Range};
-pub(crate) use reached::Reached;
+pub(crate) use reached::{Reached, Standing};
 
 use crate::client::{MOST_ROWS_A_BLOCK, Store};
 use crate::error::StoreError;

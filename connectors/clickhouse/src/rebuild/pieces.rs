@@ -1,0 +1,122 @@
+//! Which offsets go into the new table, and in which order. Pure.
+//!
+//! What the sink is done with never comes again, so it may go in at any time and in ranges of
+//! any size. A range that the sink announced is different: its rows may be in the old table,
+//! without that being committed yet, or its first insert may come only when the new table is in
+//! place, and a first insert does not look for rows. So it is filled once no insert is under
+//! way, exactly as announced and under the sink's own token: if the sink sends it after all, the
+//! new table knows the token and drops it.
+
+use std::collections::BTreeMap;
+
+use tapeline_schemas::topics::Topic;
+
+use super::RebuildError;
+use crate::sink::{Range, Standing};
+
+/// Offsets of a partition, from `from` to before `end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) partition: u32,
+    pub(super) from: u64,
+    pub(super) end: u64,
+    /// The range of the sink that this is: one insert, under its token.
+    pub(super) begun: Option<Range>,
+}
+
+impl Piece {
+    pub(super) fn offsets(&self) -> u64 {
+        self.end.saturating_sub(self.from)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Filled {
+    low: u64,
+    next: u64,
+}
+
+pub(super) struct Pieces {
+    topic: Topic,
+    partitions: BTreeMap<u32, Filled>,
+}
+
+impl Pieces {
+    /// Each partition is filled from the first offset that its topic holds.
+    pub(super) fn new(topic: Topic, lows: &BTreeMap<u32, u64>) -> Self {
+        let filled = |(partition, low): (&u32, &u64)| {
+            let filled = Filled {
+                low: *low,
+                next: *low,
+            };
+            (*partition, filled)
+        };
+        Self {
+            topic,
+            partitions: lows.iter().map(filled).collect(),
+        }
+    }
+
+    /// While the sink writes on: what it is done with.
+    pub(super) fn done(&mut self, standings: &BTreeMap<u32, Standing>) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        for (partition, filled) in &mut self.partitions {
+            if let Some(standing) = standings.get(partition) {
+                pieces.extend(filled.up_to(*partition, standing.done, None));
+            }
+        }
+        pieces
+    }
+
+    /// Once no insert is under way: what is missing up to the newest row and to the end of what
+    /// the sink announced. The announced ranges are last, so that their tokens are the newest.
+    pub(super) fn rest(
+        &mut self,
+        standings: &BTreeMap<u32, Standing>,
+        newest: &BTreeMap<u32, u64>,
+    ) -> Result<Vec<Piece>, RebuildError> {
+        let (mut pieces, mut announced) = (Vec::new(), Vec::new());
+        for (partition, filled) in &mut self.partitions {
+            let standing = standings.get(partition);
+            let done = standing.map_or(0, |standing| standing.done);
+            if filled.next > done && filled.next > filled.low {
+                return Err(RebuildError::SetBack {
+                    topic: self.topic.name(),
+                    partition: *partition,
+                    from: filled.next,
+                    to: done,
+                });
+            }
+            pieces.extend(filled.up_to(*partition, done, None));
+            if let Some(range) = standing.and_then(|standing| standing.begun) {
+                announced.extend(filled.up_to(*partition, range.end + 1, Some(range)));
+            }
+            // The group was set back, and its sinks look which rows are there.
+            if let Some(newest) = newest.get(partition) {
+                pieces.extend(filled.up_to(*partition, newest + 1, None));
+            }
+        }
+        pieces.extend(announced);
+        Ok(pieces)
+    }
+}
+
+impl Filled {
+    fn up_to(&mut self, partition: u32, end: u64, begun: Option<Range>) -> Option<Piece> {
+        let from = self.next;
+        if end <= from {
+            return None;
+        }
+        self.next = end;
+        Some(Piece {
+            partition,
+            from,
+            end,
+            begun,
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "pieces_tests.rs"]
+mod tests;
