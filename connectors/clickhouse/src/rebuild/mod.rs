@@ -8,6 +8,7 @@
 //! before it repeats an insert, so none is there twice.
 
 mod fill;
+mod hold;
 mod pieces;
 
 use std::collections::BTreeMap;
@@ -38,9 +39,6 @@ const LOCK_WITHIN: Duration = Duration::from_secs(10);
 /// Writes are held once so few records are left, or after so many rounds.
 const LITTLE: u64 = 20_000;
 const ROUNDS: usize = 20;
-/// How long inserts that are under way may take to end; then the rebuild gives up.
-const ENDED_WITHIN: Duration = Duration::from_secs(120);
-const AGAIN: Duration = Duration::from_millis(20);
 
 /// What a rebuild did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -161,12 +159,6 @@ struct Newest {
     offset: u64,
 }
 
-#[derive(Row, Deserialize)]
-struct Named {
-    name: String,
-    engine: String,
-}
-
 impl Rebuild<'_> {
     fn run(&mut self, progress: impl FnMut(u64, u64)) -> Result<Rebuilt, RebuildError> {
         let table = table(self.topic);
@@ -190,8 +182,8 @@ impl Rebuild<'_> {
             "CREATE TABLE {table}{OLD} AS {table} ENGINE = Merge(currentDatabase(), '^{table}{OLD}$')"
         ))?;
         let held = Instant::now();
-        self.exchange(OLD)?;
-        let filled = self.fill_the_rest(&mut filler, &mut pieces, &sinks, held);
+        let filled = self.exchange(OLD).map_err(RebuildError::from);
+        let filled = filled.and_then(|()| self.fill_the_rest(&mut filler, &mut pieces, &sinks));
         let (rows_before, rows) = match filled {
             Ok(counted) => counted,
             Err(cause) => return Err(self.let_go(cause)),
@@ -210,57 +202,21 @@ impl Rebuild<'_> {
         })
     }
 
-    /// What an interrupted rebuild left. The table takes its own place again, if need be.
-    fn clear(&self) -> Result<(), RebuildError> {
-        let table = table(self.topic);
-        let sql = format!(
-            "SELECT name, engine FROM system.tables WHERE database = currentDatabase() AND name = '{table}'"
-        );
-        let found = self.rows::<Named>(&sql)?;
-        if found
-            .iter()
-            .any(|found| found.name == table && found.engine == "Merge")
-        {
-            self.exchange(OLD)?;
-        }
-        self.drop_table(NEW)?;
-        Ok(self.drop_table(OLD)?)
-    }
-
     /// Writes are held: nothing comes after what is there once the inserts have ended.
     fn fill_the_rest(
         &self,
         filler: &mut Filler<'_, impl FnMut(u64, u64)>,
         pieces: &mut Pieces,
         sinks: &Sinks,
-        held: Instant,
     ) -> Result<(u64, u64), RebuildError> {
         let table = table(self.topic);
-        self.wait_for_inserts(held)?;
+        self.wait_for_inserts()?;
         let old = format!("{table}{OLD}");
         let rest = pieces.rest(&self.standings(sinks)?, &self.newest(&old)?)?;
         filler.fill(&rest)?;
         let counted = (self.count(&old)?, self.count(&format!("{table}{NEW}"))?);
-        self.exchange(NEW)?;
+        self.take_place()?;
         Ok(counted)
-    }
-
-    /// Until no insert that began before writes were held is under way.
-    fn wait_for_inserts(&self, held: Instant) -> Result<(), RebuildError> {
-        loop {
-            let since = held.elapsed();
-            let under_way = format!(
-                "system.processes WHERE query_kind = 'Insert' AND elapsed >= {}",
-                since.as_secs_f64()
-            );
-            if self.count(&under_way)? == 0 {
-                return Ok(());
-            }
-            if since >= ENDED_WITHIN {
-                return Err(RebuildError::Busy { waited: since });
-            }
-            std::thread::sleep(AGAIN);
-        }
     }
 
     /// Rows older than what the topic still holds.
@@ -276,16 +232,6 @@ impl Rebuild<'_> {
             }
         }
         Ok(taken)
-    }
-
-    fn let_go(&self, cause: RebuildError) -> RebuildError {
-        match self.exchange(OLD) {
-            Ok(()) => cause,
-            Err(error) => RebuildError::StillHeld {
-                cause: Box::new(cause),
-                error,
-            },
-        }
     }
 
     /// The first offset that each partition of the topic still holds. A topic that ends before

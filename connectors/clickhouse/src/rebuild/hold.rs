@@ -1,0 +1,198 @@
+//! Writes are held while a table that takes none stands in the place of the table. An answer that
+//! is lost does not say which of the two stands there, so it is looked up.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use clickhouse::Row;
+use serde::Deserialize;
+
+use super::{NEW, OLD, Rebuild, RebuildError};
+use crate::error::StoreError;
+use crate::rows::table;
+
+/// How long inserts that are under way may take to end; then the rebuild gives up.
+const ENDED_WITHIN: Duration = Duration::from_secs(120);
+const AGAIN: Duration = Duration::from_millis(20);
+
+#[derive(Row, Deserialize)]
+struct Engine {
+    engine: String,
+}
+
+#[derive(Row, Deserialize)]
+struct UnderWay {
+    id: String,
+}
+
+impl Rebuild<'_> {
+    /// What an interrupted rebuild left. The table takes its own place again, if need be.
+    pub(super) fn clear(&self) -> Result<(), RebuildError> {
+        if self.is_held()? {
+            self.exchange(OLD)?;
+        }
+        self.drop_table(NEW)?;
+        Ok(self.drop_table(OLD)?)
+    }
+
+    fn is_held(&self) -> Result<bool, StoreError> {
+        let sql = format!(
+            "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = '{}'",
+            table(self.topic)
+        );
+        let found = self.rows::<Engine>(&sql)?;
+        Ok(found.iter().any(|found| found.engine == "Merge"))
+    }
+
+    /// Once writes are held: until every insert that may have found the table before has ended.
+    /// What is not under way by now finds the table that takes nothing.
+    pub(super) fn wait_for_inserts(&self) -> Result<(), RebuildError> {
+        let started = Instant::now();
+        let mut left = self.inserts()?;
+        while !left.is_empty() {
+            let waited = started.elapsed();
+            if waited >= ENDED_WITHIN {
+                return Err(RebuildError::Busy { waited });
+            }
+            std::thread::sleep(AGAIN);
+            let under_way = self.inserts()?;
+            left.retain(|id| under_way.contains(id));
+        }
+        Ok(())
+    }
+
+    fn inserts(&self) -> Result<BTreeSet<String>, StoreError> {
+        let sql = "SELECT query_id AS id FROM system.processes WHERE query_kind = 'Insert'";
+        let under_way = self.rows::<UnderWay>(sql)?;
+        Ok(under_way.into_iter().map(|insert| insert.id).collect())
+    }
+
+    pub(super) fn take_place(&self) -> Result<(), StoreError> {
+        match self.exchange(NEW) {
+            Err(error) if self.is_held()? => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// The table takes its place again. Where it has it, nothing may be changed: rows may have
+    /// come since.
+    pub(super) fn let_go(&self, cause: RebuildError) -> RebuildError {
+        let is_held = self.is_held();
+        let let_go = is_held.and_then(|held| if held { self.exchange(OLD) } else { Ok(()) });
+        match let_go {
+            Ok(()) => cause,
+            Err(error) => RebuildError::StillHeld {
+                cause: Box::new(cause),
+                error,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tapeline_kafka::KafkaSettings;
+    use tapeline_schemas::topics::Topic;
+    use tokio::runtime::Runtime;
+
+    use super::*;
+    use crate::client::Store;
+    use crate::row_writer::put_bytes;
+    use crate::testing::{FakeStore, Reply};
+
+    const EXCHANGE_OLD: &str = "EXCHANGE TABLES quotes AND quotes__old";
+    const EXCHANGE_NEW: &str = "EXCHANGE TABLES quotes AND quotes__new";
+    const INSERTS: &str = "FROM system.processes";
+    const ENGINE: &str = "FROM system.tables";
+
+    fn texts(column: &str, texts: &[&str]) -> Reply {
+        let rows: Vec<Vec<u8>> = texts
+            .iter()
+            .map(|text| {
+                let mut row = Vec::new();
+                put_bytes(&mut row, text.as_bytes());
+                row
+            })
+            .collect();
+        let rows: Vec<&[u8]> = rows.iter().map(Vec::as_slice).collect();
+        Reply::table(&[(column, "String")], &rows)
+    }
+
+    fn engine(name: &str) -> Reply {
+        texts("engine", &[name])
+    }
+
+    /// A rebuild with a server that answers so.
+    struct Scripted {
+        runtime: Runtime,
+        kafka: KafkaSettings,
+        fake: FakeStore,
+        store: Store,
+    }
+
+    impl Scripted {
+        fn new<const N: usize>(replies: [(&'static str, Vec<Reply>); N]) -> Self {
+            let runtime = Runtime::new().unwrap();
+            let fake = runtime.block_on(FakeStore::start());
+            for (part, replies) in replies {
+                fake.reply(part, replies);
+            }
+            Self {
+                kafka: KafkaSettings::default(),
+                store: fake.store(),
+                fake,
+                runtime,
+            }
+        }
+
+        fn rebuild(&self) -> Rebuild<'_> {
+            Rebuild {
+                kafka: &self.kafka,
+                store: &self.store,
+                topic: Topic::MarketQuotes,
+                runtime: self.runtime.handle(),
+            }
+        }
+    }
+
+    fn busy() -> RebuildError {
+        let waited = Duration::ZERO;
+        RebuildError::Busy { waited }
+    }
+
+    #[test]
+    fn each_insert_that_was_under_way_is_waited_for_and_no_later_one() {
+        let under_way: [&[&str]; 3] = [&["a", "b"], &["b", "later"], &["later"]];
+        let replies = under_way.map(|ids| texts("id", ids)).to_vec();
+        let scripted = Scripted::new([(INSERTS, replies)]);
+        scripted.rebuild().wait_for_inserts().unwrap();
+        assert_eq!(scripted.fake.requests(INSERTS).len(), 3);
+    }
+
+    #[test]
+    fn a_new_table_that_is_in_place_stays_there_though_the_answer_was_lost() {
+        let taken = |stands_there: &str| {
+            let lost = (EXCHANGE_NEW, vec![Reply::Vanish]);
+            let scripted = Scripted::new([lost, (ENGINE, vec![engine(stands_there)])]);
+            scripted.rebuild().take_place()
+        };
+        taken("MergeTree").unwrap();
+        assert!(taken("Merge").is_err(), "it did not happen");
+    }
+
+    #[test]
+    fn only_what_is_held_is_let_go() {
+        let let_go = |answer: Reply| {
+            let scripted = Scripted::new([(ENGINE, vec![answer])]);
+            let error = scripted.rebuild().let_go(busy());
+            (error, scripted.fake.requests(EXCHANGE_OLD).len())
+        };
+        for (stands_there, exchanged) in [("Merge", 1), ("MergeTree", 0)] {
+            let (error, exchanges) = let_go(engine(stands_there));
+            assert!(matches!(error, RebuildError::Busy { .. }), "{error}");
+            assert_eq!(exchanges, exchanged, "{stands_there}");
+        }
+        let (error, _) = let_go(Reply::Vanish);
+        assert!(matches!(error, RebuildError::StillHeld { .. }), "{error}");
+    }
+}
