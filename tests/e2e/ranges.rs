@@ -1,14 +1,15 @@
-//! A rebuild at every point of the way of a range into its table. The tests take the
+//! Rebuilds and audits at every point of the way of a range into its table. The tests take the
 //! sink's steps themselves, so that each point is met every time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
+use tapeline_clickhouse::{AuditError, AuditOptions, Store, StoreSettings, audit};
 use tapeline_kafka::{BatchReader, GroupReader, Position};
 use tapeline_model::Event;
 use tapeline_schemas::topics::Topic;
-use tapeline_tests::{Namespace, eventually};
+use tapeline_tests::{Namespace, eventually, shared};
 
 use crate::records::quote;
 
@@ -213,4 +214,48 @@ fn a_range_that_a_rebuild_meets_on_its_way_is_there_once() {
             }
         }
     }
+}
+
+/// Its last row is there before others of it are.
+#[test]
+fn an_audit_waits_for_the_whole_of_a_range_that_is_under_way() {
+    let namespace = Namespace::new("underway", "");
+    let steps = Steps::new(&namespace);
+    let member = steps.join();
+    steps.announce(&member);
+    namespace.query("TRUNCATE TABLE quotes");
+    steps.insert_done();
+    for (partition, end) in &steps.ends {
+        steps.insert(*partition, Steps::start(*end) + 1, *end);
+    }
+    let settings = StoreSettings {
+        url: shared().clickhouse.clone(),
+        database: namespace.database.clone(),
+        ..StoreSettings::default()
+    };
+    let store = Store::connect(&settings).unwrap();
+    let options = AuditOptions {
+        only: Some(Topic::MarketQuotes),
+        wait: Some(Duration::ZERO),
+        ..AuditOptions::default()
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let audited = || {
+        audit(
+            &namespace.kafka,
+            &store,
+            &options,
+            runtime.handle(),
+            |_, _| {},
+        )
+    };
+    let early = audited();
+    assert!(matches!(early, Err(AuditError::Behind { .. })), "{early:?}");
+    for (partition, end) in &steps.ends {
+        let start = Steps::start(*end);
+        steps.insert(*partition, start, start + 1);
+    }
+    steps.settle(&member);
+    let report = audited().unwrap();
+    assert!(report.is_clean(), "{report:?}");
 }

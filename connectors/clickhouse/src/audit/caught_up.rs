@@ -14,7 +14,7 @@ use super::{AuditError, Extent, extents};
 use crate::client::Store;
 use crate::error::StoreError;
 use crate::rows::{self, table};
-use crate::sink::{LETTER_SOURCE, Reached};
+use crate::sink::{LETTER_SOURCE, Reached, Standing};
 
 const AGAIN: Duration = Duration::from_millis(200);
 
@@ -31,8 +31,8 @@ pub fn wait_caught_up(
     wait_for(kafka, store, &extents(kafka, &topics)?, within, runtime)
 }
 
-/// A partition's last record. Ranges of a partition go in one after the other,
-/// so once it is there, all before it are.
+/// A partition's last record. Ranges of a partition go in one after the other, so once it is
+/// there and no range is under way, all before it are.
 #[derive(Debug, Clone, Copy)]
 struct Last {
     topic: Topic,
@@ -60,8 +60,14 @@ pub(super) fn wait_for(
     }
     let sinks = Reached::new(kafka)?;
     loop {
-        missing = runtime.block_on(still_missing(store, missing))?;
-        missing = not_done(&sinks, missing)?;
+        // The rows before the notes: what is under way was announced before it is seen.
+        let there = runtime.block_on(there(store, &missing))?;
+        let standings = standings(&sinks, &missing)?;
+        missing.retain(|last| {
+            let at = standings.get(&(last.topic, last.partition)).copied();
+            let newest = there.get(&(last.topic, last.partition)).copied();
+            !is_reached(last.offset, at, newest)
+        });
         let Some(first) = missing.first() else {
             return Ok(());
         };
@@ -83,26 +89,39 @@ pub(super) fn wait_for(
     }
 }
 
-fn by_topic(wanted: &[Last]) -> BTreeMap<Topic, Vec<Last>> {
-    let mut by_topic = BTreeMap::<Topic, Vec<Last>>::new();
+/// Whether nothing up to this offset is still to come: the group is done with it, or its row or a
+/// letter is there. Of a range that is under way, some rows and letters come before others.
+fn is_reached(offset: u64, standing: Option<Standing>, newest: Option<u64>) -> bool {
+    let is_there = newest.is_some_and(|newest| newest >= offset);
+    let Some(Standing { done, begun }) = standing else {
+        return is_there;
+    };
+    let is_under_way = begun.is_some_and(|range| range.start <= offset);
+    !is_under_way && (is_there || done > offset)
+}
+
+fn by_topic(wanted: &[Last]) -> BTreeMap<Topic, Vec<u32>> {
+    let mut by_topic = BTreeMap::<Topic, Vec<u32>>::new();
     for last in wanted {
-        by_topic.entry(last.topic).or_default().push(*last);
+        by_topic.entry(last.topic).or_default().push(last.partition);
     }
     by_topic
 }
 
-/// Without those that the sinks are done with: whether their rows are there is for the audit to say.
-fn not_done(sinks: &Reached, wanted: Vec<Last>) -> Result<Vec<Last>, KafkaError> {
-    let mut left = Vec::new();
-    for (topic, wanted) in by_topic(&wanted) {
-        let done = sinks.of(topic, wanted.iter().map(|last| last.partition))?;
-        let is_done = |last: &Last| {
-            done.get(&last.partition)
-                .is_some_and(|standing| standing.done > last.offset)
-        };
-        left.extend(wanted.into_iter().filter(|last| !is_done(last)));
+fn standings(
+    sinks: &Reached,
+    wanted: &[Last],
+) -> Result<BTreeMap<(Topic, u32), Standing>, KafkaError> {
+    let mut standings = BTreeMap::new();
+    for (topic, partitions) in by_topic(wanted) {
+        let found = sinks.of(topic, partitions)?;
+        standings.extend(
+            found
+                .into_iter()
+                .map(|(partition, at)| ((topic, partition), at)),
+        );
     }
-    Ok(left)
+    Ok(standings)
 }
 
 fn last_record(kafka: &KafkaSettings, extent: Extent) -> Result<Option<Last>, AuditError> {
@@ -130,9 +149,10 @@ fn has_row(letter: Option<&[u8]>) -> bool {
     event.is_ok_and(|event| rows::write(&event, 0, 0, &mut Vec::new()).is_ok())
 }
 
-async fn still_missing(store: &Store, wanted: Vec<Last>) -> Result<Vec<Last>, StoreError> {
-    let mut missing = Vec::new();
-    for (topic, wanted) in by_topic(&wanted) {
+/// The newest offset of each partition that has a row or a letter of the sink.
+async fn there(store: &Store, wanted: &[Last]) -> Result<BTreeMap<(Topic, u32), u64>, StoreError> {
+    let mut newest = BTreeMap::new();
+    for topic in by_topic(wanted).into_keys() {
         let rows = reaches(store, &format!("SELECT _partition AS partition, max(_offset) AS reaches FROM {} GROUP BY partition", table(topic))).await?;
         let letters = reaches(
             store,
@@ -143,16 +163,48 @@ async fn still_missing(store: &Store, wanted: Vec<Last>) -> Result<Vec<Last>, St
             ),
         )
         .await?;
-        let is_there = |last: &Last| {
-            rows.iter()
-                .chain(&letters)
-                .any(|at| at.partition == last.partition && at.reaches >= last.offset)
-        };
-        missing.extend(wanted.into_iter().filter(|last| !is_there(last)));
+        for at in rows.iter().chain(&letters) {
+            let known: &mut u64 = newest.entry((topic, at.partition)).or_default();
+            *known = at.reaches.max(*known);
+        }
     }
-    Ok(missing)
+    Ok(newest)
 }
 
 async fn reaches(store: &Store, sql: &str) -> Result<Vec<Reach>, StoreError> {
     store.rows::<Reach>(sql).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::Range;
+
+    #[test]
+    fn what_is_under_way_is_not_reached_though_its_last_row_is_there() {
+        let at = |done: u64, end: Option<u64>| {
+            let begun = end.map(|end| Range { start: done, end });
+            Some(Standing { done, begun })
+        };
+        for (standing, newest, expected) in [
+            // The group never committed: the rows say it.
+            (None, None, false),
+            (None, Some(8), false),
+            (None, Some(9), true),
+            // Done, whatever became of the row.
+            (at(10, None), None, true),
+            (at(9, None), Some(8), false),
+            (at(9, None), Some(9), true),
+            // The range that holds it is under way, or only a later one.
+            (at(5, Some(9)), Some(9), false),
+            (at(9, Some(20)), Some(20), false),
+            (at(10, Some(20)), Some(9), true),
+        ] {
+            assert_eq!(
+                is_reached(9, standing, newest),
+                expected,
+                "{standing:?} {newest:?}"
+            );
+        }
+    }
 }
