@@ -8,9 +8,12 @@ use std::path::Path;
 use bytes::Bytes;
 
 use super::exception::Exception;
+use super::running::Fate;
 
 /// Bodies up to this size stay in memory.
 const IN_MEMORY: usize = 4 * 1024 * 1024;
+/// What is unpacked at once.
+const PIECE: u64 = 1024 * 1024;
 
 /// A request body, in memory or in a file without a name.
 pub(super) struct Spool<'a> {
@@ -137,13 +140,14 @@ pub(super) fn decode(
     encoding: &str,
     frames: bool,
     limit: usize,
+    fate: &Fate,
 ) -> Result<Body, Exception> {
     let encoding = encoding.trim().to_ascii_lowercase();
     let body = match encoding.as_str() {
         "" | "identity" => body,
         name => {
             let mut plain = Vec::new();
-            undo(name, &body.into_bytes()?, limit, &mut plain)?;
+            undo(name, &body.into_bytes()?, limit, &mut plain, fate)?;
             Body::Memory(plain)
         }
     };
@@ -153,15 +157,22 @@ pub(super) fn decode(
     Ok(Body::Memory(super::frames::decompress(
         &body.into_bytes()?,
         limit,
+        fate,
     )?))
 }
 
-fn undo(encoding: &str, data: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), Exception> {
+fn undo(
+    encoding: &str,
+    data: &[u8],
+    limit: usize,
+    out: &mut Vec<u8>,
+    fate: &Fate,
+) -> Result<(), Exception> {
     match encoding {
-        "gzip" | "x-gzip" => read_all(flate2::read::MultiGzDecoder::new(data), limit, out),
-        "deflate" => read_all(flate2::read::ZlibDecoder::new(data), limit, out),
-        "lz4" => read_all(lz4_flex::frame::FrameDecoder::new(data), limit, out),
-        "zstd" => unzstd(data, limit, out),
+        "gzip" | "x-gzip" => read_all(flate2::read::MultiGzDecoder::new(data), limit, out, fate),
+        "deflate" => read_all(flate2::read::ZlibDecoder::new(data), limit, out, fate),
+        "lz4" => read_all(lz4_flex::frame::FrameDecoder::new(data), limit, out, fate),
+        "zstd" => unzstd(data, limit, out, fate),
         other => Err(Exception::unsupported(&format!(
             "Content-Encoding {other} is not supported; use gzip, deflate, lz4 or zstd"
         ))),
@@ -169,28 +180,44 @@ fn undo(encoding: &str, data: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<
 }
 
 /// Appends what a zstd stream holds, up to `limit` bytes in `out`.
-pub(super) fn unzstd(data: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), Exception> {
+pub(super) fn unzstd(
+    data: &[u8],
+    limit: usize,
+    out: &mut Vec<u8>,
+    fate: &Fate,
+) -> Result<(), Exception> {
     let mut rest = data;
     while !rest.is_empty() {
         let mut source = rest;
         let decoder = ruzstd::decoding::StreamingDecoder::new(&mut source)
             .map_err(|error| undecodable(&error.to_string()))?;
-        read_all(decoder, limit, out)?;
+        read_all(decoder, limit, out, fate)?;
         rest = source;
     }
     Ok(())
 }
 
-fn read_all(source: impl Read, limit: usize, out: &mut Vec<u8>) -> Result<(), Exception> {
-    let room = limit.saturating_sub(out.len()) as u64;
-    let read = source
-        .take(room + 1)
-        .read_to_end(out)
-        .map_err(|error| undecodable(&error.to_string()))?;
-    if read as u64 > room {
-        return Err(too_large(limit));
+/// Piece by piece, so that it ends soon after the client has gone.
+fn read_all(
+    mut source: impl Read,
+    limit: usize,
+    out: &mut Vec<u8>,
+    fate: &Fate,
+) -> Result<(), Exception> {
+    loop {
+        fate.go_on()?;
+        let read = source
+            .by_ref()
+            .take(PIECE)
+            .read_to_end(out)
+            .map_err(|error| undecodable(&error.to_string()))?;
+        if out.len() > limit {
+            return Err(too_large(limit));
+        }
+        if read == 0 {
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
 fn undecodable(reason: &str) -> Exception {
@@ -304,6 +331,8 @@ impl Packer {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use super::*;
 
     fn pack(encoding: Encoding, data: &[u8]) -> Vec<u8> {
@@ -321,7 +350,8 @@ mod tests {
         let data = b"some text, some text, some text".repeat(100);
         for encoding in [Encoding::Lz4, Encoding::Gzip, Encoding::Deflate] {
             let packed = Body::Memory(pack(encoding, &data));
-            let plain = decode(packed, encoding.name(), false, data.len()).unwrap();
+            let plain =
+                decode(packed, encoding.name(), false, data.len(), &Fate::default()).unwrap();
             assert_eq!(plain.into_bytes().unwrap(), data, "{}", encoding.name());
         }
     }
@@ -329,8 +359,20 @@ mod tests {
     #[test]
     fn a_bomb_is_refused_before_it_is_unpacked() {
         let packed = pack(Encoding::Gzip, &vec![0; 1 << 20]);
-        let refused = decode(Body::Memory(packed), "gzip", false, 1000);
+        let refused = decode(Body::Memory(packed), "gzip", false, 1000, &Fate::default());
         assert_eq!(refused.err().unwrap().code, 229);
+    }
+
+    #[test]
+    fn nothing_is_unpacked_for_a_client_that_has_gone() {
+        let fate = Fate::default();
+        fate.abandoned.store(true, Ordering::SeqCst);
+        let packed = pack(Encoding::Gzip, b"text");
+        let refused = decode(Body::Memory(packed), "gzip", false, 1000, &fate);
+        assert_eq!(refused.err().unwrap().code, 394);
+        let packed = super::super::frames::compress(b"text");
+        let refused = decode(Body::Memory(packed), "", true, 1000, &fate);
+        assert_eq!(refused.err().unwrap().code, 394);
     }
 
     #[test]

@@ -10,18 +10,19 @@ use bytes::Bytes;
 use super::encoding::{Body, decode, memory_file};
 use super::exception::Exception;
 use super::insert::{Column, Insert, InsertHeader, rewrite};
+use super::lexer::{quote_name, quote_text};
 use super::outlet::Outlet;
 use super::policy::{FrontUser, READER_LIMITS, Role, check, check_reader_setting};
 use super::request::Request;
 use super::running::Fate;
-use super::sql::{Statement, quote_name, quote_text};
+use super::sql::{MAX_STATEMENT, Statement, each_token, too_long};
 use super::{kill, multipart};
 use crate::engine::{Answer, Connection, Counters, Engine};
 
 /// What a statement may answer that does not flow (KILL QUERY, CHECK TABLE, OPTIMIZE …).
 const MAX_HELD_BYTES: u64 = 64 * 1024 * 1024;
-/// A statement without data: as long as the real server takes by default, times sixteen.
-const MAX_SQL: usize = 4 * 1024 * 1024;
+/// A reader's body: a statement and its parameters, which needs no disk.
+const MAX_READER_BODY: usize = 1024 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Reply {
@@ -38,6 +39,16 @@ pub(super) struct Limits {
     pub(super) memory: u64,
 }
 
+impl Limits {
+    /// The bytes of a request's body, and of what it unpacks to.
+    pub(super) fn body_of(&self, user: &FrontUser) -> usize {
+        match user.role {
+            Role::Reader => self.body.min(MAX_READER_BODY),
+            Role::Admin | Role::Writer => self.body,
+        }
+    }
+}
+
 pub(super) fn execute(
     engine: &Engine,
     user: &FrontUser,
@@ -52,7 +63,8 @@ pub(super) fn execute(
         body,
         &request.content_encoding,
         request.decompress,
-        limits.body,
+        limits.body_of(user),
+        fate,
     )?;
     let body = match request.form.take() {
         None => body,
@@ -63,15 +75,10 @@ pub(super) fn execute(
     };
     let work = Work::plan(&request, body)?;
     check(user, work.statement())?;
-    if fate.abandoned.load(Ordering::SeqCst) {
-        return Err(Exception::new(
-            394,
-            "QUERY_WAS_CANCELLED",
-            "the client has gone",
-        ));
-    }
+    // In this order: when the client leaves from here on, the query is known to be killable.
     fate.reading
         .store(work.statement().answers(), Ordering::SeqCst);
+    fate.go_on()?;
 
     let mut connection = engine
         .connect()
@@ -126,10 +133,8 @@ impl Work {
         match Insert::read(&sql)? {
             Insert::Data(header) => Self::insert_split(header, sql, Body::Memory(Vec::new())),
             Insert::Unfinished(_) | Insert::None => {
-                if sql.len() > MAX_SQL {
-                    return Err(Exception::syntax(
-                        "Max query size exceeded (4 MiB of SQL without data)",
-                    ));
+                if sql.len() > MAX_STATEMENT {
+                    return Err(too_long());
                 }
                 let statement = Statement::read(&sql)?;
                 sql.truncate(statement.end);
@@ -271,8 +276,8 @@ fn insert_inline(
         .map_or(String::new(), |text| format!(" SETTINGS {text}"));
     let mut sql = format!("INSERT INTO {}{columns}{settings} VALUES ", header.table).into_bytes();
     sql.extend_from_slice(values);
-    let statement = Statement::read(&sql)?;
-    run_sql(connection, &sql[..statement.end], "Null")
+    let end = each_token(&sql, |_| {})?;
+    run_sql(connection, &sql[..end], "Null")
 }
 
 /// The columns of a table: name, type, kind of default, default.
@@ -309,14 +314,12 @@ fn prepare(
         )?;
     }
     let mut settings: Vec<(String, String)> = vec![
-        // By this KILL QUERY finds it: the engine gives queries ids of its own.
-        ("log_comment".into(), request.query_id.clone()),
+        // The engine has one user, so this bounds everything together.
+        (
+            "max_memory_usage_for_user".into(),
+            limits.memory.to_string(),
+        ),
     ];
-    // The engine has one user, so this bounds everything together.
-    settings.push((
-        "max_memory_usage_for_user".into(),
-        limits.memory.to_string(),
-    ));
     if matches!(work, Work::Query(statement, sql) if statement.flows(sql)) {
         // What changes something is not cut in the middle.
         settings.push((
@@ -352,6 +355,8 @@ fn prepare(
             .filter(|(name, _)| name != "readonly")
             .cloned(),
     );
+    // By this KILL QUERY finds it, whatever was asked for: the engine gives queries ids of its own.
+    settings.push(("log_comment".into(), request.query_id.clone()));
     settings.extend(request.params.iter().cloned());
     if let Some(level) = readonly_level(user, request) {
         settings.push(("readonly".into(), level));
@@ -408,3 +413,7 @@ pub(super) fn identity(engine: &Engine) -> Result<(String, String), Exception> {
 pub(super) fn spool_dir(data: &Path) -> std::path::PathBuf {
     data.join("spool")
 }
+
+#[cfg(test)]
+#[path = "work_tests.rs"]
+mod tests;

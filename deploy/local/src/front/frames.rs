@@ -6,6 +6,7 @@
 use cityhash_rs::cityhash_102_128;
 
 use super::exception::Exception;
+use super::running::Fate;
 
 const CHECKSUM: usize = 16;
 const HEADER: usize = 9;
@@ -38,9 +39,14 @@ fn checksum(data: &[u8]) -> [u8; CHECKSUM] {
 }
 
 /// Decompresses a request of at most `limit` plain bytes.
-pub(super) fn decompress(mut input: &[u8], limit: usize) -> Result<Vec<u8>, Exception> {
+pub(super) fn decompress(
+    mut input: &[u8],
+    limit: usize,
+    fate: &Fate,
+) -> Result<Vec<u8>, Exception> {
     let mut out = Vec::new();
     while !input.is_empty() {
+        fate.go_on()?;
         let (block, rest) = split_block(input)?;
         let plain = u32_at(block, CHECKSUM + 5) as usize;
         if plain > LARGEST_BLOCK || out.len() + plain > limit {
@@ -53,7 +59,7 @@ pub(super) fn decompress(mut input: &[u8], limit: usize) -> Result<Vec<u8>, Exce
             ));
         }
         let data = &block[CHECKSUM + HEADER..];
-        unpack(block[CHECKSUM], data, plain, &mut out)?;
+        unpack(block[CHECKSUM], data, plain, &mut out, fate)?;
         input = rest;
     }
     Ok(out)
@@ -89,7 +95,13 @@ fn split_block(input: &[u8]) -> Result<(&[u8], &[u8]), Exception> {
     Ok((block, rest))
 }
 
-fn unpack(method: u8, data: &[u8], plain: usize, out: &mut Vec<u8>) -> Result<(), Exception> {
+fn unpack(
+    method: u8,
+    data: &[u8],
+    plain: usize,
+    out: &mut Vec<u8>,
+    fate: &Fate,
+) -> Result<(), Exception> {
     let start = out.len();
     match method {
         METHOD_NONE => out.extend_from_slice(data),
@@ -99,7 +111,7 @@ fn unpack(method: u8, data: &[u8], plain: usize, out: &mut Vec<u8>) -> Result<()
                 .map_err(|error| corrupt(&error.to_string()))?;
             out.truncate(start + written);
         }
-        METHOD_ZSTD => super::encoding::unzstd(data, start + plain, out)?,
+        METHOD_ZSTD => super::encoding::unzstd(data, start + plain, out, fate)?,
         other => {
             return Err(Exception::new(
                 89,
@@ -134,12 +146,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn unpacked(packed: &[u8], limit: usize) -> Result<Vec<u8>, Exception> {
+        decompress(packed, limit, &Fate::default())
+    }
+
     #[test]
     fn large_bodies_are_several_blocks() {
         let data = vec![7; 3 * BLOCK + 5];
         let packed = compress(&data);
-        assert_eq!(decompress(&packed, data.len()).unwrap(), data);
-        assert!(decompress(&packed, data.len() - 1).is_err());
+        assert_eq!(unpacked(&packed, data.len()).unwrap(), data);
+        assert!(unpacked(&packed, data.len() - 1).is_err());
     }
 
     #[test]
@@ -148,13 +164,13 @@ mod tests {
         block[21..25].copy_from_slice(&u32::MAX.to_le_bytes());
         let sum = checksum(&block[16..]);
         block[..16].copy_from_slice(&sum);
-        assert_eq!(decompress(&block, usize::MAX).unwrap_err().code, 131);
+        assert_eq!(unpacked(&block, usize::MAX).unwrap_err().code, 131);
     }
 
     proptest! {
         #[test]
         fn what_goes_in_comes_out(data in proptest::collection::vec(any::<u8>(), 0..5000)) {
-            prop_assert_eq!(decompress(&compress(&data), 5000).unwrap(), data);
+            prop_assert_eq!(unpacked(&compress(&data), 5000).unwrap(), data);
         }
 
         #[test]
@@ -162,12 +178,12 @@ mod tests {
             let mut packed = compress(&data);
             let at = at.index(packed.len());
             packed[at] ^= 1_u8 << bit;
-            prop_assert!(decompress(&packed, 5000).is_err());
+            prop_assert!(unpacked(&packed, 5000).is_err());
         }
 
         #[test]
         fn noise_is_refused(data in proptest::collection::vec(any::<u8>(), 1..500)) {
-            prop_assert!(decompress(&data, 5000).is_err());
+            prop_assert!(unpacked(&data, 5000).is_err());
         }
     }
 }

@@ -3,9 +3,12 @@
 //! The engine cuts binary data inside a query at newlines, so the data goes to a file without
 //! a name and the statement becomes `INSERT … SELECT … FROM file('/proc/self/fd/N', …)`.
 
+use std::collections::HashSet;
+
 use super::exception::Exception;
 use super::formats::may_omit_fields;
-use super::sql::{Kind, Lexer, Token, quote_name, quote_text};
+use super::lexer::{Kind, Lexer, Token, quote_name, quote_text};
+use super::sql::{MAX_STATEMENT, too_long};
 
 /// The part of an INSERT before its data.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,6 +52,9 @@ impl Reader<'_> {
     fn next(&mut self) -> Result<Option<Token>, Exception> {
         let token = self.peek()?;
         if let Some(token) = token {
+            if token.end > MAX_STATEMENT {
+                return Err(too_long());
+            }
             self.end = token.end;
             self.lexer.next();
         }
@@ -89,8 +95,8 @@ impl Reader<'_> {
         let (mut name, mut written) = self.name()?;
         while self.take_punct(b'.')? {
             let (next_name, next_written) = self.name()?;
-            name = format!("{name}.{next_name}");
-            written = format!("{written}.{next_written}");
+            name.extend([".", &next_name]);
+            written.extend([".", &next_written]);
         }
         Ok((name, written))
     }
@@ -308,9 +314,17 @@ fn chosen<'a>(header: &InsertHeader, table: &'a [Column]) -> Result<Vec<&'a Colu
             .filter(|column| matches!(column.default_kind.as_str(), "" | "DEFAULT"))
             .collect());
     };
+    let mut seen = HashSet::new();
     names
         .iter()
         .map(|name| {
+            if !seen.insert(name) {
+                return Err(Exception::new(
+                    15,
+                    "DUPLICATE_COLUMN",
+                    &format!("Column {name} is specified more than once"),
+                ));
+            }
             table
                 .iter()
                 .find(|column| column.name == *name)

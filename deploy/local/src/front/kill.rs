@@ -1,6 +1,7 @@
 //! KILL QUERY: the engine gives queries ids of its own, so ours travel as a comment.
 
-use super::sql::{Kind, Statement, quote_text};
+use super::lexer::{Kind, quote_text};
+use super::sql::Statement;
 use crate::engine::Engine;
 
 /// `query_id` in KILL QUERY means our id. SYNC would wait for ever inside of the engine, so

@@ -11,6 +11,7 @@ mod formats;
 mod frames;
 mod insert;
 mod kill;
+mod lexer;
 mod multipart;
 mod native;
 mod outlet;
@@ -18,6 +19,7 @@ mod policy;
 mod request;
 mod running;
 mod server;
+mod slots;
 mod sql;
 mod wire;
 

@@ -1,10 +1,10 @@
 //! A query on its thread, and what becomes of it when nobody waits for it any more.
 
-use std::sync::Arc;
-use std::sync::OnceLock;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
 use super::encoding::Body;
@@ -15,25 +15,76 @@ use super::outlet::Outlet;
 use super::policy::FrontUser;
 use super::request::Request;
 use super::server::Front;
+use super::slots::Slot;
+
+/// What an abandoned query has to end before it is killed again; then twice as long, up to the end.
+const KILL_AGAIN: Duration = Duration::from_millis(100);
+const KILL_SELDOM: Duration = Duration::from_secs(10);
+
+/// The ids of the queries that run. Kills go by them, so each has one query.
+#[derive(Default)]
+pub(super) struct Ids(Mutex<HashSet<String>>);
+
+impl Ids {
+    fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An id in use, until this is dropped.
+struct Id(Arc<Front>, String);
+
+impl Id {
+    fn take(front: &Arc<Front>, id: &str) -> Result<Self, Exception> {
+        if front.ids.lock().insert(id.to_owned()) {
+            return Ok(Self(front.clone(), id.to_owned()));
+        }
+        Err(Exception::new(
+            216,
+            "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING",
+            &format!("Query with id = {id} is already running"),
+        ))
+    }
+}
+
+impl Drop for Id {
+    fn drop(&mut self) {
+        self.0.ids.lock().remove(&self.1);
+    }
+}
 
 /// What the query's thread and the connection's task tell each other.
 #[derive(Debug, Default)]
 pub(super) struct Fate {
     /// The client has gone: do not start.
     pub(super) abandoned: AtomicBool,
-    /// A query that only reads is running: it may be killed.
+    /// A query that only reads runs, or is about to: it may be killed.
     pub(super) reading: AtomicBool,
     /// The format of the rows that come through the pipe.
     pub(super) format: OnceLock<String>,
 }
 
+impl Fate {
+    /// An error once the client has gone.
+    pub(super) fn go_on(&self) -> Result<(), Exception> {
+        if self.abandoned.load(Ordering::SeqCst) {
+            return Err(Exception::new(
+                394,
+                "QUERY_WAS_CANCELLED",
+                "the client has gone",
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// Dropped before its end, it cancels a query that only reads.
 pub(super) struct Running {
-    task: JoinHandle<Result<Reply, Exception>>,
+    /// Until it has ended.
+    task: Option<JoinHandle<Result<Reply, Exception>>>,
     front: Arc<Front>,
     fate: Arc<Fate>,
     query_id: String,
-    ended: bool,
 }
 
 impl Running {
@@ -44,14 +95,15 @@ impl Running {
         user: FrontUser,
         request: Request,
         body: Body,
-        slot: OwnedSemaphorePermit,
+        slot: Slot,
         outlet: Outlet,
-    ) -> Self {
+    ) -> Result<Self, Exception> {
+        let id = Id::take(front, &request.query_id)?;
         let fate = Arc::new(Fate::default());
         let query_id = request.query_id.clone();
         let (store, told) = (front.clone(), fate.clone());
         let task = tokio::task::spawn_blocking(move || {
-            let _slot = slot;
+            let _held = (slot, id);
             exec::execute(
                 &store.engine,
                 &user,
@@ -62,13 +114,12 @@ impl Running {
                 outlet,
             )
         });
-        Self {
-            task,
+        Ok(Self {
+            task: Some(task),
             front: front.clone(),
             fate,
             query_id,
-            ended: false,
-        }
+        })
     }
 
     pub(super) fn format(&self) -> Option<String> {
@@ -76,21 +127,46 @@ impl Running {
     }
 
     pub(super) async fn reply(&mut self) -> Result<Reply, Exception> {
-        let outcome = (&mut self.task).await;
-        self.ended = true;
-        outcome.unwrap_or_else(|_| Err(Exception::internal("the query's thread panicked")))
+        let outcome = match &mut self.task {
+            Some(task) => task.await.ok(),
+            None => None,
+        };
+        self.task = None;
+        outcome.unwrap_or_else(|| Err(Exception::internal("the query's thread panicked")))
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if self.ended {
+        let Some(task) = self.task.take() else {
+            return;
+        };
+        self.fate.abandoned.store(true, Ordering::SeqCst);
+        let (front, fate) = (self.front.clone(), self.fate.clone());
+        let query_id = std::mem::take(&mut self.query_id);
+        // There is no runtime any more when the server ends, and then all ends.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(cancel(task, front, fate, query_id));
+        }
+    }
+}
+
+/// Kills until the query has ended: a kill that comes before the engine has begun finds nothing.
+async fn cancel(
+    mut task: JoinHandle<Result<Reply, Exception>>,
+    front: Arc<Front>,
+    fate: Arc<Fate>,
+    query_id: String,
+) {
+    let mut wait = KILL_AGAIN;
+    loop {
+        if fate.reading.load(Ordering::SeqCst) {
+            let (front, query_id) = (front.clone(), query_id.clone());
+            let _ = tokio::task::spawn_blocking(move || kill::kill(&front.engine, &query_id)).await;
+        }
+        if tokio::time::timeout(wait, &mut task).await.is_ok() {
             return;
         }
-        self.fate.abandoned.store(true, Ordering::SeqCst);
-        if self.fate.reading.load(Ordering::SeqCst) {
-            let (front, query_id) = (self.front.clone(), self.query_id.clone());
-            tokio::task::spawn_blocking(move || kill::kill(&front.engine, &query_id));
-        }
+        wait = (wait * 2).min(KILL_SELDOM);
     }
 }

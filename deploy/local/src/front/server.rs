@@ -19,7 +19,6 @@ use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::encoding::{Body, Packer, Spool};
 use super::exception::Exception;
@@ -30,13 +29,12 @@ use super::native::Framer;
 use super::outlet;
 use super::policy::{FrontUser, authenticate};
 use super::request::{Request, Sending, credentials, random_id, random_tag};
-use super::running::Running;
+use super::running::{Ids, Running};
+use super::slots::Slots;
 use super::wire::{Doors, Line};
 use crate::engine::{Counters, Engine};
 use crate::supervise::complain;
 
-/// Requests being received or answered at once, queries waiting for a slot included.
-const MAX_REQUESTS: usize = 128;
 /// A request may take as many times what a client may be silent.
 const SLOWEST_REQUEST: u32 = 10;
 /// A result is sent as soon as it is larger. Until then an error still has a status of its own.
@@ -67,9 +65,8 @@ pub struct ClickHouseOptions {
 pub(super) struct Front {
     pub(super) engine: Engine,
     users: Vec<FrontUser>,
-    slots: Arc<Semaphore>,
-    requests: Arc<Semaphore>,
-    max_wait: Duration,
+    slots: Slots,
+    pub(super) ids: Ids,
     silence: Duration,
     pub(super) limits: Limits,
     spool: PathBuf,
@@ -146,9 +143,11 @@ impl Front {
         Ok(Self {
             engine,
             users: options.users.clone(),
-            slots: Arc::new(Semaphore::new(options.max_queries)),
-            requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
-            max_wait: Duration::from_millis(options.max_wait_ms),
+            slots: Slots::new(
+                options.max_queries,
+                Duration::from_millis(options.max_wait_ms),
+            ),
+            ids: Ids::default(),
             silence: Duration::from_millis(options.client_silence_ms),
             limits: Limits {
                 body: options.max_body_mb * 1024 * 1024,
@@ -159,17 +158,6 @@ impl Front {
             version,
             timezone,
         })
-    }
-
-    async fn slot(&self, slots: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Exception> {
-        match tokio::time::timeout(self.max_wait, slots.clone().acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err(Exception::new(
-                202,
-                "TOO_MANY_SIMULTANEOUS_QUERIES",
-                "Too many simultaneous queries; try again in a moment",
-            )),
-        }
     }
 }
 
@@ -234,11 +222,11 @@ async fn query(
     let mut packer = Packer::new(request.compress, request.response_encoding);
     let (revision, sending) = (request.revision, request.sending);
 
-    let _request = front.slot(&front.requests).await?;
-    let body = receive(front, body).await?;
-    let slot = front.slot(&front.slots).await?;
+    let _request = front.slots.request(user.role).await?;
+    let body = receive(front, body, front.limits.body_of(&user)).await?;
+    let slot = front.slots.query(user.role).await?;
     let (outlet, mut pipe) = outlet::pipe()?;
-    let mut running = Running::start(front, user, request, body, slot, outlet);
+    let mut running = Running::start(front, user, request, body, slot, outlet)?;
     let (first, file) = if sending == Sending::WhenWhole {
         hold_all(front, &mut pipe).await?
     } else {
@@ -362,8 +350,8 @@ fn announce(headers: &mut HeaderMap, packer: &Packer) {
     }
 }
 
-async fn receive(front: &Front, mut body: HttpBody) -> Result<Body, Exception> {
-    let mut spool = Spool::new(&front.spool, front.limits.body);
+async fn receive(front: &Front, mut body: HttpBody, limit: usize) -> Result<Body, Exception> {
+    let mut spool = Spool::new(&front.spool, limit);
     let silent = |_| {
         Exception::new(
             209,
