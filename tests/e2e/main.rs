@@ -10,6 +10,7 @@ mod demo;
 mod enrol;
 mod exactly_once;
 mod grafana;
+mod jdbc;
 mod lives;
 mod logins;
 mod mail;

@@ -12,11 +12,11 @@ use super::exception::Exception;
 use super::insert::{Column, Insert, InsertHeader, rewrite};
 use super::lexer::{quote_name, quote_text};
 use super::outlet::Outlet;
-use super::policy::{FrontUser, READER_LIMITS, Role, check, check_reader_setting};
+use super::policy::{FrontUser, Role, check};
 use super::request::Request;
 use super::running::Fate;
 use super::sql::{MAX_STATEMENT, Statement, each_token, too_long};
-use super::{kill, multipart};
+use super::{kill, multipart, reader};
 use crate::engine::{Answer, Connection, Counters, Engine};
 
 /// What a statement may answer that does not flow (KILL QUERY, CHECK TABLE, OPTIMIZE …).
@@ -341,20 +341,16 @@ fn prepare(
         }
     }
     if user.role == Role::Reader {
-        for (name, value) in READER_LIMITS {
-            settings.push((name.into(), value.to_string()));
-        }
-        for (name, value) in &request.settings {
-            check_reader_setting(name, value)?;
-        }
+        settings.extend(reader::settings(&request.settings)?);
+    } else {
+        settings.extend(
+            request
+                .settings
+                .iter()
+                .filter(|(name, _)| name != "readonly")
+                .cloned(),
+        );
     }
-    settings.extend(
-        request
-            .settings
-            .iter()
-            .filter(|(name, _)| name != "readonly")
-            .cloned(),
-    );
     // By this KILL QUERY finds it, whatever was asked for: the engine gives queries ids of its own.
     settings.push(("log_comment".into(), request.query_id.clone()));
     settings.extend(request.params.iter().cloned());

@@ -16,6 +16,7 @@ mod multipart;
 mod native;
 mod outlet;
 mod policy;
+mod reader;
 mod request;
 mod running;
 mod server;

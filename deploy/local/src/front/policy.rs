@@ -82,13 +82,6 @@ fn same(left: &[u8], right: &[u8]) -> bool {
             == 0
 }
 
-/// Limits a reader cannot raise: name and value.
-pub(super) const READER_LIMITS: [(&str, u64); 3] = [
-    ("max_execution_time", 60),
-    ("max_memory_usage", 2 * 1024 * 1024 * 1024),
-    ("max_result_rows", 1_000_000),
-];
-
 /// Functions that reach out of the store.
 const OUTSIDE: [&str; 12] = [
     "file",
@@ -164,40 +157,6 @@ pub(super) fn check(user: &FrontUser, statement: &Statement) -> Result<(), Excep
     Ok(())
 }
 
-/// A setting from the URL of a reader: harmless, or lowering a limit.
-pub(super) fn check_reader_setting(name: &str, value: &str) -> Result<(), Exception> {
-    const HARMLESS: [&str; 9] = [
-        "session_timezone",
-        "date_time_input_format",
-        "date_time_output_format",
-        "extremes",
-        "max_block_size",
-        "max_threads",
-        "result_overflow_mode",
-        "log_comment",
-        // Sent along by ClickHouse's client for Go, and so by Grafana.
-        "network_compression_method",
-    ];
-    let lowers = READER_LIMITS
-        .iter()
-        .find(|(limit, _)| *limit == name)
-        .is_some_and(|(_, most)| {
-            value
-                .parse()
-                .is_ok_and(|wanted: u64| (1..=*most).contains(&wanted))
-        });
-    if lowers
-        || HARMLESS.contains(&name)
-        || name.starts_with("output_format_")
-        || name == "readonly"
-    {
-        return Ok(());
-    }
-    Err(Exception::readonly(&format!(
-        "Cannot modify '{name}' setting in readonly mode"
-    )))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,21 +212,5 @@ mod tests {
         );
         assert_eq!(authenticate(&users, "u", "", true).unwrap_err().code, 194);
         assert!(!format!("{users:?}").contains("secret"));
-    }
-
-    #[test]
-    fn readers_lower_limits_only() {
-        assert!(check_reader_setting("max_result_rows", "10").is_ok());
-        for (name, value) in [
-            ("max_result_rows", "0"),
-            ("max_result_rows", "99999999"),
-            ("allow_ddl", "1"),
-        ] {
-            assert_eq!(
-                check_reader_setting(name, value).unwrap_err().code,
-                164,
-                "{name}={value}"
-            );
-        }
     }
 }
