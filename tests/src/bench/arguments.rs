@@ -22,7 +22,10 @@ usage: bench NAME... [--json] [OPTIONS]
   --background=10000    latency: quotes a second that nobody waits for
   --keys=500000         restore: how many keys the task holds
   --commit-interval=100ms
-                        what the processors are configured with";
+                        what the processors are configured with
+
+exit codes: 0 all was measured, 1 what was measured did not do all of its work or there is no
+figure, 2 wrong usage, 3 something is missing here";
 
 /// A figure is only comparable with one measured alike.
 const MEASURED_WITH: &[&str] = &[

@@ -20,7 +20,7 @@ use super::probe::{Drive, Latencies, drive};
 use super::quotes::{Feed, quote};
 use super::report::{Better, Budget, Line, Report};
 use super::stage::{PROCESSORS, Processors, Space};
-use super::{Bench, say};
+use super::{Bench, Outcome, say};
 
 /// Each crosses its limit once a second or is back: none is conflated with itself.
 const PORTFOLIOS: u64 = 50;
@@ -52,7 +52,7 @@ struct Measured {
     peer: Option<Latencies>,
 }
 
-pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) {
+pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) -> Outcome {
     let space = bench
         .stage
         .space("latency", 4, &configuration(&bench.options.commit_interval));
@@ -82,6 +82,7 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) {
         peer,
     };
     measured.add_to(report);
+    Ok(())
 }
 
 /// A Java machine that was just started, the broker's as the peer's, compiles itself for a

@@ -18,7 +18,7 @@ use super::peer::EXACTLY_ONCE;
 use super::quotes::{self, Feed, Walk};
 use super::report::{Better, Budget, Line, Report};
 use super::stage::{Metrics, Space};
-use super::{Bench, say};
+use super::{Bench, Outcome, say};
 
 const SYMBOLS: usize = 10_000;
 const PORTFOLIOS: usize = 1000;
@@ -39,14 +39,8 @@ struct Resident {
     peak: f64,
 }
 
-pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) {
-    let store = match bench.stage.start_store() {
-        Ok(store) => store,
-        Err(error) => {
-            say(&format!("memory is left out: without a store, {error}"));
-            return;
-        }
-    };
+pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) -> Outcome {
+    let store = bench.start_store()?;
     let configuration = configuration(&bench.options.commit_interval, &store.url());
     let space = bench.stage.space("memory", PARTITIONS, &configuration);
     space.tapeline(&["store", "apply"]);
@@ -70,6 +64,7 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) {
     };
     report.add(&line("memory", |resident| resident.now));
     report.add(&line("memory_peak", |resident| resident.peak));
+    Ok(())
 }
 
 fn configuration(commit_interval: &str, store: &str) -> String {

@@ -34,7 +34,7 @@ use peer::Peer;
 use profile::Profiles;
 use report::Report;
 use results::Results;
-use stage::Stage;
+use stage::{Stage, Store};
 
 /// Before each benchmark, the machine is watched for so long ...
 const QUIET_SPAN: Duration = Duration::from_secs(3);
@@ -50,8 +50,44 @@ pub(crate) struct Benchmark {
 
 enum Run {
     /// In this process, with nothing started.
-    Alone(fn(&Options, &mut Report)),
-    OnStage(fn(&Bench<'_>, &mut Report)),
+    Alone(fn(&Options, &mut Report) -> Outcome),
+    OnStage(fn(&Bench<'_>, &mut Report) -> Outcome),
+}
+
+/// Why there are no figures, or none that can be trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// What was measured did not do its work: exit code 1.
+    Failed(String),
+    /// Something that it needs is missing here: exit code 3.
+    Impossible(String),
+}
+
+pub(crate) type Outcome = Result<(), Fault>;
+
+impl From<String> for Fault {
+    fn from(text: String) -> Self {
+        Self::Failed(text)
+    }
+}
+
+impl Fault {
+    fn code(&self) -> u8 {
+        match self {
+            Self::Failed(_) => 1,
+            Self::Impossible(_) => 3,
+        }
+    }
+
+    fn text(&self) -> &str {
+        let (Self::Failed(text) | Self::Impossible(text)) = self;
+        text
+    }
+}
+
+/// What failed counts for more than what was not possible.
+fn exit_code(faults: &[Fault]) -> u8 {
+    faults.iter().map(Fault::code).min().unwrap_or(0)
 }
 
 pub(crate) const BENCHMARKS: &[Benchmark] = &[
@@ -105,6 +141,13 @@ pub(crate) struct Bench<'a> {
     pub peer: Option<&'a Peer>,
 }
 
+impl Bench<'_> {
+    fn start_store(&self) -> Result<Store, Fault> {
+        let store = self.stage.start_store();
+        store.map_err(|error| Fault::Impossible(format!("there is no store: {error}")))
+    }
+}
+
 pub(crate) fn main() -> ExitCode {
     let options = match arguments::parse(std::env::args().skip(1)) {
         Ok(Command::Run(options)) => options,
@@ -123,7 +166,7 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     match run(&options) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(faults) => ExitCode::from(exit_code(&faults)),
         Err(fault) => {
             say(&fault);
             ExitCode::from(3)
@@ -131,8 +174,9 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-/// All that can be missing is looked for before anything is measured.
-fn run(options: &Options) -> Result<(), String> {
+/// All that can be missing is looked for before anything is measured. A fault of one benchmark
+/// does not keep the others from being measured.
+fn run(options: &Options) -> Result<Vec<Fault>, String> {
     let results = options.save.then(|| {
         let date = quotes::now().to_string();
         let date = date.split('T').next().unwrap_or_default();
@@ -150,16 +194,22 @@ fn run(options: &Options) -> Result<(), String> {
         peer: peer.as_ref(),
     });
     let mut report = Report::new(options.json, results);
+    let mut faults = Vec::new();
     for benchmark in wanted {
         say(&format!("{}: {}", benchmark.name, benchmark.about));
         report.set_quiet(is_quiet());
-        match (&benchmark.run, &bench) {
+        let outcome = match (&benchmark.run, &bench) {
             (Run::OnStage(run), Some(bench)) => run(bench, &mut report),
             (Run::Alone(run), _) => run(options, &mut report),
-            (Run::OnStage(_), None) => {}
+            (Run::OnStage(_), None) => Err(Fault::Impossible("there is no broker".to_owned())),
+        };
+        let found = outcome.err().into_iter().chain(report.take_faults());
+        for fault in found {
+            say(&format!("{} FAILED: {}", benchmark.name, fault.text()));
+            faults.push(fault);
         }
     }
-    Ok(())
+    Ok(faults)
 }
 
 fn set_up(profiles: Option<Profiles>) -> Result<(Stage, Option<Peer>), String> {
@@ -197,4 +247,19 @@ fn list() {
 /// Progress goes to standard error: standard output is for results.
 pub(crate) fn say(line: &str) {
     let _closed = writeln!(std::io::stderr().lock(), "bench: {line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_an_exit_code() {
+        let failed = || Fault::Failed("x".to_owned());
+        let impossible = || Fault::Impossible("x".to_owned());
+        assert_eq!(exit_code(&[]), 0);
+        assert_eq!(exit_code(&[failed()]), 1);
+        assert_eq!(exit_code(&[impossible()]), 3);
+        assert_eq!(exit_code(&[impossible(), failed()]), 1);
+    }
 }

@@ -4,8 +4,8 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
+use super::Fault;
 use super::results::Results;
-use super::say;
 
 const COLUMNS: &str = "| name | ours | peer | limit | ratio | unit | must / aim | met |";
 
@@ -77,6 +77,15 @@ impl Line<'_> {
             (true, false) => "must",
             (false, false) => "missed",
         })
+    }
+
+    /// Every figure is a number: no time was divided by, and no sample was missing.
+    fn is_measured(&self) -> Result<(), String> {
+        let figures = [Some(self.ours), self.peer, self.limit];
+        if figures.into_iter().flatten().all(f64::is_finite) {
+            return Ok(());
+        }
+        Err(format!("{} has no figure: nothing was measured", self.name))
     }
 
     fn json(&self) -> Value {
@@ -151,6 +160,7 @@ pub(crate) struct Report {
     begun: bool,
     quiet: bool,
     results: Option<Results>,
+    faults: Vec<Fault>,
 }
 
 impl Report {
@@ -160,6 +170,7 @@ impl Report {
             begun: false,
             quiet: false,
             results,
+            faults: Vec::new(),
         }
     }
 
@@ -168,12 +179,22 @@ impl Report {
         self.quiet = quiet;
     }
 
+    /// A line without a figure is a fault, and is not saved.
     pub fn add(&mut self, line: &Line<'_>) {
         self.print(line);
+        if let Err(fault) = line.is_measured() {
+            self.faults.push(Fault::Failed(fault));
+            return;
+        }
         let saved = self.results.as_mut();
         if let Some(Err(fault)) = saved.map(|results| results.put(&line.row(), self.quiet)) {
-            say(&fault);
+            self.faults.push(Fault::Impossible(fault));
         }
+    }
+
+    /// What was wrong with the lines since it was last asked.
+    pub fn take_faults(&mut self) -> Vec<Fault> {
+        std::mem::take(&mut self.faults)
     }
 
     fn print(&mut self, line: &Line<'_>) {
@@ -242,6 +263,36 @@ mod tests {
             .met(),
             None
         );
+    }
+
+    #[test]
+    fn a_line_without_a_figure_is_a_fault() {
+        let mut report = Report::new(true, None);
+        report.add(&LINE);
+        assert_eq!(report.take_faults(), []);
+        let lines = [
+            Line {
+                ours: f64::NAN,
+                ..LINE
+            },
+            Line {
+                ours: f64::INFINITY,
+                ..LINE
+            },
+            Line {
+                peer: Some(f64::NAN),
+                ..LINE
+            },
+            Line {
+                limit: Some(f64::NAN),
+                ..LINE
+            },
+        ];
+        for line in lines {
+            report.add(&line);
+            let fault = "n has no figure: nothing was measured".to_owned();
+            assert_eq!(report.take_faults(), [Fault::Failed(fault)]);
+        }
     }
 
     #[test]

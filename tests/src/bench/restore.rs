@@ -1,5 +1,6 @@
 //! How long a task with many keys is away: its state read back from the log.
 
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use tapeline_kafka::{BatchReader, KafkaError};
@@ -9,14 +10,16 @@ use super::quotes::{Feed, quote};
 use super::report::{Better, Budget, Line, Report};
 use super::stage::{PROCESSORS, Space};
 use super::statistics::median;
-use super::{Bench, say, work};
+use super::{Bench, Outcome, say, work};
 
+/// What the key of a symbol's state begins with.
+const STATE: &[u8] = b"marks\0";
 const PRICE: i64 = 10_000_000_000;
 const WITHIN: Duration = Duration::from_mins(10);
 const PROCESSOR: &str = "market";
 const MARKET: &[(&str, &str)] = &[("processor", PROCESSOR)];
 
-pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) {
+pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) -> Outcome {
     let keys = bench.options.keys;
     let configuration = work::configuration(&bench.options.commit_interval);
     let space = bench.stage.space("restore", 1, &configuration);
@@ -24,8 +27,8 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) {
     write_state(&space, keys);
     let (mut ours, mut limit) = (Vec::new(), Vec::new());
     for round in 1..=bench.options.rounds {
-        ours.push(restore(&space));
-        limit.push(read_only(&space));
+        ours.push(restore(&space, keys)?);
+        limit.push(read_only(&space, keys)?);
         say(&format!(
             "round {round}: {:.3} s, only read {:.3} s",
             ours[round - 1],
@@ -44,6 +47,7 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) {
             aim: Some(1.0),
         },
     });
+    Ok(())
 }
 
 /// Through the processor itself: a quote of each symbol, then a stop.
@@ -62,30 +66,54 @@ fn write_state(space: &Space, keys: u64) {
     processors.stop();
 }
 
-/// As the task itself measures it.
-fn restore(space: &Space) -> f64 {
+/// As the task itself measures it; a restore without all keys is a fault.
+fn restore(space: &Space, keys: u64) -> Result<f64, String> {
     let mut processors = space.start(PROCESSORS);
     processors.wait_ready();
-    let seconds = processors.until("the restore is measured", WITHIN, |metrics| {
-        metrics.value("tapeline_restore_seconds", MARKET)
+    let (seconds, restored) = processors.until("the restore is measured", WITHIN, |metrics| {
+        let seconds = metrics.value("tapeline_restore_seconds", MARKET)?;
+        Some((seconds, metrics.value("tapeline_state_entries", MARKET)?))
     });
     processors.stop();
-    seconds
+    all_there("restored", restored as u64, keys)?;
+    Ok(seconds)
 }
 
 /// What reading the changelog alone takes.
-fn read_only(space: &Space) -> f64 {
+fn read_only(space: &Space, keys: u64) -> Result<f64, String> {
     let changelog = space.kafka.names().changelog(PROCESSOR);
     let mut reader = BatchReader::new(&space.kafka, "bench").unwrap();
-    let mut bytes = 0_usize;
+    let (mut bytes, mut read) = (0_usize, 0);
     let started = Instant::now();
     reader
         .read_to_end(&changelog, 0, None, WITHIN, |message| {
             bytes += message.value.map_or(0, <[u8]>::len);
+            read += u64::from(message.key.is_some_and(|key| key.starts_with(STATE)));
             Ok::<(), KafkaError>(())
         })
         .unwrap();
     let seconds = started.elapsed().as_secs_f64();
-    assert!(bytes > 0, "the changelog is not empty");
-    seconds
+    black_box(bytes);
+    all_there("in the changelog", read, keys)?;
+    Ok(seconds)
+}
+
+fn all_there(what: &str, found: u64, keys: u64) -> Result<(), String> {
+    if found >= keys {
+        return Ok(());
+    }
+    Err(format!("{found} of {keys} keys are {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restore_without_all_keys_is_a_fault() {
+        assert_eq!(all_there("restored", 10, 10), Ok(()));
+        let fault = all_there("restored", 9, 10).unwrap_err();
+        assert_eq!(fault, "9 of 10 keys are restored");
+        assert!(all_there("restored", 0, 10).is_err());
+    }
 }

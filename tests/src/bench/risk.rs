@@ -17,8 +17,8 @@ use tapeline_processors::{Out, Processor};
 use super::arguments::Options;
 use super::broker::deposit;
 use super::report::{Better, Budget, Line, Report};
-use super::say;
 use super::statistics::median;
+use super::{Outcome, say};
 
 const PORTFOLIOS: usize = 100_000;
 const FEW_PORTFOLIOS: usize = 1_000;
@@ -34,7 +34,7 @@ const RECORDS_A_COMMIT: usize = 5_000;
 const SHARED: &str = "SHARED";
 const PRICE: i64 = 100;
 
-pub(crate) fn run(options: &Options, report: &mut Report) {
+pub(crate) fn run(options: &Options, report: &mut Report) -> Outcome {
     let (mut fills, mut committed) = (Vec::new(), Vec::new());
     let (mut quiet, mut rising) = (Vec::new(), Vec::new());
     let (mut few_fills, mut few_quiet) = (Vec::new(), Vec::new());
@@ -44,14 +44,14 @@ pub(crate) fn run(options: &Options, report: &mut Report) {
         let mut world = World::new(PORTFOLIOS);
         let held = (PORTFOLIOS * POSITIONS + HOLDERS) as f64;
         memory.push((resident() - before) / held);
-        fills.push(world.fills());
-        committed.push(world.fills_with_commits());
-        quiet.push(world.marks(|n| PRICE - 1 - (n % 2) as i64));
-        rising.push(world.marks(|n| PRICE + 1 + n as i64));
+        fills.push(world.fills()?);
+        committed.push(world.fills_with_commits()?);
+        quiet.push(world.marks(|n| PRICE - 1 - (n % 2) as i64)?);
+        rising.push(world.marks(|n| PRICE + 1 + n as i64)?);
         drop(world);
         let mut few = World::new(FEW_PORTFOLIOS);
-        few_fills.push(few.fills());
-        few_quiet.push(few.marks(|n| PRICE - 1 - (n % 2) as i64));
+        few_fills.push(few.fills()?);
+        few_quiet.push(few.marks(|n| PRICE - 1 - (n % 2) as i64)?);
         drop(few);
         walks.push(hash_map_walk());
         say(&format!(
@@ -91,6 +91,15 @@ pub(crate) fn run(options: &Options, report: &mut Report) {
     let few = Some(median(&few_quiet));
     line("risk_mark_holder_of_many", "ns", &quiet, few, Budget::None);
     line("risk_position_memory", "bytes", &memory, None, Budget::None);
+    Ok(())
+}
+
+/// A record that is ignored is taken in no time.
+fn all_taken(what: &str, made: usize, expected: usize) -> Result<(), String> {
+    if made >= expected {
+        return Ok(());
+    }
+    Err(format!("{what}: only {made} of {expected} were made"))
 }
 
 /// Portfolios of one account each, with the limits that hold where none are configured.
@@ -186,7 +195,8 @@ impl World {
         })
     }
 
-    fn take(&mut self, event: &Event<'static>) {
+    /// Says how many records came of it.
+    fn take(&mut self, event: &Event<'static>) -> usize {
         let origin = Origin {
             topic: event.topic(),
             partition: 0,
@@ -197,16 +207,19 @@ impl World {
         self.risk
             .process(origin, event, now, &mut self.out)
             .unwrap();
-        self.out.drain();
+        self.out.drain().count()
     }
 
-    /// What a transaction costs besides: figures of what changed, and all of it encoded.
-    fn commit(&mut self) {
+    /// What a transaction costs besides: figures of what changed, and all of it encoded. Says how
+    /// many figures there are.
+    fn commit(&mut self) -> usize {
         let mut bytes = Vec::new();
+        let mut made = 0;
         self.risk.before_commit(Micros(1_000_000), &mut self.out);
         for event in self.out.drain() {
             event.encode(&mut bytes).unwrap();
             black_box(&bytes);
+            made += 1;
         }
         for store in self.risk.stores() {
             store
@@ -215,29 +228,33 @@ impl World {
                 })
                 .unwrap();
         }
+        made
     }
 
     /// Nanoseconds for each of many fills of positions all over.
-    fn fills(&mut self) -> f64 {
+    fn fills(&mut self) -> Result<f64, String> {
         let fills = self.next_fills();
         let begun = Instant::now();
-        for fill in &fills {
-            self.take(fill);
-        }
-        begun.elapsed().as_nanos() as f64 / FILLS as f64
+        let made = fills.iter().map(|fill| self.take(fill)).sum();
+        let nanos = begun.elapsed().as_nanos() as f64 / FILLS as f64;
+        all_taken("positions after fills", made, FILLS)?;
+        Ok(nanos)
     }
 
-    fn fills_with_commits(&mut self) -> f64 {
+    fn fills_with_commits(&mut self) -> Result<f64, String> {
         self.commit();
         let fills = self.next_fills();
+        let (mut made, mut figures) = (0, 0);
         let begun = Instant::now();
         for batch in fills.chunks(RECORDS_A_COMMIT) {
-            for fill in batch {
-                self.take(fill);
-            }
-            self.commit();
+            made += batch.iter().map(|fill| self.take(fill)).sum::<usize>();
+            figures += self.commit();
         }
-        begun.elapsed().as_nanos() as f64 / FILLS as f64
+        let nanos = begun.elapsed().as_nanos() as f64 / FILLS as f64;
+        all_taken("positions after fills", made, FILLS)?;
+        // At least one portfolio changes in each commit.
+        all_taken("figures of portfolios", figures, FILLS / RECORDS_A_COMMIT)?;
+        Ok(nanos)
     }
 
     fn next_fills(&mut self) -> Vec<Event<'static>> {
@@ -257,7 +274,8 @@ impl World {
     }
 
     /// Nanoseconds for each holder of a symbol that gets a new price.
-    fn marks(&mut self, dollars: impl Fn(usize) -> i64) -> f64 {
+    fn marks(&mut self, dollars: impl Fn(usize) -> i64) -> Result<f64, String> {
+        self.commit();
         let time = |n: usize, offset: u64| 1_000 + offset as i64 + n as i64;
         let offset = self.offset;
         let marks: Vec<_> = (0..MARKS)
@@ -267,7 +285,9 @@ impl World {
         for mark in &marks {
             self.take(mark);
         }
-        begun.elapsed().as_nanos() as f64 / (MARKS * HOLDERS) as f64
+        let nanos = begun.elapsed().as_nanos() as f64 / (MARKS * HOLDERS) as f64;
+        all_taken("figures of holders", self.commit(), HOLDERS)?;
+        Ok(nanos)
     }
 }
 
@@ -322,4 +342,25 @@ fn resident() -> f64 {
     let status = std::fs::read_to_string("/proc/self/statm").unwrap();
     let pages: f64 = status.split(' ').nth(1).unwrap().parse().unwrap();
     pages * 4096.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fills_and_prices_that_are_ignored_are_found() {
+        const SOME: usize = 100;
+        let mut world = World::new(HOLDERS);
+        let fills = world.next_fills();
+        let mut made = || fills.iter().take(SOME).map(|fill| world.take(fill)).sum();
+        all_taken("positions", made(), SOME).unwrap();
+        // The same reports again change nothing, nor do prices of long ago.
+        assert!(all_taken("positions", made(), SOME).is_err());
+        world.commit();
+        world.take(&mark(SHARED, PRICE + 1, 0));
+        assert!(all_taken("figures", world.commit(), HOLDERS).is_err());
+        world.take(&mark(SHARED, PRICE + 1, 1_000));
+        all_taken("figures", world.commit(), HOLDERS).unwrap();
+    }
 }

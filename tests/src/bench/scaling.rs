@@ -8,7 +8,7 @@ use super::cpu::Rate;
 use super::quotes::{self, SYMBOLS, Walk};
 use super::report::{Better, Budget, Line, Report};
 use super::work::{self, Rates};
-use super::{Bench, say};
+use super::{Bench, Outcome, say};
 
 /// Of the quotes of `throughput`: there is one topic for each of the cases.
 const SHARE: u64 = 3;
@@ -44,7 +44,7 @@ const CASES: &[Case] = &[
     case!("scaling_bytes_1000", PARTITIONS, Some(1000)),
 ];
 
-pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) {
+pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) -> Outcome {
     let count = (bench.options.quotes / SHARE).max(1);
     let configuration = work::configuration(&bench.options.commit_interval);
     for case in CASES {
@@ -58,7 +58,7 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) {
         };
         quotes::fill(&space.kafka, &mut walk, count);
         let [mut ours, mut limit] = [(); 2].map(|()| Rates::default());
-        ours.add("ours", work::processors(&space, count));
+        ours.add("ours", work::processors(&space, count)?);
         limit.add("librdkafka", work::read_only(&space, count));
         let line = |name, unit, of: fn(&Rate) -> f64| Line {
             name,
@@ -74,4 +74,5 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) {
         }));
         report.add(&line(case.per_second, "records/s", |rate| rate.per_second));
     }
+    Ok(())
 }

@@ -13,7 +13,7 @@ use super::quotes::{self, Walk};
 use super::report::{Better, Budget, Line, Report};
 use super::stage::{Space, Store};
 use super::statistics::median;
-use super::{Bench, disk, say};
+use super::{Bench, Outcome, disk, say};
 
 const PARTITIONS: u32 = 4;
 const ROLES: &[&str] = &["sinks"];
@@ -38,14 +38,8 @@ struct Way {
     rows_a_cpu_second_of_all: Vec<f64>,
 }
 
-pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) {
-    let store = match bench.stage.start_store() {
-        Ok(store) => store,
-        Err(error) => {
-            say(&format!("sink is left out: without a store, {error}"));
-            return;
-        }
-    };
+pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) -> Outcome {
+    let store = bench.start_store()?;
     let count = bench.options.quotes;
     let [mut ours, mut raw, mut bare] = [(); 3].map(|()| Way::default());
     let rounds = bench.options.rounds;
@@ -87,13 +81,14 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) {
             ask("DROP TABLE raw");
             ask("DROP TABLE bare");
             query_bytes(&url, &database, b"OPTIMIZE TABLE quotes FINAL");
-            disk::report_columns("sink", "quotes", &url, &database, report);
-            disk::report_tables("sink", &url, &database, report);
+            disk::report_columns("sink", "quotes", &url, &database, report)?;
+            disk::report_tables("sink", &url, &database, report)?;
         } else {
             ask(&format!("DROP DATABASE {database}"));
         }
     }
     add_lines(&ours, &raw, &bare, report);
+    Ok(())
 }
 
 fn add_lines(ours: &Way, raw: &Way, bare: &Way, report: &mut Report) {

@@ -9,11 +9,11 @@ use super::cpu::Rate;
 use super::peer::{AT_LEAST_ONCE, EXACTLY_ONCE};
 use super::report::{Better, Budget, Line, Report};
 use super::work::{self, Rates};
-use super::{Bench, quotes, say};
+use super::{Bench, Outcome, quotes, say};
 
 const PARTITIONS: u32 = 4;
 
-pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) {
+pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) -> Outcome {
     let options = bench.options;
     let [mut ours, mut exactly, mut at_least, mut limit] = [(); 4].map(|()| Rates::default());
     let configuration = work::configuration(&options.commit_interval);
@@ -23,7 +23,7 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) {
         let count = options.quotes;
         say(&format!("round {round}: writing {count} quotes"));
         quotes::fill(&space.kafka, &mut quotes::Walk::new(quotes::SYMBOLS), count);
-        ours.add("ours", work::processors(&space, count));
+        ours.add("ours", work::processors(&space, count)?);
         if let Some(streams) = bench.peer {
             let rate = work::kafka_streams(streams, &space, EXACTLY_ONCE, count);
             exactly.add("Kafka Streams, exactly once", rate);
@@ -64,4 +64,5 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) {
     for line in &lines {
         report.add(line);
     }
+    Ok(())
 }

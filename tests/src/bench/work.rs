@@ -1,9 +1,10 @@
 //! One topic worked through from its beginning, by each that is compared.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use tapeline_kafka::{BatchReader, KafkaError};
+use tapeline_model::Event;
 use tapeline_model::money::Price;
 use tapeline_model::records::Quote;
 use tapeline_schemas::codec;
@@ -42,8 +43,8 @@ pub(crate) fn configuration(commit_interval: &str) -> String {
     format!("[processors]\nrun = ['market']\ncommit_interval = '{commit_interval}'")
 }
 
-/// Until everything is committed.
-pub(crate) fn processors(space: &Space, quotes: u64) -> Rate {
+/// Until everything is committed, and what was committed is right.
+pub(crate) fn processors(space: &Space, quotes: u64) -> Result<Rate, String> {
     let mut processors = space.start(PROCESSORS);
     let pid = processors.pid();
     let mut start = Sample::of(pid).unwrap();
@@ -58,7 +59,57 @@ pub(crate) fn processors(space: &Space, quotes: u64) -> Rate {
         Some(start.rate_until(Sample::of(pid)?, quotes))
     });
     processors.stop();
-    rate
+    let mut counts = Counts::default();
+    for partition in 0..space.kafka.market_partitions {
+        read_marks(space, partition, &mut counts);
+    }
+    counts.verdict(quotes)?;
+    Ok(rate)
+}
+
+/// How many quotes the newest mark of each symbol counts. A metric says how much was taken; only
+/// the outputs say that each quote counts once.
+#[derive(Default)]
+struct Counts {
+    by_symbol: BTreeMap<String, i64>,
+    unreadable: u64,
+}
+
+impl Counts {
+    fn add(&mut self, mark: Option<&[u8]>) {
+        match Event::decode(Topic::MarketMarks, mark) {
+            Ok(Event::Mark(mark)) => {
+                self.by_symbol.insert(mark.symbol.into_owned(), mark.quotes);
+            }
+            _ => self.unreadable += 1,
+        }
+    }
+
+    fn verdict(&self, quotes: u64) -> Result<(), String> {
+        let counted: i64 = self.by_symbol.values().sum();
+        if self.unreadable > 0 {
+            return Err(format!("{} marks cannot be read", self.unreadable));
+        }
+        if i64::try_from(quotes) != Ok(counted) {
+            return Err(format!(
+                "the marks of {} symbols count {counted} quotes, and {quotes} were written",
+                self.by_symbol.len()
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn read_marks(space: &Space, partition: u32, counts: &mut Counts) {
+    let names = space.kafka.names();
+    let topic = names.topic(Topic::MarketMarks);
+    let mut reader = BatchReader::new(&space.kafka, "bench").unwrap();
+    reader
+        .read_to_end(topic, partition as i32, None, DONE_WITHIN, |message| {
+            counts.add(message.value);
+            Ok::<(), KafkaError>(())
+        })
+        .unwrap();
 }
 
 pub(crate) fn kafka_streams(streams: &Peer, space: &Space, guarantee: &str, quotes: u64) -> Rate {
@@ -111,4 +162,51 @@ fn read_partition(space: &Space, topic: &str, partition: u32) -> u64 {
         })
         .unwrap();
     symbols.values().map(|symbol| symbol.quotes).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use tapeline_model::Micros;
+    use tapeline_model::records::{Mark, MarkBasis};
+
+    use super::*;
+
+    fn counts(marks: &[(&str, i64)]) -> Counts {
+        let mut counts = Counts::default();
+        for (symbol, quotes) in marks {
+            let mark = Mark {
+                symbol: (*symbol).into(),
+                price: Price::ZERO,
+                bid_price: Price::ZERO,
+                ask_price: Price::ZERO,
+                quotes: *quotes,
+                basis: MarkBasis::Mid,
+                last_price: None,
+                last_time: None,
+                event_time: Micros(1),
+                ingest_time: Micros(1),
+                source: "test".into(),
+            };
+            let mut value = Vec::new();
+            Event::Mark(mark).encode(&mut value).unwrap();
+            counts.add(Some(&value));
+        }
+        counts
+    }
+
+    #[test]
+    fn each_quote_counts_once_or_there_is_no_rate() {
+        let clean = [("A", 1), ("B", 2), ("A", 3)];
+        assert_eq!(counts(&clean).verdict(5), Ok(()));
+        for quotes in [4, 6, 10] {
+            let fault = counts(&clean).verdict(quotes).unwrap_err();
+            assert!(fault.contains("2 symbols count 5 quotes"), "{fault}");
+        }
+        assert!(counts(&[]).verdict(5).is_err());
+        let mut unreadable = counts(&clean);
+        unreadable.add(Some(b"no mark"));
+        unreadable.add(None);
+        let fault = unreadable.verdict(5).unwrap_err();
+        assert_eq!(fault, "2 marks cannot be read");
+    }
 }
