@@ -1,5 +1,11 @@
-//! From the moment something is published to the moment its alert is read by
-//! someone who reads only what is committed, while other quotes flow.
+//! From the moment a record is due to the moment its alert is read by someone who
+//! reads only what is committed, while other quotes flow.
+//!
+//! Records are due at a steady pace, whether or not the sender keeps up with it: what it
+//! sends late counts as late (figures of before count from when a record was sent, and are
+//! shorter under load). How late it sent is a figure of its own. Each record must have exactly
+//! one output within 30 seconds after the last one was sent, or there are no figures. The peer
+//! is driven and judged by the same code.
 //!
 //! Three ways lead to an alert: a quote with a wide spread (a signal of the
 //! `market` processor: one step), a tick of a held symbol (quote → mark → alert:
@@ -10,27 +16,31 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use tapeline_model::Event;
 use tapeline_model::records::Side;
+use tapeline_model::{Event, Micros};
 use tapeline_schemas::partition_of;
 use tapeline_schemas::topics::Topic;
 
 use super::broker::{Trade, UNIT, deposit, fill};
-use super::probe::{Drive, Latencies, drive};
+use super::ledger::Latencies;
+use super::probe::{Drive, LAG_LIMIT, TimeOf, drive};
 use super::quotes::{Feed, quote};
 use super::report::{Better, Budget, Line, Report};
 use super::stage::{PROCESSORS, Processors, Space};
-use super::{Bench, Outcome, say};
+use super::statistics::percentile;
+use super::{Bench, Fault, Outcome, say};
 
-/// Each crosses its limit once a second or is back: none is conflated with itself.
-const PORTFOLIOS: u64 = 50;
-const PER_SECOND: u64 = PORTFOLIOS;
+const PER_SECOND: u64 = 50;
+/// Each crosses its limit or is back every ten seconds. Two prices of one symbol in one commit
+/// would leave out both alerts, which takes a backlog as long: that is a fault.
+const PORTFOLIOS: u64 = 10 * PER_SECOND;
 const HELD: &str = "HELD";
 /// Traded by the portfolios that only fill; its price stands still.
 const CALM: &str = "CALM";
 /// Held by nobody: what becomes of them are signals.
 const SIGNAL: &str = "SIGNAL";
 const WIDE_SPREAD: &str = "wide_spread";
+const MAX_DRAWDOWN: &str = "max_drawdown";
 /// In basis points of the price between.
 const SPREAD_LIMIT: i64 = 100;
 const HIGH: i64 = 10 * UNIT;
@@ -41,8 +51,17 @@ const FEE: i64 = 600 * UNIT;
 const WIDE: i64 = HIGH / 10_000 * SPREAD_LIMIT * 2;
 const SET_UP_WITHIN: Duration = Duration::from_secs(60);
 
-type Next = fn(u64) -> Event<'static>;
-type TimeOf = fn(&[u8]) -> Option<i64>;
+type Next = fn(u64, Micros) -> Event<'static>;
+
+/// Where records of one kind go, and where their outputs come.
+struct Way<'a> {
+    from: &'a Space,
+    to: &'a Space,
+    next: Next,
+    time_of: TimeOf,
+    /// How many were sent: each drive goes on from there.
+    sent: u64,
+}
 
 /// What was measured of each way.
 struct Measured {
@@ -60,37 +79,82 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) -> Outcome {
     processors.wait_ready();
     set_up(&space, &mut processors);
 
-    warm_up(bench, &space, &space, next_tick, alert_time);
-    let ours = |what, next, time_of| measure(bench, what, &space, &space, next, time_of);
-    let signals = ours("tick → signal alert", next_signal, signal_time);
-    let ticks = ours("tick → risk alert", next_tick, alert_time);
-    let fills = ours("fill → alert", next_fill, alert_time);
+    let way = |next, time_of| Way::new(&space, &space, next, time_of);
+    let mut ticks = way(next_tick, alert_time);
+    ticks.warm_up(bench)?;
+    let signals = way(next_signal, signal_time).measure(bench, "tick → signal alert")?;
+    let ticks = ticks.measure(bench, "tick → risk alert")?;
+    let fills = way(next_fill, alert_time).measure(bench, "fill → alert")?;
     processors.stop();
 
     let peer = bench.peer.map(|streams| {
         let out = bench.stage.space("latencypeer", 4, "");
         let mut job = streams.forward(&space, &out, SIGNAL);
         job.wait_for("running");
-        warm_up(bench, &space, &out, next_signal, plain_time);
-        let what = "Kafka Streams, tick → output";
-        measure(bench, what, &space, &out, next_signal, plain_time)
+        let mut quotes = Way::new(&space, &out, next_signal, plain_time);
+        quotes.warm_up(bench)?;
+        quotes.measure(bench, "Kafka Streams, tick → output")
     });
     let measured = Measured {
         signals,
         ticks,
         fills,
-        peer,
+        peer: peer.transpose()?,
     };
     measured.add_to(report);
     Ok(())
 }
 
-/// A Java machine that was just started, the broker's as the peer's, compiles itself for a
-/// quarter of a minute and takes the processors from everybody: no latency of the pipeline's.
-fn warm_up(bench: &Bench<'_>, from: &Space, to: &Space, next: Next, time_of: TimeOf) {
-    let seconds = bench.options.warm_up;
-    say(&format!("warming up for {seconds} s"));
-    let _cold = drive(&plan(bench, seconds, from, to, next, time_of));
+impl<'a> Way<'a> {
+    fn new(from: &'a Space, to: &'a Space, next: Next, time_of: TimeOf) -> Self {
+        Self {
+            from,
+            to,
+            next,
+            time_of,
+            sent: 0,
+        }
+    }
+
+    /// A Java machine that was just started, the broker's as the peer's, compiles itself for a
+    /// quarter of a minute and takes the processors from everybody: no latency of the pipeline's.
+    fn warm_up(&mut self, bench: &Bench<'_>) -> Outcome {
+        let seconds = bench.options.warm_up;
+        say(&format!("warming up for {seconds} s"));
+        let warmed = self.drive(bench, seconds, None);
+        warmed.map_err(|fault| format!("while warming up: {fault}"))?;
+        Ok(())
+    }
+
+    fn measure(&mut self, bench: &Bench<'_>, what: &str) -> Result<Latencies, Fault> {
+        let latencies = self
+            .drive(bench, bench.options.seconds, Some(LAG_LIMIT))
+            .map_err(|fault| format!("{what}: {fault}"))?;
+        say(&format!("{what}: {latencies}"));
+        Ok(latencies)
+    }
+
+    fn drive(
+        &mut self,
+        bench: &Bench<'_>,
+        seconds: u64,
+        lag_limit: Option<Duration>,
+    ) -> Result<Latencies, String> {
+        let plan = Drive {
+            input: &self.from.kafka,
+            output: &self.to.kafka,
+            topic: Topic::Alerts,
+            seconds,
+            background: bench.options.background,
+            awaited: PER_SECOND,
+            first: self.sent,
+            next: self.next,
+            time_of: self.time_of,
+            lag_limit,
+        };
+        self.sent += plan.count();
+        drive(&plan)
+    }
 }
 
 impl Measured {
@@ -105,9 +169,25 @@ impl Measured {
             self.line("latency_fill_alert_p99", p99, fills, slow),
             self.line("latency_tick_alert_p50", p50, ticks, Budget::None),
             self.line("latency_tick_alert_p99", p99, ticks, budget(100.0, 40.0)),
+            self.lag(),
         ];
         for line in &lines {
             report.add(line);
+        }
+    }
+
+    /// How late the sender was: what the latencies hold of it.
+    fn lag(&self) -> Line<'static> {
+        let ours = [&self.signals, &self.ticks, &self.fills].map(|way| way.lags.as_slice());
+        let peer = self.peer.as_ref();
+        Line {
+            name: "latency_send_lag_p99",
+            unit: "ms",
+            better: Better::Less,
+            ours: percentile(&ours.concat(), 99.0),
+            peer: peer.map(|peer| percentile(&peer.lags, 99.0)),
+            limit: None,
+            budget: Budget::None,
         }
     }
 
@@ -152,15 +232,15 @@ fn configuration(commit_interval: &str) -> String {
 
 /// The portfolio, and the account in it, that holds the symbol of its number.
 fn holder(n: u64) -> String {
-    format!("holder{n:02}")
+    format!("holder{n:03}")
 }
 
 fn trader(n: u64) -> String {
-    format!("trader{n:02}")
+    format!("trader{n:03}")
 }
 
 fn held(n: u64) -> String {
-    format!("{HELD}{n:02}")
+    format!("{HELD}{n:03}")
 }
 
 /// Money in every portfolio, a price for every symbol, and what is held.
@@ -198,71 +278,39 @@ fn set_up(space: &Space, processors: &mut Processors) {
     say(&format!("the portfolios lie in {} partitions", used.len()));
 }
 
-fn measure(
-    bench: &Bench<'_>,
-    what: &str,
-    from: &Space,
-    to: &Space,
-    next: Next,
-    time_of: TimeOf,
-) -> Latencies {
-    let seconds = bench.options.seconds;
-    let latencies = drive(&plan(bench, seconds, from, to, next, time_of));
-    say(&format!("{what}: {latencies}"));
-    latencies
-}
-
-fn plan<'a>(
-    bench: &Bench<'_>,
-    seconds: u64,
-    from: &'a Space,
-    to: &'a Space,
-    next: Next,
-    time_of: TimeOf,
-) -> Drive<'a> {
-    Drive {
-        input: &from.kafka,
-        output: &to.kafka,
-        topic: Topic::Alerts,
-        seconds,
-        background: bench.options.background,
-        awaited: PER_SECOND,
-        next,
-        time_of,
-    }
-}
-
 /// Down in one round over all portfolios, up again in the next.
 fn is_down(count: u64) -> bool {
     (count / PORTFOLIOS).is_multiple_of(2)
 }
 
-fn next_tick(count: u64) -> Event<'static> {
+fn next_tick(count: u64, due: Micros) -> Event<'static> {
     let price = if is_down(count) { LOW } else { HIGH };
-    let symbol = held(count % PORTFOLIOS);
-    let mut quote = quote("", price, price, count as i64);
-    quote.symbol = symbol.into();
-    Event::Quote(quote)
+    quote_of(held(count % PORTFOLIOS), price, price, count, due)
 }
 
 /// Far apart in one round over all symbols, together again in the next.
-fn next_signal(count: u64) -> Event<'static> {
+fn next_signal(count: u64, due: Micros) -> Event<'static> {
     let spread = if is_down(count) { WIDE } else { 0 };
-    let symbol = format!("{SIGNAL}{:02}", count % PORTFOLIOS);
-    let mut quote = quote("", HIGH - spread, HIGH, count as i64);
+    let symbol = format!("{SIGNAL}{:03}", count % PORTFOLIOS);
+    quote_of(symbol, HIGH - spread, HIGH, count, due)
+}
+
+fn quote_of(symbol: String, bid: i64, ask: i64, count: u64, due: Micros) -> Event<'static> {
+    let mut quote = quote("", bid, ask, count as i64);
     quote.symbol = symbol.into();
+    (quote.event_time, quote.ingest_time) = (due, due);
     Event::Quote(quote)
 }
 
 /// A fee beyond the limit, then a rebate of the same amount.
-fn next_fill(count: u64) -> Event<'static> {
+fn next_fill(count: u64, due: Micros) -> Event<'static> {
     let (side, fee) = if is_down(count) {
         (Side::Buy, FEE)
     } else {
         (Side::Sell, -FEE)
     };
     let account = trader(count % PORTFOLIOS);
-    fill(&Trade {
+    let mut event = fill(&Trade {
         account: &account,
         symbol: CALM,
         id: &count.to_string(),
@@ -270,69 +318,85 @@ fn next_fill(count: u64) -> Event<'static> {
         price: HIGH,
         quantity: 1,
         fee,
-    })
+    });
+    if let Event::Fill(fill) = &mut event {
+        (fill.event_time, fill.ingest_time) = (due, due);
+    }
+    event
 }
 
 /// An alert carries the time of what led to it.
-fn alert_time(value: &[u8]) -> Option<i64> {
-    time_of_alert(value, |rule| rule != WIDE_SPREAD)
+fn alert_time(value: &[u8]) -> Result<Option<i64>, String> {
+    time_of_alert(value, MAX_DRAWDOWN)
 }
 
-fn signal_time(value: &[u8]) -> Option<i64> {
-    time_of_alert(value, |rule| rule == WIDE_SPREAD)
+fn signal_time(value: &[u8]) -> Result<Option<i64>, String> {
+    time_of_alert(value, WIDE_SPREAD)
 }
 
-fn time_of_alert(value: &[u8], counts: fn(&str) -> bool) -> Option<i64> {
+fn time_of_alert(value: &[u8], rule: &str) -> Result<Option<i64>, String> {
     match Event::decode(Topic::Alerts, Some(value)) {
-        Ok(Event::Alert(alert)) => counts(&alert.rule).then_some(alert.event_time.0),
-        _ => None,
+        Ok(Event::Alert(alert)) => Ok((alert.rule == rule).then_some(alert.event_time.0)),
+        Ok(_) => Err("it is not an alert".to_owned()),
+        Err(refusal) => Err(refusal.message),
     }
 }
 
 /// The peer writes the quote's time and nothing else.
-fn plain_time(value: &[u8]) -> Option<i64> {
-    Some(i64::from_be_bytes(value.try_into().ok()?))
+fn plain_time(value: &[u8]) -> Result<Option<i64>, String> {
+    let bytes = value.try_into();
+    let bytes = bytes.map_err(|_| format!("it has {} bytes, not 8", value.len()))?;
+    Ok(Some(i64::from_be_bytes(bytes)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const DUE: Micros = Micros(1_795_251_600_000_000);
+
     #[test]
     fn every_portfolio_goes_down_and_comes_back() {
-        let prices = |n: u64| match next_tick(n) {
+        let prices = |n: u64| match next_tick(n, DUE) {
             Event::Quote(quote) => (quote.symbol.into_owned(), quote.bid_price.raw()),
             other => panic!("{other:?}"),
         };
-        assert_eq!(prices(3), ("HELD03".to_owned(), LOW));
-        assert_eq!(prices(53), ("HELD03".to_owned(), HIGH));
-        assert_eq!(prices(103), ("HELD03".to_owned(), LOW));
-        let fees = |n: u64| match next_fill(n) {
+        assert_eq!(prices(3), ("HELD003".to_owned(), LOW));
+        assert_eq!(prices(503), ("HELD003".to_owned(), HIGH));
+        assert_eq!(prices(1003), ("HELD003".to_owned(), LOW));
+        let fees = |n: u64| match next_fill(n, DUE) {
             Event::Fill(fill) => (fill.exec_id.to_string(), fill.fee.unwrap().raw()),
             other => panic!("{other:?}"),
         };
         assert_eq!(fees(3), ("3".to_owned(), FEE));
-        assert_eq!(fees(53), ("53".to_owned(), -FEE));
+        assert_eq!(fees(503), ("503".to_owned(), -FEE));
     }
 
     #[test]
     fn every_signal_goes_far_beyond_the_limit_and_comes_back() {
-        let spread = |n: u64| match next_signal(n) {
+        let spread = |n: u64| match next_signal(n, DUE) {
             Event::Quote(quote) => {
                 let (bid, ask) = (quote.bid_price.raw(), quote.ask_price.raw());
                 (quote.symbol.into_owned(), (ask - bid) * 10_000 / ask)
             }
             other => panic!("{other:?}"),
         };
-        assert_eq!(spread(3), ("SIGNAL03".to_owned(), 2 * SPREAD_LIMIT));
-        assert_eq!(spread(53), ("SIGNAL03".to_owned(), 0));
+        assert_eq!(spread(3), ("SIGNAL003".to_owned(), 2 * SPREAD_LIMIT));
+        assert_eq!(spread(503), ("SIGNAL003".to_owned(), 0));
     }
 
     #[test]
-    fn the_time_is_found_in_either_output() {
-        assert_eq!(plain_time(&7_i64.to_be_bytes()), Some(7));
-        assert_eq!(plain_time(b"short"), None);
-        assert_eq!(alert_time(b"no alert"), None);
-        assert_eq!(signal_time(b"no alert"), None);
+    fn every_record_carries_the_time_at_which_it_is_due() {
+        for next in [next_tick, next_signal, next_fill] {
+            assert_eq!(next(7, DUE).event_time(), DUE);
+        }
+    }
+
+    #[test]
+    fn the_time_is_found_in_either_output_and_anything_else_is_an_error() {
+        assert_eq!(plain_time(&7_i64.to_be_bytes()), Ok(Some(7)));
+        assert!(plain_time(b"short").is_err());
+        assert!(alert_time(b"no alert").is_err());
+        assert!(signal_time(b"no alert").is_err());
     }
 }

@@ -6,6 +6,7 @@ mod broker;
 mod cpu;
 mod disk;
 mod latency;
+mod ledger;
 mod machine;
 mod memory;
 mod peer;

@@ -16,8 +16,9 @@ const INTRODUCTION: &str = "\
 `./dev bench NAME... --save` writes this file; what a run does not measure stays as it was, with \
 its own date. *Ours* is this pipeline, *peer* Kafka Streams, *limit* librdkafka alone, each in the \
 same run on the same broker and machine; of `sink` the peer is the same rows inserted raw, and of \
-bytes a row the limit is what a column took when it was measured alone. A *ratio* above 1 is how many times better ours is, against \
-the peer, or where there is none, the limit. *Quiet* says whether others left the machine alone, \
+bytes a row the limit is what a column took when it was measured alone. A latency counts from when \
+a record was due to be sent, in rows of 2026-11-22 and before from when it was sent. A *ratio* above \
+1 is how many times better ours is, against the peer, or where there is none, the limit. *Quiet* says whether others left the machine alone, \
 *options* what differed from the defaults.
 ";
 
