@@ -95,7 +95,9 @@ fn fencing_after_reading_is_found() {
 #[test]
 fn a_few_faults_on_three_brokers_lose_and_double_nothing() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let (code, stdout, stderr) = chaos(&["pipeline", "--faults", "4", "--seed", "1", "--json"]);
+    let (code, stdout, stderr) = chaos(&[
+        "pipeline", "--faults", "4", "--seed", "1", "--json", "--plant",
+    ]);
     assert_eq!(code, 0, "{stderr}");
     let report: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(
@@ -108,9 +110,13 @@ fn a_few_faults_on_three_brokers_lose_and_double_nothing() {
         "reordered",
         "aborted_visible",
         "diverged",
+        "never_ended",
+        "unfed",
+        "panics",
         "replay_differences",
         "stuck",
         "memory_exceeded",
+        "planted_unfound",
     ] {
         assert_eq!(report[name], 0, "{name}: {report}\n{stderr}");
     }
@@ -120,6 +126,7 @@ fn a_few_faults_on_three_brokers_lose_and_double_nothing() {
     let faults = report["faults"].as_object().unwrap();
     let happened: u64 = faults.values().filter_map(Value::as_u64).sum();
     assert_eq!(happened, 4, "{report}");
+    assert_eq!(report["planted"].as_object().unwrap().len(), 12, "{report}");
 }
 
 /// One run for both: that a few faults leave nothing wrong, and that what is planted afterwards

@@ -50,17 +50,17 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Outcome<Argument
         };
         match word.as_str() {
             "--runs" if suite.name == "logins" => {
-                arguments.runs = number(&word, &value()?)? as usize;
+                arguments.runs = at_least_one(&word, &value()?)?;
             }
             "--faults" if suite.name != "logins" => {
-                arguments.faults = number(&word, &value()?)? as usize;
+                arguments.faults = at_least_one(&word, &value()?)?;
             }
             "--seed" => arguments.seed = number(&word, &value()?)?,
             "--json" => arguments.json = true,
             "--kinds" => arguments.kinds = kinds(suite, &value()?)?,
             "--program" => arguments.program = Some(value()?.into()),
             "--from" if suite.name == "pipeline" => arguments.from = Some(value()?.into()),
-            "--plant" if suite.name != "pipeline" => arguments.plant = true,
+            "--plant" => arguments.plant = true,
             _ => return Err(usage(&format!("'{word}' is unknown"))),
         }
     }
@@ -70,6 +70,14 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Outcome<Argument
 fn number(option: &str, text: &str) -> Outcome<u64> {
     let number = text.parse();
     number.map_err(|_| usage(&format!("'{option}' wants a whole number")))
+}
+
+/// A run of nothing finds nothing.
+fn at_least_one(option: &str, text: &str) -> Outcome<usize> {
+    match number(option, text)? {
+        0 => Err(usage(&format!("'{option}' wants a number above 0"))),
+        count => Ok(count as usize),
+    }
 }
 
 fn kinds(suite: &Suite, names: &str) -> Outcome<Vec<&'static str>> {
@@ -94,9 +102,9 @@ fn usage(problem: &str) -> Failure {
     let suites: Vec<&str> = SUITES.iter().map(|suite| suite.name).collect();
     Failure::Usage(format!(
         "{problem}; suites: {}\nusage: chaos SUITE [--faults N] [--seed S] [--json] \
-         [--kinds KIND,KIND...] [--program PATH]\n\
-         pipeline: [--from PATH OF A FORMER PROGRAM]  store: [--plant]\n\
-         logins: [--runs N] [--plant] instead of --faults",
+         [--kinds KIND,KIND...] [--program PATH] [--plant]\n\
+         pipeline: [--from PATH OF A FORMER PROGRAM]\n\
+         logins: [--runs N] instead of --faults",
         suites.join(", ")
     ))
 }
@@ -124,7 +132,10 @@ mod tests {
         assert_eq!(asked.program, Some("a/tapeline".into()));
         assert_eq!(asked.from, Some("b/tapeline".into()));
         assert!(!asked.plant);
-        assert!(parsed("store --plant").ok().unwrap().plant);
+        for suite in ["pipeline", "store", "logins"] {
+            let asked = parsed(&format!("{suite} --plant"));
+            assert!(asked.ok().unwrap().plant);
+        }
         assert_eq!(parsed("logins --runs 7").ok().unwrap().runs, 7);
     }
 
@@ -139,7 +150,8 @@ mod tests {
             "pipeline --kinds processor_kill,nothing",
             "store --kinds processor_kill",
             "store --from a/tapeline",
-            "pipeline --plant",
+            "pipeline --faults 0",
+            "logins --runs 0",
             "pipeline --runs 3",
             "logins --faults 3",
         ] {

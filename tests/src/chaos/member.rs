@@ -1,5 +1,6 @@
 //! One `tapeline run` process of the run: killed, frozen, restarted.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -164,5 +165,43 @@ impl Member {
 pub(crate) fn signal(pid: Option<u32>, signal: Signal) {
     if let Some(pid) = pid.and_then(|pid| Pid::from_raw(pid as i32)) {
         let _gone = kill_process(pid, signal);
+    }
+}
+
+/// How a thread says in a log that it panicked.
+pub(crate) const PANICKED: &str = "panicked at";
+
+/// How many lines of the members' logs in a folder hold this.
+pub(crate) fn count_in_logs(folder: &Path, text: &str) -> Outcome<u64> {
+    let what = format!("reading the logs in {}", folder.display());
+    count_lines(folder, text).map_err(Failure::while_doing(what))
+}
+
+fn count_lines(folder: &Path, text: &str) -> io::Result<u64> {
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let log = std::fs::read(entry?.path())?;
+        let log = String::from_utf8_lossy(&log);
+        count += log.lines().filter(|line| line.contains(text)).count() as u64;
+    }
+    Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_all_logs_are_counted_and_a_missing_folder_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = "thread 'main' panicked at a.rs:1\nbroken\n";
+        std::fs::write(folder.path().join("a.log"), said).unwrap();
+        std::fs::write(
+            folder.path().join("b.log"),
+            [said.as_bytes(), b"\xff"].concat(),
+        )
+        .unwrap();
+        assert_eq!(count_in_logs(folder.path(), PANICKED).ok(), Some(2));
+        assert!(count_in_logs(&folder.path().join("none"), PANICKED).is_err());
     }
 }

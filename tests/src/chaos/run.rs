@@ -59,9 +59,10 @@ impl Run {
         peaks.max().unwrap_or(0)
     }
 
-    /// Members that had more than this.
+    /// Members that had more than this, or whose memory is not known.
     pub(crate) fn above_mb(&self, most: u64) -> u64 {
-        let beyond = self.memory_kb.iter().filter(|(_, kb)| *kb > most * 1024);
+        let is_within = |kb: u64| (1..=most * 1024).contains(&kb);
+        let beyond = self.memory_kb.iter().filter(|(_, kb)| !is_within(*kb));
         beyond.count() as u64
     }
 

@@ -27,6 +27,11 @@ const MONEY_EVERY: u64 = 4;
 const DELIVERED_WITHIN: Duration = Duration::from_secs(150);
 pub(crate) const SYMBOLS: [&str; 6] = ["AAA", "BBB", "CCC", "DDD", "EEE", "FFF"];
 const CURRENCY: &str = "USD";
+pub(crate) const TOPICS: [Topic; 3] = [
+    Topic::MarketQuotes,
+    Topic::BrokerFills,
+    Topic::BrokerAccounts,
+];
 
 /// One record that was handed to Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]

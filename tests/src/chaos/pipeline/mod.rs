@@ -8,6 +8,7 @@ pub(super) mod feed;
 mod inject;
 mod observe;
 mod plan;
+mod plant;
 mod report;
 mod segments;
 mod upgrade;
@@ -18,6 +19,8 @@ mod world;
 use std::path::Path;
 use std::time::Duration;
 
+use tapeline_schemas::topics::Topic;
+
 use checker::Observed;
 use feed::{FedRecords, Feeder};
 use plan::{Kind, Step};
@@ -27,6 +30,7 @@ use world::World;
 
 use super::arguments::Arguments;
 use super::failure::{Failure, Outcome};
+use super::member::{PANICKED, count_in_logs};
 use super::plan::{Fault, plan};
 use super::{Report as Told, Suite, say};
 
@@ -76,15 +80,18 @@ fn pipeline(arguments: &Arguments, data: &Path, program: &Path) -> Outcome<Box<d
     }
     let fed = feeder.stop()?;
     if !wait::settles(&mut world, &fed)? {
-        say("not everything arrived in time; checking what did");
+        let text = "stuck: not everything arrived in time, and came to rest";
+        report.run.stuck.push(text.to_owned());
     }
     say("checking");
     check(&world, fed, &mut report)?;
     report.run.memory_kb = world.peak_memory();
     report.run.exits = std::mem::take(&mut world.exits);
     world.end();
-    report.fenced = observe::count_in_logs(&data.join("logs"), FENCED);
-    report.mended = observe::count_in_logs(&data.join("logs"), MENDED);
+    let logged = |text| count_in_logs(&data.join("logs"), text);
+    report.fenced = logged(FENCED)?;
+    report.mended = logged(MENDED)?;
+    report.panics = logged(PANICKED)?;
     report.run.end();
     Ok(Box::new(report))
 }
@@ -131,6 +138,7 @@ fn check(world: &World, fed: FedRecords, report: &mut Report) -> Outcome<()> {
     let observed = observe::observe(world, fed)?;
     report.findings = checker::check(&observed);
     report.fed = acknowledged(&observed.fed);
+    report.unfed = unfed(&observed.fed);
     report.aborted = aborted(&observed);
     for processor in ["market", "risk"] {
         let (differences, said) = world.replay(processor)?;
@@ -138,6 +146,10 @@ fn check(world: &World, fed: FedRecords, report: &mut Report) -> Outcome<()> {
         if differences > 0 {
             say(&format!("the replay of {processor} differs: {said}"));
         }
+    }
+    if report.run.arguments.plant && report.is_clean() {
+        say("planting faults into what was read");
+        report.planted = plant::plant(&observed);
     }
     Ok(())
 }
@@ -158,6 +170,14 @@ fn hit(world: &mut World, step: Step) -> Outcome<Result<(), String>> {
 fn acknowledged(fed: &FedRecords) -> u64 {
     let all = fed.values().flatten();
     all.filter(|fed| fed.acknowledged).count() as u64
+}
+
+fn unfed(fed: &FedRecords) -> u64 {
+    let is_unfed = |topic: &&Topic| {
+        let mut of_it = fed.get(topic).into_iter().flatten();
+        !of_it.any(|fed| fed.acknowledged)
+    };
+    feed::TOPICS.iter().filter(is_unfed).count() as u64
 }
 
 fn aborted(observed: &Observed) -> u64 {

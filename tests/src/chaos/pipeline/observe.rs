@@ -1,7 +1,6 @@
 //! Reads back everything a run left in topics, log files and tables.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use tapeline_kafka::{KafkaError, KafkaSettings, read_to_end};
@@ -80,13 +79,4 @@ fn parse_row(line: &str) -> Option<((i32, i64), u64)> {
     let offset = fields.next()?.parse().ok()?;
     let copies = fields.next()?.parse().ok()?;
     Some(((partition, offset), copies))
-}
-
-/// How many lines of the members' logs hold this; a log that cannot be read holds none.
-pub(crate) fn count_in_logs(folder: &Path, text: &str) -> u64 {
-    let logs = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let texts = logs.filter_map(|entry| std::fs::read_to_string(entry.path()).ok());
-    texts
-        .map(|log| log.lines().filter(|line| line.contains(text)).count() as u64)
-        .sum()
 }

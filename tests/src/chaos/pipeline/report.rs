@@ -24,8 +24,14 @@ pub(crate) struct Report {
     /// Transactions that the brokers tore, completed by the next owner.
     pub(crate) mended: u64,
     pub(crate) findings: Findings,
+    /// Topics of which nothing that was fed was acknowledged: nothing could have been lost.
+    pub(crate) unfed: u64,
+    /// Lines of the members' logs that tell of a panic.
+    pub(crate) panics: u64,
     /// Transactions that come out differently when done again from the journal.
     pub(crate) replay_differences: u64,
+    /// Planted faults, and whether the checker found each.
+    pub(crate) planted: Vec<(&'static str, bool)>,
 }
 
 impl Report {
@@ -39,22 +45,33 @@ impl Report {
             fenced: 0,
             mended: 0,
             findings: Findings::default(),
+            unfed: 0,
+            panics: 0,
+            planted: Vec::new(),
             replay_differences: 0,
         }
     }
 
-    fn must_be_zero(&self) -> [(&'static str, u64); 8] {
+    fn must_be_zero(&self) -> Vec<(&'static str, u64)> {
         let found = &self.findings;
-        [
+        let mut zeros = vec![
             ("lost", found.lost),
             ("duplicated", found.duplicated),
             ("reordered", found.reordered),
             ("aborted_visible", found.aborted_visible),
             ("diverged", found.diverged),
+            ("never_ended", found.never_ended),
+            ("unfed", self.unfed),
+            ("panics", self.panics),
             ("replay_differences", self.replay_differences),
             ("stuck", self.run.stuck.len() as u64),
             ("memory_exceeded", self.run.above_mb(MEMORY_MB)),
-        ]
+        ];
+        if !self.planted.is_empty() {
+            let unfound = self.planted.iter().filter(|(_, is_found)| !is_found);
+            zeros.push(("planted_unfound", unfound.count() as u64));
+        }
+        zeros
     }
 }
 
@@ -64,13 +81,16 @@ impl Told for Report {
     }
 
     fn json(&self) -> serde_json::Value {
-        let besides = serde_json::json!({
+        let mut besides = serde_json::json!({
             "upgraded": self.upgraded,
             "fed": self.fed,
             "aborted_records": self.aborted,
             "fenced": self.fenced,
             "mended": self.mended,
         });
+        if !self.planted.is_empty() {
+            besides["planted"] = self.planted.iter().copied().collect();
+        }
         self.run.json(besides, &self.must_be_zero())
     }
 
@@ -82,6 +102,10 @@ impl Told for Report {
         );
         let zeros = self.must_be_zero();
         self.run
-            .write_table(to, &zeros, &besides, &self.findings.notes)
+            .write_table(to, &zeros, &besides, &self.findings.notes)?;
+        for (name, _) in self.planted.iter().filter(|(_, is_found)| !is_found) {
+            writeln!(to, "  planted and not found: {name}")?;
+        }
+        Ok(())
     }
 }

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use serde_json::Value;
 use tapeline_kafka::KafkaSettings;
 use tapeline_local::{KafkaNode, Ports, Stack, StackError, kafka_cluster};
 use tokio::runtime::Runtime;
@@ -147,12 +148,13 @@ impl World {
         let what = ["replay", "--processor", processor, "--verify", "--json"];
         let output = deploy::run(&self.binary, &self.config(), &what)?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let tasks = serde_json::from_slice::<Vec<serde_json::Value>>(&output.stdout);
-        if let (Some(0 | 1), Ok(tasks)) = (output.status.code(), tasks) {
-            let each = tasks.iter().map(|task| task["differences"].as_u64());
-            return Ok((each.map(Option::unwrap_or_default).sum(), said));
+        if matches!(output.status.code(), Some(0 | 1))
+            && let Ok(differences) = differences(&said)
+        {
+            return Ok((differences, said));
         }
-        Ok((1, String::from_utf8_lossy(&output.stderr).into_owned()))
+        let errors = String::from_utf8_lossy(&output.stderr);
+        Ok((1, format!("{said}{errors}")))
     }
 
     fn config(&self) -> PathBuf {
@@ -349,9 +351,7 @@ impl World {
                 continue;
             };
             let started = thread.join();
-            let started = started.map_err(|_| {
-                Failure::Outside("starting a broker panicked; see above".to_owned())
-            })?;
+            let started = started.map_err(|_| panicked())?;
             started.map_err(Failure::while_doing("starting a broker again"))?;
             broker.away = false;
         }
@@ -361,6 +361,17 @@ impl World {
 
 pub(crate) fn lock(broker: &Broker) -> std::sync::MutexGuard<'_, KafkaNode> {
     broker.node.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Of the report of a replay. One of no transaction proves nothing, nor does one without its counts.
+fn differences(report: &str) -> Result<u64, String> {
+    let tasks: Vec<Value> = serde_json::from_str(report).map_err(|error| error.to_string())?;
+    let sum = |name: &str| -> Option<u64> { tasks.iter().map(|task| task[name].as_u64()).sum() };
+    match (sum("transactions"), sum("differences")) {
+        (Some(1..), Some(differences)) => Ok(differences),
+        (Some(0), _) => Err("no transaction was done again".to_owned()),
+        _ => Err("a task does not say what was done again".to_owned()),
+    }
 }
 
 fn start_brokers(data: &Path, binary: &Path, runtime: &Runtime) -> Outcome<Vec<Broker>> {
@@ -386,9 +397,33 @@ fn start_brokers(data: &Path, binary: &Path, runtime: &Runtime) -> Outcome<Vec<B
             .collect();
         threads
             .into_iter()
-            .map(|thread| thread.join().unwrap_or(Ok(())))
-            .collect::<Result<Vec<()>, _>>()
+            .map(|thread| {
+                let started = thread.join().map_err(|_| panicked())?;
+                started.map_err(Failure::while_doing(what))
+            })
+            .collect::<Outcome<Vec<()>>>()
     });
-    started.map_err(Failure::while_doing(what))?;
+    started?;
     Ok(brokers)
+}
+
+fn panicked() -> Failure {
+    Failure::Outside("starting a broker panicked; see above".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replay_of_nothing_shows_nothing() {
+        let task = |transactions, differences| serde_json::json!({"transactions": transactions, "differences": differences});
+        let report = |tasks: &[Value]| differences(&Value::from(tasks.to_vec()).to_string());
+        assert_eq!(report(&[task(0, 0), task(7, 0)]), Ok(0));
+        assert_eq!(report(&[task(3, 1), task(7, 2)]), Ok(3));
+        assert!(report(&[]).is_err());
+        assert!(report(&[task(0, 0), task(0, 0)]).is_err());
+        assert!(report(&[serde_json::json!({"transactions": 3})]).is_err());
+        assert!(differences("").is_err());
+    }
 }

@@ -1,13 +1,17 @@
 //! What was fed against what the input topics hold.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use tapeline_processors::Processor;
+use tapeline_processors::market::Market;
+use tapeline_processors::risk::Risk;
 use tapeline_schemas::topics::Topic;
 
-use super::{Findings, Observed};
+use super::{Findings, Observed, oracle_settings};
 use crate::chaos::pipeline::feed::id_of;
 
 pub(super) fn check(observed: &Observed, findings: &mut Findings) {
+    foreign_topics(observed, findings);
     for (topic, fed) in &observed.fed {
         let place: HashMap<&str, usize> = fed
             .iter()
@@ -18,7 +22,7 @@ pub(super) fn check(observed: &Observed, findings: &mut Findings) {
         let mut newest: BTreeMap<String, usize> = BTreeMap::new();
         for (seen, event) in observed.events(*topic) {
             let at = seen.place();
-            let Some(id) = id_of(&event) else { continue };
+            let id = id_of(&event).unwrap_or_else(|| "a record without an id".to_owned());
             let Some(number) = place.get(id.as_str()).copied() else {
                 findings.aborted_visible(format!("{topic} {at:?} holds {id}, which nobody fed"));
                 continue;
@@ -53,6 +57,22 @@ pub(super) fn check(observed: &Observed, findings: &mut Findings) {
                 letter.message
             );
             findings.lost(1, text);
+        }
+    }
+}
+
+/// What is neither fed nor written by the processors of the run stays empty.
+fn foreign_topics(observed: &Observed, findings: &mut Findings) {
+    let market = Market::default();
+    let risk = Risk::new(oracle_settings(observed));
+    let processors: [&dyn Processor; 2] = [&market, &risk];
+    let mut known: BTreeSet<Topic> = observed.fed.keys().copied().collect();
+    known.extend(processors.iter().flat_map(|it| it.outputs()).copied());
+    known.insert(Topic::DeadLetters);
+    for (topic, seen) in &observed.topics {
+        if !known.contains(topic) && !seen.is_empty() {
+            let count = seen.len();
+            findings.aborted_visible(format!("{topic} holds {count} records that were not fed"));
         }
     }
 }

@@ -72,6 +72,9 @@ fn replay(observed: &Observed) -> BTreeMap<String, Vec<Mark<'static>>> {
 }
 
 fn is_same(a: &Mark<'_>, b: &Mark<'_>) -> bool {
-    let of = |mark: &Mark<'_>| (mark.price, mark.bid_price, mark.ask_price, mark.event_time);
+    let of = |mark: &Mark<'_>| {
+        let prices = (mark.price, mark.bid_price, mark.ask_price, mark.basis);
+        (prices, mark.last_price, mark.last_time, mark.event_time)
+    };
     of(a) == of(b)
 }

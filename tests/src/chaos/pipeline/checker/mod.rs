@@ -1,6 +1,8 @@
 //! Finds in what a run left behind whatever breaks exactly-once. Pure: it is given what was
 //! read, so that planted faults can show that each is found.
 
+#[cfg(test)]
+mod clean_run;
 mod inputs;
 mod market;
 mod places;
@@ -8,7 +10,7 @@ mod risk;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tapeline_model::ids::{AccountId, PortfolioId};
 use tapeline_model::{Event, Micros, Origin};
@@ -59,7 +61,12 @@ impl Observed {
         self.topics.get(&topic).map_or(&[], Vec::as_slice)
     }
 
-    /// The records of a topic that can be read; the others are told elsewhere, as missing.
+    /// Where the records of a topic are.
+    fn places(&self, topic: Topic) -> BTreeSet<(i32, i64)> {
+        self.seen(topic).iter().map(Seen::place).collect()
+    }
+
+    /// The records of a topic that can be decoded; the others are findings of their own.
     fn events(&self, topic: Topic) -> impl Iterator<Item = (&Seen, Event<'_>)> {
         self.seen(topic).iter().filter_map(move |seen| {
             let event = Event::decode(topic, Some(&seen.value)).ok()?;
@@ -81,6 +88,8 @@ pub(crate) struct Findings {
     pub(crate) aborted_visible: u64,
     /// There once and in order, and with another content than a single-threaded replay has.
     pub(crate) diverged: u64,
+    /// In a transaction that was neither committed nor aborted.
+    pub(crate) never_ended: u64,
     /// The first ones in words.
     pub(crate) notes: Vec<String>,
 }
@@ -112,6 +121,11 @@ impl Findings {
     fn aborted_visible(&mut self, text: String) {
         self.aborted_visible += 1;
         self.note("aborted_visible", text);
+    }
+
+    fn never_ended(&mut self, text: String) {
+        self.never_ended += 1;
+        self.note("never_ended", text);
     }
 
     fn diverged(&mut self, text: String) {

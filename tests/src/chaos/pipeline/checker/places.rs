@@ -2,39 +2,68 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tapeline_model::Event;
+use tapeline_schemas::topics::Topic;
+
 use super::{Findings, Observed};
+use crate::chaos::pipeline::segments::Fate;
 
 pub(super) fn check(observed: &Observed, findings: &mut Findings) {
+    for topic in observed.topics.keys() {
+        fates(observed, *topic, findings);
+        rows(observed, *topic, findings);
+    }
+}
+
+/// A committed read shows what the log files say is visible, all of it and nothing else.
+fn fates(observed: &Observed, topic: Topic, findings: &mut Findings) {
+    let visible = observed.places(topic);
+    let mut known = BTreeSet::new();
+    for ((_, partition), fates) in observed.fates.iter().filter(|((of, _), _)| *of == topic) {
+        for (offset, fate) in &fates.of {
+            let at = (*partition, *offset);
+            known.insert(at);
+            match (fate.is_visible(), visible.contains(&at)) {
+                (true, false) => {
+                    findings.lost(1, format!("{topic} {at:?} is {fate:?} and not read"));
+                }
+                (false, true) => {
+                    findings.aborted_visible(format!("{topic} {at:?} is {fate:?} and read"));
+                }
+                // What comes behind it stays invisible.
+                (false, false) if *fate == Fate::Open => {
+                    findings.never_ended(format!("{topic} {at:?} is in an open transaction"));
+                }
+                _ => {}
+            }
+        }
+    }
+    for at in visible.difference(&known) {
+        findings.aborted_visible(format!("{topic} {at:?} is read and in no log file"));
+    }
+    for seen in observed.seen(topic) {
+        if Event::decode(topic, Some(&seen.value)).is_err() {
+            let at = seen.place();
+            findings.diverged(format!("{topic} {at:?} cannot be decoded"));
+        }
+    }
+}
+
+fn rows(observed: &Observed, topic: Topic, findings: &mut Findings) {
     let nothing = BTreeMap::new();
-    for (topic, seen) in &observed.topics {
-        let visible: BTreeSet<(i32, i64)> = seen.iter().map(super::Seen::place).collect();
-        for ((_, partition), fates) in observed.fates.iter().filter(|((of, _), _)| of == topic) {
-            for (offset, fate) in &fates.of {
-                let at = (*partition, *offset);
-                match (fate.is_visible(), visible.contains(&at)) {
-                    (true, false) => {
-                        findings.lost(1, format!("{topic} {at:?} is {fate:?} and not read"));
-                    }
-                    (false, true) => {
-                        findings.aborted_visible(format!("{topic} {at:?} is {fate:?} and read"));
-                    }
-                    _ => {}
-                }
+    let visible = observed.places(topic);
+    let rows = observed.rows.get(&topic).unwrap_or(&nothing);
+    for at in &visible {
+        match rows.get(at).copied().unwrap_or(0) {
+            0 => findings.lost(1, format!("{topic} {at:?} is not in its table")),
+            1 => {}
+            copies => {
+                let text = format!("{topic} {at:?} is {copies} times in its table");
+                findings.duplicated(copies - 1, text);
             }
         }
-        let rows = observed.rows.get(topic).unwrap_or(&nothing);
-        for at in &visible {
-            match rows.get(at).copied().unwrap_or(0) {
-                0 => findings.lost(1, format!("{topic} {at:?} is not in its table")),
-                1 => {}
-                copies => {
-                    let text = format!("{topic} {at:?} is {copies} times in its table");
-                    findings.duplicated(copies - 1, text);
-                }
-            }
-        }
-        for at in rows.keys().filter(|at| !visible.contains(at)) {
-            findings.aborted_visible(format!("{topic} {at:?} is in its table and in no topic"));
-        }
+    }
+    for at in rows.keys().filter(|at| !visible.contains(at)) {
+        findings.aborted_visible(format!("{topic} {at:?} is in its table and in no topic"));
     }
 }

@@ -206,6 +206,9 @@ fn equity(observed: &Observed, replay: &Replay, findings: &mut Findings) {
         }
         last.insert(portfolio, equity);
     }
+    for portfolio in last.keys().filter(|it| !replay.last.contains_key(*it)) {
+        findings.aborted_visible(format!("there is equity of {portfolio} without any input"));
+    }
     for (portfolio, expected) in &replay.last {
         let Some(found) = last.get(portfolio) else {
             findings.lost(1, format!("{portfolio} has no equity"));

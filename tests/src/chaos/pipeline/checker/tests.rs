@@ -1,194 +1,16 @@
 //! Each counter is shown to find what it is there for, planted into a run that is otherwise clean.
 
-use tapeline_model::Micros;
-use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol, output_id};
+use tapeline_model::ids::{PortfolioId, output_id};
+use tapeline_model::money::Money;
 use tapeline_model::records::{
-    AccountEvent, AccountEventKind, AccountMatter, Alert, Fill, FillKind, Grade, GuardState,
-    LimitAction, Outcome, Quote, Severity, Side, Verdict,
+    Alert, Grade, GuardState, LimitAction, MarkBasis, Outcome, Severity, Verdict,
 };
-use tapeline_processors::market::Market;
-use tapeline_processors::risk::Risk;
 
+use super::clean_run::{Run, TIME, fill};
 use super::*;
-use crate::chaos::pipeline::feed::{Fed, id_of};
+use crate::chaos::pipeline::feed::Fed;
+use crate::chaos::pipeline::plant::plant;
 use crate::chaos::pipeline::segments::Fate;
-
-const TIME: Micros = Micros(1_795_251_600_000_000);
-
-fn fill(number: u32) -> Event<'static> {
-    Event::Fill(Fill {
-        kind: FillKind::Fill,
-        exec_id: ExecId::new(format!("f{number}")),
-        ref_exec_id: None,
-        order_id: OrderId::new("o"),
-        portfolio: PortfolioId::new("p"),
-        account: AccountId::new("a"),
-        symbol: Symbol::new("S"),
-        side: Side::Buy,
-        price: "10".parse().unwrap(),
-        quantity: format!("{number}.5").parse().unwrap(),
-        fee: None,
-        currency: "USD".to_owned(),
-        fees: None,
-        voided_quantity: None,
-        strategy: None,
-        event_time: TIME,
-        ingest_time: TIME,
-        source: "test".to_owned(),
-    })
-}
-
-fn deposit(number: u32) -> Event<'static> {
-    Event::Account(AccountEvent {
-        event_id: format!("m{number}"),
-        portfolio: PortfolioId::new("p"),
-        account: AccountId::new("a"),
-        kind: AccountEventKind::Deposit,
-        amount: format!("{number}").parse().unwrap(),
-        currency: "USD".to_owned(),
-        matter: AccountMatter::Cash,
-        symbol: None,
-        quantity: None,
-        price: None,
-        ratio_new: None,
-        ratio_old: None,
-        event_time: TIME,
-        ingest_time: TIME,
-        source: "test".to_owned(),
-    })
-}
-
-fn quote(number: u32) -> Event<'static> {
-    Event::Quote(Quote {
-        symbol: "S".into(),
-        venue: "V".into(),
-        seq: number.into(),
-        bid_price: format!("{number}").parse().unwrap(),
-        ask_price: format!("{number}.5").parse().unwrap(),
-        bid_size: "1".parse().unwrap(),
-        ask_size: "1".parse().unwrap(),
-        event_time: Micros(TIME.0 + i64::from(number)),
-        ingest_time: TIME,
-        source: "test".into(),
-    })
-}
-
-/// A run in which nothing went wrong: what the pipeline leaves, each record in its table.
-struct Run(Observed);
-
-impl Run {
-    fn clean() -> Self {
-        let accounts = BTreeMap::from([(AccountId::new("a"), PortfolioId::new("p"))]);
-        let mut run = Self(Observed {
-            accounts,
-            ..Observed::default()
-        });
-        let mut market = Market::default();
-        let mut risk = Risk::new(oracle_settings(&run.0));
-        for number in 1..=5 {
-            let made = run.feed(&mut market, &quote(number));
-            assert!(made.is_empty());
-            run.put_all(outputs(&mut market, None), Some(&mut risk));
-            for event in [fill(number), deposit(number)] {
-                let made = run.feed(&mut risk, &event);
-                run.put_all(made, None);
-                run.put_all(outputs(&mut risk, None), None);
-            }
-        }
-        run
-    }
-
-    fn feed(&mut self, processor: &mut dyn Processor, event: &Event<'_>) -> Vec<Event<'static>> {
-        let fed = Fed {
-            id: id_of(event).unwrap(),
-            acknowledged: true,
-        };
-        self.0.fed.entry(event.topic()).or_default().push(fed);
-        let offset = self.put(event);
-        let origin = Origin {
-            topic: event.topic(),
-            partition: 0,
-            offset: offset as u64,
-        };
-        outputs(processor, Some((origin, event)))
-    }
-
-    fn put_all(&mut self, events: Vec<Event<'static>>, mut reader: Option<&mut Risk>) {
-        for event in events {
-            let offset = self.put(&event);
-            let origin = Origin {
-                topic: event.topic(),
-                partition: 0,
-                offset: offset as u64,
-            };
-            if let Some(risk) = reader.as_deref_mut() {
-                outputs(risk, Some((origin, &event)));
-            }
-        }
-    }
-
-    /// Adds a committed record and its row.
-    fn put(&mut self, event: &Event<'_>) -> i64 {
-        let topic = event.topic();
-        let fates = self.0.fates.entry((topic, 0)).or_default();
-        let offset = fates.end;
-        fates.of.insert(offset, Fate::Committed);
-        // A marker lies between two records.
-        fates.end += 2;
-        let mut value = Vec::new();
-        event.encode(&mut value).unwrap();
-        let seen = Seen {
-            partition: 0,
-            offset,
-            value,
-        };
-        self.0.topics.entry(topic).or_default().push(seen);
-        self.0.rows.entry(topic).or_default().insert((0, offset), 1);
-        offset
-    }
-
-    fn topic(&mut self, topic: Topic) -> &mut Vec<Seen> {
-        self.0.topics.get_mut(&topic).unwrap()
-    }
-
-    /// Takes a record out of a topic as if it had never been written.
-    fn remove(&mut self, topic: Topic, index: usize) {
-        let seen = self.topic(topic).remove(index);
-        self.0.rows.get_mut(&topic).unwrap().remove(&seen.place());
-        let fates = self.0.fates.get_mut(&(topic, 0)).unwrap();
-        fates.of.remove(&seen.offset);
-    }
-
-    /// Writes a record of a topic once more, at its end.
-    fn repeat(&mut self, topic: Topic, index: usize) {
-        let value = self.topic(topic)[index].value.clone();
-        let event = Event::decode(topic, Some(&value)).unwrap();
-        self.put(&event);
-    }
-
-    /// Two records trade their places.
-    fn swap(&mut self, topic: Topic, index: usize) {
-        let all = self.topic(topic);
-        let value = std::mem::take(&mut all[index].value);
-        all[index].value = std::mem::replace(&mut all[index + 1].value, value);
-    }
-
-    /// Counts in the order lost, duplicated, reordered, aborted visible, diverged.
-    #[track_caller]
-    fn finds(&self, expected: [u64; 5]) {
-        let found = check(&self.0);
-        let counts = [
-            found.lost,
-            found.duplicated,
-            found.reordered,
-            found.aborted_visible,
-            found.diverged,
-        ];
-        assert_eq!(counts, expected, "{:#?}", found.notes);
-        let total: u64 = counts.iter().sum();
-        assert_eq!(found.notes.is_empty(), total == 0, "each is told in words");
-    }
-}
 
 #[test]
 fn a_clean_run_has_no_findings() {
@@ -293,6 +115,80 @@ fn an_aborted_record_that_is_read_is_visible_and_a_committed_one_that_is_not_is_
     let fates = run.0.fates.get_mut(&(Topic::RiskEquity, 0)).unwrap();
     fates.of.insert(1_000, Fate::Committed);
     run.finds([1, 0, 0, 0, 0]);
+}
+
+#[test]
+fn a_transaction_that_is_never_ended_is_found() {
+    let mut run = Run::clean();
+    let fates = run.0.fates.get_mut(&(Topic::RiskEquity, 0)).unwrap();
+    fates.of.insert(1_000, Fate::Open);
+    assert_eq!(check(&run.0).never_ended, 1);
+}
+
+/// A log file that could not be read to its end would show no aborted record either.
+#[test]
+fn a_record_that_no_log_file_holds_is_not_taken_for_committed() {
+    let mut run = Run::clean();
+    let fates = run.0.fates.get_mut(&(Topic::RiskEquity, 0)).unwrap();
+    fates.of.remove(&2);
+    run.finds([0, 0, 0, 1, 0]);
+}
+
+#[test]
+fn a_transaction_that_is_torn_is_found_by_what_is_missing_of_it() {
+    let mut run = Run::clean();
+    let at = run.topic(Topic::RiskPositions)[2].offset;
+    run.remove(Topic::RiskPositions, 2);
+    let fates = run.0.fates.get_mut(&(Topic::RiskPositions, 0)).unwrap();
+    fates.of.insert(at, Fate::Aborted);
+    run.finds([1, 0, 0, 0, 0]);
+}
+
+#[test]
+fn a_foreign_record_is_found_in_any_topic() {
+    let mut run = Run::clean();
+    run.put(&fill(77));
+    let found = check(&run.0);
+    assert!(found.aborted_visible > 0, "{:#?}", found.notes);
+    // Nobody feeds trades, and no processor of the run writes any.
+    let mut run = Run::clean();
+    run.put_value(Topic::MarketTrades, b"foreign".to_vec());
+    run.finds([0, 0, 0, 1, 1]);
+    let mut run = Run::clean();
+    run.put_value(Topic::RiskPositions, b"foreign".to_vec());
+    run.finds([0, 0, 0, 0, 1]);
+    let mut run = Run::clean();
+    let value = run.topic(Topic::RiskEquity).last().unwrap().value.clone();
+    let Event::Equity(mut equity) = Event::decode(Topic::RiskEquity, Some(&value)).unwrap() else {
+        panic!("no equity");
+    };
+    (equity.portfolio, equity.cash_flow) = (PortfolioId::new("q"), Money::ZERO);
+    run.put(&Event::Equity(equity));
+    run.finds([0, 0, 0, 1, 0]);
+}
+
+#[test]
+fn a_mark_with_another_basis_diverges() {
+    let mut run = Run::clean();
+    let seen = run.topic(Topic::MarketMarks).last_mut().unwrap();
+    let value = seen.value.clone();
+    let Event::Mark(mut mark) = Event::decode(Topic::MarketMarks, Some(&value)).unwrap() else {
+        panic!("no mark");
+    };
+    mark.basis = MarkBasis::Last;
+    let mut other = Vec::new();
+    Event::Mark(mark).encode(&mut other).unwrap();
+    seen.value = other;
+    run.finds([0, 0, 0, 0, 1]);
+}
+
+#[test]
+fn what_is_planted_into_a_clean_run_is_found_and_into_an_empty_one_is_not() {
+    let planted = plant(&with_verdicts().0);
+    assert!(planted.iter().all(|(_, is_found)| *is_found), "{planted:?}");
+    let planted = plant(&Observed::default());
+    let found = planted.iter().filter(|(_, is_found)| *is_found).count();
+    assert!(found < planted.len(), "{planted:?}");
 }
 
 #[test]
