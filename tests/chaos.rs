@@ -144,6 +144,8 @@ fn the_store_comes_through_faults_and_what_is_planted_is_found() {
         "lost",
         "duplicated",
         "extra",
+        "rows_missing",
+        "nothing_compared",
         "rows_differ",
         "views_differ",
         "reference_unclean",
@@ -151,7 +153,9 @@ fn the_store_comes_through_faults_and_what_is_planted_is_found() {
         "letters_extra",
         "kinds_without_hit",
         "stuck",
+        "panics",
         "memory_exceeded",
+        "planted_unfound",
     ] {
         assert_eq!(report[name], 0, "{name}: {report}\n{stderr}");
     }

@@ -75,16 +75,20 @@ pub(crate) fn audit(world: &World, config: &str) -> Outcome<Result<Audited, Stri
     let (Some(0 | 1), Ok(said)) = (output.status.code(), said) else {
         return Ok(Err(String::from_utf8_lossy(&output.stderr).into_owned()));
     };
-    let count = |name: &str| said[name].as_u64().unwrap_or(u64::MAX);
-    let topics = said["topics"].as_array().into_iter().flatten();
-    Ok(Ok(Audited {
-        lost: count("lost"),
-        duplicated: count("duplicated"),
-        extra: count("extra"),
+    Ok(audited(&said).ok_or_else(|| format!("the audit does not say what it found: {said}")))
+}
+
+fn audited(said: &Value) -> Option<Audited> {
+    let count = |name: &str| said[name].as_u64();
+    let topics = said["topics"].as_array()?.iter();
+    Some(Audited {
+        lost: count("lost")?,
+        duplicated: count("duplicated")?,
+        extra: count("extra")?,
         rows: topics
-            .filter_map(|topic| topic["store_rows"].as_u64())
-            .sum(),
-    }))
+            .map(|topic| topic["store_rows"].as_u64())
+            .sum::<Option<u64>>()?,
+    })
 }
 
 /// Everything, but the letters: those come before there is a reference, which writes them again.
@@ -248,6 +252,24 @@ mod tests {
             ..
         } = findings;
         (letters_missing, letters_extra, letters_repeated)
+    }
+
+    #[test]
+    fn an_audit_that_leaves_something_out_is_not_believed() {
+        let whole = serde_json::json!({
+            "lost": 1, "duplicated": 2, "extra": 3, "topics": [{"store_rows": 4}, {"store_rows": 5}],
+        });
+        let found = audited(&whole).unwrap();
+        let found = (found.lost, found.duplicated, found.extra, found.rows);
+        assert_eq!(found, (1, 2, 3, 9));
+        for name in whole.as_object().unwrap().keys() {
+            let mut part = whole.clone();
+            part[name] = Value::Null;
+            assert!(audited(&part).is_none(), "{name}");
+        }
+        let mut part = whole.clone();
+        part["topics"][1] = Value::Null;
+        assert!(audited(&part).is_none());
     }
 
     #[test]

@@ -23,6 +23,7 @@ use world::World;
 
 use super::arguments::Arguments;
 use super::failure::{Failure, Outcome};
+use super::member::{PANICKED, count_in_logs};
 use super::plan::{Fault, plan};
 use super::{Report as Told, Suite, say};
 
@@ -44,6 +45,7 @@ fn run(arguments: &Arguments, data: &Path, program: &Path) -> Outcome<Box<dyn To
     report.refused = world.proxy.inserts().refused();
     world.end(outcome.is_ok() && report.is_clean());
     outcome?;
+    report.panics = count_in_logs(&data.join("logs"), PANICKED)?;
     report.run.end();
     Ok(Box::new(report))
 }

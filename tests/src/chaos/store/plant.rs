@@ -71,8 +71,21 @@ pub(crate) fn plant(world: &mut World, seed: u64) -> Outcome<Value> {
         "duplicated": broken.duplicated,
         "rows_differ": broken.rows_differ,
         "views_differ": broken.views_differ,
-        "doubled_by_spoilt_retries": doubled.duplicated - broken.duplicated,
+        "doubled_by_spoilt_retries": doubled.duplicated.saturating_sub(broken.duplicated),
     }))
+}
+
+/// How many of the planted faults the checker did not find.
+pub(crate) fn unfound(planted: &Value) -> u64 {
+    let counters = [
+        "lost",
+        "duplicated",
+        "rows_differ",
+        "views_differ",
+        "doubled_by_spoilt_retries",
+    ];
+    let is_unfound = |name: &&&str| planted[**name].as_u64().is_none_or(|found| found == 0);
+    counters.iter().filter(is_unfound).count() as u64
 }
 
 fn found(world: &World) -> Outcome<Findings> {
@@ -89,9 +102,13 @@ fn spoil_retries(world: &mut World, seed: u64) -> Outcome<()> {
     world.proxy.inserts().spoil_retries(true);
     world.proxy.inserts().arm(Harm::LoseAnswer);
     let feeder = Feeder::start(&world.kafka, seed)?;
-    world.until(WITHIN, |world| {
+    let is_lost = world.until(WITHIN, |world| {
         world.proxy.inserts().done(Harm::LoseAnswer) > lost
     })?;
     feeder.stop()?;
+    if !is_lost {
+        let text = "planting: no insert came whose answer could be lost";
+        return Err(Failure::Outside(text.to_owned()));
+    }
     Ok(())
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::check::Findings;
 use super::plan::Kind;
+use super::plant;
 use super::world::FRESH;
 use crate::chaos::Report as Told;
 use crate::chaos::arguments::Arguments;
@@ -56,6 +57,8 @@ pub(crate) struct Report {
     pub(crate) accepted: u64,
     pub(crate) refused: u64,
     pub(crate) findings: Findings,
+    /// Lines of the members' logs that tell of a panic.
+    pub(crate) panics: u64,
     /// What the checker found of each planted fault.
     pub(crate) planted: Value,
 }
@@ -72,6 +75,7 @@ impl Report {
             accepted: 0,
             refused: 0,
             findings: Findings::default(),
+            panics: 0,
             planted: Value::Null,
         }
     }
@@ -97,12 +101,26 @@ impl Report {
         beyond.count() as u64
     }
 
-    fn must_be_zero(&self) -> [(&'static str, u64); 11] {
+    /// Records that the feeder knows to be in Kafka, beyond the rows there are: counted apart from
+    /// what the program's own audit says.
+    fn rows_missing(&self) -> u64 {
+        let storable = self.fed.saturating_sub(self.poison);
+        storable.saturating_sub(self.findings.rows)
+    }
+
+    /// Nothing was fed, or no view had a row: then nothing could have differed.
+    fn nothing_compared(&self) -> u64 {
+        u64::from(self.fed == 0) + u64::from(self.findings.views_with_rows == 0)
+    }
+
+    fn must_be_zero(&self) -> Vec<(&'static str, u64)> {
         let found = &self.findings;
-        [
+        let mut zeros = vec![
             ("lost", found.lost),
             ("duplicated", found.duplicated),
             ("extra", found.extra),
+            ("rows_missing", self.rows_missing()),
+            ("nothing_compared", self.nothing_compared()),
             ("rows_differ", found.rows_differ),
             ("views_differ", found.views_differ),
             ("reference_unclean", found.reference_unclean),
@@ -110,8 +128,13 @@ impl Report {
             ("letters_extra", found.letters_extra),
             ("kinds_without_hit", self.kinds_without_hit()),
             ("stuck", self.run.stuck.len() as u64),
+            ("panics", self.panics),
             ("memory_exceeded", self.memory_exceeded()),
-        ]
+        ];
+        if !self.planted.is_null() {
+            zeros.push(("planted_unfound", plant::unfound(&self.planted)));
+        }
+        zeros
     }
 }
 
@@ -180,6 +203,8 @@ mod tests {
     fn a_kind_that_never_met_anything_is_told() {
         let words = ["store", "--seed", "1"].map(str::to_owned);
         let mut report = Report::new(parse(words).ok().unwrap());
+        (report.fed, report.poison) = (5, 1);
+        (report.findings.rows, report.findings.views_with_rows) = (4, 1);
         assert!(report.is_clean());
         report.run.faults.insert(Kind::SinkKill.name(), 2);
         report.hits.add(Kind::SinkKill, 0);
@@ -188,5 +213,39 @@ mod tests {
         report.hits.add(Kind::SinkKill, 3);
         assert!(report.is_clean());
         assert_eq!(report.json()["met"]["sink_kill"], 3);
+    }
+
+    #[test]
+    fn what_was_never_looked_at_is_not_clean() {
+        let words = ["store", "--seed", "1"].map(str::to_owned);
+        let mut report = Report::new(parse(words).ok().unwrap());
+        assert_eq!(report.json()["nothing_compared"], 2);
+        // An audit that says that all is well, of tables that hold too little.
+        (report.fed, report.poison) = (100, 10);
+        report.findings.views_with_rows = 1;
+        for (rows, missing) in [(0, 90), (89, 1), (90, 0), (95, 0)] {
+            report.findings.rows = rows;
+            assert_eq!(report.json()["rows_missing"], missing);
+            assert_eq!(report.is_clean(), missing == 0);
+        }
+    }
+
+    #[test]
+    fn a_planted_fault_that_is_not_found_is_not_clean() {
+        let words = ["store", "--seed", "1"].map(str::to_owned);
+        let mut report = Report::new(parse(words).ok().unwrap());
+        (report.fed, report.findings.rows) = (5, 5);
+        report.findings.views_with_rows = 1;
+        let found = json!({
+            "lost": 1, "duplicated": 1, "rows_differ": 4, "views_differ": 1,
+            "doubled_by_spoilt_retries": 3,
+        });
+        report.planted = found.clone();
+        assert!(report.is_clean());
+        for name in found.as_object().unwrap().keys() {
+            report.planted = found.clone();
+            report.planted[name] = 0.into();
+            assert!(!report.is_clean(), "{name}");
+        }
     }
 }
