@@ -9,6 +9,8 @@ mod carrier;
 mod categories;
 mod chance;
 mod check;
+#[cfg(test)]
+mod check_tests;
 mod clock;
 mod house;
 mod keeping;
