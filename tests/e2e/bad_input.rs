@@ -116,6 +116,7 @@ fn topics_with_unequal_partitions_are_refused() {
     let namespace = Namespace::new("unequal", MARKET);
     damage(&namespace, "delete", "market.quotes", &[]);
     damage(&namespace, "make", "market.quotes", &["3"]);
+    quotes(&namespace, 8);
     refused(
         &namespace,
         &["market.quotes has 3 partitions", CHANGELOG, "has 2"],

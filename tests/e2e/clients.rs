@@ -103,5 +103,5 @@ fn python_kcat_and_curl_read_the_same_records() {
         text.contains("READONLY") || text.contains("readonly"),
         "{text}"
     );
-    line.stop();
+    line.stop().ok();
 }

@@ -68,7 +68,7 @@ fn logs_in_unseen(namespace: &Namespace, venue: &Venue, method: &str, sent: &Sen
     namespace.query_until(KINDS, &steps);
     assert_eq!(venue.book().opened, 1);
     let mut said = running.stdout() + &running.stderr();
-    running.stop();
+    running.stop().ok();
     assert!(said.contains("a1"), "the log was read");
     said.push_str(&namespace.query("SELECT * FROM auth_events"));
     said += &namespace.in_topics();

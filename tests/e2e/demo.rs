@@ -169,7 +169,7 @@ fn after_kill_nine_and_a_new_start_nothing_is_lost_and_nothing_is_there_twice() 
     assert_eq!(unique("exec_id", "fills"), "0");
     assert_eq!(unique("event_id", "auth_events"), "0");
     assert_eq!(unique("alert_id", "alerts"), "0");
-    second.stop();
+    second.stop().ok();
 
     let report = up(folder.path(), &["--for", "1s", "--json"])
         .run()

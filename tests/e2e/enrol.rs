@@ -236,6 +236,6 @@ fn a_login_answers_with_codes_of_the_seed_that_was_enrolled() {
         kinds,
         "CHALLENGE TOTP\nCODE_SEEN TOTP\nLOGIN_SUCCEEDED TOTP",
     );
-    running.stop();
+    running.stop().ok();
     assert_eq!(venue.book().opened, 1);
 }

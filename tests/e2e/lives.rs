@@ -393,7 +393,7 @@ fn each_way_and_each_factor_lives_its_life_in_kafka_and_in_the_store() {
     desk.revoked();
     desk.refused_short_of_a_lock();
     said += &(second.stdout() + &second.stderr());
-    second.stop();
+    second.stop().ok();
 
     let events = namespace.read(Topic::AuthEvents);
     let rows = "SELECT count(), uniqExact(event_id) FROM auth_events";

@@ -12,6 +12,7 @@ fn the_queries_of_the_pages_can_be_asked() {
     let mut asked = 0;
     for page in ["numbers.md", "procedures.md"] {
         let text = fs::read_to_string(folder.join(page)).unwrap();
+        assert!(text.contains("```sql\n"), "{page} shows no query");
         for part in text.split("```sql\n").skip(1) {
             let (sql, _) = part.split_once("```").unwrap();
             // Panics on an unknown table or column; the tables are empty.

@@ -64,6 +64,7 @@ fn a_recording_is_replayed_without_kafka_and_a_changed_byte_is_told_with_its_pla
         let summary = namespace.program(save).run().ok().json();
         assert_eq!(summary["processor"], processor);
         let saved = sum(&summary["tasks"], "transactions");
+        assert!(saved > 0, "{summary}");
         namespace
             .program(save)
             .run()

@@ -37,7 +37,7 @@ fn questions_are_answered_from_what_happened() {
     namespace.publish(&sold("e3", "6", "13"));
     namespace.publish(&fill("a1", "e4", "5", "10"));
     namespace.query_until("SELECT count() FROM positions", "4");
-    running.stop();
+    running.stop().ok();
 
     // Four at two more and six at three more than they cost, less three fees of 0.50; the
     // fourth fee is of the position that is open.
@@ -63,7 +63,9 @@ fn questions_are_answered_from_what_happened() {
     );
     assert_eq!(said.status.code(), Some(2));
     let listed = namespace.program(["query", "--json"]).run().ok().json();
-    for query in listed.as_array().unwrap() {
+    let listed = listed.as_array().unwrap();
+    assert!(listed.len() > 20, "{listed:?}");
+    for query in listed {
         let name = query["name"].as_str().unwrap();
         namespace.program(["query", name]).run().ok();
         namespace.program(["query", name, "--csv"]).run().ok();
@@ -162,7 +164,7 @@ fn a_table_is_filled_anew_while_rows_come() {
     let quotes = &audit["topics"][0];
     assert_eq!(quotes["kafka_records"], json!(160), "{audit}");
     assert_eq!(quotes["store_rows"], json!(160), "{audit}");
-    running.stop();
+    running.stop().ok();
     let left = "SELECT count() FROM system.tables WHERE database = currentDatabase() \
                 AND (name LIKE 'quotes\\_\\_%' OR name LIKE '\\_lock%')";
     assert_eq!(namespace.query(left), "0");
@@ -195,7 +197,7 @@ fn a_row_that_the_store_refuses_becomes_a_dead_letter() {
         namespace.program(["deadletters", "replay", "--reason", "NOT_STORABLE", "--yes"]);
     replayed.run().ok();
     namespace.query_until("SELECT count() FROM quotes", "4");
-    running.stop();
+    running.stop().ok();
 }
 
 /// From each release on, with rows in the tables, the migrations lead to the same store.
@@ -251,6 +253,7 @@ fn a_store_that_is_not_ours_is_refused_with_the_difference() {
     let expected = "trades.size is Float64 and should be Decimal(18, 8)";
     assert!(planned.stdout.contains(expected), "{}", planned.stdout);
     let refused = namespace.program(["store", "apply"]).run();
+    assert_ne!(refused.status.code(), Some(0));
     assert!(refused.stderr.contains(expected), "{}", refused.stderr);
 
     let edited = "ALTER TABLE _migrations UPDATE checksum = 'x', sql = replaceOne(sql, 'Every quote as it arrived', 'Nearly every quote') \
@@ -283,7 +286,7 @@ fn tables_keep_their_rows_for_as_long_as_they_are_told() {
     }
     namespace.query_until("SELECT count() > 0 FROM quotes WHERE symbol = 'NEW'", "1");
     namespace.query("OPTIMIZE TABLE quotes FINAL");
-    running.stop();
+    running.stop().ok();
     namespace.query_until("SELECT count() FROM quotes", "1");
     // What is past its time is not lost.
     let audit = namespace.program(["audit", "--table", "quotes", "--json"]);
@@ -292,6 +295,7 @@ fn tables_keep_their_rows_for_as_long_as_they_are_told() {
     let wrong = namespace.folder().join("wrong.toml");
     std::fs::write(&wrong, "[clickhouse.retention]\nquote = '1h'\n").unwrap();
     let checked = namespace.program(["check", "--config", "wrong.toml"]).run();
+    assert_ne!(checked.status.code(), Some(0));
     assert!(
         checked.stderr.contains("clickhouse.retention.quote"),
         "{}",
@@ -308,7 +312,7 @@ fn a_changed_row_is_found_and_rows_come_back_from_a_file() {
         namespace.publish(&fill("a1", &format!("e{number}"), "10", "10"));
     }
     namespace.query_until("SELECT count() FROM fills", "20");
-    running.stop();
+    running.stop().ok();
     let file = "fills.parquet";
     namespace
         .program(["store", "export", "fills", file])

@@ -107,6 +107,7 @@ impl Program {
         self
     }
 
+    #[must_use = "say how it ended: `ok()` or `failed(…)`"]
     pub fn run(mut self) -> Finished {
         let output = self.0.output().unwrap();
         Finished {
@@ -199,6 +200,7 @@ impl Running {
     }
 
     /// As of a fault that the program does not survive.
+    #[must_use = "say how it ended: `ok()` or `failed(…)`"]
     pub fn abort(mut self) -> Finished {
         self.signal(Signal::ABORT);
         let status = self.child.wait().unwrap();
@@ -211,6 +213,7 @@ impl Running {
     }
 
     /// Waits for it to end by itself.
+    #[must_use = "say how it ended: `ok()` or `failed(…)`"]
     #[track_caller]
     pub fn ended(mut self, within: Duration) -> Finished {
         let deadline = Instant::now() + within;
@@ -229,6 +232,7 @@ impl Running {
     }
 
     /// Asks it to end, and waits for it.
+    #[must_use = "say how it ended: `ok()` or `failed(…)`"]
     pub fn stop(mut self) -> Finished {
         self.signal(Signal::TERM);
         let status = self.child.wait().unwrap();
