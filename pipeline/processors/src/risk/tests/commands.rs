@@ -120,7 +120,13 @@ fn a_limit_with_a_fault_is_refused_and_changes_nothing() {
     of_one.portfolio = PortfolioId::new("one");
     let refusal = desk.command(of_one).err().unwrap();
     assert!(refusal.message.contains("write `*`"), "{}", refusal.message);
-    assert!(desk.changelog().iter().all(|(_, key, _)| key != b"day"));
+    let keeps = |desk: &mut Desk| desk.changelog().iter().any(|(_, key, _)| key == b"day");
+    assert!(!keeps(&mut desk));
+    desk.command(set(GROSS)).unwrap();
+    assert!(
+        keeps(&mut desk),
+        "a limit without a fault is kept by its name"
+    );
 }
 
 #[test]
