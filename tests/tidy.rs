@@ -1,7 +1,7 @@
 //! The rules of the house that no linter knows.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -44,8 +44,14 @@ const UNSAFE: &[&str] = &[
     "deploy/local/src/engine/space.rs",
 ];
 
-/// A longer file is told, and one twice as long is refused.
+/// A longer file is refused,
 const LONG: usize = 500;
+/// but for these, which may be twice as long. Take a file off the list when it is split.
+const LONGER: &[&str] = &[
+    "pipeline/app/src/cli.rs",
+    "pipeline/processors/src/risk/mod.rs",
+    "pipeline/processors/src/risk/tests/numbers.rs",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -72,9 +78,14 @@ fn files(extension: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     walk(&root, &mut found);
     found.sort();
+    found.retain(|path| path.extension().is_some_and(|e| e == extension));
+    assert!(
+        !found.is_empty(),
+        "no .{extension} below {}",
+        root.display()
+    );
     found
         .into_iter()
-        .filter(|path| path.extension().is_some_and(|e| e == extension))
         .map(|path| {
             let name = path.strip_prefix(&root).unwrap().display().to_string();
             let text = fs::read_to_string(&path).unwrap();
@@ -274,20 +285,17 @@ fn unsafe_stands_in_two_files_only() {
 
 #[test]
 fn files_stay_short() {
-    let mut long = BTreeMap::new();
     for (name, text) in files("rs") {
         let lines = text.lines().count();
+        let most = if LONGER.contains(&name.as_str()) {
+            2 * LONG
+        } else {
+            LONG
+        };
         assert!(
-            lines <= 2 * LONG,
+            lines <= most,
             "{name} has {lines} lines: split it by responsibility"
         );
-        if lines > LONG {
-            long.insert(name, lines);
-        }
-    }
-    if !long.is_empty() {
-        // Only seen with --nocapture or when another assertion fails.
-        eprintln!("longer than {LONG} lines: {long:?}");
     }
 }
 
