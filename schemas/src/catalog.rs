@@ -73,4 +73,5 @@ pub(crate) const COMMITTED: &[Committed] = committed! {
     50 "auth_event" v 2 "auth_event.v2.avsc"
     51 "auth_event" v 3 "auth_event.v3.avsc"
     52 "state_login" v 1 "state_login.avsc"
+    53 "state_limits" v 2 "state_limits.v2.avsc"
 };

@@ -24,3 +24,13 @@ where
     let is_golden = GOLDEN.lines().any(|golden| golden == line);
     assert!(is_golden, "not golden:\n{line}");
 }
+
+/// What a former release wrote in this version.
+pub(crate) fn golden<T: DeserializeOwned + Record>(version: u32) -> T {
+    let name = format!("{} v{version} ", T::RECORD);
+    let mut lines = GOLDEN.lines();
+    let hex = lines.find_map(|line| line.strip_prefix(&name)).unwrap();
+    let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+    let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
+    codec::decode(&bytes).unwrap()
+}

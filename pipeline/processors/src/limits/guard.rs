@@ -1,15 +1,27 @@
 //! What may still be done in a portfolio. The guard goes up by itself and comes
 //! down by a person alone.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use tapeline_model::Micros;
+use tapeline_model::ids::output_id;
 use tapeline_model::reasons::{Reason, Refusal};
 use tapeline_model::records::{Command, CommandKind, GuardState};
+
+/// So many causes hold by themselves; later ones are merged into one more. With the texts that
+/// are kept of each, the state of a portfolio stays far below what a record may hold.
+pub(super) const MOST_CAUSES: usize = 256;
+/// Of a message and of an author, in bytes. The verdict has all of it.
+const LONGEST_MESSAGE: usize = 512;
+const LONGEST_AUTHOR: usize = 128;
+/// Ends a text that was longer.
+const CUT: char = '…';
 
 /// Latched: whatever raised it holds it up until a reset names the verdict.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guard {
-    holds: Vec<Hold>,
+    pub(super) holds: Vec<Hold>,
 }
 
 /// What holds the guard up.
@@ -20,11 +32,39 @@ pub struct Hold {
     pub state: GuardState,
     /// The limit that was breached; empty for a person.
     pub limit: String,
+    /// The limit's group. For a person, what tells the command from others; former releases
+    /// wrote `HALTED` or `REDUCING`.
     pub group: String,
     pub since: Micros,
     /// The limit's or the command's.
     pub author: String,
     pub message: String,
+    /// For how many causes it stands: those that came when [`MOST_CAUSES`] held already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged: Option<i64>,
+}
+
+impl Hold {
+    /// Why, for a person.
+    pub fn sentence(&self) -> Cow<'_, str> {
+        match self.merged {
+            Some(count) if count > 1 => {
+                format!("{count} causes together, the newest: {}", self.message).into()
+            }
+            _ => self.message.as_str().into(),
+        }
+    }
+
+    /// One more cause. The newest verdict names them all, since a reset that names an older one
+    /// does not know of what came after it.
+    fn take_in(&mut self, newest: Self) {
+        *self = Self {
+            state: self.state.max(newest.state),
+            since: self.since,
+            merged: self.merged.map(|count| count.saturating_add(1)),
+            ..newest
+        };
+    }
 }
 
 /// A change of the guard, or a command that was carried out.
@@ -47,8 +87,18 @@ impl Guard {
         &self.holds
     }
 
+    /// What a verdict must say besides its own cause, if it stands for others as well.
+    pub fn merged_note(&self, verdict_id: &str) -> Option<String> {
+        let last = self.holds.last();
+        let count = last.filter(|hold| hold.verdict_id == verdict_id)?.merged?;
+        Some(format!(
+            "; {MOST_CAUSES} causes hold already, so this verdict stands for all later ones, {count} by now"
+        ))
+    }
+
     /// Tells whether anything changed. A limit that holds the guard up already keeps its
-    /// first verdict, so that a reset need not chase new ones.
+    /// first verdict, so that a reset need not chase new ones; so does a command that comes
+    /// twice.
     pub(super) fn raise(&mut self, hold: Hold) -> bool {
         let same = |known: &&mut Hold| known.limit == hold.limit && known.group == hold.group;
         match self.holds.iter_mut().find(same) {
@@ -58,8 +108,23 @@ impl Guard {
                 true
             }
             None => {
-                self.holds.push(hold);
+                self.add(hold);
                 true
+            }
+        }
+    }
+
+    fn add(&mut self, hold: Hold) {
+        let hold = Hold {
+            author: cut(&hold.author, LONGEST_AUTHOR),
+            message: cut(&hold.message, LONGEST_MESSAGE),
+            ..hold
+        };
+        match self.holds.last_mut() {
+            Some(last) if last.merged.is_some() => last.take_in(hold),
+            _ => {
+                let merged = (self.holds.len() >= MOST_CAUSES).then_some(1);
+                self.holds.push(Hold { merged, ..hold });
             }
         }
     }
@@ -96,16 +161,18 @@ impl Guard {
             verdict_id: verdict_id.to_owned(),
             state,
             limit: String::new(),
-            group: state.as_str().to_owned(),
+            group: key(command),
             since: now,
             author: command.author.clone(),
             message: message.clone(),
+            merged: None,
         });
+        let note = self.merged_note(verdict_id).unwrap_or_default();
         Ok(GuardChange {
             from,
             to: self.state(),
             reason,
-            message,
+            message: message + &note,
         })
     }
 
@@ -163,4 +230,26 @@ fn who(command: &Command) -> &str {
         "" => "somebody",
         author => author,
     }
+}
+
+/// The same for a command that comes twice, and different for any other: should two people
+/// write one id, neither stop is lost.
+fn key(command: &Command) -> String {
+    let Command {
+        command_id,
+        kind,
+        author,
+        reason,
+        ..
+    } = command;
+    let said = format!("{kind}/{}/{author}/{reason}", author.len());
+    output_id(command_id, 0, 0, &said, 0).to_string()
+}
+
+fn cut(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let end = text.floor_char_boundary(most - CUT.len_utf8());
+    format!("{}{CUT}", &text[..end])
 }

@@ -9,6 +9,7 @@ use tapeline_model::records::{GuardState, LimitAction, OrderRequest, Side};
 
 use super::decision::distance;
 use super::desk::{Desk, Instrument};
+use super::guard::Hold;
 use super::limit::{Levels, Limit};
 use super::measure::{NO_SECTOR, count};
 use super::plan::Planned;
@@ -179,7 +180,7 @@ impl<'a> Bench<'a> {
     fn guard(&mut self) {
         let guard = self.desk.watch.guard();
         let cause = guard.holds().iter().max_by_key(|hold| hold.state);
-        let cause = cause.map_or("", |hold| hold.message.as_str());
+        let cause = cause.map(Hold::sentence).unwrap_or_default();
         match guard.state() {
             GuardState::Halted => {
                 self.refuse(Reason::GuardHalted, format!("trading is halted: {cause}"));

@@ -47,8 +47,9 @@
 //! # The guard
 //!
 //! A breach with the action REDUCING or HALTED raises the [`Guard`], which stays up
-//! whatever the value does. A person resets it, with a name, a reason and the verdicts
-//! that are set aside. A limit that is breached at the reset raises the guard again
+//! whatever the value does; so does a person. Each command holds it by itself, each limit
+//! and group by their first verdict; beyond 256, causes are merged into one. A person
+//! resets it, with a name, a reason and all verdicts that hold it. A limit that is breached at the reset raises the guard again
 //! when it was back within and is breached anew, or when its value got worse since by
 //! as much as it must come back to be over: at a level of 2,000 and a release of 20
 //! percent, a drawdown of 2,100 set aside speaks up again beyond 2,500.

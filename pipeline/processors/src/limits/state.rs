@@ -42,6 +42,12 @@ pub struct Graded {
 
 impl Record for StateLimits {
     const RECORD: &'static str = "state_limits";
+
+    /// While no causes are merged, a former release can go on with it.
+    fn version(&self) -> Option<u32> {
+        let mut holds = self.guard.holds().iter();
+        holds.all(|hold| hold.merged.is_none()).then_some(1)
+    }
 }
 
 impl StateLimits {

@@ -64,7 +64,11 @@ impl From<StateLimits> for Watch {
 }
 
 impl Record for Watch {
-    const RECORD: &'static str = "state_limits";
+    const RECORD: &'static str = StateLimits::RECORD;
+
+    fn version(&self) -> Option<u32> {
+        self.state.version()
+    }
 }
 
 /// Found out anew by the first evaluation after a start.
@@ -234,6 +238,7 @@ impl Watch {
             since: now,
             author: decision.limit.author.clone(),
             message: decision.message.clone(),
+            merged: None,
         });
         let to = self.state.guard.state();
         (from != to).then(|| GuardChange {

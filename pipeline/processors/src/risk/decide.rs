@@ -39,12 +39,14 @@ impl Risk {
                 let Decision { limit, group, .. } = &decision;
                 let matter = format!("{}/{group}/{id}", limit.name);
                 let verdict_id = cause.id("verdict", &matter);
-                let raised = watch.latch(&decision, &verdict_id.to_string(), cause.now);
-                (decision, verdict_id, raised, watch.guard().state())
+                let named = verdict_id.to_string();
+                let raised = watch.latch(&decision, &named, cause.now);
+                let note = watch.guard().merged_note(&named);
+                (decision, verdict_id, raised, watch.guard().state(), note)
             };
             decisions.into_iter().map(latch).collect::<Vec<_>>()
         });
-        for (decision, verdict_id, raised, guard) in decided.unwrap_or_default() {
+        for (decision, verdict_id, raised, guard, note) in decided.unwrap_or_default() {
             let context = Context {
                 portfolio: id,
                 settings: &holdings.settings,
@@ -56,7 +58,8 @@ impl Risk {
             } else {
                 Vec::new()
             };
-            let verdict = context.decision(verdict_id, &decision, raised.as_ref(), marks);
+            let mut verdict = context.decision(verdict_id, &decision, raised.as_ref(), marks);
+            verdict.message.push_str(&note.unwrap_or_default());
             verdicts::tell(verdict, cause, verdicts::severity(&decision), out);
             self.changed.note(portfolio, cause.event_time);
         }

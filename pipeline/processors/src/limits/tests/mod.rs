@@ -5,6 +5,7 @@ mod commands;
 mod definitions;
 mod drawdowns;
 mod guards;
+mod holds;
 mod judgements;
 mod measures;
 mod projections;

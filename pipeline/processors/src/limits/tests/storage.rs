@@ -1,9 +1,10 @@
 //! What is stored, in the encoding that it is stored in.
 
+use tapeline_model::records::GuardState;
 use tapeline_schemas::codec;
 
 use super::*;
-use crate::golden::assert_golden;
+use crate::golden::{assert_golden, golden};
 
 const EVERY_KIND: &str = r#"
     {name="cancels", rule="cancel_rate", window="1m", breach="1", action="alert"}
@@ -48,9 +49,16 @@ fn through(state: &StateLimits) -> StateLimits {
     codec::decode(&bytes).unwrap()
 }
 
+/// The same, of whose causes the last stands for seven.
+fn merged() -> StateLimits {
+    let mut state = eventful().watch.state().clone();
+    state.guard.holds.last_mut().unwrap().merged = Some(7);
+    state
+}
+
 #[test]
 fn what_is_stored_keeps_its_bytes() {
-    assert_golden(eventful().watch.state());
+    assert_golden(&merged());
     assert_golden(&StateLimit {
         name: "day".into(),
         definition: Some(r#"{"rule": "daily_loss"}"#.into()),
@@ -59,12 +67,59 @@ fn what_is_stored_keeps_its_bytes() {
     });
 }
 
+/// Before, all stops of one kind were one cause.
+#[test]
+fn what_a_former_release_stored_holds_on_until_it_is_named() {
+    let mut former = eventful().watch.state().clone();
+    former.guard.holds[0].group = "HALTED".into();
+    assert_eq!(golden::<StateLimits>(1), former);
+
+    let mut watch = Watch::from(golden::<StateLimits>(1));
+    let mut command = |kind, author: &str, overrides: &[&str], verdict: &str| {
+        let command = Command {
+            author: author.into(),
+            ..command(kind, overrides)
+        };
+        let done = watch.command(&command, verdict, noon());
+        (
+            done.err().map(|refusal| refusal.reason),
+            watch.guard().state(),
+        )
+    };
+    let unnamed = (Some(Reason::ResetNotNamed), GuardState::Halted);
+    assert_eq!(command(CommandKind::Reset, "ann", &[], "v11"), unnamed);
+    let halted = (None, GuardState::Halted);
+    assert_eq!(command(CommandKind::Halt, "jonas", &[], "v12"), halted);
+    assert_eq!(command(CommandKind::Reset, "ann", &["v10"], "v13"), unnamed);
+    let active = (None, GuardState::Active);
+    assert_eq!(
+        command(CommandKind::Reset, "ann", &["v10", "v12"], "v14"),
+        active
+    );
+}
+
+#[test]
+fn state_without_merged_causes_is_written_for_a_former_release() {
+    let version = |state: &StateLimits| {
+        let mut bytes = Vec::new();
+        codec::encode(state, &mut bytes).unwrap();
+        let watch: Watch = codec::decode(&bytes).unwrap();
+        let mut again = Vec::new();
+        codec::encode(&watch, &mut again).unwrap();
+        assert_eq!(again, bytes);
+        codec::unframe(&bytes).unwrap().0.version
+    };
+    assert_eq!(version(eventful().watch.state()), 1);
+    assert_eq!(version(&merged()), 2);
+}
+
 #[test]
 fn a_stored_watch_comes_back_the_same() {
     let scene = eventful();
     let back = through(scene.watch.state());
     assert_eq!(&back, scene.watch.state());
     assert_eq!(through(&StateLimits::default()), StateLimits::default());
+    assert_eq!(through(&merged()), merged());
 }
 
 #[test]

@@ -211,3 +211,95 @@ fn state_of_trades_keeps_its_bytes() {
     let (_, trade) = desk.risk.trades.store.sorted()[0];
     crate::golden::assert_golden(trade);
 }
+
+fn stop(kind: CommandKind, author: &str, id: &str) -> Command {
+    Command {
+        command_id: id.into(),
+        author: author.into(),
+        ..command(kind, "one")
+    }
+}
+
+fn reset(desk: &mut Desk, named: &[&String]) -> Result<GuardState, Reason> {
+    let mut reset = command(CommandKind::Reset, "one");
+    reset.overrides = named.iter().map(|id| (*id).clone()).collect();
+    let said = desk.command(reset).map_err(|refusal| refusal.reason)?;
+    Ok(said.verdicts[0].guard)
+}
+
+#[test]
+fn what_several_people_stopped_goes_on_once_all_is_named_also_after_a_restart() {
+    let script = |desk: &mut Desk| -> Vec<String> {
+        desk.deposit("a1", "one", "1000");
+        [
+            stop(CommandKind::Halt, "maria", "c1"),
+            stop(CommandKind::Halt, "jonas", "c2"),
+            stop(CommandKind::Reduce, "ann", "c3"),
+        ]
+        .into_iter()
+        .map(|command| {
+            let said = desk.command(command).unwrap();
+            assert_eq!(said.verdicts.len(), 1);
+            said.verdicts[0].verdict_id.to_string()
+        })
+        .collect()
+    };
+    let mut original = desk();
+    let named = script(&mut original);
+    assert_eq!(guard(&mut original), (GuardState::Halted, named.clone()));
+    let log = original.changelog();
+    let mut again = desk();
+    script(&mut again);
+    again.commit();
+    assert_eq!(again.changelog(), log, "the same records, the same bytes");
+
+    let mut restored = desk();
+    restored.put_back(&log).unwrap();
+    restored.offset = original.offset;
+    for desk in [&mut original, &mut restored] {
+        let unnamed = Err(Reason::ResetNotNamed);
+        assert_eq!(reset(desk, &[&named[0]]), unnamed);
+        assert_eq!(reset(desk, &[&named[0], &named[2]]), unnamed);
+        desk.command(stop(CommandKind::Halt, "jonas", "c2"))
+            .unwrap();
+        desk.deposit("a1", "one", "1");
+        assert_eq!(guard(desk), (GuardState::Halted, named.clone()));
+        let all: Vec<&String> = named.iter().collect();
+        assert_eq!(reset(desk, &all), Ok(GuardState::Active));
+        assert_eq!(guard(desk), (GuardState::Active, Vec::new()));
+    }
+}
+
+#[test]
+fn beyond_256_causes_the_newest_verdict_says_that_it_stands_for_others() {
+    let mut desk = desk();
+    desk.buy("a1", "one", "S", "50", "10");
+    for n in 0..256 {
+        let id = format!("c{n}");
+        desk.command(stop(CommandKind::Reduce, "ann", &id)).unwrap();
+    }
+    let note = "256 causes hold already, so this verdict stands for all later ones, ";
+    let halted = desk.mark("S", "7");
+    let message = &halted.verdicts[0].message;
+    assert!(message.ends_with(&format!("{note}1 by now")), "{message}");
+    assert_eq!(halted.alerts[0].message, *message);
+    let halt = stop(CommandKind::Halt, "jonas", "later");
+    let said = desk.command(halt).unwrap();
+    let message = &said.verdicts[0].message;
+    assert!(message.ends_with(&format!("{note}2 by now")), "{message}");
+    let (state, held_by) = guard(&mut desk);
+    assert_eq!((state, held_by.len()), (GuardState::Halted, 257));
+    assert_eq!(held_by[256], said.verdicts[0].verdict_id.to_string());
+
+    let mut restored = self::desk();
+    restored.put_back(&desk.changelog()).unwrap();
+    restored.offset = desk.offset;
+    restored.mark("S", "7");
+    assert_eq!(guard(&mut restored), (state, held_by.clone()));
+    let all: Vec<&String> = held_by.iter().collect();
+    assert_eq!(
+        reset(&mut restored, &all[..256]),
+        Err(Reason::ResetNotNamed)
+    );
+    assert_eq!(reset(&mut restored, &all), Ok(GuardState::Active));
+}
