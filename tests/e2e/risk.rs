@@ -4,7 +4,7 @@ use tapeline_model::Event;
 use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
 use tapeline_model::records::{OrderRequest, Side};
 use tapeline_schemas::topics::Topic;
-use tapeline_tests::{Namespace, Running};
+use tapeline_tests::{Finished, Namespace, Program, Running};
 
 use crate::records::{deposit, fill, quote};
 
@@ -57,6 +57,31 @@ fn halted(namespace: &Namespace) -> Running {
     namespace.publish(&Event::Quote(quote("S", "6.99", "7.01")));
     namespace.read_at_least(Topic::RiskVerdicts, 1);
     running
+}
+
+/// Live and replayed, every decision comes to the same bytes.
+fn replays_alike(namespace: &Namespace) {
+    let replayed = namespace
+        .program(["replay", "--processor", "risk", "--json"])
+        .run()
+        .ok();
+    let tasks = replayed.json();
+    let done = |task: &serde_json::Value| {
+        let count = |key: &str| task[key].as_u64().unwrap();
+        (count("transactions"), count("differences"))
+    };
+    let done: Vec<(u64, u64)> = tasks.as_array().unwrap().iter().map(done).collect();
+    assert!(
+        done.iter()
+            .map(|(transactions, _)| transactions)
+            .sum::<u64>()
+            >= 5,
+        "{done:?}"
+    );
+    assert!(
+        done.iter().all(|(_, differences)| *differences == 0),
+        "{done:?}"
+    );
 }
 
 #[test]
@@ -136,28 +161,7 @@ fn a_breach_halts_a_portfolio_until_somebody_names_the_verdict() {
     assert!(reset.stdout.contains(said), "{}", reset.stdout);
     running.stop().ok();
 
-    // Live and replayed, every decision comes to the same bytes.
-    let replayed = namespace
-        .program(["replay", "--processor", "risk", "--json"])
-        .run()
-        .ok();
-    let tasks = replayed.json();
-    let done = |task: &serde_json::Value| {
-        let count = |key: &str| task[key].as_u64().unwrap();
-        (count("transactions"), count("differences"))
-    };
-    let done: Vec<(u64, u64)> = tasks.as_array().unwrap().iter().map(done).collect();
-    assert!(
-        done.iter()
-            .map(|(transactions, _)| transactions)
-            .sum::<u64>()
-            >= 5,
-        "{done:?}"
-    );
-    assert!(
-        done.iter().all(|(_, differences)| *differences == 0),
-        "{done:?}"
-    );
+    replays_alike(&namespace);
 }
 
 #[test]
@@ -261,4 +265,72 @@ fn a_person_stops_everything_and_sets_limits_while_it_runs() {
         .run()
         .failed(1, &["WRONG_PORTFOLIO"]);
     running.stop().ok();
+}
+
+/// `tapeline risk …` about `one`. After a kill, its task is free only once its session ended.
+fn about_one(namespace: &Namespace, action: &str, author: &str, more: &[&str]) -> Finished {
+    let mut arguments = vec!["risk", action, "one", "--author", author, "--wait", "60s"];
+    arguments.extend(more);
+    Program::new(arguments).folder(&namespace.folder()).run()
+}
+
+fn stop(namespace: &Namespace, action: &str, author: &str, reason: &str) -> String {
+    let told = about_one(namespace, action, author, &["--reason", reason, "--json"]).ok();
+    let told = told.json();
+    assert_eq!(told[0]["guard"], "HALTED");
+    told[0]["verdict"].as_str().unwrap().to_owned()
+}
+
+fn guard(namespace: &Namespace) -> (String, Vec<String>) {
+    let status = namespace.program(["risk", "status", "one", "--json"]).run();
+    let one = &status.json()[0];
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let held_by = one["held_by"].as_array().unwrap().iter();
+    let held_by = held_by.map(|held| text(&held["verdict"])).collect();
+    (text(&one["guard"]), held_by)
+}
+
+#[test]
+fn what_a_second_person_stopped_holds_until_it_is_named_as_well() {
+    let namespace = Namespace::new("second", CONFIGURATION);
+    let running = namespace.roles(&["processors"]);
+    let maria = stop(&namespace, "kill", "maria", "the prices are wrong");
+    let jonas = stop(&namespace, "kill", "jonas", "do not trade before my call");
+    running.kill_nine();
+
+    let running = namespace.roles(&["processors"]);
+    let ann = stop(&namespace, "reduce", "ann", "it is late");
+    let all = [maria, jonas, ann];
+    assert_eq!(guard(&namespace), ("HALTED".into(), all.to_vec()));
+    let looked = about_one(&namespace, "reset", "maria", &["--reason", "look"]);
+    looked.failed(2, &[&all[0], &all[1], &all[2]]);
+    for (id, said) in all.iter().zip([
+        "maria halted trading: the prices are wrong",
+        "jonas halted trading: do not trade before my call",
+        "ann allowed nothing but reducing: it is late",
+    ]) {
+        let line = format!("{id}  {said}");
+        assert!(looked.stdout.contains(&line), "{}", looked.stdout);
+    }
+
+    let reset = |named: &[&str]| {
+        let mut more = vec!["--reason", "prices are right"];
+        named.iter().for_each(|id| more.extend(["--verdict", *id]));
+        about_one(&namespace, "reset", "maria", &more)
+    };
+    let [maria, jonas, ann] = all.each_ref().map(String::as_str);
+    reset(&[maria]).failed(1, &["RESET_NOT_NAMED", jonas, ann]);
+    reset(&[maria, jonas]).failed(1, &["RESET_NOT_NAMED", ann]);
+    assert_eq!(guard(&namespace), ("HALTED".into(), all.to_vec()));
+    running.stop().ok();
+
+    let running = namespace.roles(&["processors"]);
+    reset(&[maria, ann]).failed(1, &["RESET_NOT_NAMED", jonas]);
+    let said = reset(&[maria, jonas, ann]).ok();
+    let active = "one is ACTIVE: maria reset the guard from HALTED: prices are right";
+    assert!(said.stdout.contains(active), "{}", said.stdout);
+    assert_eq!(guard(&namespace), ("ACTIVE".into(), Vec::new()));
+    reset(&[maria]).failed(1, &["NOTHING_TO_RESET"]);
+    running.stop().ok();
+    replays_alike(&namespace);
 }
