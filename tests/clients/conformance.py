@@ -1,8 +1,9 @@
 """Does with clickhouse-connect what its users do, and stops at the first thing that is not so.
 
-usage: conformance.py HOST PORT ROWS
+usage: conformance.py HOST PORT ROWS PASSWORD_FILE
 """
 
+import pathlib
 import sys
 
 import clickhouse_connect
@@ -12,7 +13,13 @@ host, port, rows = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 total = rows * (rows - 1) // 2
 
 
+# Where `tapeline up` keeps the password of the user `default`.
+password_file = pathlib.Path(sys.argv[4])
+
+
 def connect(user, **more):
+    if user == "default":
+        more = {"password": password_file.read_text().strip()} | more
     return clickhouse_connect.get_client(host=host, port=port, username=user, **more)
 
 
@@ -87,6 +94,11 @@ reader = connect("reader", autogenerate_session_id=False)
 assert reader.command("SELECT 1 + 1") == 2
 refused("a reader's table", 164, lambda: reader.command("CREATE TABLE r (a UInt8) ENGINE = Memory"))
 refused("a reader's file", 497, lambda: reader.query("SELECT * FROM file('/etc/passwd', 'LineAsString')"))
+try:
+    connect("default", password="wrong")
+    sys.exit("a wrong password was taken")
+except Error:
+    pass
 try:
     connect("reader", password="wrong", database="nowhere")
     sys.exit("a database that is not there was found")

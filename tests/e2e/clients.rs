@@ -91,8 +91,20 @@ fn python_kcat_and_curl_read_the_same_records() {
     // All that its users do: a million rows whole and in a stream, inserts, parameters, settings,
     // errors early and late, with and without compression.
     let conformance = script("conformance.py");
-    let text = said(&run(&python(), &[&conformance, host, port, "1000000"]));
+    let password = folder.path().join("store.password");
+    let password = password.to_str().unwrap();
+    let text = said(&run(
+        &python(),
+        &[&conformance, host, port, "1000000", password],
+    ));
     assert_eq!(text.trim(), "conforms");
+
+    // As README shows it: the password of `default` from its file, not from an argument.
+    let line_of_shell = format!(
+        "printf 'X-ClickHouse-Key: %s' \"$(cat {password})\" | \
+         curl -sS -H @- -H 'X-ClickHouse-User: default' '{store}/?database=tapeline' --data-binary 'OPTIMIZE TABLE quotes'"
+    );
+    assert_eq!(said(&run("sh", &["-c", &line_of_shell])), "");
 
     // A reader only reads.
     let text = said(&run(

@@ -12,9 +12,9 @@ const ROWS: &[&str] = &[
      SELECT 'S', number, 9 + number % 3, 11, now64(6, 'UTC') - toIntervalMinute(multiIf(number < 5, 9, number < 8, 5, 0)), \
      now64(6, 'UTC'), 'test', 0, number FROM numbers(10)",
     "INSERT INTO marks (symbol, price, bid_price, ask_price, event_time, ingest_time, _partition, _offset) \
-     VALUES ('S', 10, 9, 11, now64(6, 'UTC'), now64(6, 'UTC'), 0, 0)",
+     SELECT 'S', 10, 9, 11, now64(6, 'UTC'), now64(6, 'UTC'), 0, 0",
     "INSERT INTO fills (kind, exec_id, portfolio, account, symbol, side, price, quantity, event_time, ingest_time, _partition, _offset) \
-     VALUES ('FILL', 'e', 'one', 'a1', 'S', 'BUY', 10, 1, now64(6, 'UTC'), now64(6, 'UTC'), 0, 0)",
+     SELECT 'FILL', 'e', 'one', 'a1', 'S', 'BUY', 10, 1, now64(6, 'UTC'), now64(6, 'UTC'), 0, 0",
     "INSERT INTO positions (portfolio, account, symbol, quantity, average_price, realised, fees, unrealised, mark_price, market_value, \
      currency, strategy, realised_change, fees_change, income_change, fill_side, fill_price, fill_quantity, fill_market_price, \
      fill_market_time, trade_side, trade_quantity, trade_entry_price, trade_exit_price, trade_opened_at, trade_result, \
@@ -23,17 +23,17 @@ const ROWS: &[&str] = &[
      'BUY', 2, 10, 12, now64(6, 'UTC') - toIntervalMinute(6), number - 2, now64(6, 'UTC'), now64(6, 'UTC'), 0, number FROM numbers(5)",
     "INSERT INTO equity (portfolio, cash_flow, realised, unrealised, equity, high_water, drawdown, currency, gross, net, leverage, limits, \
      event_time, ingest_time, _partition, _offset) \
-     VALUES ('one', 1000, 5, 0, 1005, 1010, 5, 'USD', 30, -30, 0.03, [('day', 'daily_loss', '', 'PASS', 5, 100, 'USD')], \
-     now64(6, 'UTC'), now64(6, 'UTC'), 0, 0)",
+     SELECT 'one', 1000, 5, 0, 1005, 1010, 5, 'USD', 30, -30, 0.03, [('day', 'daily_loss', '', 'PASS', 5, 100, 'USD')], \
+     now64(6, 'UTC'), now64(6, 'UTC'), 0, 0",
     "INSERT INTO verdicts (portfolio, rule, reason, grade, guard, value, limit, distance, message, event_time, ingest_time, _partition, _offset) \
      SELECT 'one', 'daily_loss', 'DAILY_LOSS', if(number = 0, 'BREACH', 'REFUSE'), 'HALTED', 101, 100, -1, 'too much', \
      now64(6, 'UTC'), now64(6, 'UTC'), 0, number FROM numbers(2)",
     "INSERT INTO alerts (key, subject, rule, severity, message, event_time, ingest_time, _partition, _offset) \
-     VALUES ('k', 'one', 'daily_loss', 'CRITICAL', 'too much', now64(6, 'UTC'), now64(6, 'UTC'), 0, 0)",
+     SELECT 'k', 'one', 'daily_loss', 'CRITICAL', 'too much', now64(6, 'UTC'), now64(6, 'UTC'), 0, 0",
     "INSERT INTO auth_events (event_id, portfolio, account, venue, kind, event_time, ingest_time, _partition, _offset) \
-     VALUES ('l', 'one', 'a1', 'DEMO', 'LOGIN_SUCCEEDED', now64(6, 'UTC'), now64(6, 'UTC'), 0, 0)",
+     SELECT 'l', 'one', 'a1', 'DEMO', 'LOGIN_SUCCEEDED', now64(6, 'UTC'), now64(6, 'UTC'), 0, 0",
     "INSERT INTO deadletters (topic, partition, offset, reason, message, event_time, ingest_time, _partition, _offset) \
-     VALUES ('broker.fills', 0, 7, 'CORRUPT', 'bad', now64(6, 'UTC'), now64(6, 'UTC'), 0, 0)",
+     SELECT 'broker.fills', 0, 7, 'CORRUPT', 'bad', now64(6, 'UTC'), now64(6, 'UTC'), 0, 0",
 ];
 
 /// As Grafana and its plug-in for ClickHouse write it.

@@ -315,7 +315,9 @@ fn what_a_second_person_stopped_holds_until_it_is_named_as_well() {
 
     let reset = |named: &[&str]| {
         let mut more = vec!["--reason", "prices are right"];
-        named.iter().for_each(|id| more.extend(["--verdict", *id]));
+        for id in named {
+            more.extend(["--verdict", *id]);
+        }
         about_one(&namespace, "reset", "maria", &more)
     };
     let [maria, jonas, ann] = all.each_ref().map(String::as_str);

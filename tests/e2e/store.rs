@@ -1,7 +1,7 @@
 //! What people ask the store.
 
 use serde_json::{Value, json};
-use tapeline_clickhouse::{Store, StoreSettings};
+use tapeline_clickhouse::{Password, Store, StoreSettings};
 use tapeline_model::Event;
 use tapeline_model::records::Side;
 use tapeline_schemas::topics::Topic;
@@ -222,6 +222,7 @@ fn every_former_store_becomes_the_present_one() {
         let settings = StoreSettings {
             url: shared().clickhouse.clone(),
             database: database.clone(),
+            password: Password::new(&shared().password),
             ..StoreSettings::default()
         };
         let store = Store::connect(&settings).unwrap();

@@ -13,17 +13,51 @@ pub fn get(base: &str, path: &str) -> std::io::Result<(u16, String)> {
     request("GET", base, path, "")
 }
 
-/// The answer of ClickHouse to a query, in its default format; panics on an error.
+/// The answer of ClickHouse to a query that only reads, in its default format; panics on an error.
 pub fn query(base: &str, database: &str, sql: &str) -> String {
-    let (status, body) = request("POST", base, &format!("/?database={database}"), sql).unwrap();
+    answered(
+        ask(base, "X-ClickHouse-User: reader\r\n", database, sql),
+        sql,
+    )
+}
+
+/// The same as the user `default`.
+pub fn query_as_default(base: &str, password: &str, database: &str, sql: &str) -> String {
+    answered(ask(base, &login(password), database, sql), sql)
+}
+
+/// Status and body of what the user `default` asks.
+pub(crate) fn ask_as_default(
+    base: &str,
+    password: &str,
+    database: &str,
+    sql: &str,
+) -> std::io::Result<(u16, String)> {
+    ask(base, &login(password), database, sql)
+}
+
+fn login(password: &str) -> String {
+    format!("X-ClickHouse-User: default\r\nX-ClickHouse-Key: {password}\r\n")
+}
+
+fn ask(base: &str, headers: &str, database: &str, sql: &str) -> std::io::Result<(u16, String)> {
+    let path = format!("/?database={database}");
+    let (status, answer) = exchange("POST", base, &path, headers, sql.as_bytes(), WITHIN)?;
+    let answer = String::from_utf8(answer).map_err(std::io::Error::other)?;
+    Ok((status, answer))
+}
+
+fn answered(answer: std::io::Result<(u16, String)>, sql: &str) -> String {
+    let (status, body) = answer.unwrap();
     assert_eq!(status, 200, "{sql}\n{body}");
     body.trim_end().to_owned()
 }
 
 /// The answer of ClickHouse in bytes, to a query with its data behind it, which may take minutes.
-pub fn query_bytes(base: &str, database: &str, body: &[u8]) -> Vec<u8> {
+pub fn query_bytes(base: &str, password: &str, database: &str, body: &[u8]) -> Vec<u8> {
     let path = format!("/?database={database}");
-    let (status, answer) = exchange("POST", base, &path, "", body, HEAVY_WITHIN).unwrap();
+    let headers = login(password);
+    let (status, answer) = exchange("POST", base, &path, &headers, body, HEAVY_WITHIN).unwrap();
     let said = String::from_utf8_lossy(&answer[..answer.len().min(2000)]);
     assert_eq!(status, 200, "{said}");
     answer

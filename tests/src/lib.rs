@@ -13,7 +13,7 @@ mod peer;
 mod program;
 mod stack;
 
-pub use http::{get, post, query, query_bytes};
+pub use http::{get, post, query, query_as_default, query_bytes};
 pub use namespace::Namespace;
 pub use peer::Peer;
 pub use program::{Finished, Program, Running, path as program_path, scratch};

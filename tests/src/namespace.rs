@@ -39,9 +39,12 @@ impl Namespace {
         let folder = scratch();
         let text = format!(
             "[kafka]\nbootstrap = '{}'\ntopic_prefix = '{}'\nmarket_partitions = 2\nportfolio_partitions = 2\n\
-             [clickhouse]\nurl = '{}'\ndatabase = '{database}'\n\
+             [clickhouse]\nurl = '{}'\ndatabase = '{database}'\npassword = 'secret://file/{}'\n\
              [telemetry]\nlisten = '127.0.0.1:0'\n{extra_configuration}\n",
-            kafka.bootstrap, kafka.topic_prefix, stack.clickhouse,
+            kafka.bootstrap,
+            kafka.topic_prefix,
+            stack.clickhouse,
+            stack.password_file.display(),
         );
         std::fs::write(folder.path().join("tapeline.toml"), text).unwrap();
         let publisher = Publisher::new(&kafka, name).unwrap();
@@ -140,7 +143,8 @@ impl Namespace {
     }
 
     pub fn query(&self, sql: &str) -> String {
-        http::query(&shared().clickhouse, &self.database, sql)
+        let stack = shared();
+        http::query_as_default(&stack.clickhouse, &stack.password, &self.database, sql)
     }
 
     /// Asks the store until the answer is this.

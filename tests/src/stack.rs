@@ -1,5 +1,6 @@
 //! One real Kafka and one real ClickHouse engine for all scenarios of a process.
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use tapeline_local::{Ports, Stack, StackOptions};
@@ -12,6 +13,9 @@ pub struct Shared {
     pub bootstrap: String,
     pub clickhouse: String,
     pub registry: String,
+    /// Of the store's user `default`.
+    pub password: String,
+    pub password_file: PathBuf,
     _stack: Stack,
     _runtime: Runtime,
     _data: TempDir,
@@ -31,6 +35,10 @@ pub fn shared() -> &'static Shared {
             bootstrap: stack.bootstrap(),
             clickhouse: stack.clickhouse_url(),
             registry: stack.registry_url(),
+            password: tapeline_local::store_password(data.path())
+                .unwrap()
+                .unwrap(),
+            password_file: tapeline_local::password_file(data.path()),
             _stack: stack,
             _runtime: runtime,
             _data: data,

@@ -21,7 +21,7 @@ pub enum StoreError {
     Timeout { url: String, waited: Duration },
     #[error(
         "ClickHouse refuses user `{user}` (code {code}); \
-         check [clickhouse] user and password"
+         check [clickhouse] user and password (those of the embedded store are found by `[local] data`)"
     )]
     Login { user: String, code: u32 },
     #[error(

@@ -10,6 +10,7 @@ use crate::error::StackError;
 use crate::front::{ClickHouseOptions, FrontUser, write_options};
 use crate::kafka::wait_ready;
 use crate::keeper::Keeper;
+use crate::private::private_folder;
 
 const READY_LIMIT: Duration = Duration::from_mins(1);
 
@@ -55,6 +56,7 @@ pub(crate) struct StoreOptions {
     pub(crate) data: PathBuf,
     pub(crate) port: u16,
     pub(crate) users: Vec<FrontUser>,
+    pub(crate) origins: Vec<String>,
     pub(crate) limits: StoreLimits,
     pub(crate) grace: Duration,
 }
@@ -71,7 +73,7 @@ pub(crate) fn start(options: StoreOptions) -> Result<Keeper, StackError> {
 pub(crate) fn launch(options: &StoreOptions) -> Result<ChildProcess, StackError> {
     let run_dir = options.data.join("run");
     let data = options.data.join("clickhouse");
-    std::fs::create_dir_all(&data).map_err(StackError::io("cannot create", &data))?;
+    private_folder(&data)?;
     let file = run_dir.join("clickhouse.json");
     let child_options = ClickHouseOptions {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)),
@@ -84,6 +86,7 @@ pub(crate) fn launch(options: &StoreOptions) -> Result<ChildProcess, StackError>
         max_memory_mb: options.limits.max_memory_mb,
         max_body_mb: options.limits.max_body_mb,
         client_silence_ms: options.limits.client_silence.as_millis() as u64,
+        origins: options.origins.clone(),
     };
     write_options(&file, &child_options).map_err(StackError::io("cannot write", &file))?;
     let log = options.data.join("logs/clickhouse.log");

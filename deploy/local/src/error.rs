@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::engine::EngineError;
+use crate::private::PasswordError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
@@ -80,6 +81,8 @@ pub enum StackError {
     NoCacheFolder,
     #[error(transparent)]
     Engine(#[from] EngineError),
+    #[error(transparent)]
+    Password(#[from] PasswordError),
 }
 
 impl StackError {

@@ -68,12 +68,14 @@ fn up(data: PathBuf, args: &[OsString]) -> Result<(), StackError> {
         path: ".".into(),
         source,
     })?;
+    let password_file = tapeline_local::password_file(&options.data);
     runtime.block_on(async {
         let stack = Stack::start(options).await?;
         let timings = stack.timings();
         let line = serde_json::json!({
             "kafka": stack.bootstrap(),
             "clickhouse": stack.clickhouse_url(),
+            "password_file": password_file,
             "registry": stack.registry_url(),
             "kafka_pid": stack.kafka_pid(),
             "clickhouse_pid": stack.clickhouse_pid(),

@@ -18,6 +18,7 @@ use crate::kafka::{Kafka, KafkaOptions, Seat};
 use crate::keeper::Keeper;
 use crate::paths::{cache_dir, free_mb};
 use crate::ports::PortLease;
+use crate::private::{data_folder, made_password, private_folder};
 use crate::registry::{PublishedSchema, serve_registry};
 
 /// What `fresh` deletes; nothing else in the folder is touched.
@@ -74,7 +75,10 @@ pub struct StackOptions {
     pub parts: Parts,
     /// Begin with empty topics and tables.
     pub fresh: bool,
-    pub users: Vec<FrontUser>,
+    /// In place of `default`, with the password of the data folder, and `reader`.
+    pub users: Option<Vec<FrontUser>>,
+    /// Pages that may ask the store from a browser, like `http://localhost:3000`.
+    pub store_origins: Vec<String>,
     pub schemas: Vec<PublishedSchema>,
     pub store: StoreLimits,
     pub heap_mb: u32,
@@ -96,7 +100,8 @@ impl StackOptions {
             ports: Ports::default(),
             parts: Parts::All,
             fresh: false,
-            users: FrontUser::defaults(),
+            users: None,
+            store_origins: Vec::new(),
             schemas: Vec::new(),
             store: StoreLimits::default(),
             heap_mb: 512,
@@ -302,12 +307,17 @@ async fn start_children(
     });
     let store = blocking(move || {
         timed(library, |library| {
+            let users = match &options.users {
+                Some(users) => users.clone(),
+                None => FrontUser::usual(made_password(&options.data)?),
+            };
             clickhouse::start(StoreOptions {
                 library,
                 binary: options.binary.clone(),
                 data: options.data.clone(),
                 port: ports.clickhouse,
-                users: options.users.clone(),
+                users,
+                origins: options.store_origins.clone(),
                 limits: options.store,
                 grace: options.grace,
             })
@@ -344,8 +354,8 @@ struct Data {
 }
 
 fn prepare_data(options: &StackOptions) -> Result<Data, StackError> {
-    let run = options.data.join("run");
-    fs::create_dir_all(&run).map_err(StackError::io("cannot create the data folder", &run))?;
+    data_folder(&options.data)?;
+    private_folder(&options.data.join("run"))?;
     let path = fs::canonicalize(&options.data)
         .map_err(StackError::io("cannot use the data folder", &options.data))?;
     let lock = lock_data(&path)?;
@@ -366,8 +376,9 @@ fn prepare_data(options: &StackOptions) -> Result<Data, StackError> {
             remove(&path.join(name))?;
         }
     }
-    let logs = path.join("logs");
-    fs::create_dir_all(&logs).map_err(StackError::io("cannot create", &logs))?;
+    for name in OWN_FOLDERS {
+        private_folder(&path.join(name))?;
+    }
     Ok(Data { path, lock })
 }
 

@@ -167,7 +167,7 @@ fn inserts_take_their_data_from_everywhere() {
     )
     .ok();
     run("INSERT INTO ins (s, a) FORMAT CSV\n\"new\nline\",3\n");
-    run("INSERT INTO ins (a, s) VALUES (4, 'a;b\n'), (2 + 3, DEFAULT);");
+    run("INSERT INTO ins (a, s) VALUES (4, 'a;b\n'), (5, DEFAULT);");
     post(
         "/?param_p=6&query=INSERT%20INTO%20ins(a)%20VALUES",
         "({p:UInt64})",
@@ -308,7 +308,7 @@ fn a_client_that_leaves_takes_its_query_with_it() {
     let sql = slow("left-alone");
     write!(
         stream,
-        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{sql}",
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{sql}",
         sql.len()
     )
     .unwrap();
@@ -342,7 +342,7 @@ fn many_clients_at_once_each_get_their_own_answer() {
 fn an_idle_connection_serves_several_requests() {
     let mut stream = TcpStream::connect(("127.0.0.1", store_port())).unwrap();
     for _ in 0..3 {
-        write!(stream, "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        write!(stream, "GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
         let mut answer = [0; 512];
         let read = std::io::Read::read(&mut stream, &mut answer).unwrap();
         assert!(String::from_utf8_lossy(&answer[..read]).ends_with("Ok.\n"));

@@ -60,7 +60,7 @@ fn silent_clients_lose_their_connection_and_their_slots() {
         let mut body = TcpStream::connect(("127.0.0.1", port)).unwrap();
         write!(
             body,
-            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nSELECT"
+            "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nSELECT"
         )
         .unwrap();
         let mut head = TcpStream::connect(("127.0.0.1", port)).unwrap();

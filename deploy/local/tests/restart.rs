@@ -25,7 +25,7 @@ fn acknowledged(port: u16, path: &str, body: &str) -> bool {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;
         write!(
             stream,
-            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         )?;
         let mut answer = String::new();

@@ -57,6 +57,11 @@ fn up(data: &Path) -> (Child, Value) {
     (child, serde_json::from_str(&line).unwrap())
 }
 
+/// What is sent with a request as the user `default`.
+fn key(data: &Path) -> String {
+    tapeline_local::store_password(data).unwrap().unwrap()
+}
+
 fn number(value: &Value, key: &str) -> u32 {
     value[key].as_u64().unwrap() as u32
 }
@@ -77,11 +82,16 @@ fn a_killed_parent_takes_its_children_along_and_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (mut parent, first) = up(dir.path());
     let port = clickhouse_port(&first);
+    let password = key(dir.path());
+    let key = [
+        ("X-ClickHouse-User", "default"),
+        ("X-ClickHouse-Key", password.as_str()),
+    ];
     http(
         port,
         "POST",
         "/",
-        &[],
+        &key,
         b"CREATE TABLE kept (a UInt8) ENGINE = MergeTree ORDER BY a",
     )
     .ok();
@@ -89,7 +99,7 @@ fn a_killed_parent_takes_its_children_along_and_loses_nothing() {
         port,
         "POST",
         "/?query=INSERT%20INTO%20kept%20FORMAT%20CSV",
-        &[],
+        &key,
         b"1\n2\n",
     )
     .ok();
@@ -103,7 +113,7 @@ fn a_killed_parent_takes_its_children_along_and_loses_nothing() {
     }
     let port = clickhouse_port(&second);
     assert_eq!(
-        http(port, "POST", "/", &[], b"SELECT count() FROM kept").ok(),
+        http(port, "POST", "/", &key, b"SELECT count() FROM kept").ok(),
         "2\n"
     );
     drop(parent.stdin.take());
@@ -302,7 +312,7 @@ async fn more_queries_than_slots_wait_and_are_then_refused() {
     tokio::task::spawn_blocking(move || {
         let long = "SELECT sum(sleepEachRow(0.05)) FROM numbers(2000) SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 1000000000";
         let mut client = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
-        write!(client, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{long}", long.len()).unwrap();
+        write!(client, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{long}", long.len()).unwrap();
         let deadline = Instant::now() + Duration::from_secs(20);
         let refused = loop {
             let answer = ask("SELECT 1");

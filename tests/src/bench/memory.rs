@@ -41,7 +41,8 @@ struct Resident {
 
 pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) -> Outcome {
     let store = bench.start_store()?;
-    let configuration = configuration(&bench.options.commit_interval, &store.url());
+    let configuration =
+        store.configuration("memory") + &configuration(&bench.options.commit_interval);
     let space = bench.stage.space("memory", PARTITIONS, &configuration);
     space.tapeline(&["store", "apply"]);
     let count = bench.options.quotes.max(SYMBOLS as u64);
@@ -67,10 +68,9 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) -> Outcome {
     Ok(())
 }
 
-fn configuration(commit_interval: &str, store: &str) -> String {
+fn configuration(commit_interval: &str) -> String {
     let mut text = format!(
-        "[clickhouse]\nurl = '{store}'\ndatabase = 'memory'\n\
-         [processors]\ncommit_interval = '{commit_interval}'\n\
+        "[processors]\ncommit_interval = '{commit_interval}'\n\
          [demo]\nenabled = true\n[demo.settings]\nsymbols = 20\nquotes_per_second = 100\n"
     );
     for number in 0..PORTFOLIOS {

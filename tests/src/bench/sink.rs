@@ -6,8 +6,6 @@
 
 use std::time::Duration;
 
-use tapeline_tests::{query, query_bytes};
-
 use super::cpu::Sample;
 use super::quotes::{self, Walk};
 use super::report::{Better, Budget, Line, Report};
@@ -45,10 +43,7 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) -> Outcome {
     let rounds = bench.options.rounds;
     for round in 1..=rounds {
         let database = format!("sink{round}");
-        let configuration = format!(
-            "[clickhouse]\nurl = '{}'\ndatabase = '{database}'\n",
-            store.url()
-        );
+        let configuration = store.configuration(&database);
         let space = bench.stage.space(&database, PARTITIONS, &configuration);
         space.tapeline(&["store", "apply"]);
         say(&format!("round {round}: writing {count} quotes"));
@@ -61,8 +56,8 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) -> Outcome {
         disk::wait_merged(&store.url(), &database);
 
         let url = store.url();
-        let bodies = exported(&url, &database, count);
-        let ask = |sql: &str| query(&url, &database, sql);
+        let bodies = exported(&store, &database, count);
+        let ask = |sql: &str| store.query(&database, sql);
         ask("CREATE TABLE raw AS quotes");
         ask("CREATE TABLE bare AS quotes");
         for sums in ask(
@@ -80,7 +75,7 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) -> Outcome {
         if round == rounds {
             ask("DROP TABLE raw");
             ask("DROP TABLE bare");
-            query_bytes(&url, &database, b"OPTIMIZE TABLE quotes FINAL");
+            store.query_bytes(&database, b"OPTIMIZE TABLE quotes FINAL");
             disk::report_columns("sink", "quotes", &url, &database, report)?;
             disk::report_tables("sink", &url, &database, report)?;
         } else {
@@ -174,13 +169,13 @@ fn through_kafka(
         (rows? >= count as f64).then(now)
     });
     sink.stop();
-    let held = query(&store.url(), database, "SELECT count() FROM quotes");
+    let held = store.query(database, "SELECT count() FROM quotes");
     assert_eq!(held, count.to_string(), "each quote is there once");
     std::array::from_fn(|index| begin[index].zip(end[index]))
 }
 
 /// The rows as they came, each body a request.
-fn exported(url: &str, database: &str, count: u64) -> Vec<Vec<u8>> {
+fn exported(store: &Store, database: &str, count: u64) -> Vec<Vec<u8>> {
     let pieces = (0..count).step_by(ROWS_A_REQUEST as usize);
     pieces
         .map(|from| {
@@ -188,7 +183,7 @@ fn exported(url: &str, database: &str, count: u64) -> Vec<Vec<u8>> {
                 "SELECT {COLUMNS} FROM quotes ORDER BY seq LIMIT {ROWS_A_REQUEST} OFFSET {from} \
                  FORMAT RowBinary"
             );
-            query_bytes(url, database, rows.as_bytes())
+            store.query_bytes(database, rows.as_bytes())
         })
         .collect()
 }
@@ -199,14 +194,13 @@ fn inserted(store: &Store, database: &str, table: &str, bodies: &[Vec<u8>], coun
         .iter()
         .map(|body| [head.as_bytes(), body.as_slice()].concat())
         .collect();
-    let url = store.url();
     let now = || store.pid().and_then(Sample::of);
     let begin = now();
     for request in &requests {
-        query_bytes(&url, database, request);
+        store.query_bytes(database, request);
     }
     let end = now();
-    let held = query(&url, database, &format!("SELECT count() FROM {table}"));
+    let held = store.query(database, &format!("SELECT count() FROM {table}"));
     assert_eq!(held, count.to_string(), "the same rows are in {table}");
     [None, None, begin.zip(end)]
 }

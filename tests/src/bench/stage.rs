@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tapeline_kafka::KafkaSettings;
 use tapeline_local::{Parts, Ports, Stack, StackError, StackOptions};
-use tapeline_tests::{Program, Running, get, program_path, scratch};
+use tapeline_tests::{Program, Running, get, program_path, query_as_default, query_bytes, scratch};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -26,16 +26,41 @@ pub(crate) struct Stage {
 }
 
 /// The embedded store, for as long as this is kept.
-pub(crate) struct Store(Stack);
+pub(crate) struct Store {
+    stack: Stack,
+    data: PathBuf,
+}
 
 impl Store {
     pub fn url(&self) -> String {
-        self.0.clickhouse_url()
+        self.stack.clickhouse_url()
+    }
+
+    /// Of the user `default`.
+    pub fn password(&self) -> String {
+        tapeline_local::store_password(&self.data).unwrap().unwrap()
+    }
+
+    /// What a configuration says of it.
+    pub fn configuration(&self, database: &str) -> String {
+        format!(
+            "[clickhouse]\nurl = '{}'\ndatabase = '{database}'\npassword = 'secret://file/{}'\n",
+            self.url(),
+            tapeline_local::password_file(&self.data).display()
+        )
+    }
+
+    pub fn query(&self, database: &str, sql: &str) -> String {
+        query_as_default(&self.url(), &self.password(), database, sql)
+    }
+
+    pub fn query_bytes(&self, database: &str, body: &[u8]) -> Vec<u8> {
+        query_bytes(&self.url(), &self.password(), database, body)
     }
 
     /// While it runs.
     pub fn pid(&self) -> Option<u32> {
-        self.0.clickhouse_pid()
+        self.stack.clickhouse_pid()
     }
 }
 
@@ -59,7 +84,8 @@ impl Stage {
     /// Only while it is needed: it takes memory and processors from what is measured.
     pub fn start_store(&self) -> Result<Store, StackError> {
         let data = self.folder.path().join("store");
-        start_parts(&self.runtime, &data, Parts::ClickHouse).map(Store)
+        let stack = start_parts(&self.runtime, &data, Parts::ClickHouse)?;
+        Ok(Store { stack, data })
     }
 
     /// Topics that nothing else uses, made with the program's own command.

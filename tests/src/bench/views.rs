@@ -4,14 +4,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use tapeline_clickhouse::{Format, QUERIES, Store, StoreSettings, views};
-use tapeline_tests::{query, query_bytes};
+use tapeline_clickhouse::{Format, Password, QUERIES, Store, StoreSettings, views};
 use tokio::runtime::Runtime;
 
 use super::quotes::now;
 use super::report::{Better, Budget, Line, Report};
 use super::statistics::{median, percentile};
-use super::{Bench, Outcome, disk, say};
+use super::{Bench, Outcome, disk, say, stage};
 
 const HISTORY: &str = include_str!("history.sql");
 const DATABASE: &str = "views";
@@ -28,6 +27,7 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) -> Outcome {
     let store = Store::connect(&StoreSettings {
         url: url.clone(),
         database: DATABASE.to_owned(),
+        password: Password::new(embedded.password()),
         request_timeout: REQUEST_WITHIN,
         ..StoreSettings::default()
     })
@@ -36,7 +36,7 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) -> Outcome {
     runtime
         .block_on(tapeline_clickhouse::apply(&store))
         .unwrap();
-    make_history(&url, bench.options.history, bench.options.fills);
+    make_history(&embedded, bench.options.history, bench.options.fills);
     disk::wait_merged(&url, DATABASE);
 
     let asks = bench.options.asks;
@@ -56,7 +56,7 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) -> Outcome {
     for view in views() {
         let mut rows = false;
         let times = timed(asks, || {
-            rows |= !query(&url, DATABASE, &view.example()).is_empty();
+            rows |= !embedded.query(DATABASE, &view.example()).is_empty();
         });
         empty.extend((!rows).then_some(view.name));
         add(report, view.name, &times);
@@ -75,7 +75,7 @@ fn all_answered(empty: &[&str]) -> Result<(), String> {
     Err(format!("no row was found by {}", empty.join(", ")))
 }
 
-fn make_history(url: &str, quotes: u64, fills: u64) {
+fn make_history(store: &stage::Store, quotes: u64, fills: u64) {
     say(&format!("making {quotes} quotes and {fills} fills"));
     let end = format!("fromUnixTimestamp64Micro(toInt64({}), 'UTC')", now().0);
     let text = HISTORY
@@ -84,7 +84,7 @@ fn make_history(url: &str, quotes: u64, fills: u64) {
         .replace("{end}", &end);
     for statement in text.split(";\n").filter(|text| text.contains("INSERT")) {
         let started = Instant::now();
-        query_bytes(url, DATABASE, statement.as_bytes());
+        store.query_bytes(DATABASE, statement.as_bytes());
         let table = statement.split("INSERT INTO ").nth(1).unwrap_or_default();
         let table = table.split(' ').next().unwrap_or_default();
         say(&format!(

@@ -76,11 +76,12 @@ fn start(
         .map_err(Failure::while_doing(what))
 }
 
-/// What a store answers on loopback: its text or why there is none.
-pub(crate) fn ask(port: u16, database: &str, sql: &str) -> Result<String, String> {
+/// What a store of this data folder answers on loopback: its text or why there is none.
+pub(crate) fn ask(data: &Path, port: u16, database: &str, sql: &str) -> Result<String, String> {
     let base = format!("http://127.0.0.1:{port}");
-    let path = format!("/?database={database}");
-    match http::request("POST", &base, &path, sql) {
+    let password = tapeline_local::store_password(data).map_err(|error| error.to_string())?;
+    let password = password.unwrap_or_default();
+    match http::ask_as_default(&base, &password, database, sql) {
         Ok((200, body)) => Ok(body.trim_end().to_owned()),
         Ok((_, body)) => Err(body),
         Err(error) => Err(error.to_string()),

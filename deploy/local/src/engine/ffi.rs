@@ -73,17 +73,23 @@ impl Api {
         Ok(api)
     }
 
-    pub(super) fn open(self, data: &Path) -> Result<RawConnection, EngineError> {
+    /// A connection to the engine of this folder, which the first one starts with this
+    /// configuration.
+    pub(super) fn open(self, data: &Path, rights: &Path) -> Result<RawConnection, EngineError> {
         let refused = |reason: &str| EngineError::Open {
             path: data.to_owned(),
             reason: reason.to_owned(),
         };
         let name = CString::new("clickhouse").map_err(|_| refused("bad program name"))?;
-        let path = CString::new(format!("--path={}", data.display()))
-            .map_err(|_| refused("the path contains a zero byte"))?;
-        let mut arguments = [name.as_ptr().cast_mut(), path.as_ptr().cast_mut()];
-        // SAFETY: both strings outlive the call, which copies them; the count matches.
-        let handle = unsafe { (self.connect)(2, arguments.as_mut_ptr()) };
+        let option = |name: &str, path: &Path| {
+            CString::new(format!("--{name}={}", path.display()))
+                .map_err(|_| refused("the path contains a zero byte"))
+        };
+        let path = option("path", data)?;
+        let rights = option("config-file", rights)?;
+        let mut arguments = [&name, &path, &rights].map(|text| text.as_ptr().cast_mut());
+        // SAFETY: the strings outlive the call, which copies them; the count matches.
+        let handle = unsafe { (self.connect)(3, arguments.as_mut_ptr()) };
         let handle = NonNull::new(handle).ok_or_else(|| {
             refused("the engine refused it (is another process using this folder?)")
         })?;

@@ -4,6 +4,8 @@
 //! error the engine may hand left-over output to the next query of the same connection.
 
 mod ffi;
+mod names;
+mod rights;
 mod space;
 
 use std::path::{Path, PathBuf};
@@ -11,12 +13,18 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 
+pub use names::{Kind, Name, Reach, engine_names};
+
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     #[error("cannot load the ClickHouse engine from {}: {reason}; remove the file so that it is fetched again, or set TAPELINE_LIBCHDB to a good one", path.display())]
     Load { path: PathBuf, reason: String },
     #[error("cannot open the ClickHouse data folder {}: {reason}", path.display())]
     Open { path: PathBuf, reason: String },
+    #[error(
+        "the ClickHouse engine does not keep to its rights: it {did}; set TAPELINE_LIBCHDB to the release that is pinned, or unset it"
+    )]
+    Unbound { did: String },
 }
 
 /// What a finished query read and wrote.
@@ -40,6 +48,7 @@ pub struct Answer {
 pub struct Engine {
     api: ffi::Api,
     data: PathBuf,
+    rights: PathBuf,
     // Keeps the storage open between queries; never queried.
     _keeper: Mutex<ffi::RawConnection>,
 }
@@ -48,16 +57,41 @@ impl Engine {
     pub fn open(library: &Path, data: &Path) -> Result<Self, EngineError> {
         let api = ffi::Api::load(library)?;
         space::guard();
-        let keeper = Mutex::new(api.open(data)?);
-        Ok(Self {
+        let rights = rights::write(data).map_err(|error| EngineError::Open {
+            path: data.to_owned(),
+            reason: format!("rights.xml cannot be written: {error}"),
+        })?;
+        let keeper = Mutex::new(api.open(data, &rights)?);
+        let engine = Self {
             api,
             data: data.to_owned(),
+            rights,
             _keeper: keeper,
-        })
+        };
+        engine.must_refuse_files()?;
+        Ok(engine)
     }
 
+    /// Files are out of its reach, see [`Connection::may_read_files`].
     pub fn connect(&self) -> Result<Connection, EngineError> {
-        Ok(Connection(self.api.open(&self.data)?))
+        let mut connection = Connection(self.api.open(&self.data, &self.rights)?);
+        connection
+            .query(b"SET ROLE NONE", "Null")
+            .map_err(|error| EngineError::Unbound {
+                did: format!("gave no role up ({error})"),
+            })?;
+        Ok(connection)
+    }
+
+    /// An engine that does not know such a configuration would take no notice of it.
+    fn must_refuse_files(&self) -> Result<(), EngineError> {
+        let sql = b"SELECT * FROM file('/dev/null', 'LineAsString')";
+        match self.connect()?.query(sql, "Null") {
+            Err(error) if error.contains("Code: 497") => Ok(()),
+            _ => Err(EngineError::Unbound {
+                did: "read a file".to_owned(),
+            }),
+        }
     }
 }
 
@@ -65,6 +99,12 @@ impl Engine {
 pub struct Connection(ffi::RawConnection);
 
 impl Connection {
+    /// For a statement of the front's own, which names the file.
+    pub fn may_read_files(&mut self) -> Result<(), String> {
+        let sql = format!("SET ROLE {}", rights::FILES);
+        self.query(sql.as_bytes(), "Null").map(drop)
+    }
+
     /// Runs one statement; the error is the engine's own text (`Code: N. DB::Exception: …`).
     pub fn query(&mut self, sql: &[u8], format: &str) -> Result<Answer, String> {
         let Some(result) = self.0.query(sql, format) else {

@@ -10,12 +10,13 @@ use bytes::Bytes;
 use super::encoding::{Body, decode, memory_file};
 use super::exception::Exception;
 use super::insert::{Column, Insert, InsertHeader, rewrite};
+use super::inside::{self, EXPRESSIONS_IN_VALUES, Extent, MARK};
 use super::lexer::{quote_name, quote_text};
 use super::outlet::Outlet;
 use super::policy::{FrontUser, Role, check};
 use super::request::Request;
 use super::running::Fate;
-use super::sql::{MAX_STATEMENT, Statement, each_token, too_long};
+use super::sql::{MAX_STATEMENT, Statement, too_long};
 use super::{kill, multipart, reader};
 use crate::engine::{Answer, Connection, Counters, Engine};
 
@@ -74,7 +75,8 @@ pub(super) fn execute(
         }
     };
     let work = Work::plan(&request, body)?;
-    check(user, work.statement())?;
+    check(user, request.read_only, work.statement())?;
+    work.stays_inside(&request)?;
     // In this order: when the client leaves from here on, the query is known to be killable.
     fate.reading
         .store(work.statement().answers(), Ordering::SeqCst);
@@ -83,7 +85,7 @@ pub(super) fn execute(
     let mut connection = engine
         .connect()
         .map_err(|error| Exception::internal(&error.to_string()))?;
-    prepare(&mut connection, user, &request, &work, limits)?;
+    prepare(&mut connection, user, &request, &work, limits, &fate.mark)?;
     let default_format = request.default_format.as_deref().unwrap_or("TabSeparated");
     let (answer, format) = match work {
         Work::Query(statement, sql) if statement.flows(&sql) => flow(
@@ -114,6 +116,7 @@ enum Work {
     Insert {
         /// The head only, for the rights.
         statement: Statement,
+        head: Vec<u8>,
         header: InsertHeader,
         data: Body,
     },
@@ -147,6 +150,7 @@ impl Work {
     fn insert_split(header: InsertHeader, sql: Vec<u8>, body: Body) -> Result<Self, Exception> {
         let (head, first) = sql.split_at(header.data_at.min(sql.len()));
         let statement = Statement::read(head)?;
+        let head = head.to_vec();
         let data = if first.is_empty() {
             body
         } else {
@@ -156,6 +160,7 @@ impl Work {
         };
         Ok(Self::Insert {
             statement,
+            head,
             header,
             data,
         })
@@ -165,6 +170,28 @@ impl Work {
         match self {
             Self::Query(statement, _) | Self::Insert { statement, .. } => statement,
         }
+    }
+
+    /// All of it, and what was sent beside it. Data are looked at where they are read.
+    fn stays_inside(&self, request: &Request) -> Result<(), Exception> {
+        let (statement, sql, extent) = match self {
+            Self::Query(statement, sql) => (statement, sql, Extent::Whole),
+            Self::Insert {
+                statement, head, ..
+            } => (statement, head, Extent::Head),
+        };
+        inside::check(statement, sql, extent)?;
+        for (name, _) in &request.settings {
+            inside::check_setting(name)?;
+        }
+        let names = inside::name_parameters(statement, sql);
+        for (parameter, value) in &request.params {
+            let parameter = parameter.strip_prefix("param_").unwrap_or(parameter);
+            if names.contains(parameter) {
+                inside::check_name_parameter(value)?;
+            }
+        }
+        Ok(())
     }
 
     fn run(
@@ -252,6 +279,9 @@ fn insert_file(
     }
     let table = describe(connection, &header.table)?;
     let sql = rewrite(header, &table, format, file.as_raw_fd())?;
+    connection
+        .may_read_files()
+        .map_err(|error| Exception::from_engine(&error))?;
     let mut answer = run_sql(connection, sql.as_bytes(), "Null")?;
     // As the real server counts it: what an INSERT reads is what it was sent.
     answer.counters.result_rows = answer.counters.rows_written;
@@ -276,8 +306,10 @@ fn insert_inline(
         .map_or(String::new(), |text| format!(" SETTINGS {text}"));
     let mut sql = format!("INSERT INTO {}{columns}{settings} VALUES ", header.table).into_bytes();
     sql.extend_from_slice(values);
-    let end = each_token(&sql, |_| {})?;
-    run_sql(connection, &sql[..end], "Null")
+    let statement = Statement::read(&sql)?;
+    inside::check(&statement, &sql, Extent::Whole)?;
+    set(connection, &[(EXPRESSIONS_IN_VALUES[0].into(), "1".into())])?;
+    run_sql(connection, &sql[..statement.end], "Null")
 }
 
 /// The columns of a table: name, type, kind of default, default.
@@ -305,6 +337,7 @@ fn prepare(
     request: &Request,
     work: &Work,
     limits: &Limits,
+    mark: &str,
 ) -> Result<(), Exception> {
     if let Some(database) = &request.database {
         run_sql(
@@ -313,13 +346,13 @@ fn prepare(
             "Null",
         )?;
     }
-    let mut settings: Vec<(String, String)> = vec![
-        // The engine has one user, so this bounds everything together.
-        (
-            "max_memory_usage_for_user".into(),
-            limits.memory.to_string(),
-        ),
-    ];
+    let mut settings: Vec<(String, String)> = vec![(MARK.into(), mark.into())];
+    settings.extend(EXPRESSIONS_IN_VALUES.map(|name| (name.to_owned(), "0".to_owned())));
+    // The engine has one user, so this bounds everything together.
+    settings.push((
+        "max_memory_usage_for_user".into(),
+        limits.memory.to_string(),
+    ));
     if matches!(work, Work::Query(statement, sql) if statement.flows(sql)) {
         // What changes something is not cut in the middle.
         settings.push((
@@ -354,24 +387,37 @@ fn prepare(
     // By this KILL QUERY finds it, whatever was asked for: the engine gives queries ids of its own.
     settings.push(("log_comment".into(), request.query_id.clone()));
     settings.extend(request.params.iter().cloned());
-    if let Some(level) = readonly_level(user, request) {
-        settings.push(("readonly".into(), level));
+    if let Some(level) = readonly_level(user, request)? {
+        settings.push(("readonly".into(), level.to_string()));
     }
     set(connection, &settings)
 }
 
 /// Readers always, GET at least weakly, and whoever asks for it.
-fn readonly_level(user: &FrontUser, request: &Request) -> Option<String> {
-    let asked = request
+fn readonly_level(user: &FrontUser, request: &Request) -> Result<Option<u64>, Exception> {
+    let mut asked = None;
+    for (_, value) in request
         .settings
         .iter()
-        .find(|(name, _)| name == "readonly")
-        .map(|(_, value)| value.clone());
-    match asked.as_deref() {
-        _ if user.role == Role::Reader => Some("1".into()),
-        None | Some("0") if request.read_only => Some("2".into()),
-        _ => asked,
+        .filter(|(name, _)| name == "readonly")
+    {
+        asked = Some(readonly_number(value)?);
     }
+    Ok(match asked {
+        _ if user.role == Role::Reader => Some(1),
+        Some(1) => Some(1),
+        _ if request.read_only => Some(2),
+        asked => asked,
+    })
+}
+
+/// As the engine reads it: `00` is 0 too.
+fn readonly_number(value: &str) -> Result<u64, Exception> {
+    value
+        .parse()
+        .ok()
+        .filter(|level| *level <= 2)
+        .ok_or_else(|| Exception::bad_argument("the setting readonly must be 0, 1 or 2"))
 }
 
 fn set(connection: &mut Connection, settings: &[(String, String)]) -> Result<(), Exception> {

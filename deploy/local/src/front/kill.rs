@@ -1,10 +1,12 @@
-//! KILL QUERY: the engine gives queries ids of its own, so ours travel as a comment.
+//! KILL QUERY: the engine gives queries ids of its own, so those that clients chose travel as a
+//! comment. The front itself goes by a mark of its own.
 
+use super::inside::MARK;
 use super::lexer::{Kind, quote_text};
 use super::sql::Statement;
 use crate::engine::Engine;
 
-/// `query_id` in KILL QUERY means our id. SYNC would wait for ever inside of the engine, so
+/// `query_id` in KILL QUERY means the client's id. SYNC would wait for ever inside of the engine, so
 /// every kill is asynchronous.
 pub(super) fn by_our_ids(statement: &Statement, sql: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(sql.len() + 32);
@@ -36,18 +38,19 @@ pub(super) fn by_our_ids(statement: &Statement, sql: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Cancels a running query, for a client that has gone.
-pub(super) fn kill(engine: &Engine, query_id: &str) {
+/// Cancels a running query, for a client that has gone: the one with this mark, which no client
+/// knows or chooses.
+pub(super) fn kill(engine: &Engine, mark: &str) {
     let sql = format!(
-        "KILL QUERY WHERE Settings['log_comment'] = {} ASYNC",
-        quote_text(query_id)
+        "KILL QUERY WHERE Settings['{MARK}'] = {} ASYNC",
+        quote_text(mark)
     );
     let killed = engine
         .connect()
         .map_err(|error| error.to_string())
         .and_then(|mut connection| connection.query(sql.as_bytes(), "Null"));
     if let Err(error) = killed {
-        tracing::warn!(query_id, error, "cannot cancel an abandoned query");
+        tracing::warn!(mark, error, "cannot cancel an abandoned query");
     }
 }
 

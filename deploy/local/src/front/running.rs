@@ -13,7 +13,7 @@ use super::exec::{self, Reply};
 use super::kill;
 use super::outlet::Outlet;
 use super::policy::FrontUser;
-use super::request::Request;
+use super::request::{Request, random_id};
 use super::server::Front;
 use super::slots::Slot;
 
@@ -56,6 +56,8 @@ impl Drop for Id {
 /// What the query's thread and the connection's task tell each other.
 #[derive(Debug, Default)]
 pub(super) struct Fate {
+    /// By this the query is cancelled; no client knows it.
+    pub(super) mark: String,
     /// The client has gone: do not start.
     pub(super) abandoned: AtomicBool,
     /// A query that only reads runs, or is about to: it may be killed.
@@ -84,7 +86,6 @@ pub(super) struct Running {
     task: Option<JoinHandle<Result<Reply, Exception>>>,
     front: Arc<Front>,
     fate: Arc<Fate>,
-    query_id: String,
 }
 
 impl Running {
@@ -99,8 +100,10 @@ impl Running {
         outlet: Outlet,
     ) -> Result<Self, Exception> {
         let id = Id::take(front, &request.query_id)?;
-        let fate = Arc::new(Fate::default());
-        let query_id = request.query_id.clone();
+        let fate = Arc::new(Fate {
+            mark: random_id(),
+            ..Fate::default()
+        });
         let (store, told) = (front.clone(), fate.clone());
         let task = tokio::task::spawn_blocking(move || {
             let _held = (slot, id);
@@ -118,7 +121,6 @@ impl Running {
             task: Some(task),
             front: front.clone(),
             fate,
-            query_id,
         })
     }
 
@@ -143,10 +145,9 @@ impl Drop for Running {
         };
         self.fate.abandoned.store(true, Ordering::SeqCst);
         let (front, fate) = (self.front.clone(), self.fate.clone());
-        let query_id = std::mem::take(&mut self.query_id);
         // There is no runtime any more when the server ends, and then all ends.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(cancel(task, front, fate, query_id));
+            runtime.spawn(cancel(task, front, fate));
         }
     }
 }
@@ -156,13 +157,13 @@ async fn cancel(
     mut task: JoinHandle<Result<Reply, Exception>>,
     front: Arc<Front>,
     fate: Arc<Fate>,
-    query_id: String,
 ) {
     let mut wait = KILL_AGAIN;
     loop {
         if fate.reading.load(Ordering::SeqCst) {
-            let (front, query_id) = (front.clone(), query_id.clone());
-            let _ = tokio::task::spawn_blocking(move || kill::kill(&front.engine, &query_id)).await;
+            let (front, fate) = (front.clone(), fate.clone());
+            let _ =
+                tokio::task::spawn_blocking(move || kill::kill(&front.engine, &fate.mark)).await;
         }
         if tokio::time::timeout(wait, &mut task).await.is_ok() {
             return;

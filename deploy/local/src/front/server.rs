@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body as HttpBody;
 use axum::extract::{ConnectInfo, State};
+use axum::http::request::Parts;
 use axum::http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request as HttpRequest, StatusCode, header,
 };
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 
@@ -26,6 +26,8 @@ use super::exec::{self, Limits};
 use super::flow::Flow;
 use super::formats::content_type;
 use super::native::Framer;
+use super::options::ClickHouseOptions;
+use super::origin::{self, Page};
 use super::outlet;
 use super::policy::{FrontUser, authenticate};
 use super::request::{Request, Sending, credentials, random_id, random_tag};
@@ -43,28 +45,10 @@ const HELD_BACK: usize = 1024 * 1024;
 const HELD_AT_MOST: usize = 4 * 1024 * 1024 * 1024;
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(6);
 
-/// What the engine's process is started with.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ClickHouseOptions {
-    pub listen: SocketAddr,
-    pub data: PathBuf,
-    pub library: PathBuf,
-    pub users: Vec<FrontUser>,
-    /// Queries running at once; more wait, then get error 202.
-    pub max_queries: usize,
-    pub max_wait_ms: u64,
-    /// The default of `max_execution_time` for what reads.
-    pub max_query_seconds: u64,
-    /// What all queries together may use.
-    pub max_memory_mb: u64,
-    pub max_body_mb: usize,
-    /// How long a client may neither send nor read.
-    pub client_silence_ms: u64,
-}
-
 pub(super) struct Front {
     pub(super) engine: Engine,
     users: Vec<FrontUser>,
+    origins: Vec<String>,
     slots: Slots,
     pub(super) ids: Ids,
     silence: Duration,
@@ -139,10 +123,13 @@ impl Front {
         let spool = exec::spool_dir(&options.data);
         std::fs::create_dir_all(&spool)?;
         let engine = Engine::open(&options.library, &options.data)?;
+        // To the engine, a table that it does not know is a file of the current folder.
+        std::env::set_current_dir(&spool)?;
         let (version, timezone) = exec::identity(&engine).map_err(|error| error.body("unknown"))?;
         Ok(Self {
             engine,
             users: options.users.clone(),
+            origins: options.origins.clone(),
             slots: Slots::new(
                 options.max_queries,
                 Duration::from_millis(options.max_wait_ms),
@@ -183,8 +170,24 @@ async fn answer(
         .unwrap_or_else(|_| (StatusCode::INTERNAL_SERVER_ERROR, "Internal error\n").into_response())
 }
 
+/// Before all else it is asked where the request comes from.
 async fn route(front: Arc<Front>, line: Line, request: HttpRequest<HttpBody>) -> Response {
     let (parts, body) = request.into_parts();
+    match origin::check(&parts, &front.origins) {
+        Err(error) => refuse(&front, &error, &random_id()),
+        Ok(None) => handle(front, line, parts, body).await,
+        Ok(Some(page)) => {
+            let mut response = match Page::preflight(&parts.method) {
+                Some(response) => response,
+                None => handle(front, line, parts, body).await,
+            };
+            page.allow(&mut response);
+            response
+        }
+    }
+}
+
+async fn handle(front: Arc<Front>, line: Line, parts: Parts, body: HttpBody) -> Response {
     match (&parts.method, parts.uri.path()) {
         (&Method::OPTIONS, _) => StatusCode::NO_CONTENT.into_response(),
         (&Method::GET | &Method::HEAD, "/ping" | "/replicas_status") => plain("Ok.\n"),
@@ -211,7 +214,7 @@ fn plain(text: &'static str) -> Response {
 async fn query(
     front: &Arc<Front>,
     line: Line,
-    parts: &axum::http::request::Parts,
+    parts: &Parts,
     body: HttpBody,
     query_id: &mut String,
 ) -> Result<Response, Exception> {
@@ -458,17 +461,4 @@ fn summary(counters: &Counters, result_bytes: usize) -> String {
         counters.result_rows,
         (counters.elapsed_seconds * 1e9) as u64,
     )
-}
-
-/// Writes the options for the child, readable by this user only.
-pub(crate) fn write_options(path: &Path, options: &ClickHouseOptions) -> std::io::Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let _ = std::fs::remove_file(path);
-    let mut file = std::fs::OpenOptions::new()
-        .create_new(true)
-        .write(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(&serde_json::to_vec(options)?)
 }

@@ -28,7 +28,8 @@ fn handle(query: &str, body: &[u8]) -> Result<(), Exception> {
         password: None,
         role: Role::Writer,
     };
-    let _ = check(&user, work.statement());
+    let _ = check(&user, request.read_only, work.statement());
+    let _ = work.stays_inside(&request);
     match work {
         Work::Query(statement, sql) => {
             if statement.flows(&sql) {
@@ -45,7 +46,9 @@ fn handle(query: &str, body: &[u8]) -> Result<(), Exception> {
             let columns = header.columns.clone().unwrap_or_default();
             let table: Vec<Column> = columns.iter().map(|name| column(name)).collect();
             let _ = rewrite(&header, &table[..table.len().min(100)], "JSONEachRow", 7);
-            let _ = each_token(&data.into_bytes()?, |_| {});
+            let data = data.into_bytes()?;
+            let _ = Statement::read(&data)
+                .and_then(|statement| inside::check(&statement, &data, Extent::Whole));
         }
     }
     Ok(())

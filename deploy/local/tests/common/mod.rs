@@ -17,7 +17,17 @@ pub(crate) fn options(data: &Path) -> StackOptions {
         binary: binary(),
         ports: Ports::ANY,
         heap_mb: 256,
+        // What most tests ask is no matter of passwords; `attacks.rs` has the usual users.
+        users: Some(vec![user("default", None, Role::Admin)]),
         ..StackOptions::new(data).unwrap()
+    }
+}
+
+fn user(name: &str, password: Option<&str>, role: Role) -> FrontUser {
+    FrontUser {
+        name: name.into(),
+        password: password.map(str::to_owned),
+        role,
     }
 }
 
@@ -173,19 +183,15 @@ pub(crate) fn shared_store() -> (u16, u32) {
 fn start_store() -> (u16, u32) {
     let name = std::env::current_exe().unwrap();
     let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name.file_stem().unwrap());
-    let user = |name: &str, password: Option<&str>, role| FrontUser {
-        name: name.into(),
-        password: password.map(str::to_owned),
-        role,
-    };
     let mut options = options(&data);
     options.parts = Parts::ClickHouse;
     options.fresh = true;
-    options.users = vec![
+    options.users = Some(vec![
         user("default", None, Role::Admin),
         user("writer", Some("write-secret"), Role::Writer),
         user("reader", Some("read-secret"), Role::Reader),
-    ];
+    ]);
+    options.store_origins = vec!["http://localhost:3000".into()];
     options.store = StoreLimits {
         max_body_mb: 16,
         ..StoreLimits::default()

@@ -116,6 +116,7 @@ impl Line {
         options.fresh = self.arguments.fresh;
         options.heap_mb = local.kafka_heap_mb;
         options.min_free_mb = local.min_free_mb;
+        options.store_origins.clone_from(&local.store_origins);
         options.ports = Ports {
             kafka: local.kafka_port,
             clickhouse: local.clickhouse_port,
@@ -131,7 +132,10 @@ impl Line {
         self.config.kafka.bootstrap = stack.bootstrap();
         // One process runs on a data folder, so its restart need not wait for a lease.
         "up".clone_into(&mut self.config.kafka.instance);
+        // The embedded store, and nothing of another that the configuration may name.
         self.config.clickhouse.url = stack.clickhouse_url();
+        "default".clone_into(&mut self.config.clickhouse.user);
+        self.config.clickhouse.password.clear();
         if self.config.demo.enabled {
             if self.arguments.fresh {
                 roles::forget_demo_logins(&self.config)?;
@@ -227,13 +231,15 @@ impl Line {
         console::say(format!(
             "started in {:.1} s\n\
              \x20 Kafka             {}\n\
-             \x20 ClickHouse        {}/?database={database}  (user `reader` to look, `default` for all)\n\
+             \x20 ClickHouse        {}/?database={database}  (user `reader` to look)\n\
+             \x20 user `default`    has all rights; its password: cat {}\n\
              \x20 schema registry   {}\n\
              \x20 metrics, health   http://{metrics}/metrics  http://{metrics}/health/ready\n\
              \x20 data              {}",
             started.as_secs_f64(),
             stack.bootstrap(),
             stack.clickhouse_url(),
+            tapeline_local::password_file(&self.config.local.data).display(),
             stack.registry_url(),
             self.config.local.data.display(),
         ));

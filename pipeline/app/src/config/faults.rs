@@ -142,6 +142,17 @@ fn local(config: &Config, faults: &mut Vec<Fault>) {
             faults.push(Fault::new(format!("local.{key}"), message));
         }
     }
+    for (at, origin) in local.store_origins.iter().enumerate() {
+        let host = ["http://", "https://"]
+            .iter()
+            .find_map(|scheme| origin.strip_prefix(scheme));
+        if host.is_none_or(|host| host.is_empty() || host.contains(['/', '*', ' '])) {
+            faults.push(Fault::new(
+                format!("local.store_origins[{at}]"),
+                "must be like http://localhost:3000, as browsers write it: nothing behind the port",
+            ));
+        }
+    }
     if !(128..=16_384).contains(&local.kafka_heap_mb) {
         faults.push(Fault::new(
             "local.kafka_heap_mb",

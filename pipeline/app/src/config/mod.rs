@@ -3,6 +3,7 @@
 
 mod codes;
 mod demo;
+mod embedded;
 mod faults;
 mod limits;
 mod load;
@@ -121,7 +122,8 @@ pub(crate) struct ClickHouse {
     pub url: String,
     pub database: String,
     pub user: String,
-    /// A reference, like secret://env/NAME or secret://file/PATH; empty for none.
+    /// A reference, like secret://env/NAME or secret://file/PATH; empty for none, or for that of
+    /// the embedded store.
     pub password: String,
     /// For how long tables keep their rows; what is not named is kept for ever.
     pub retention: BTreeMap<String, Span>,
@@ -224,6 +226,8 @@ pub(crate) struct Local {
     pub kafka_heap_mb: u32,
     /// `up` does not start with less free space than this.
     pub min_free_mb: u64,
+    /// Pages that may ask the store from a browser, like http://localhost:3000.
+    pub store_origins: Vec<String>,
 }
 
 impl Default for Local {
@@ -236,6 +240,7 @@ impl Default for Local {
             registry_port: ports.registry,
             kafka_heap_mb: 512,
             min_free_mb: 512,
+            store_origins: Vec::new(),
         }
     }
 }
@@ -302,8 +307,12 @@ impl Config {
 
     pub fn store_settings(&self) -> Result<StoreSettings, Fault> {
         let store = &self.clickhouse;
-        let key = "clickhouse.password";
-        let password = secrets::resolve_reference(&self.secrets, key, &store.password)?;
+        let password = if let Some(password) = embedded::password(self)? {
+            password
+        } else {
+            let key = "clickhouse.password";
+            secrets::resolve_reference(&self.secrets, key, &store.password)?
+        };
         Ok(StoreSettings {
             url: store.url.clone(),
             database: store.database.clone(),

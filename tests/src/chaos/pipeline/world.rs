@@ -131,7 +131,7 @@ impl World {
             binary: binary.clone(),
             runtime,
         };
-        let text = configuration::text(&world.kafka, world.store_proxy.port());
+        let text = configuration::text(&world.kafka, world.store_proxy.port(), &store_data);
         std::fs::write(data.join("tapeline.toml"), text).map_err(Failure::while_doing(what))?;
         deploy::deploy(&first, &world.config())?;
         Ok(world)
@@ -170,7 +170,8 @@ impl World {
 
     /// Asks the store itself, not through the proxy; nothing while it is away.
     pub(crate) fn query(&self, sql: &str) -> Option<String> {
-        deploy::ask(self.store_ports.clickhouse, DATABASE, sql).ok()
+        let store = self.data.join("store");
+        deploy::ask(&store, self.store_ports.clickhouse, DATABASE, sql).ok()
     }
 
     pub(crate) fn kill_broker(&mut self, at: usize) {

@@ -115,8 +115,11 @@ impl World {
             binary: binary.clone(),
             runtime,
         };
-        let hit = configuration::text(&world.kafka, "tapeline", world.proxy.port(), DATABASE);
-        let undisturbed = configuration::text(&world.kafka, "reference", store_port, REFERENCE);
+        let store = data.join("store");
+        let text =
+            |app, port, database| configuration::text(&world.kafka, app, (port, &store), database);
+        let hit = text("tapeline", world.proxy.port(), DATABASE);
+        let undisturbed = text("reference", store_port, REFERENCE);
         for (path, text) in [(world.config(), hit), (reference, undisturbed)] {
             std::fs::write(path, text).map_err(Failure::while_doing(what))?;
         }
@@ -130,7 +133,7 @@ impl World {
 
     /// Asks the store itself, not through the proxy; the error is its own text.
     pub(crate) fn ask(&self, database: &str, sql: &str) -> Result<String, String> {
-        deploy::ask(self.store_port, database, sql)
+        deploy::ask(&self.data.join("store"), self.store_port, database, sql)
     }
 
     pub(crate) fn kill_store(&mut self) {
