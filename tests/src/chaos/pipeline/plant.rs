@@ -40,7 +40,8 @@ const FAULTS: [Fault; 12] = [
         name: "an output is written twice",
         plant: |observed| {
             let value = observed.topics.get(&Topic::RiskPositions)?.last()?.clone();
-            append(observed, Topic::RiskPositions, value.value)
+            append(observed, Topic::RiskPositions, value.value);
+            Some(())
         },
         found_by: |found| found.duplicated,
     },
@@ -48,7 +49,8 @@ const FAULTS: [Fault; 12] = [
         name: "an input is written twice",
         plant: |observed| {
             let value = observed.topics.get(&Topic::MarketQuotes)?.last()?.clone();
-            append(observed, Topic::MarketQuotes, value.value)
+            append(observed, Topic::MarketQuotes, value.value);
+            Some(())
         },
         found_by: |found| found.duplicated,
     },
@@ -68,12 +70,18 @@ const FAULTS: [Fault; 12] = [
     },
     Fault {
         name: "a record is in a topic that was not fed",
-        plant: |observed| append(observed, Topic::MarketTrades, b"foreign".to_vec()),
+        plant: |observed| {
+            append(observed, Topic::MarketTrades, b"foreign".to_vec());
+            Some(())
+        },
         found_by: |found| found.aborted_visible,
     },
     Fault {
         name: "an output cannot be decoded",
-        plant: |observed| append(observed, Topic::RiskVerdicts, b"foreign".to_vec()),
+        plant: |observed| {
+            append(observed, Topic::RiskVerdicts, b"foreign".to_vec());
+            Some(())
+        },
         found_by: |found| found.diverged,
     },
     Fault {
@@ -139,7 +147,7 @@ fn erase(observed: &mut Observed, topic: Topic) -> Option<()> {
 }
 
 /// Writes a record behind the last one of a topic's last partition, with its row.
-fn append(observed: &mut Observed, topic: Topic, value: Vec<u8>) -> Option<()> {
+fn append(observed: &mut Observed, topic: Topic, value: Vec<u8>) {
     let (partition, last) = observed.last(topic).unwrap_or((0, 0));
     let offset = last + 2;
     let seen = Seen {
@@ -151,7 +159,6 @@ fn append(observed: &mut Observed, topic: Topic, value: Vec<u8>) -> Option<()> {
     let rows = observed.rows.entry(topic).or_default();
     rows.insert((partition, offset), 1);
     observed.set_fate(topic, (partition, offset), Fate::Committed);
-    Some(())
 }
 
 /// The last two quotes of one symbol.
