@@ -1,4 +1,4 @@
-//! The queries that the pages of `pipeline/docs` show to readers.
+//! The queries that the pages of `docs` show to readers.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use tapeline_tests::Namespace;
 #[test]
 fn the_queries_of_the_pages_can_be_asked() {
     let namespace = Namespace::new("pages", "");
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipeline/docs");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
     let mut asked = 0;
     for page in ["numbers.md", "procedures.md"] {
         let text = fs::read_to_string(folder.join(page)).unwrap();

@@ -29,7 +29,7 @@ mod tests {
 
     use super::*;
 
-    const FOLDER: &str = "pipeline/docs";
+    const FOLDER: &str = "docs";
 
     fn file(page: Page) -> &'static str {
         match page {
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn the_committed_pages_are_what_the_code_says() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
         for page in Page::value_variants() {
             let file = file(*page);
             let committed = fs::read_to_string(folder.join(file)).unwrap_or_default();

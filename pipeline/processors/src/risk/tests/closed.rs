@@ -1,5 +1,5 @@
 //! What each report did to a position, and the trades that fills close: the example of that
-//! heading in `pipeline/docs/numbers.md`.
+//! heading in `docs/numbers.md`.
 
 use tapeline_model::records::ClosedTrade;
 

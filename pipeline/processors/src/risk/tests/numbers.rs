@@ -1,4 +1,4 @@
-//! The worked examples of `pipeline/docs/numbers.md`, one test a heading. Whoever changes a
+//! The worked examples of `docs/numbers.md`, one test a heading. Whoever changes a
 //! number here changes it there.
 
 use tapeline_model::money::Quantity;
