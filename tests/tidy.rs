@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use tapeline_model::reasons::Reason;
 use tapeline_processors::limits::RULES;
 
+#[path = "tidy/markdown.rs"]
+mod markdown;
+
 /// Which crates of the workspace a crate may use: dependencies point one way.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("schemas", &[]),
@@ -60,7 +63,8 @@ fn root() -> PathBuf {
         .to_owned()
 }
 
-fn files(extension: &str) -> Vec<(String, String)> {
+/// Every file, from the root.
+fn paths() -> Vec<String> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
             let path = entry.path();
@@ -78,17 +82,20 @@ fn files(extension: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     walk(&root, &mut found);
     found.sort();
-    found.retain(|path| path.extension().is_some_and(|e| e == extension));
-    assert!(
-        !found.is_empty(),
-        "no .{extension} below {}",
-        root.display()
-    );
     found
         .into_iter()
-        .map(|path| {
-            let name = path.strip_prefix(&root).unwrap().display().to_string();
-            let text = fs::read_to_string(&path).unwrap();
+        .map(|path| path.strip_prefix(&root).unwrap().display().to_string())
+        .collect()
+}
+
+fn files(extension: &str) -> Vec<(String, String)> {
+    let is_one = |name: &String| Path::new(name).extension().is_some_and(|e| e == extension);
+    let found: Vec<String> = paths().into_iter().filter(is_one).collect();
+    assert!(!found.is_empty(), "no .{extension} below the root");
+    found
+        .into_iter()
+        .map(|name| {
+            let text = fs::read_to_string(root().join(&name)).unwrap();
             (name, text)
         })
         .collect()
