@@ -6,20 +6,21 @@ use std::{env, fs, io};
 
 use sha2::{Digest, Sha256};
 
-const SOURCES: &[&str] = &[
-    "../../schemas/avro",
-    "../../schemas/src",
-    "../../schemas/topics.toml",
-    "../model/src",
-    "src",
+/// What is hashed, by a name that stays when a folder moves, and where it is.
+const SOURCES: &[(&str, &str)] = &[
+    ("avro", "../../schemas/avro"),
+    ("schemas", "../../schemas/src"),
+    ("topics", "../../schemas/topics.toml"),
+    ("model", "../../schemas/model/src"),
+    ("processors", "src"),
 ];
 
 fn main() -> io::Result<()> {
     let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let mut hash = Sha256::new();
-    for source in SOURCES {
-        println!("cargo::rerun-if-changed={source}");
-        add(&here, Path::new(source), &mut hash)?;
+    for (name, path) in SOURCES {
+        println!("cargo::rerun-if-changed={path}");
+        add(name, &here.join(path), &mut hash)?;
     }
     let digest = hash.finalize();
     let Some(first) = digest.first_chunk() else {
@@ -30,11 +31,14 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-fn add(here: &Path, source: &Path, hash: &mut Sha256) -> io::Result<()> {
-    let path = here.join(source);
+fn add(name: &str, path: &Path, hash: &mut Sha256) -> io::Result<()> {
     if !path.is_dir() {
-        hash.update(source.to_string_lossy().as_bytes());
-        hash.update(fs::read(path)?);
+        let text = fs::read(path)?;
+        // Lengths keep a name apart from the text behind it.
+        hash.update((name.len() as u64).to_le_bytes());
+        hash.update(name.as_bytes());
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
         return Ok(());
     }
     let entries: io::Result<Vec<_>> = fs::read_dir(path)?.collect();
@@ -43,8 +47,9 @@ fn add(here: &Path, source: &Path, hash: &mut Sha256) -> io::Result<()> {
         .map(|entry| entry.file_name())
         .collect();
     names.sort();
-    for name in names {
-        add(here, &source.join(name), hash)?;
+    for file in names {
+        let name = format!("{name}/{}", file.to_string_lossy());
+        add(&name, &path.join(file), hash)?;
     }
     Ok(())
 }

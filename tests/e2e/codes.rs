@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use tapeline_rehearsal::{
+use tapeline_simulators::{
     ACCOUNT_SID, AUTH_TOKEN, Asks, By, Hook, Imap, MAIL_PASSWORD, MAIL_USER, NAME, PASSWORD,
     Settings, Twilio, Venue,
 };

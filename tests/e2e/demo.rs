@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tapeline_rehearsal::{NAME, PASSWORD, SEED, Venue};
+use tapeline_simulators::{NAME, PASSWORD, SEED, Venue};
 use tapeline_tests::{Program, Running, get, query, scratch};
 use tokio::runtime::Runtime;
 

@@ -8,7 +8,7 @@ use qrcode::QrCode;
 use serde_json::json;
 use tapeline_auth::mfa::Seed;
 use tapeline_model::Micros;
-use tapeline_rehearsal::{NAME, PASSWORD, SEED, Venue};
+use tapeline_simulators::{NAME, PASSWORD, SEED, Venue};
 use tapeline_tests::{Finished, Namespace, Program, scratch};
 use tokio::runtime::Runtime;
 

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tapeline_rehearsal::{
+use tapeline_schemas::topics::Topic;
+use tapeline_simulators::{
     ACCOUNT_SID, AUTH_TOKEN, Asks, By, Factor, Hook, Imap, MAIL_PASSWORD, MAIL_USER, NAME,
     PASSWORD, SEED, Settings, Twilio, Venue, gateway, oauth,
 };
-use tapeline_schemas::topics::Topic;
 use tapeline_tests::{Namespace, Running, eventually, shows_code};
 use tokio::runtime::Runtime;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::{Method, Request};
 use serde_json::json;
 use tapeline_auth::Outside;
-use tapeline_rehearsal::{Fault, NAME, PASSWORD, SEED, Settings, Venue, oauth};
+use tapeline_simulators::{Fault, NAME, PASSWORD, SEED, Settings, Venue, oauth};
 use tapeline_tests::{Finished, Namespace, Program, scratch};
 use tokio::runtime::Runtime;
 

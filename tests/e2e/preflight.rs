@@ -1,8 +1,8 @@
 //! What is looked at before trading begins.
 
 use serde_json::Value;
-use tapeline_rehearsal::{NAME, PASSWORD, SEED, Venue};
 use tapeline_schemas::topics::Topic;
+use tapeline_simulators::{NAME, PASSWORD, SEED, Venue};
 use tapeline_tests::Namespace;
 use tokio::runtime::Runtime;
 

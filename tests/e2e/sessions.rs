@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tapeline_auth::sealed_in;
-use tapeline_rehearsal::{NAME, PASSWORD, SEED, Venue};
+use tapeline_simulators::{NAME, PASSWORD, SEED, Venue};
 use tapeline_tests::{Finished, Namespace, Program, Running, scratch};
 use tokio::runtime::Runtime;
 

@@ -8,8 +8,8 @@ use tapeline_auth::BackOff;
 use tapeline_auth::mfa::mail::{MailError, MailLogin, Mailbox, MailboxSettings, Trust};
 use tapeline_auth::mfa::{Code, Expected, Pending, Post, Posts};
 use tapeline_model::Micros;
-use tapeline_rehearsal::{Imap, ImapFault, MAIL_PASSWORD, MAIL_USER};
 use tapeline_secrets::{Secrets, Settings};
+use tapeline_simulators::{Imap, ImapFault, MAIL_PASSWORD, MAIL_USER};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 

@@ -6,7 +6,7 @@ use reqwest::Client;
 use tapeline_auth::callback::Callback;
 use tapeline_auth::flows::OAuth;
 use tapeline_auth::{Flow, Proof, Reply};
-use tapeline_rehearsal::oauth::{CLIENT, SECRET, Venue};
+use tapeline_simulators::oauth::{CLIENT, SECRET, Venue};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 

@@ -13,8 +13,8 @@ use tapeline_auth::{
 };
 use tapeline_model::Micros;
 use tapeline_model::records::AuthEventKind;
-use tapeline_rehearsal as rehearsal;
 use tapeline_secrets::{Secret, Secrets, Settings};
+use tapeline_simulators as simulators;
 
 /// Longer than anything takes that goes well.
 const WITHIN: Duration = Duration::from_secs(20);
@@ -57,11 +57,11 @@ impl Time {
     }
 
     /// Of a venue that has the same time.
-    pub fn settings(&self) -> rehearsal::Settings {
+    pub fn settings(&self) -> simulators::Settings {
         let clock = self.clock();
-        rehearsal::Settings {
-            clock: rehearsal::Clock::made(move || clock().0),
-            ..rehearsal::Settings::default()
+        simulators::Settings {
+            clock: simulators::Clock::made(move || clock().0),
+            ..simulators::Settings::default()
         }
     }
 }

@@ -6,7 +6,7 @@ use tapeline_auth::flows::{ApiKey, Device};
 use tapeline_auth::mfa::{Factors, Seed};
 use tapeline_auth::{Category, Flow, Word};
 use tapeline_model::records::AuthEventKind;
-use tapeline_rehearsal::{Fault, NAME, PASSWORD, SEED, Venue};
+use tapeline_simulators::{Fault, NAME, PASSWORD, SEED, Venue};
 
 use crate::common::{Desk, Process, Time, kinds, outside};
 

@@ -8,8 +8,8 @@ use tapeline_auth::flows::Gateway;
 use tapeline_auth::mfa::Factors;
 use tapeline_auth::{Category, Flow, Outside, Word};
 use tapeline_model::records::AuthEventKind;
-use tapeline_rehearsal::Fault;
-use tapeline_rehearsal::gateway::Venue;
+use tapeline_simulators::Fault;
+use tapeline_simulators::gateway::Venue;
 
 use crate::common::{Desk, Process, Time, kinds, outside, person};
 use crate::standing::words;

@@ -10,8 +10,8 @@ use tapeline_auth::flows::OAuth;
 use tapeline_auth::mfa::Factors;
 use tapeline_auth::{Category, Flow, Word};
 use tapeline_model::records::AuthEventKind;
-use tapeline_rehearsal::Fault;
-use tapeline_rehearsal::oauth::{CLIENT, REDIRECT, SECRET, Venue};
+use tapeline_simulators::Fault;
+use tapeline_simulators::oauth::{CLIENT, REDIRECT, SECRET, Venue};
 
 use crate::common::{Desk, Process, Time, kinds, person};
 use crate::standing::words;

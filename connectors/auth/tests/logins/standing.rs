@@ -2,7 +2,7 @@
 
 use tapeline_auth::flows::ApiKey;
 use tapeline_auth::{Category, Fact, Flow, Reply, Session};
-use tapeline_rehearsal::Venue;
+use tapeline_simulators::Venue;
 
 use crate::common::{Desk, outside};
 

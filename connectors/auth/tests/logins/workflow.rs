@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use tapeline_auth::mfa::Factors;
 use tapeline_auth::{Category, Word};
 use tapeline_model::records::AuthEventKind;
-use tapeline_rehearsal::{Asks, By, Factor, NAME, PASSWORD, Settings, Venue};
+use tapeline_simulators::{Asks, By, Factor, NAME, PASSWORD, Settings, Venue};
 
 use crate::common::{Desk, Time, kinds, person};
 

@@ -12,8 +12,8 @@ use tapeline_auth::mfa::sms::{Numbers, Webhook};
 use tapeline_auth::mfa::{Code, Expected, Pending, Post, Posts};
 use tapeline_auth::{Clock, Lost, Outside, Transport, Travelling};
 use tapeline_model::Micros;
-use tapeline_rehearsal::{AUTH_TOKEN, Hook, Twilio};
 use tapeline_secrets::{Reference, Secrets, Settings, VaultLogin, VaultSettings};
+use tapeline_simulators::{AUTH_TOKEN, Hook, Twilio};
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use tapeline_auth::mfa::sms::{Poll, PollSettings};
 use tapeline_auth::mfa::{Code, Posts};
-use tapeline_rehearsal::ACCOUNT_SID;
 use tapeline_secrets::{Reference, Secrets, Settings};
+use tapeline_simulators::ACCOUNT_SID;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tapeline_auth::mfa::Code;
 use tapeline_auth::mfa::sms::serve;
-use tapeline_rehearsal::Delivery;
+use tapeline_simulators::Delivery;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;

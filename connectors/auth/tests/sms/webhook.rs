@@ -7,8 +7,8 @@ use axum::http::Method;
 use futures_util::stream;
 use tapeline_auth::mfa::sms::{SelfTestError, Webhook, self_test};
 use tapeline_auth::mfa::{Code, Message, Taken};
-use tapeline_rehearsal::{AUTH_TOKEN, Twilio};
 use tapeline_secrets::Secret;
+use tapeline_simulators::{AUTH_TOKEN, Twilio};
 use tokio::time::Instant;
 
 use crate::desk::{Desk, NOTHING, NUMBER, PUBLIC, now, outside, said, vault};

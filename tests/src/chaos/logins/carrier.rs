@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tapeline_rehearsal::By;
+use tapeline_simulators::By;
 use tokio::runtime::Handle;
 
 use super::chance::Chance;

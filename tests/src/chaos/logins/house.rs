@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use tapeline_auth::flows::{ApiKey, BadAddress, Credentials, Device, Gateway, OAuth};
 use tapeline_auth::{Flow, Outside};
-use tapeline_rehearsal::{Clock, NAME, OnCode, PASSWORD, Settings, Venue, gateway, oauth};
+use tapeline_simulators::{Clock, NAME, OnCode, PASSWORD, Settings, Venue, gateway, oauth};
 
 use super::way::Way;
 use crate::chaos::random::Random;

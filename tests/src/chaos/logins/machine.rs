@@ -10,7 +10,7 @@ use tapeline_auth::{
     CacheError, Ended, Ends, Keeper, LeasedShelf, MemoryShelf, Session, Shelf, Word,
 };
 use tapeline_model::records::AuthEventKind;
-use tapeline_rehearsal::ACCOUNT_SID;
+use tapeline_simulators::ACCOUNT_SID;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;

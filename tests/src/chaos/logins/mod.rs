@@ -1,6 +1,6 @@
 //! `chaos logins`: thousands of hours of logins, simulated. Each life is of one kind of account.
 //! The real logins, flows, codes, seals and leases run against the venues of
-//! `connectors/rehearsal`, in one process and on a clock of their own; a seeded plan of faults
+//! `connectors/simulators`, in one process and on a clock of their own; a seeded plan of faults
 //! hits what is between them.
 
 mod asked;

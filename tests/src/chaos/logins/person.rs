@@ -8,7 +8,7 @@ use std::time::Duration;
 use tapeline_auth::mfa::{Answer, Code};
 use tapeline_auth::{Category, Challenge, mfa};
 use tapeline_model::Micros;
-use tapeline_rehearsal::{Venue, gateway, oauth};
+use tapeline_simulators::{Venue, gateway, oauth};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 

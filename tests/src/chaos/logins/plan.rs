@@ -1,6 +1,6 @@
 //! What goes wrong.
 
-use tapeline_rehearsal::By;
+use tapeline_simulators::By;
 
 use super::way::Way;
 use crate::chaos::plan::kinds;

@@ -11,7 +11,7 @@ use tapeline_auth::{
     Reply, Session,
 };
 use tapeline_model::Micros;
-use tapeline_rehearsal::SEED;
+use tapeline_simulators::SEED;
 
 use super::asked::Parts;
 use super::clock::Wrong;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode};
-use tapeline_rehearsal::{Clock, Hook, Twilio};
+use tapeline_simulators::{Clock, Hook, Twilio};
 use tower::ServiceExt as _;
 
 use super::carrier::Piece;

@@ -1,6 +1,6 @@
 //! The kinds of account that a life may be of.
 
-use tapeline_rehearsal::{Asks, By, Factor};
+use tapeline_simulators::{Asks, By, Factor};
 
 /// How an account is logged in to, and what its venue wants besides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

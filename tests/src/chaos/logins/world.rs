@@ -8,8 +8,8 @@ use axum::Router;
 use tapeline_auth::Outside;
 use tapeline_auth::flows::Credentials;
 use tapeline_auth::mfa::sms::{Numbers, Webhook};
-use tapeline_rehearsal::{AUTH_TOKEN, Clock};
 use tapeline_secrets::{Reference, Secrets, Settings as SecretSettings};
+use tapeline_simulators::{AUTH_TOKEN, Clock};
 
 use super::carrier::Carrier;
 use super::chance::Chance;

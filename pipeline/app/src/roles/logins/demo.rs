@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tapeline_demo::venue_accounts;
-use tapeline_rehearsal::{Asks, By, Factor, Settings, Venue};
+use tapeline_simulators::{Asks, By, Factor, Settings, Venue};
 use tapeline_venue::Stop;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use tapeline_rehearsal::Kept;
+use tapeline_simulators::Kept;
 
 use crate::failure::Failure;
 

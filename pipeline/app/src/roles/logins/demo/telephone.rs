@@ -6,7 +6,7 @@ use std::time::Duration;
 use tapeline_auth::Challenge;
 use tapeline_auth::mfa::{Answer, Code, Person};
 use tapeline_model::Micros;
-use tapeline_rehearsal::OnCode;
+use tapeline_simulators::OnCode;
 use tokio::sync::watch;
 
 /// As long as a message may take that comes soon.

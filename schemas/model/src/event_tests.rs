@@ -19,7 +19,7 @@ mod event_samples;
 
 use event_samples::{history_samples, quote, samples, state_samples};
 
-const GOLDEN: &str = include_str!("../../../schemas/golden/records.txt");
+const GOLDEN: &str = include_str!("../../golden/records.txt");
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut s, b| {

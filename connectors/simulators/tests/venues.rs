@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tapeline_rehearsal::{
+use tapeline_simulators::{
     Asks, By, Clock, Factor, Fault, Kept, NAME, PASSWORD, Settings, Venue, gateway, oauth,
 };
 
