@@ -5,8 +5,11 @@
 
 mod catalog;
 pub mod codec;
+#[cfg(test)]
+mod golden;
 pub mod migrations;
 mod partitioner;
+mod records;
 mod registry;
 pub mod topics;
 

@@ -1,52 +1,59 @@
-//! The topics by name, and the manifest that says how each is kept.
+//! The topics, and the manifest of those that processors and logins keep their state in.
 
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
 macro_rules! topics {
-    ($($variant:ident $name:literal)*) => {
+    ($(
+        $event:ident [$type:ty] $record:literal $topic:ident $name:literal
+        key $key:ident table $table:literal group $group:ident keep $keep:tt $($flag:ident)*;
+    )*) => {
         /// A topic of the pipeline, without the deployment's prefix.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Topic { $($variant),* }
+        pub enum Topic { $($topic),* }
 
         impl Topic {
-            pub const ALL: &[Topic] = &[$(Topic::$variant),*];
-
-            pub fn name(self) -> &'static str {
-                match self { $(Topic::$variant => $name),* }
-            }
+            pub const ALL: &[Topic] = &[$(Topic::$topic),*];
 
             pub fn from_name(name: &str) -> Option<Self> {
-                match name { $($name => Some(Topic::$variant),)* _ => None }
+                match name { $($name => Some(Topic::$topic),)* _ => None }
+            }
+
+            pub const fn spec(self) -> &'static TopicSpec {
+                match self {
+                    $(Topic::$topic => &TopicSpec {
+                        name: $name,
+                        record: $record,
+                        table: $table,
+                        group: Group::$group,
+                        retention: retention!($keep),
+                    },)*
+                }
             }
         }
     };
 }
 
-topics! {
-    MarketQuotes "market.quotes"
-    MarketTrades "market.trades"
-    MarketBars "market.bars"
-    MarketMarks "market.marks"
-    Signals "signals"
-    BrokerFills "broker.fills"
-    BrokerOrders "broker.orders"
-    BrokerAccounts "broker.accounts"
-    AuthEvents "auth.events"
-    OrdersRequests "orders.requests"
-    ControlCommands "control.commands"
-    RiskPositions "risk.positions"
-    RiskEquity "risk.equity"
-    RiskVerdicts "risk.verdicts"
-    Alerts "alerts"
-    DeadLetters "deadletters"
+macro_rules! retention {
+    (forever) => {
+        Retention::Forever
+    };
+    ($days:literal) => {
+        Retention::Days($days)
+    };
 }
 
+crate::topic_records!(topics);
+
 impl Topic {
-    pub fn spec(self) -> &'static TopicSpec {
-        // A test holds that the manifest has one entry a variant, in this order.
-        &manifest().topics[self as usize]
+    pub const fn name(self) -> &'static str {
+        self.spec().name
+    }
+
+    /// The table that holds its records.
+    pub const fn table(self) -> &'static str {
+        self.spec().table
     }
 }
 
@@ -88,14 +95,12 @@ pub enum Retention {
     Days(u32),
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct TopicSpec {
-    pub name: String,
+    pub name: &'static str,
     /// The record's name in the schema catalog.
-    pub record: String,
-    /// What the key holds, in words.
-    pub key: String,
+    pub record: &'static str,
+    pub table: &'static str,
     pub group: Group,
     pub retention: Retention,
 }
@@ -118,8 +123,6 @@ pub struct SharedSpec {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    #[serde(rename = "topic")]
-    pub topics: Vec<TopicSpec>,
     #[serde(rename = "processor")]
     pub processors: Vec<ProcessorSpec>,
     /// Compacted, of one partition.
@@ -154,18 +157,24 @@ impl<'de> Deserialize<'de> for Retention {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::registry;
 
     #[test]
-    fn the_manifest_lists_every_topic_in_order_with_a_known_record() {
-        let names: Vec<&str> = manifest().topics.iter().map(|t| t.name.as_str()).collect();
-        let expected: Vec<&str> = Topic::ALL.iter().map(|t| t.name()).collect();
-        assert_eq!(names, expected);
+    fn every_topic_has_a_known_record_and_names_of_its_own() {
         for topic in Topic::ALL {
             assert_eq!(Topic::from_name(topic.name()), Some(*topic));
-            assert!(registry().newest(&topic.spec().record).is_some(), "{topic}");
+            assert!(registry().newest(topic.spec().record).is_some(), "{topic}");
         }
+        let count = |of: fn(&Topic) -> &'static str| {
+            let names: BTreeSet<&str> = Topic::ALL.iter().map(of).collect();
+            names.len()
+        };
+        assert_eq!(count(|topic| topic.name()), Topic::ALL.len());
+        assert_eq!(count(|topic| topic.table()), Topic::ALL.len());
+        assert_eq!(count(|topic| topic.spec().record), Topic::ALL.len());
     }
 
     #[test]

@@ -42,7 +42,7 @@ fn compare(found: &[Found]) -> Vec<String> {
         for column in columns(*topic) {
             match found.get(&(table, column.name)) {
                 None => altered.push(format!("{table} has no column {}", column.name)),
-                Some(kind) if plain(kind) != plain(column.kind) => altered.push(format!(
+                Some(kind) if plain(kind) != plain(&column.kind) => altered.push(format!(
                     "{table}.{} is {kind} and should be {}",
                     column.name, column.kind
                 )),
@@ -67,7 +67,7 @@ mod tests {
             columns(*topic).iter().map(|column| Found {
                 table: table(*topic).to_owned(),
                 name: column.name.to_owned(),
-                kind: column.kind.to_owned(),
+                kind: column.kind.clone(),
             })
         });
         all.collect()

@@ -16,6 +16,7 @@
 mod altered;
 mod archive;
 mod audit;
+mod cells;
 mod client;
 mod clock;
 mod counts;
@@ -27,10 +28,10 @@ mod migrate;
 mod queries;
 mod rebuild;
 mod retention;
-mod row_writer;
 mod rows;
 mod settings;
 mod sink;
+mod tables;
 #[cfg(test)]
 mod testing;
 

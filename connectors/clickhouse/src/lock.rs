@@ -171,7 +171,7 @@ async fn prolong(store: Store, table: String, holder: String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row_writer::put_bytes;
+    use crate::cells::put_bytes;
     use crate::testing::{FakeStore, Reply};
 
     const LIST: &str = "startsWith(name";

@@ -1,5 +1,5 @@
 use super::*;
-use crate::row_writer::put_bytes;
+use crate::cells::put_bytes;
 use crate::testing::{FakeStore, Reply};
 
 const RELEASE: &[Migration] = &[

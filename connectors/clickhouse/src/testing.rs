@@ -10,8 +10,8 @@ use tapeline_model::{Event, Micros};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::cells::put_bytes;
 use crate::client::Store;
-use crate::row_writer::put_bytes;
 use crate::settings::{Password, StoreSettings};
 
 pub(crate) fn dead_letter(

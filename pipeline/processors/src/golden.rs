@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use tapeline_schemas::codec::{self, Record};
 use tapeline_schemas::registry;
 
-const GOLDEN: &str = include_str!("../../../schemas/golden/records.txt");
+const COMMITTED: &str = include_str!("../../../schemas/golden/committed.txt");
 
 pub(crate) fn assert_golden<T>(state: &T)
 where
@@ -17,18 +17,18 @@ where
     codec::encode(state, &mut bytes).unwrap();
     assert_eq!(&codec::decode::<T>(&bytes).unwrap(), state);
     let version = registry().newest(T::RECORD).unwrap().version;
-    let mut line = format!("{} v{version} ", T::RECORD);
+    let mut line = format!("record {} v{version} ", T::RECORD);
     for byte in bytes {
         write!(line, "{byte:02x}").unwrap();
     }
-    let is_golden = GOLDEN.lines().any(|golden| golden == line);
+    let is_golden = COMMITTED.lines().any(|golden| golden == line);
     assert!(is_golden, "not golden:\n{line}");
 }
 
 /// What a former release wrote in this version.
 pub(crate) fn golden<T: DeserializeOwned + Record>(version: u32) -> T {
-    let name = format!("{} v{version} ", T::RECORD);
-    let mut lines = GOLDEN.lines();
+    let name = format!("record {} v{version} ", T::RECORD);
+    let mut lines = COMMITTED.lines();
     let hex = lines.find_map(|line| line.strip_prefix(&name)).unwrap();
     let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
     let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();

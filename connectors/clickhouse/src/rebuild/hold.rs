@@ -97,7 +97,7 @@ mod tests {
 
     use super::*;
     use crate::client::Store;
-    use crate::row_writer::put_bytes;
+    use crate::cells::put_bytes;
     use crate::testing::{FakeStore, Reply};
 
     const EXCHANGE_OLD: &str = "EXCHANGE TABLES quotes AND quotes__old";

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
+use tapeline_schemas::codec::Record;
 use uuid::Uuid;
 
 use super::{BarSource, Direction, MarkBasis, TradeKind};
@@ -71,6 +72,15 @@ pub struct Mark<'a> {
     pub ingest_time: Micros,
     #[serde(borrow)]
     pub source: Cow<'a, str>,
+}
+
+impl Record for Mark<'_> {
+    const RECORD: &'static str = "mark";
+
+    fn version(&self) -> Option<u32> {
+        let is_plain = self.basis == MarkBasis::Mid && self.last_price.is_none();
+        (is_plain && self.last_time.is_none()).then_some(1)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
