@@ -27,7 +27,9 @@ fn catalog(committed: &str) -> io::Result<String> {
         let [id, record, version, _checksum] = words[..] else {
             return Err(malformed(line));
         };
-        let number = version.trim_start_matches('v');
+        let Some(number) = version.strip_prefix('v') else {
+            return Err(malformed(line));
+        };
         let file = if number == "1" {
             format!("{record}.avsc")
         } else {
@@ -71,5 +73,8 @@ fn include(folder: &str, file: &str) -> String {
 }
 
 fn malformed(what: &str) -> io::Error {
-    io::Error::other(format!("cannot read `{what}`"))
+    io::Error::other(format!(
+        "cannot read `{what}`: {COMMITTED} has lines like `schema 1 quote v1 CHECKSUM`, \
+         {MIGRATIONS} has files like `0001_base_tables.sql`"
+    ))
 }

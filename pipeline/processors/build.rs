@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 const SOURCES: &[(&str, &str)] = &[
     ("avro", "../../schemas/avro"),
     ("schemas", "../../schemas/src"),
+    ("catalog", "../../schemas/build.rs"),
     ("topics", "../../schemas/topics.toml"),
     ("model", "../../schemas/model/src"),
     ("processors", "src"),

@@ -18,13 +18,6 @@ pub use registry::{Registry, SchemaVersion, registry};
 
 /// SHA-256, in hexadecimal digits.
 pub fn checksum(text: &str) -> String {
-    use std::fmt::Write;
-
     use sha2::{Digest, Sha256};
-    Sha256::digest(text.as_bytes())
-        .iter()
-        .fold(String::with_capacity(64), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    hex::encode(Sha256::digest(text.as_bytes()))
 }

@@ -1,7 +1,7 @@
 //! A seed from the picture that a venue shows, to a login that answers with its codes.
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use image::{GrayImage, Luma};
 use qrcode::QrCode;
@@ -59,8 +59,7 @@ fn unseen(finished: Finished) -> Finished {
 }
 
 fn now() -> Micros {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Micros(since.as_micros() as i64)
+    SystemTime::now().into()
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use tapeline_auth::BackOff;
 use tapeline_auth::mfa::mail::{MailError, MailLogin, Mailbox, MailboxSettings, Trust};
@@ -135,8 +135,7 @@ fn jar() -> String {
 }
 
 fn now() -> Micros {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Micros(i64::try_from(since.as_micros()).unwrap())
+    SystemTime::now().into()
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! Records that nobody can use: dead letters with their bytes, and the rest flows on.
 
-use std::fmt::Write;
-
 use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol};
 use tapeline_model::records::{
     AccountEvent, AccountEventKind, AccountMatter, Fill, FillKind, Quote, Side,
@@ -73,13 +71,6 @@ pub(crate) fn deposit() -> Event<'static> {
     })
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02X}").unwrap();
-        text
-    })
-}
-
 fn framed(event: &Event<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
     event.encode(&mut bytes).unwrap();
@@ -115,7 +106,7 @@ fn bad_records_become_dead_letters_and_the_good_ones_pass() {
     let kept = "SELECT hex(value) FROM deadletters WHERE reason = 'CORRUPT' AND source = 'market'";
     assert_eq!(
         namespace.query(kept),
-        hex(&corrupt),
+        hex::encode_upper(corrupt),
         "the bytes as they came"
     );
 

@@ -1,7 +1,7 @@
 //! Transactions that the brokers committed on some partitions and aborted on
 //! others: the next owner of the task completes them.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use tapeline_kafka::{KafkaError, OwnedMessage, TaskProducer, read_to_end};
 use tapeline_model::{Event, Micros, Origin};
@@ -65,8 +65,7 @@ fn next_transaction(namespace: &Namespace) -> (Vec<Part>, i64) {
     }
     task.restored().unwrap();
     let partition = partition(namespace);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let now = Micros(now.as_micros() as i64);
+    let now = Micros::from(SystemTime::now());
     let next = task.next_offset(Topic::MarketQuotes, partition as u32);
     for message in committed(namespace, "market.quotes") {
         let origin = Origin {

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use reqwest::{Client, ClientBuilder, Request, Response};
 use tapeline_model::Micros;
@@ -126,8 +126,5 @@ fn builder() -> ClientBuilder {
 }
 
 fn wall_clock() -> Micros {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Micros(i64::try_from(since.as_micros()).unwrap_or(Micros::MAX.0))
+    SystemTime::now().into()
 }

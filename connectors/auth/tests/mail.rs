@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use tapeline_auth::BackOff;
 use tapeline_auth::mfa::mail::{MailError, MailLogin, Mailbox, MailboxSettings, Trust};
@@ -103,8 +103,7 @@ impl Desk {
 }
 
 fn now() -> Micros {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Micros(i64::try_from(since.as_micros()).unwrap())
+    SystemTime::now().into()
 }
 
 async fn code(waiting: JoinHandle<Option<Code>>) -> Option<Code> {

@@ -8,7 +8,7 @@ use tapeline_schemas::topics::Topic;
 
 use crate::client::Store;
 use crate::error::StoreError;
-use crate::rows::{columns, table};
+use crate::rows::columns;
 
 #[derive(Debug, Row, Deserialize)]
 struct Found {
@@ -34,7 +34,7 @@ fn compare(found: &[Found]) -> Vec<String> {
         .collect();
     let mut altered = Vec::new();
     for topic in Topic::ALL {
-        let table = table(*topic);
+        let table = topic.table();
         if !found.keys().any(|(known, _)| *known == table) {
             altered.push(format!("the table {table} is gone"));
             continue;
@@ -65,7 +65,7 @@ mod tests {
     fn everything() -> Vec<Found> {
         let all = Topic::ALL.iter().flat_map(|topic| {
             columns(*topic).iter().map(|column| Found {
-                table: table(*topic).to_owned(),
+                table: topic.table().to_owned(),
                 name: column.name.to_owned(),
                 kind: column.kind.clone(),
             })

@@ -8,14 +8,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
-use tapeline_kafka::Fault;
+use tapeline_model::Fault;
 use tapeline_schemas::topics::Topic;
 use thiserror::Error;
 
 use crate::client::Store;
 use crate::error::StoreError;
 use crate::lock::Lock;
-use crate::rows::table;
 
 /// Where a file's rows are until those that are missing are known.
 const ASIDE: &str = "__backfill";
@@ -64,7 +63,7 @@ pub async fn export(
     let sql = format!(
         "SELECT * FROM {} WHERE event_time >= parseDateTime64BestEffort({{from:String}}, 6, 'UTC') \
          AND event_time < parseDateTime64BestEffort({{to:String}}, 6, 'UTC') ORDER BY _partition, _offset",
-        table(topic)
+        topic.table()
     );
     let values = [("from", from.to_owned()), ("to", to.to_owned())];
     // Never over a file that is there, and complete under its name or not there.
@@ -117,7 +116,12 @@ pub async fn backfill(
     lows: &BTreeMap<u32, u64>,
     files: &[PathBuf],
 ) -> Result<Backfilled, ArchiveError> {
-    let lock = Lock::take(store, &format!("backfill of {}", table(topic)), LOCK_WITHIN).await?;
+    let lock = Lock::take(
+        store,
+        &format!("backfill of {}", topic.table()),
+        LOCK_WITHIN,
+    )
+    .await?;
     let backfilled = backfill_locked(store, topic, lows, files).await;
     lock.release().await?;
     backfilled
@@ -129,7 +133,7 @@ async fn backfill_locked(
     lows: &BTreeMap<u32, u64>,
     files: &[PathBuf],
 ) -> Result<Backfilled, ArchiveError> {
-    let table = table(topic);
+    let table = topic.table();
     let aside = format!("{table}{ASIDE}");
     store.drop_own_table(&aside).await?;
     store

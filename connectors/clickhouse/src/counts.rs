@@ -8,7 +8,6 @@ use tapeline_schemas::topics::Topic;
 
 use crate::client::Store;
 use crate::error::StoreError;
-use crate::rows::table;
 
 #[derive(Row, Deserialize)]
 struct Count {
@@ -23,7 +22,7 @@ pub async fn counts(store: &Store) -> Result<BTreeMap<&'static str, u64>, StoreE
         .map(|topic| {
             format!(
                 "SELECT '{0}' AS name, count() AS rows FROM {0}",
-                table(*topic)
+                topic.table()
             )
         })
         .collect();
@@ -36,6 +35,6 @@ pub async fn counts(store: &Store) -> Result<BTreeMap<&'static str, u64>, StoreE
     };
     Ok(Topic::ALL
         .iter()
-        .map(|topic| (table(*topic), rows_of(table(*topic))))
+        .map(|topic| (topic.table(), rows_of(topic.table())))
         .collect())
 }

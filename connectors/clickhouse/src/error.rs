@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-pub use tapeline_kafka::Fault;
+use tapeline_model::Fault;
 use thiserror::Error;
 
 /// Longer texts of the server are cut: they can hold whole rows.

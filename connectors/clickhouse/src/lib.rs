@@ -41,11 +41,10 @@ pub use audit::{
 };
 pub use client::Store;
 pub use counts::counts;
-pub use error::{Fault, StoreError};
+pub use error::StoreError;
 pub use migrate::{Drift, Plan, Step, apply, apply_up_to, plan};
 pub use queries::{Format, Parameter, QUERIES, Query, View, reference, views};
 pub use rebuild::{RebuildError, Rebuilt, lows, rebuild};
 pub use retention::{KeptChange, Retention, keep, retention_changes};
-pub use rows::table;
 pub use settings::{Password, StoreSettings};
 pub use sink::{Sink, SinkError, SinkProgress, SinkSettings};

@@ -10,7 +10,6 @@ use tapeline_schemas::topics::Topic;
 
 use crate::client::Store;
 use crate::error::StoreError;
-use crate::rows::table;
 
 /// By table; what is not named is kept for ever.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,10 +24,10 @@ impl Retention {
         let mut retention = Self::default();
         let mut faults = Vec::new();
         for (name, kept) in named {
-            let topic = Topic::ALL.iter().find(|topic| table(**topic) == name);
+            let topic = Topic::ALL.iter().find(|topic| topic.table() == name);
             match topic {
                 None => {
-                    let known: Vec<&str> = Topic::ALL.iter().map(|topic| table(*topic)).collect();
+                    let known: Vec<&str> = Topic::ALL.iter().map(|topic| topic.table()).collect();
                     let problem = format!("is no table; there are {}", known.join(", "));
                     faults.push((name.clone(), problem));
                 }
@@ -105,7 +104,7 @@ pub async fn retention_changes(
 
 fn compare(retention: &Retention, found: &[Found]) -> Vec<KeptChange> {
     let change = |topic: &Topic| {
-        let table = table(*topic);
+        let table = topic.table();
         let found = found.iter().find(|found| found.name == table)?;
         let (_, ttl) = found.engine.split_once(" TTL ").unwrap_or_default();
         let ours = ttl.split_once(&format!("event_time + {INTERVAL}("));

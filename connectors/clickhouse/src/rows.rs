@@ -46,11 +46,6 @@ pub(crate) fn columns(topic: Topic) -> &'static [Column] {
     &COLUMNS[topic as usize]
 }
 
-/// The table that holds a topic's records.
-pub fn table(topic: Topic) -> &'static str {
-    topic.table()
-}
-
 /// Appends the record as one row. On a refusal, what was appended is unusable.
 pub(crate) fn write(
     event: &Event<'_>,

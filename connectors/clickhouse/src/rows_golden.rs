@@ -1,27 +1,12 @@
 //! The bytes of rows: what each committed version of a record becomes in its table, with the
 //! optional fields set and with all of them null.
 
-use std::fmt::Write;
-
 use apache_avro::types::Value;
 use tapeline_schemas::codec;
 
 use super::super::*;
 
 const COMMITTED: &str = include_str!("../../../schemas/golden/committed.txt");
-
-fn bytes(hex: &str) -> Vec<u8> {
-    let digits: Vec<u8> = hex.bytes().collect();
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16);
-    digits.chunks(2).map(|pair| byte(pair).unwrap()).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
 
 fn without_optionals(framed: &[u8]) -> Vec<u8> {
     let (schema, mut datum) = codec::unframe(framed).unwrap();
@@ -54,7 +39,7 @@ fn records() -> Vec<(&'static str, Topic, Vec<u8>)> {
         let record = version.split(' ').next()?;
         let mut topics = Topic::ALL.iter();
         let topic = topics.find(|topic| topic.spec().record == record)?;
-        Some((version, *topic, bytes(framed)))
+        Some((version, *topic, hex::decode(framed).unwrap()))
     });
     records.collect()
 }
@@ -73,8 +58,14 @@ fn rows_have_their_golden_bytes() {
     let mut lines = Vec::new();
     for (version, topic, framed) in records() {
         let nulls = without_optionals(&framed);
-        lines.push(format!("row {version} {}", hex(&row(topic, &framed))));
-        lines.push(format!("nulls {version} {}", hex(&row(topic, &nulls))));
+        lines.push(format!(
+            "row {version} {}",
+            hex::encode(row(topic, &framed))
+        ));
+        lines.push(format!(
+            "nulls {version} {}",
+            hex::encode(row(topic, &nulls))
+        ));
     }
     let golden: Vec<&str> = COMMITTED.lines().collect();
     lines.retain(|line| !golden.contains(&line.as_str()));

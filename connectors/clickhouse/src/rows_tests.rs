@@ -157,7 +157,7 @@ fn the_columns_are_those_of_the_migrations() {
             .iter()
             .map(|c| (c.name.to_owned(), c.kind.clone()))
             .collect();
-        let mut theirs = migrated(table(*topic));
+        let mut theirs = migrated(topic.table());
         theirs.retain(|(name, _)| name != "_inserted");
         assert_eq!(ours, theirs, "{topic}");
     }

@@ -1,4 +1,4 @@
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use tapeline_model::Micros;
 use tapeline_schemas::topics::Topic;
@@ -116,9 +116,7 @@ impl Player {
 }
 
 fn wall_clock() -> Micros {
-    // A clock before 1970 is the only error, and 1970 is as near as it gets.
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Micros(since.unwrap_or_default().as_micros() as i64)
+    SystemTime::now().into()
 }
 
 #[cfg(test)]

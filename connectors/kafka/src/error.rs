@@ -3,20 +3,10 @@
 use std::time::Duration;
 
 use rdkafka::error::{KafkaError as Native, RDKafkaErrorCode as Code};
+use tapeline_model::Fault;
 use thiserror::Error;
 
 use crate::settings::KafkaSettings;
-
-/// Whose fault an error is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The configuration or a command: retrying changes nothing.
-    User,
-    /// The cluster, the network, somebody else's system.
-    External,
-    /// This program.
-    Internal,
-}
 
 #[derive(Clone, Debug, Error)]
 pub enum KafkaError {

@@ -38,7 +38,7 @@ mod testing;
 
 pub use admin::Admin;
 pub use batch::{Batch, Message, TopicRef};
-pub use error::{Fault, KafkaError};
+pub use error::KafkaError;
 pub use group::{Committed, GroupBatch, GroupReader};
 pub use letters::{Cut, MAX_LETTER_BYTES, REPLAYED_FROM, RefusedRecord, cut};
 pub use member::{Membership, Ownership, Partition};

@@ -1,18 +1,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::feed::FeedError;
+use tapeline_model::Fault;
 
-/// Whose fault it is, and so who has to act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// Settings or credentials: the person who runs it.
-    User,
-    /// The venue or the network.
-    External,
-    /// This program.
-    Internal,
-}
+use crate::feed::FeedError;
 
 /// Whether starting the connector again can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +42,10 @@ impl VenueError {
         Self::internal(venue, error.to_string())
     }
 
+    pub fn fault(&self) -> Fault {
+        self.fault
+    }
+
     fn new(venue: &str, fault: Fault, retry: Retry, message: impl Into<String>) -> Self {
         Self {
             venue: venue.to_owned(),
@@ -58,16 +53,6 @@ impl VenueError {
             retry,
             message: message.into(),
         }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::User => "settings or credentials",
-            Self::External => "the venue or the network",
-            Self::Internal => "an error in tapeline",
-        })
     }
 }
 

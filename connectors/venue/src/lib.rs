@@ -64,7 +64,7 @@ use std::pin::Pin;
 use tapeline_model::ids::{AccountId, PortfolioId};
 use tapeline_schemas::topics::Topic;
 
-pub use error::{Fault, Retry, VenueError};
+pub use error::{Retry, VenueError};
 pub use feed::{Feed, FeedError, FeedReceiver, Outgoing};
 pub use stop::{Stop, StopSender};
 

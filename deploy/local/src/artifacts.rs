@@ -61,18 +61,12 @@ fn engine_dir(cache: &Path) -> PathBuf {
 }
 
 fn short_hash(parts: &[&str]) -> String {
-    use std::fmt::Write as _;
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update(part.as_bytes());
         hasher.update([0]);
     }
-    hasher.finalize()[..6]
-        .iter()
-        .fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    hex::encode(&hasher.finalize()[..6])
 }
 
 /// Runs `fetch` into a temporary neighbour of `target` and renames it, once, whoever else tries.

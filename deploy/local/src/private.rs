@@ -71,13 +71,9 @@ pub(crate) fn made_password(data: &Path) -> Result<String, StackError> {
 
 /// From the system's source.
 fn random_text() -> std::io::Result<String> {
-    use std::fmt::Write as _;
     let mut bytes = [0_u8; BYTES];
     fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
+    Ok(hex::encode(bytes))
 }
 
 /// The folder of a run. One that holds something else than a run is left as it is: only what is

@@ -1,10 +1,12 @@
 use std::fmt;
 
-use tapeline_clickhouse::StoreError;
-use tapeline_kafka::{Fault, KafkaError};
+use tapeline_clickhouse::{ArchiveError, AuditError, RebuildError, StoreError};
+use tapeline_kafka::KafkaError;
 use tapeline_local::StackError;
+use tapeline_model::Fault;
 use tapeline_runtime::RuntimeError;
 use tapeline_secrets::ReferenceError;
+use tapeline_venue::VenueError;
 
 use crate::config::{self, ConfigError};
 
@@ -30,6 +32,14 @@ impl Failure {
 
     pub fn outside(error: impl fmt::Display) -> Self {
         Self::Outside(error.to_string())
+    }
+
+    /// Who has to act decides: the person who runs it, or somebody else.
+    pub fn by(fault: Fault, error: impl fmt::Display) -> Self {
+        match fault {
+            Fault::User => Self::Usage(error.to_string()),
+            Fault::External | Fault::Internal => Self::Outside(error.to_string()),
+        }
     }
 }
 
@@ -65,19 +75,24 @@ impl From<config::Fault> for Failure {
     }
 }
 
-impl From<KafkaError> for Failure {
-    fn from(error: KafkaError) -> Self {
-        match error.fault() {
-            Fault::User => Self::Usage(error.to_string()),
-            Fault::External | Fault::Internal => Self::Outside(error.to_string()),
+/// Errors that say whose fault they are.
+macro_rules! keep_fault {
+    ($($error:ty)*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::by(error.fault(), error)
+            }
         }
-    }
+    )*};
 }
 
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Self::Outside(error.to_string())
-    }
+keep_fault! {
+    ArchiveError
+    AuditError
+    KafkaError
+    RebuildError
+    StoreError
+    VenueError
 }
 
 impl From<StackError> for Failure {
@@ -94,5 +109,29 @@ impl From<StackError> for Failure {
 impl From<RuntimeError> for Failure {
     fn from(error: RuntimeError) -> Self {
         Self::outside(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tapeline_venue::Retry;
+
+    use super::*;
+
+    /// Whose fault an error is decides the exit code, wherever it came from.
+    #[test]
+    fn the_exit_code_says_who_has_to_act() {
+        let again = Retry::After(Duration::from_secs(1));
+        let code = |error: VenueError| Failure::from(error).code();
+        assert_eq!(code(VenueError::user("alpha", "the key was revoked")), 2);
+        assert_eq!(code(VenueError::external("alpha", again, "closed")), 3);
+        assert_eq!(code(VenueError::internal("alpha", "a bug")), 3);
+        let login = StoreError::Login {
+            user: "writer".to_owned(),
+            code: 516,
+        };
+        assert_eq!(Failure::from(login).code(), 2);
     }
 }

@@ -1,6 +1,6 @@
 //! Records that this program writes itself, one at a time.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use tapeline_kafka::Publisher;
 use tapeline_model::{Event, Micros};
@@ -10,8 +10,7 @@ use crate::failure::Failure;
 const DELIVER_WITHIN: Duration = Duration::from_secs(10);
 
 pub(crate) fn now() -> Micros {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Micros(since.map_or(0, |since| since.as_micros() as i64))
+    SystemTime::now().into()
 }
 
 /// Publishes one event, and waits until it is there.

@@ -1,6 +1,6 @@
 //! The bytes that state has: the next release must go on with them.
 
-use std::fmt::{Debug, Write};
+use std::fmt::Debug;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,10 +17,7 @@ where
     codec::encode(state, &mut bytes).unwrap();
     assert_eq!(&codec::decode::<T>(&bytes).unwrap(), state);
     let version = registry().newest(T::RECORD).unwrap().version;
-    let mut line = format!("record {} v{version} ", T::RECORD);
-    for byte in bytes {
-        write!(line, "{byte:02x}").unwrap();
-    }
+    let line = format!("record {} v{version} {}", T::RECORD, hex::encode(bytes));
     let is_golden = COMMITTED.lines().any(|golden| golden == line);
     assert!(is_golden, "not golden:\n{line}");
 }
@@ -30,7 +27,5 @@ pub(crate) fn golden<T: DeserializeOwned + Record>(version: u32) -> T {
     let name = format!("record {} v{version} ", T::RECORD);
     let mut lines = COMMITTED.lines();
     let hex = lines.find_map(|line| line.strip_prefix(&name)).unwrap();
-    let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-    let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
-    codec::decode(&bytes).unwrap()
+    codec::decode(&hex::decode(hex).unwrap()).unwrap()
 }

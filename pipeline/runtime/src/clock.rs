@@ -1,12 +1,11 @@
 //! The times that transactions carry.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use tapeline_model::Micros;
 
 pub(crate) fn wall() -> Micros {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Micros(since.unwrap_or_default().as_micros() as i64)
+    SystemTime::now().into()
 }
 
 /// When a transaction is sealed: not before `now`, in a later millisecond than the

@@ -1,8 +1,6 @@
 //! `apache-avro` is the oracle: what our fast path writes, it reads as the same
 //! values, and the other way round. Golden pairs hold the bytes of each version.
 
-use std::fmt::Write;
-
 use apache_avro::types::Value;
 use proptest::prelude::*;
 use serde::Serialize;
@@ -26,16 +24,9 @@ fn golden_lines() -> impl Iterator<Item = &'static str> {
     COMMITTED.lines().filter(|line| line.starts_with("record "))
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut s, b| {
-        let _ = write!(s, "{b:02x}");
-        s
-    })
-}
-
 fn golden_line(record: &str, bytes: &[u8]) -> String {
     let version = registry().newest(record).unwrap().version;
-    format!("record {record} v{version} {}", hex(bytes))
+    format!("record {record} v{version} {}", hex::encode(bytes))
 }
 
 fn golden_state<T: Serialize + Record>(state: &T) -> String {
@@ -78,10 +69,7 @@ fn golden<T: DeserializeOwned + Record>(version: u32) -> T {
     let name = format!("record {} v{version} ", T::RECORD);
     let mut lines = golden_lines();
     let hex = lines.find_map(|line| line.strip_prefix(&name)).unwrap();
-    let digits: Vec<u8> = hex.bytes().collect();
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16);
-    let bytes: Vec<u8> = digits.chunks(2).map(|pair| byte(pair).unwrap()).collect();
-    codec::decode(&bytes).unwrap()
+    codec::decode(&hex::decode(hex).unwrap()).unwrap()
 }
 
 /// A new release goes on with what an old one left in its changelog.
@@ -241,7 +229,12 @@ fn the_oracle_reads_every_sample_and_writes_the_same_bytes() {
         let (schema, _) = codec::unframe(&bytes).unwrap();
         let written =
             apache_avro::to_avro_datum(&schema.avro, Value::Record(oracle(&bytes))).unwrap();
-        assert_eq!(hex(&written), hex(&bytes[5..]), "{}", schema.record);
+        assert_eq!(
+            hex::encode(&written),
+            hex::encode(&bytes[5..]),
+            "{}",
+            schema.record
+        );
     }
 }
 

@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod event;
+mod fault;
 pub mod ids;
 pub mod money;
 pub mod reasons;
@@ -11,5 +12,6 @@ mod symbols;
 mod time;
 
 pub use event::{Event, Origin};
+pub use fault::Fault;
 pub use symbols::{SymbolId, Symbols};
 pub use time::Micros;

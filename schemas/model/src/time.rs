@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,15 @@ impl Micros {
     /// Microseconds from `earlier` to here; negative if it is later.
     pub fn since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// What the clock of an edge says: a moment before 1970 is 1970, one past the last is the last.
+impl From<SystemTime> for Micros {
+    fn from(time: SystemTime) -> Self {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH);
+        let micros = i64::try_from(since.unwrap_or_default().as_micros());
+        micros.map_or(Self::MAX, |micros| Self(micros).min(Self::MAX))
     }
 }
 
@@ -69,7 +79,19 @@ fn civil(days: i64) -> (i64, i64, i64) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn a_clock_that_is_far_off_is_still_a_moment() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        let micros = |time: SystemTime| Micros::from(time);
+        assert_eq!(micros(epoch + Duration::from_micros(7)), Micros(7));
+        assert_eq!(micros(epoch - Duration::from_secs(1)), Micros(0));
+        let late = epoch + Duration::from_secs(400 * 366 * 86_400);
+        assert_eq!(micros(late), Micros::MAX);
+    }
 
     #[test]
     fn prints_as_people_write_it() {

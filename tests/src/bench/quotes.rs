@@ -1,6 +1,6 @@
 //! A made-up market, the same in every run.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use tapeline_kafka::{KafkaSettings, Publisher};
 use tapeline_model::money::{Price, Quantity};
@@ -19,8 +19,7 @@ pub(crate) const SYMBOLS: usize = 500;
 const DELIVERED_WITHIN: Duration = Duration::from_secs(60);
 
 pub(crate) fn now() -> Micros {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Micros(since.as_micros() as i64)
+    SystemTime::now().into()
 }
 
 /// Prices that walk at random, without chance: a xorshift with a fixed seed.

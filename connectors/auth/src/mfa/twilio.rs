@@ -96,16 +96,8 @@ fn is_body_of(url: &str, body: &[u8]) -> bool {
     let given = query
         .split('&')
         .find_map(|pair| pair.strip_prefix("bodySHA256="));
-    let hash = hex(&Sha256::digest(body));
+    let hash = hex::encode(Sha256::digest(body));
     given.is_some_and(|given| given.eq_ignore_ascii_case(&hash))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits
-        .map(|digit| char::from(DIGITS[usize::from(digit)]))
-        .collect()
 }
 
 /// The address as it is, and with its usual port added or taken away.
@@ -211,7 +203,7 @@ mod tests {
     #[test]
     fn json_is_signed_by_its_hash() {
         let body = br#"{"a":1}"#;
-        let hash = hex(&Sha256::digest(body)).to_uppercase();
+        let hash = hex::encode(Sha256::digest(body)).to_uppercase();
         let url = format!("https://a.example/?bodySHA256={hash}");
         let signature = hand_signed(url.as_bytes());
         let signed = Signed {

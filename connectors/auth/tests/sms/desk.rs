@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -86,8 +86,7 @@ pub fn pending() -> Pending {
 }
 
 pub fn now() -> Micros {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Micros(i64::try_from(since.as_micros()).unwrap())
+    SystemTime::now().into()
 }
 
 pub async fn said(router: &Router, request: Request<Body>) -> (u16, String) {

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use super::{AuditError, Extent, extents};
 use crate::client::Store;
 use crate::error::StoreError;
-use crate::rows::{self, table};
+use crate::rows;
 use crate::sink::{LETTER_SOURCE, Reached, Standing};
 
 const AGAIN: Duration = Duration::from_millis(200);
@@ -153,12 +153,12 @@ fn has_row(letter: Option<&[u8]>) -> bool {
 async fn there(store: &Store, wanted: &[Last]) -> Result<BTreeMap<(Topic, u32), u64>, StoreError> {
     let mut newest = BTreeMap::new();
     for topic in by_topic(wanted).into_keys() {
-        let rows = reaches(store, &format!("SELECT _partition AS partition, max(_offset) AS reaches FROM {} GROUP BY partition", table(topic))).await?;
+        let rows = reaches(store, &format!("SELECT _partition AS partition, max(_offset) AS reaches FROM {} GROUP BY partition", topic.table())).await?;
         let letters = reaches(
             store,
             &format!(
                 "SELECT partition, max(offset) AS reaches FROM {} WHERE source = '{LETTER_SOURCE}' AND topic = '{}' GROUP BY partition",
-                table(Topic::DeadLetters),
+                Topic::DeadLetters.table(),
                 topic.name()
             ),
         )

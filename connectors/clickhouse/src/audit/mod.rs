@@ -11,7 +11,8 @@ use std::time::Duration;
 use clickhouse::Row;
 use metrics::gauge;
 use serde::{Deserialize, Serialize};
-use tapeline_kafka::{Admin, BatchReader, Fault, KafkaError, KafkaSettings};
+use tapeline_kafka::{Admin, BatchReader, KafkaError, KafkaSettings};
+use tapeline_model::Fault;
 use tapeline_model::{Event, Micros};
 use tapeline_schemas::topics::Topic;
 use thiserror::Error;
@@ -28,7 +29,6 @@ use crate::clock;
 use crate::error::StoreError;
 use crate::metric_names as names;
 use crate::retention::Retention;
-use crate::rows::table;
 
 /// Offsets compared at a time: bounds the memory, whatever the topic's size.
 const WINDOW: usize = 200_000;
@@ -365,7 +365,7 @@ async fn rows_between(
     let sql = format!(
         "SELECT _offset AS offset, count() AS copies FROM {} \
          WHERE _partition = {} AND _offset >= {from} AND _offset < {to} GROUP BY offset ORDER BY offset",
-        table(extent.topic),
+        extent.topic.table(),
         extent.partition
     );
     let rows = store.rows::<Copies>(&sql).await?;
@@ -389,7 +389,7 @@ impl TopicAudit {
     fn new(topic: Topic) -> Self {
         Self {
             topic: topic.name(),
-            table: table(topic),
+            table: topic.table(),
             partitions: Vec::new(),
             kafka_records: 0,
             store_rows: 0,

@@ -5,7 +5,7 @@ use tapeline_model::Event;
 use super::Extent;
 use crate::client::Store;
 use crate::error::StoreError;
-use crate::rows::{columns, table, write};
+use crate::rows::{columns, write};
 
 /// Rows that one look compares at most.
 const MOST: usize = 512;
@@ -101,7 +101,7 @@ async fn stored(
     let sql = format!(
         "SELECT {} FROM {} WHERE _partition = {} AND _offset IN ({}) ORDER BY _offset",
         names.join(", "),
-        table(extent.topic),
+        extent.topic.table(),
         extent.partition,
         offsets.join(", ")
     );

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
-use tapeline_kafka::{Fault, KafkaError, KafkaSettings};
+use tapeline_kafka::{KafkaError, KafkaSettings};
+use tapeline_model::Fault;
 use tapeline_schemas::topics::Topic;
 use thiserror::Error;
 use tokio::runtime::Handle;
@@ -25,7 +26,6 @@ use crate::audit::{Extent, extents};
 use crate::client::Store;
 use crate::error::StoreError;
 use crate::lock::Lock;
-use crate::rows::table;
 use crate::sink::{Reached, Standing};
 use fill::Filler;
 use pieces::Pieces;
@@ -118,7 +118,7 @@ pub fn rebuild(
     runtime: &Handle,
     progress: impl FnMut(u64, u64),
 ) -> Result<Rebuilt, RebuildError> {
-    let what = format!("rebuild of {}", table(topic));
+    let what = format!("rebuild of {}", topic.table());
     let lock = runtime.block_on(Lock::take(store, &what, LOCK_WITHIN))?;
     let mut rebuild = Rebuild {
         kafka,
@@ -161,7 +161,7 @@ struct Newest {
 
 impl Rebuild<'_> {
     fn run(&mut self, progress: impl FnMut(u64, u64)) -> Result<Rebuilt, RebuildError> {
-        let table = table(self.topic);
+        let table = self.topic.table();
         self.clear()?;
         let lows = self.lows()?;
         self.execute(&format!("CREATE TABLE {table}{NEW} AS {table}"))?;
@@ -209,7 +209,7 @@ impl Rebuild<'_> {
         pieces: &mut Pieces,
         sinks: &Sinks,
     ) -> Result<(u64, u64), RebuildError> {
-        let table = table(self.topic);
+        let table = self.topic.table();
         self.wait_for_inserts()?;
         let old = format!("{table}{OLD}");
         let rest = pieces.rest(&self.standings(sinks)?, &self.newest(&old)?)?;
@@ -221,7 +221,7 @@ impl Rebuild<'_> {
 
     /// Rows older than what the topic still holds.
     fn take_over(&self, lows: &BTreeMap<u32, u64>) -> Result<u64, RebuildError> {
-        let table = table(self.topic);
+        let table = self.topic.table();
         let mut taken = 0;
         for (partition, low) in lows {
             let older = format!("{table} WHERE _partition = {partition} AND _offset < {low}");
@@ -237,7 +237,7 @@ impl Rebuild<'_> {
     /// The first offset that each partition of the topic still holds. A topic that ends before
     /// the newest row is another one than the rows are of, and would be waited for.
     fn lows(&self) -> Result<BTreeMap<u32, u64>, RebuildError> {
-        let table = table(self.topic);
+        let table = self.topic.table();
         let newest = self.newest(table)?;
         let extents = extents(self.kafka, &[self.topic])?;
         for Extent { partition, end, .. } in &extents {
@@ -277,12 +277,12 @@ impl Rebuild<'_> {
     }
 
     fn exchange(&self, with: &str) -> Result<(), StoreError> {
-        let table = table(self.topic);
+        let table = self.topic.table();
         self.execute(&format!("EXCHANGE TABLES {table} AND {table}{with}"))
     }
 
     fn drop_table(&self, suffix: &str) -> Result<(), StoreError> {
-        let table = format!("{}{suffix}", table(self.topic));
+        let table = format!("{}{suffix}", self.topic.table());
         self.runtime.block_on(self.store.drop_own_table(&table))
     }
 

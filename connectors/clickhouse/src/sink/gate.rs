@@ -11,7 +11,6 @@ use super::breaker::Breaker;
 use super::progress::SinkProgress;
 use crate::error::StoreError;
 use crate::metric_names as names;
-use crate::rows::table;
 
 #[derive(Clone)]
 pub(crate) struct Gate {
@@ -83,7 +82,7 @@ impl Gate {
     }
 
     fn failed(&self, topic: Topic, error: &StoreError, probing: bool) {
-        counter!(names::SINK_RETRIES, "table" => table(topic)).increment(1);
+        counter!(names::SINK_RETRIES, "table" => topic.table()).increment(1);
         self.progress.add_retry();
         let now = self.clock.elapsed();
         let mut breakers = self.breakers();
@@ -99,7 +98,7 @@ impl Gate {
         Self::show(&breakers);
         drop(breakers);
         if self.progress.set_failing(topic, Some(error.to_string())) {
-            tracing::warn!(table = table(topic), %error, "the store does not take rows; trying again until it does");
+            tracing::warn!(table = topic.table(), %error, "the store does not take rows; trying again until it does");
         }
     }
 
@@ -110,7 +109,7 @@ impl Gate {
         Self::show(&breakers);
         drop(breakers);
         if self.progress.set_failing(topic, None) {
-            tracing::info!(table = table(topic), "the store takes rows again");
+            tracing::info!(table = topic.table(), "the store takes rows again");
         }
     }
 

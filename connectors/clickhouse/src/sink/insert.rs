@@ -18,7 +18,7 @@ use super::range::{LaneId, Range};
 use crate::client::Store;
 use crate::error::StoreError;
 use crate::metric_names as names;
-use crate::rows::{insert_sql, table};
+use crate::rows::insert_sql;
 
 /// Rows that the store says it took and does not have are sent so often …
 const TURNS: u32 = 5;
@@ -186,7 +186,7 @@ impl Inserter {
                 return Err(error);
             }
         }
-        let table = table(work.lane.topic);
+        let table = work.lane.topic.table();
         counter!(names::SINK_ROWS_REFUSED, "table" => table).increment(refused.len() as u64);
         Ok((sent, refused))
     }
@@ -253,7 +253,7 @@ impl Inserter {
             Vec::new()
         };
         if !held.is_empty() {
-            let table = table(topic);
+            let table = topic.table();
             counter!(names::SINK_ROWS_HELD, "table" => table).increment(held.len() as u64);
         }
         let (body, rows) = work.sealed.body(topic, piece, &held);
@@ -264,7 +264,7 @@ impl Inserter {
         let sql = insert_sql(&self.table(topic), topic);
         let started = Instant::now();
         self.store.insert(&sql, &token, body).await?;
-        histogram!(names::SINK_INSERT_SECONDS, "table" => table(topic))
+        histogram!(names::SINK_INSERT_SECONDS, "table" => topic.table())
             .record(started.elapsed().as_secs_f64());
         let missing = if turn.in_doubt {
             let held = self.held(work.lane, piece).await?;
@@ -276,7 +276,7 @@ impl Inserter {
     }
 
     fn table(&self, topic: Topic) -> String {
-        format!("{}{}", table(topic), self.suffix)
+        format!("{}{}", topic.table(), self.suffix)
     }
 
     fn token(&self, work: &Work, piece: Range) -> String {
@@ -298,7 +298,7 @@ impl Inserter {
     }
 
     fn count(&self, work: &Work, rows: usize) {
-        let table = table(work.lane.topic);
+        let table = work.lane.topic.table();
         counter!(names::SINK_ROWS, "table" => table).increment(rows as u64);
         counter!(names::SINK_BATCHES, "table" => table).increment(1);
         histogram!(names::SINK_BATCH_ROWS, "table" => table).record(rows as f64);

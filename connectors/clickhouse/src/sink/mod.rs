@@ -19,7 +19,8 @@ mod worker;
 
 use std::time::Duration;
 
-use tapeline_kafka::{Fault, KafkaError, KafkaSettings};
+use tapeline_kafka::{KafkaError, KafkaSettings};
+use tapeline_model::Fault;
 use thiserror::Error;
 use tokio::runtime::Handle;
 

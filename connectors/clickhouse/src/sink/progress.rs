@@ -6,8 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tapeline_schemas::topics::Topic;
 
-use crate::rows::table;
-
 /// Numbers of a running sink. Cheap to clone; all clones see the same.
 #[derive(Clone, Debug, Default)]
 pub struct SinkProgress {
@@ -36,7 +34,7 @@ impl SinkProgress {
     pub fn tables(&self) -> BTreeMap<&'static str, u64> {
         Topic::ALL
             .iter()
-            .map(|topic| (table(*topic), self.rows(*topic)))
+            .map(|topic| (topic.table(), self.rows(*topic)))
             .collect()
     }
 
@@ -100,8 +98,8 @@ impl SinkProgress {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         match reason {
-            Some(reason) => failing.insert(table(topic), reason).is_none(),
-            None => failing.remove(table(topic)).is_some(),
+            Some(reason) => failing.insert(topic.table(), reason).is_none(),
+            None => failing.remove(topic.table()).is_some(),
         }
     }
 }

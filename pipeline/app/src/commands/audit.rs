@@ -1,7 +1,6 @@
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use tapeline_clickhouse::{AuditError, AuditOptions, AuditReport, Store};
-use tapeline_kafka::Fault;
+use tapeline_clickhouse::{AuditOptions, AuditReport, Store};
 
 use super::store::topic_of;
 use super::{quiet_logs, show_progress};
@@ -9,6 +8,7 @@ use crate::cli::Audit;
 use crate::config::Config;
 use crate::console;
 use crate::failure::Failure;
+use crate::publish::now;
 
 pub(super) fn run(config: &Config, arguments: &Audit) -> Result<(), Failure> {
     quiet_logs(config);
@@ -49,9 +49,8 @@ pub(crate) fn verdict(report: &AuditReport) -> String {
 }
 
 pub(crate) fn ago_ms(span: Duration) -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let then = since.unwrap_or_default().saturating_sub(span);
-    i64::try_from(then.as_millis()).unwrap_or(i64::MAX)
+    let span = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+    now().millis().saturating_sub(span).max(0)
 }
 
 /// Waits for the sink to reach the present end of the topics, then compares.
@@ -99,13 +98,4 @@ fn show(report: &AuditReport) {
         "SAMPLED", "DIFFER",
     ];
     console::table(&heading, &rows);
-}
-
-impl From<AuditError> for Failure {
-    fn from(error: AuditError) -> Self {
-        match error.fault() {
-            Fault::User => Self::Usage(error.to_string()),
-            Fault::External | Fault::Internal => Self::Outside(error.to_string()),
-        }
-    }
 }

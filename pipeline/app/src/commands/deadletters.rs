@@ -148,19 +148,11 @@ fn as_json(letter: &DeadLetter) -> serde_json::Value {
         "partition": letter.partition,
         "offset": letter.offset,
         "key": letter.key.as_deref().map(String::from_utf8_lossy),
-        "value_hex": letter.value.as_deref().map(hex),
+        "value_hex": letter.value.as_deref().map(hex::encode),
         "reason": letter.reason,
         "message": letter.message,
         "source": letter.source,
         "time": letter.event_time.to_string(),
-    })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
     })
 }
 
@@ -194,7 +186,11 @@ fn show(letter: &DeadLetter) {
                 }
             })
             .collect();
-        console::line(format!("  {:06x}  {:32}  {text}", row * 16, hex(chunk)));
+        console::line(format!(
+            "  {:06x}  {:32}  {text}",
+            row * 16,
+            hex::encode(chunk)
+        ));
     }
 }
 

@@ -1,5 +1,3 @@
-use std::fmt::Write;
-
 use tapeline_schemas::{SchemaVersion, registry};
 
 use crate::cli::Schemas;
@@ -21,7 +19,7 @@ pub(super) fn run(action: &Schemas) -> Result<(), Failure> {
                         v.id.to_string(),
                         v.record.to_owned(),
                         v.version.to_string(),
-                        fingerprint(v),
+                        hex::encode(v.fingerprint),
                     ]
                 })
                 .collect();
@@ -46,16 +44,6 @@ fn described(version: &SchemaVersion) -> serde_json::Value {
         "id": version.id,
         "record": version.record,
         "version": version.version,
-        "fingerprint": fingerprint(version),
+        "fingerprint": hex::encode(version.fingerprint),
     })
-}
-
-fn fingerprint(version: &SchemaVersion) -> String {
-    version
-        .fingerprint
-        .iter()
-        .fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
 }

@@ -3,10 +3,7 @@ mod archive;
 use std::time::Duration;
 
 use serde::Serialize;
-use tapeline_clickhouse::{
-    KeptChange, Plan, RebuildError, Rebuilt, Step, Store, keep, retention_changes,
-};
-use tapeline_kafka::Fault;
+use tapeline_clickhouse::{KeptChange, Plan, Rebuilt, Step, Store, keep, retention_changes};
 use tapeline_schemas::topics::Topic;
 
 use super::{block_on, quiet_logs, show_progress};
@@ -132,27 +129,14 @@ fn rebuild(config: &Config, store: &Store, table: &str, json: bool) -> Result<()
 
 /// By the name of the table or of the topic.
 pub(super) fn topic_of(table: &str) -> Result<Topic, Failure> {
-    let named =
-        |topic: &&Topic| topic.name() == table || tapeline_clickhouse::table(**topic) == table;
+    let named = |topic: &&Topic| topic.name() == table || topic.table() == table;
     Topic::ALL.iter().find(named).copied().ok_or_else(|| {
-        let known: Vec<&str> = Topic::ALL
-            .iter()
-            .map(|t| tapeline_clickhouse::table(*t))
-            .collect();
+        let known: Vec<&str> = Topic::ALL.iter().map(|t| t.table()).collect();
         Failure::Usage(format!(
             "there is no table `{table}`; there are {}",
             known.join(", ")
         ))
     })
-}
-
-impl From<RebuildError> for Failure {
-    fn from(error: RebuildError) -> Self {
-        match error.fault() {
-            Fault::User => Self::Usage(error.to_string()),
-            Fault::External | Fault::Internal => Self::Outside(error.to_string()),
-        }
-    }
 }
 
 fn show_plan(changes: &Changes, json: bool) -> Result<(), Failure> {

@@ -1,6 +1,3 @@
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use tapeline_model::Micros;
 use tapeline_processors::{Processor, Share};
 use tapeline_runtime::progress::{
     Acceptance, Accepted, ProgressError, TaskProgress, accept_gap, progress,
@@ -12,6 +9,7 @@ use crate::cli::{AcceptGap, Tasks};
 use crate::config::Config;
 use crate::console;
 use crate::failure::Failure;
+use crate::publish::now;
 use crate::registry;
 
 pub(super) fn run(config: &Config, action: &Tasks) -> Result<(), Failure> {
@@ -107,7 +105,6 @@ fn accept(config: &Config, arguments: &AcceptGap) -> Result<(), Failure> {
         );
         return Err(Failure::Usage(message));
     };
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let user = || std::env::var("USER").ok().filter(|user| !user.is_empty());
     let by = arguments.by.clone().or_else(user);
     let Some(by) = by else {
@@ -120,7 +117,7 @@ fn accept(config: &Config, arguments: &AcceptGap) -> Result<(), Failure> {
         partition: arguments.partition,
         by: &by,
         reason: &arguments.reason,
-        now: Micros(since.unwrap_or_default().as_micros() as i64),
+        now: now(),
     };
     let accepted = accept_gap(
         &kafka,

@@ -77,7 +77,7 @@ impl Connector {
                 Err(panic) => return Err(Failure::outside(panic)),
             };
             let Retry::After(wait) = error.retry else {
-                return Err(Failure::outside(error));
+                return Err(error.into());
             };
             tracing::warn!(venue = name, %error, ?wait, "the connector is started again");
             let until = Instant::now() + wait;

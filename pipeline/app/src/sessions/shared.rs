@@ -1,7 +1,8 @@
 //! A key of a topic as the log of a lease, on a thread of its own: its calls block.
 
 use tapeline_auth::{CacheError, Log, Shelving};
-use tapeline_kafka::{Fault, SharedError, SharedKey};
+use tapeline_kafka::{SharedError, SharedKey};
+use tapeline_model::Fault;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::failure::Failure;

@@ -1,5 +1,3 @@
-use std::fmt::Write;
-
 use sha2::{Digest as _, Sha256};
 use tapeline_model::Event;
 use tapeline_schemas::codec::EncodeError;
@@ -25,10 +23,6 @@ impl Digest {
 
     /// In hexadecimal digits.
     pub fn finish(self) -> String {
-        let mut hex = String::with_capacity(64);
-        for byte in self.hash.finalize() {
-            let _ = write!(hex, "{byte:02x}");
-        }
-        hex
+        hex::encode(self.hash.finalize())
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use tapeline_kafka::{KafkaError, KafkaSettings, Publisher};
 use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol};
@@ -270,8 +270,7 @@ impl Made {
 }
 
 pub(crate) fn now() -> Micros {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Micros(since.unwrap_or_default().as_micros() as i64)
+    SystemTime::now().into()
 }
 
 #[cfg(test)]

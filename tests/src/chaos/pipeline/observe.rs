@@ -64,7 +64,7 @@ fn read(
 
 /// How often each record is in the topic's table.
 fn rows(world: &World, topic: Topic) -> Outcome<BTreeMap<(i32, i64), u64>> {
-    let table = tapeline_clickhouse::table(topic);
+    let table = topic.table();
     let sql = format!("SELECT _partition, _offset, count() FROM {table} GROUP BY 1, 2");
     let answer = world
         .query(&sql)

@@ -1,6 +1,6 @@
 //! Waits until a run is where it should be, as the tables show it.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use tapeline_schemas::topics::Topic;
 
@@ -26,8 +26,7 @@ pub(crate) fn recovers(world: &mut World) -> Outcome<bool> {
 
 /// Waits until every task has committed something after this moment, and the tables show it.
 pub(crate) fn flows(world: &mut World) -> Outcome<bool> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let since = since.unwrap_or_default().as_micros();
+    let since = feed::now().0;
     let sql = format!(
         "SELECT (SELECT count(DISTINCT _partition) FROM positions WHERE ingest_time > fromUnixTimestamp64Micro({since})), \
          (SELECT count(DISTINCT symbol) FROM marks WHERE ingest_time > fromUnixTimestamp64Micro({since}))"
@@ -73,12 +72,7 @@ pub(crate) fn settles(world: &mut World, fed: &FedRecords) -> Outcome<bool> {
     let arrived = asks(world, SETTLES_WITHIN, &sql, |answer| answer == "1")?;
     let tables: Vec<String> = Topic::ALL
         .iter()
-        .map(|topic| {
-            format!(
-                "(SELECT count() FROM {})",
-                tapeline_clickhouse::table(*topic)
-            )
-        })
+        .map(|topic| format!("(SELECT count() FROM {})", topic.table()))
         .collect();
     let sql = format!("SELECT {}", tables.join(" + "));
     let mut last = (String::new(), Instant::now());

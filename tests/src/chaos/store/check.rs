@@ -133,7 +133,7 @@ fn ask(world: &World, database: &str, sql: &str) -> Outcome<String> {
 
 fn rows(world: &World, findings: &mut Findings) -> Outcome<()> {
     for topic in Topic::ALL {
-        let table = tapeline_clickhouse::table(*topic);
+        let table = topic.table();
         let sql = views::rows_apart(table, DATABASE, REFERENCE);
         let apart: u64 = ask(world, DATABASE, &sql)?.parse().unwrap_or(u64::MAX);
         if apart > 0 {

@@ -32,9 +32,9 @@ impl Signer<'_> {
         let (canonical, names) = request.canonical();
         let to_sign = format!(
             "{ALGORITHM}\n{time}\n{scope}\n{}",
-            hex(&hash(canonical.as_bytes()))
+            hex::encode(hash(canonical.as_bytes()))
         );
-        let signature = hex(&*keyed(&*self.key(date), to_sign.as_bytes()));
+        let signature = hex::encode(*keyed(&*self.key(date), to_sign.as_bytes()));
         format!(
             "{ALGORITHM} Credential={}/{scope}, SignedHeaders={names}, Signature={signature}",
             self.access_key
@@ -82,7 +82,7 @@ impl Signed<'_> {
             self.method,
             self.path,
             query.join("&"),
-            hex(&hash(self.body))
+            hex::encode(hash(self.body))
         );
         (canonical, names)
     }
@@ -99,7 +99,7 @@ fn encoded(text: &str) -> String {
             out.push(char::from(byte));
         } else {
             out.push('%');
-            push_hex(&mut out, byte, b"0123456789ABCDEF");
+            out.push_str(&hex::encode_upper([byte]));
         }
     }
     out
@@ -116,19 +116,6 @@ fn keyed(key: &[u8], bytes: &[u8]) -> Zeroizing<[u8; 32]> {
     };
     mac.update(bytes);
     Zeroizing::new(mac.finalize().into_bytes().into())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        push_hex(&mut out, *byte, b"0123456789abcdef");
-    }
-    out
-}
-
-fn push_hex(out: &mut String, byte: u8, digits: &[u8; 16]) {
-    out.push(char::from(digits[usize::from(byte >> 4)]));
-    out.push(char::from(digits[usize::from(byte & 15)]));
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use tapeline_clickhouse::{ArchiveError, Backfilled, Store};
-use tapeline_kafka::Fault;
+use tapeline_clickhouse::{Backfilled, Store};
 
 use super::topic_of;
 use crate::commands::block_on;
@@ -43,16 +42,7 @@ pub(super) fn backfill(
     }
     console::line(format!(
         "{added} of {rows} rows were older than the topic and not in {}, and are now",
-        tapeline_clickhouse::table(topic)
+        topic.table()
     ));
     Ok(())
-}
-
-impl From<ArchiveError> for Failure {
-    fn from(error: ArchiveError) -> Self {
-        match error.fault() {
-            Fault::User => Self::Usage(error.to_string()),
-            Fault::External | Fault::Internal => Self::Outside(error.to_string()),
-        }
-    }
 }
