@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
-use tapeline_clickhouse::{AuditError, AuditOptions, Store, StoreSettings, audit};
+use tapeline_clickhouse::{AuditError, AuditOptions, Password, Store, StoreSettings, audit};
 use tapeline_kafka::{BatchReader, GroupReader, Position};
 use tapeline_model::Event;
 use tapeline_schemas::topics::Topic;
@@ -231,6 +231,7 @@ fn an_audit_waits_for_the_whole_of_a_range_that_is_under_way() {
     let settings = StoreSettings {
         url: shared().clickhouse.clone(),
         database: namespace.database.clone(),
+        password: Password::new(&shared().password),
         ..StoreSettings::default()
     };
     let store = Store::connect(&settings).unwrap();

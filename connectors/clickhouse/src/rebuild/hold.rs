@@ -9,7 +9,6 @@ use serde::Deserialize;
 
 use super::{NEW, OLD, Rebuild, RebuildError};
 use crate::error::StoreError;
-use crate::rows::table;
 
 /// How long inserts that are under way may take to end; then the rebuild gives up.
 const ENDED_WITHIN: Duration = Duration::from_secs(120);
@@ -38,7 +37,7 @@ impl Rebuild<'_> {
     fn is_held(&self) -> Result<bool, StoreError> {
         let sql = format!(
             "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = '{}'",
-            table(self.topic)
+            self.topic.table()
         );
         let found = self.rows::<Engine>(&sql)?;
         Ok(found.iter().any(|found| found.engine == "Merge"))
@@ -47,45 +46,66 @@ impl Rebuild<'_> {
     /// Once writes are held: until every insert that may have found the table before has ended.
     /// What is not under way by now finds the table that takes nothing.
     pub(super) fn wait_for_inserts(&self) -> Result<(), RebuildError> {
+        self.wait_for("query_kind = 'Insert'")
+    }
+
+    /// An exchange whose answer was lost may still be under way.
+    fn wait_for_exchanges(&self) -> Result<(), RebuildError> {
+        let table = self.topic.table();
+        self.wait_for(&format!("query LIKE 'EXCHANGE TABLES {table} AND %'"))
+    }
+
+    /// Until what is under way now has ended.
+    fn wait_for(&self, queries: &str) -> Result<(), RebuildError> {
         let started = Instant::now();
-        let mut left = self.inserts()?;
+        let mut left = self.under_way(queries)?;
         while !left.is_empty() {
             let waited = started.elapsed();
             if waited >= ENDED_WITHIN {
                 return Err(RebuildError::Busy { waited });
             }
             std::thread::sleep(AGAIN);
-            let under_way = self.inserts()?;
+            let under_way = self.under_way(queries)?;
             left.retain(|id| under_way.contains(id));
         }
         Ok(())
     }
 
-    fn inserts(&self) -> Result<BTreeSet<String>, StoreError> {
-        let sql = "SELECT query_id AS id FROM system.processes WHERE query_kind = 'Insert'";
-        let under_way = self.rows::<UnderWay>(sql)?;
-        Ok(under_way.into_iter().map(|insert| insert.id).collect())
+    fn under_way(&self, queries: &str) -> Result<BTreeSet<String>, StoreError> {
+        let sql = format!("SELECT query_id AS id FROM system.processes WHERE {queries}");
+        let under_way = self.rows::<UnderWay>(&sql)?;
+        Ok(under_way.into_iter().map(|query| query.id).collect())
     }
 
-    pub(super) fn take_place(&self) -> Result<(), StoreError> {
-        match self.exchange(NEW) {
-            Err(error) if self.is_held()? => Err(error),
-            _ => Ok(()),
+    pub(super) fn take_place(&self) -> Result<(), RebuildError> {
+        let Err(error) = self.exchange(NEW) else {
+            return Ok(());
+        };
+        self.wait_for_exchanges()?;
+        if self.is_held()? {
+            return Err(error.into());
         }
+        Ok(())
     }
 
     /// The table takes its place again. Where it has it, nothing may be changed: rows may have
     /// come since.
     pub(super) fn let_go(&self, cause: RebuildError) -> RebuildError {
-        let is_held = self.is_held();
-        let let_go = is_held.and_then(|held| if held { self.exchange(OLD) } else { Ok(()) });
-        match let_go {
+        match self.give_back() {
             Ok(()) => cause,
             Err(error) => RebuildError::StillHeld {
                 cause: Box::new(cause),
-                error,
+                error: Box::new(error),
             },
         }
+    }
+
+    fn give_back(&self) -> Result<(), RebuildError> {
+        self.wait_for_exchanges()?;
+        if self.is_held()? {
+            self.exchange(OLD)?;
+        }
+        Ok(())
     }
 }
 
@@ -96,13 +116,13 @@ mod tests {
     use tokio::runtime::Runtime;
 
     use super::*;
-    use crate::client::Store;
     use crate::cells::put_bytes;
+    use crate::client::Store;
     use crate::testing::{FakeStore, Reply};
 
     const EXCHANGE_OLD: &str = "EXCHANGE TABLES quotes AND quotes__old";
     const EXCHANGE_NEW: &str = "EXCHANGE TABLES quotes AND quotes__new";
-    const INSERTS: &str = "FROM system.processes";
+    const PROCESSES: &str = "FROM system.processes";
     const ENGINE: &str = "FROM system.tables";
 
     fn texts(column: &str, texts: &[&str]) -> Reply {
@@ -164,17 +184,24 @@ mod tests {
     fn each_insert_that_was_under_way_is_waited_for_and_no_later_one() {
         let under_way: [&[&str]; 3] = [&["a", "b"], &["b", "later"], &["later"]];
         let replies = under_way.map(|ids| texts("id", ids)).to_vec();
-        let scripted = Scripted::new([(INSERTS, replies)]);
+        let scripted = Scripted::new([(PROCESSES, replies)]);
         scripted.rebuild().wait_for_inserts().unwrap();
-        assert_eq!(scripted.fake.requests(INSERTS).len(), 3);
+        assert_eq!(scripted.fake.requests(PROCESSES).len(), 3);
     }
 
     #[test]
     fn a_new_table_that_is_in_place_stays_there_though_the_answer_was_lost() {
         let taken = |stands_there: &str| {
             let lost = (EXCHANGE_NEW, vec![Reply::Vanish]);
-            let scripted = Scripted::new([lost, (ENGINE, vec![engine(stands_there)])]);
-            scripted.rebuild().take_place()
+            let still = (PROCESSES, vec![texts("id", &["x"]), texts("id", &[])]);
+            let scripted = Scripted::new([lost, still, (ENGINE, vec![engine(stands_there)])]);
+            let taken = scripted.rebuild().take_place();
+            let asked = scripted.fake.requests(PROCESSES).len();
+            assert_eq!(
+                asked, 2,
+                "the exchange has ended before anything is concluded"
+            );
+            taken
         };
         taken("MergeTree").unwrap();
         assert!(taken("Merge").is_err(), "it did not happen");
@@ -183,7 +210,8 @@ mod tests {
     #[test]
     fn only_what_is_held_is_let_go() {
         let let_go = |answer: Reply| {
-            let scripted = Scripted::new([(ENGINE, vec![answer])]);
+            let none = (PROCESSES, vec![texts("id", &[])]);
+            let scripted = Scripted::new([none, (ENGINE, vec![answer])]);
             let error = scripted.rebuild().let_go(busy());
             (error, scripted.fake.requests(EXCHANGE_OLD).len())
         };

@@ -59,10 +59,24 @@ pub struct Rebuilt {
 
 #[derive(Debug, Clone, Error)]
 pub enum RebuildError {
-    #[error("the rebuild stopped, and the table is as it was: {0}")]
+    #[error("the rebuild stopped before the table was replaced: {0}")]
     Store(#[from] StoreError),
-    #[error("the rebuild stopped, and the table is as it was: {0}")]
+    #[error("the rebuild stopped before the table was replaced: {0}")]
     Kafka(#[from] KafkaError),
+    #[error(
+        "the table was filled from its topic, but what the rebuild leaves behind could not be dropped ({0}); \
+         the next rebuild drops it"
+    )]
+    Leftover(StoreError),
+    #[error(
+        "the rebuild stopped, and the table is as it was: the sink still works on offsets of {topic}[{partition}] \
+         before {low}, which the topic no longer holds; run it again when the sink is done with them"
+    )]
+    Behind {
+        topic: &'static str,
+        partition: u32,
+        low: u64,
+    },
     #[error(
         "the rebuild stopped, and the table is as it was: an insert into it is still under way after {waited:.0?}"
     )]
@@ -94,16 +108,17 @@ pub enum RebuildError {
     )]
     StillHeld {
         cause: Box<RebuildError>,
-        error: StoreError,
+        error: Box<RebuildError>,
     },
 }
 
 impl RebuildError {
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Store(error) | Self::StillHeld { error, .. } => error.fault(),
+            Self::Store(error) | Self::Leftover(error) => error.fault(),
+            Self::StillHeld { error, .. } => error.fault(),
             Self::Kafka(error) => error.fault(),
-            Self::Busy { .. } | Self::SetBack { .. } => Fault::External,
+            Self::Busy { .. } | Self::SetBack { .. } | Self::Behind { .. } => Fault::External,
             Self::OtherTopic { .. } => Fault::User,
         }
     }
@@ -148,9 +163,12 @@ struct Rebuild<'a> {
 
 /// The first offset that each partition of the topic still holds.
 pub fn lows(kafka: &KafkaSettings, topic: Topic) -> Result<BTreeMap<u32, u64>, KafkaError> {
-    let extents = extents(kafka, &[topic])?;
-    let low = |extent: Extent| (extent.partition, extent.low);
-    Ok(extents.into_iter().map(low).collect())
+    Ok(lows_of(&extents(kafka, &[topic])?))
+}
+
+fn lows_of(extents: &[Extent]) -> BTreeMap<u32, u64> {
+    let low = |extent: &Extent| (extent.partition, extent.low);
+    extents.iter().map(low).collect()
 }
 
 #[derive(Row, Deserialize)]
@@ -163,7 +181,7 @@ impl Rebuild<'_> {
     fn run(&mut self, progress: impl FnMut(u64, u64)) -> Result<Rebuilt, RebuildError> {
         let table = self.topic.table();
         self.clear()?;
-        let lows = self.lows()?;
+        let lows = self.checked_lows()?;
         self.execute(&format!("CREATE TABLE {table}{NEW} AS {table}"))?;
         let sinks = Sinks {
             reached: Reached::new(self.kafka)?,
@@ -189,8 +207,9 @@ impl Rebuild<'_> {
             Err(cause) => return Err(self.let_go(cause)),
         };
         let held = held.elapsed();
-        self.drop_table(NEW)?;
-        self.drop_table(OLD)?;
+        for leftover in [NEW, OLD] {
+            self.drop_table(leftover).map_err(RebuildError::Leftover)?;
+        }
         Ok(Rebuilt {
             topic: self.topic.name(),
             table,
@@ -236,7 +255,7 @@ impl Rebuild<'_> {
 
     /// The first offset that each partition of the topic still holds. A topic that ends before
     /// the newest row is another one than the rows are of, and would be waited for.
-    fn lows(&self) -> Result<BTreeMap<u32, u64>, RebuildError> {
+    fn checked_lows(&self) -> Result<BTreeMap<u32, u64>, RebuildError> {
         let table = self.topic.table();
         let newest = self.newest(table)?;
         let extents = extents(self.kafka, &[self.topic])?;
@@ -251,8 +270,7 @@ impl Rebuild<'_> {
                 });
             }
         }
-        let low = |extent: &Extent| (extent.partition, extent.low);
-        Ok(extents.iter().map(low).collect())
+        Ok(lows_of(&extents))
     }
 
     fn standings(&self, sinks: &Sinks) -> Result<BTreeMap<u32, Standing>, KafkaError> {

@@ -34,6 +34,9 @@ impl Piece {
 struct Filled {
     low: u64,
     next: u64,
+    /// What the sink was done with when filling began, if it was below `low`: what it inserts
+    /// from there on, the topic does not hold any more.
+    behind: Option<u64>,
 }
 
 pub(super) struct Pieces {
@@ -48,6 +51,7 @@ impl Pieces {
             let filled = Filled {
                 low: *low,
                 next: *low,
+                behind: None,
             };
             (*partition, filled)
         };
@@ -62,6 +66,9 @@ impl Pieces {
         let mut pieces = Vec::new();
         for (partition, filled) in &mut self.partitions {
             if let Some(standing) = standings.get(partition) {
+                if standing.done < filled.low {
+                    filled.behind.get_or_insert(standing.done);
+                }
                 pieces.extend(filled.up_to(*partition, standing.done, None));
             }
         }
@@ -87,6 +94,13 @@ impl Pieces {
                     to: done,
                 });
             }
+            if filled.is_behind(standing) {
+                return Err(RebuildError::Behind {
+                    topic: self.topic.name(),
+                    partition: *partition,
+                    low: filled.low,
+                });
+            }
             pieces.extend(filled.up_to(*partition, done, None));
             if let Some(range) = standing.and_then(|standing| standing.begun) {
                 announced.extend(filled.up_to(*partition, range.end + 1, Some(range)));
@@ -102,6 +116,15 @@ impl Pieces {
 }
 
 impl Filled {
+    /// Whether the sink inserts, or has inserted since filling began, what the topic lost: such
+    /// rows are in no new table, and one filled under its token would keep them away.
+    fn is_behind(&self, standing: Option<&Standing>) -> bool {
+        standing.is_some_and(|standing| {
+            let announced = standing.begun.is_some_and(|range| range.start < self.low);
+            announced || self.behind.is_some_and(|done| standing.done > done)
+        })
+    }
+
     fn up_to(&mut self, partition: u32, end: u64, begun: Option<Range>) -> Option<Piece> {
         let from = self.next;
         if end <= from {

@@ -78,11 +78,24 @@ fn rows_behind_what_the_group_committed_are_filled_too() {
 }
 
 #[test]
-fn of_a_range_whose_beginning_the_topic_lost_the_rest_is_filled_under_the_same_token() {
-    let expected = [piece(35, 40, Some((30, 39)))];
-    assert_eq!(rest(35, 35, Some(standing(30, Some(39))), None), expected);
-    // Nothing is left of it.
-    assert_eq!(rest(50, 50, Some(standing(30, Some(39))), None), []);
+fn a_sink_that_works_on_what_the_topic_lost_stops_the_rebuild() {
+    let behind = |pieces: &mut Pieces, at: Standing| {
+        let error = pieces
+            .rest(&[(0, at)].into(), &BTreeMap::new())
+            .unwrap_err();
+        let shown = error.to_string();
+        assert!(shown.contains("market.quotes[0] before 35"), "{shown}");
+    };
+    // It is about to insert a range, or did since filling began.
+    behind(&mut pieces(35), standing(30, Some(39)));
+    let mut begun = pieces(35);
+    begun.done(&[(0, standing(30, None))].into());
+    behind(&mut begun, standing(40, None));
+    // One that stands still has inserted nothing: what it will send is not announced yet.
+    let mut still = pieces(35);
+    still.done(&[(0, standing(30, None))].into());
+    let rest = still.rest(&[(0, standing(30, None))].into(), &BTreeMap::new());
+    assert_eq!(rest.unwrap(), []);
 }
 
 #[test]
@@ -109,7 +122,7 @@ proptest! {
     ) {
         let mut pieces = pieces(low);
         let mut filled = Vec::new();
-        let mut done = 0;
+        let mut done = low;
         for grown in rounds {
             done += grown;
             filled.extend(pieces.done(&[(0, standing(done, Some(done + 3)))].into()));
