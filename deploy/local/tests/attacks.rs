@@ -142,6 +142,12 @@ fn get_never_writes() {
 
 /// Each statement reads or writes `{}`, a folder outside of the store, or something like it.
 const STATEMENTS: &[&str] = &[
+    "SELECT b FROM values('a String, b String ALIAS file(\\'{}/secret.csv\\')', 'x')",
+    "SELECT * FROM values('a String DEFAULT throwIf(1, file(\\'{}/secret.csv\\'))', 'x')",
+    "SELECT b FROM generateRandom('a String, b String ALIAS file(\\'{}/secret.csv\\')') LIMIT 1",
+    "SELECT b FROM viewIfPermitted(SELECT 'x' AS b ELSE null('b String ALIAS file(\\'{}/secret.csv\\')'))",
+    "CREATE VIEW stolen (c1 String) DEFINER = CURRENT_USER SQL SECURITY DEFINER AS SELECT * FROM system.one, `{}/secret.csv`",
+    "CREATE TABLE stolen ENGINE = Alias(default, '{}/secret.csv')",
     "SELECT * FROM file('{}/secret.csv', 'LineAsString')",
     "SELECT file('{}/secret.csv')",
     "SELECT `fi\\x6ce`('{}/secret.csv')",
@@ -211,6 +217,15 @@ const STATEMENTS: &[&str] = &[
     "GRANT files TO default",
     "SET ROLE files; SELECT * FROM file('{}/secret.csv', 'LineAsString')",
 ];
+
+/// A parameter that is a name, in data that the engine reads.
+#[test]
+fn values_take_no_names_as_parameters() {
+    select("CREATE OR REPLACE TABLE named (a String) ENGINE = Memory");
+    let sql = "INSERT INTO named VALUES (arrayMap({f:Identifier}, ['/etc/hostname'])[1])";
+    attack(&post("/?param_f=file", &[], sql));
+    assert_eq!(select("SELECT count() FROM named"), "0\n");
+}
 
 #[test]
 fn not_even_default_reaches_out_of_the_store() {
@@ -323,11 +338,9 @@ fn a_client_cancels_no_query_but_its_own() {
         &slow("the-victim"),
     );
     wait_for_query(store_port(), "the-victim", true);
-    for path in [
-        "/?query_id=shared-id",
-        "/?log_comment=shared-id",
-        "/?query_id=%25",
-    ] {
+    let twin = post("/?query_id=shared-id", &[], "SELECT 1");
+    refused(&twin, 216, 500);
+    for path in ["/?log_comment=shared-id", "/?query_id=%25"] {
         let other = leave(path, &slow("the-other"));
         wait_for_query(store_port(), "the-other", true);
         drop(other);

@@ -138,14 +138,16 @@ fn an_id_names_one_query_at_a_time() {
         port,
         "POST",
         "/?query_id=taken",
-        &READER,
+        &[],
         slow("thief").as_bytes(),
     );
     refused(&thief, 216, 500);
+    // Of another user it is another id: a reader keeps no one else from using it.
+    assert_eq!(reader("/?query_id=taken", "SELECT 1").ok(), "1\n");
     wait_for_query(port, "victim", true);
     drop(victim);
     wait_for_query(port, "victim", false);
-    let again = || reader("/?query_id=taken", "SELECT 1");
+    let again = || http(port, "POST", "/?query_id=taken", &[], b"SELECT 1");
     let deadline = Instant::now() + SOON;
     while again().status != 200 {
         assert!(Instant::now() < deadline, "the id is never given back");

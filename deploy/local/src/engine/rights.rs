@@ -21,6 +21,9 @@ const TAKEN: &str = "SOURCES, ACCESS MANAGEMENT, BACKUP, CREATE DICTIONARY, \
 /// Settings of tables that name a file or a disk: they stay as they are.
 const FIXED_TABLE_SETTINGS: &[&str] = &["disk", "table_disk"];
 
+/// Whose rights a view has: those of whoever asks it.
+const FIXED_VIEW_SETTINGS: &[&str] = &["default_normal_view_sql_security"];
+
 /// Writes the engine's configuration into its data folder.
 pub(super) fn write(data: &Path) -> std::io::Result<PathBuf> {
     let path = data.join("rights.xml");
@@ -48,7 +51,8 @@ fn configuration(path: &Path) -> String {
     let tables = FIXED_TABLE_SETTINGS
         .iter()
         .map(|name| format!("merge_tree_{name}"));
-    for name in settings().map(str::to_owned).chain(tables) {
+    let views = FIXED_VIEW_SETTINGS.iter().map(|name| (*name).to_owned());
+    for name in settings().map(str::to_owned).chain(tables).chain(views) {
         let _ = writeln!(fixed, "<{name}><const/></{name}>");
     }
     format!(

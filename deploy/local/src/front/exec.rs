@@ -308,6 +308,11 @@ fn insert_inline(
     sql.extend_from_slice(values);
     let statement = Statement::read(&sql)?;
     inside::check(&statement, &sql, Extent::Whole)?;
+    if !inside::name_parameters(&statement, &sql).is_empty() {
+        return Err(Exception::denied(
+            "Not enough privileges: VALUES take no names as parameters",
+        ));
+    }
     set(connection, &[(EXPRESSIONS_IN_VALUES[0].into(), "1".into())])?;
     run_sql(connection, &sql[..statement.end], "Null")
 }

@@ -8,9 +8,14 @@
 use super::exception::Exception;
 
 /// Bounds that hold unasked, and may be lowered.
-const LIMITS: [(&str, u64); 3] = [
+const LIMITS: [(&str, u64); 4] = [
     (TIME, 60),
-    ("max_memory_usage", 2 * 1024 * 1024 * 1024),
+    // A quarter of the slots is theirs: together less than the engine's memory.
+    ("max_memory_usage", 768 * 1024 * 1024),
+    (
+        "max_temporary_data_on_disk_size_for_query",
+        1024 * 1024 * 1024,
+    ),
     // Metabase asks for what a spreadsheet holds, 1048575 rows.
     ("max_result_rows", 1024 * 1024),
 ];

@@ -21,23 +21,24 @@ use super::slots::Slot;
 const KILL_AGAIN: Duration = Duration::from_millis(100);
 const KILL_SELDOM: Duration = Duration::from_secs(10);
 
-/// The ids of the queries that run. Kills go by them, so each has one query.
+/// The users and ids of the queries that run: each id of a user has one query.
 #[derive(Default)]
-pub(super) struct Ids(Mutex<HashSet<String>>);
+pub(super) struct Ids(Mutex<HashSet<(String, String)>>);
 
 impl Ids {
-    fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
+    fn lock(&self) -> MutexGuard<'_, HashSet<(String, String)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// An id in use, until this is dropped.
-struct Id(Arc<Front>, String);
+struct Id(Arc<Front>, (String, String));
 
 impl Id {
-    fn take(front: &Arc<Front>, id: &str) -> Result<Self, Exception> {
-        if front.ids.lock().insert(id.to_owned()) {
-            return Ok(Self(front.clone(), id.to_owned()));
+    fn take(front: &Arc<Front>, user: &str, id: &str) -> Result<Self, Exception> {
+        let own = (user.to_owned(), id.to_owned());
+        if front.ids.lock().insert(own.clone()) {
+            return Ok(Self(front.clone(), own));
         }
         Err(Exception::new(
             216,
@@ -99,7 +100,7 @@ impl Running {
         slot: Slot,
         outlet: Outlet,
     ) -> Result<Self, Exception> {
-        let id = Id::take(front, &request.query_id)?;
+        let id = Id::take(front, &user.name, &request.query_id)?;
         let fate = Arc::new(Fate {
             mark: random_id(),
             ..Fate::default()

@@ -29,7 +29,7 @@ use super::native::Framer;
 use super::options::ClickHouseOptions;
 use super::origin::{self, Page};
 use super::outlet;
-use super::policy::{FrontUser, authenticate};
+use super::policy::{FrontUser, Role, authenticate};
 use super::request::{Request, Sending, credentials, random_id, random_tag};
 use super::running::{Ids, Running};
 use super::slots::Slots;
@@ -43,6 +43,8 @@ const SLOWEST_REQUEST: u32 = 10;
 const HELD_BACK: usize = 1024 * 1024;
 /// What is kept on disk for a client that wants an error to have a status in any case.
 const HELD_AT_MOST: usize = 4 * 1024 * 1024 * 1024;
+/// Of a reader, who needs no password: a result may lie there as long as its client takes it slowly.
+const HELD_FOR_READER: usize = 32 * 1024 * 1024;
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(6);
 
 pub(super) struct Front {
@@ -224,6 +226,10 @@ async fn query(
     query_id.clone_from(&request.query_id);
     let mut packer = Packer::new(request.compress, request.response_encoding);
     let (revision, sending) = (request.revision, request.sending);
+    let most_held = match user.role {
+        Role::Reader => HELD_FOR_READER,
+        Role::Admin | Role::Writer => HELD_AT_MOST,
+    };
 
     let _request = front.slots.request(user.role).await?;
     let body = receive(front, body, front.limits.body_of(&user)).await?;
@@ -231,7 +237,7 @@ async fn query(
     let (outlet, mut pipe) = outlet::pipe()?;
     let mut running = Running::start(front, user, request, body, slot, outlet)?;
     let (first, file) = if sending == Sending::WhenWhole {
-        hold_all(front, &mut pipe).await?
+        hold_all(front, &mut pipe, most_held).await?
     } else {
         let (first, ended) = hold_back(&mut pipe).await?;
         if !ended {
@@ -312,15 +318,19 @@ fn flowing(
 async fn hold_all(
     front: &Front,
     pipe: &mut Receiver,
+    most: usize,
 ) -> Result<(Vec<u8>, Option<(std::fs::File, usize)>), Exception> {
-    let mut spool = Spool::new(&front.spool, HELD_AT_MOST);
+    let mut spool = Spool::new(&front.spool, most);
     let mut piece = Vec::with_capacity(HELD_BACK);
     while pipe.read_buf(&mut piece).await.map_err(unreadable)? > 0 {
         spool.write(&piece).map_err(|error| match error.code {
             229 => Exception::new(
                 396,
                 "TOO_MANY_ROWS_OR_BYTES",
-                "the result is larger than 4 GiB; ask without wait_end_of_query, so that it is sent as it comes",
+                &format!(
+                    "the result is larger than {} MiB; ask without wait_end_of_query, so that it is sent as it comes",
+                    most >> 20
+                ),
             ),
             _ => error,
         })?;
