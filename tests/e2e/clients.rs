@@ -53,10 +53,13 @@ fn python_kcat_and_curl_read_the_same_records() {
         (!text.is_empty()).then_some(text)
     });
 
+    // Partitions are read in any order: as many as the table has by now are in the topic.
+    let count = query(&store, "tapeline", "SELECT count() FROM alerts");
+
     // confluent-kafka and fastavro
     let text = said(&run(
         &python(),
-        &[&script("alerts.py"), &kafka, &registry, "1"],
+        &[&script("alerts.py"), &kafka, &registry, &count],
     ));
     assert!(
         text.contains(" | momentum | ") && text.contains(&ours),
@@ -66,12 +69,12 @@ fn python_kcat_and_curl_read_the_same_records() {
     // kcat: some builds decode with the registry (`-s value=avro -r URL`), Debian's shows the bytes.
     #[rustfmt::skip]
     let arguments = [
-        "-b", &kafka, "-t", "alerts", "-C", "-o", "beginning", "-e", "-c", "1", "-q",
+        "-b", &kafka, "-t", "alerts", "-C", "-o", "beginning", "-e", "-q",
         "-f", "%k %s\n", "-X", "isolation.level=read_committed",
     ];
     let text = said(&run("kcat", &arguments));
     assert!(
-        text.starts_with("momentum ") && text.contains(&ours),
+        text.contains("momentum ") && text.contains(&ours),
         "{text} / {ours}"
     );
 

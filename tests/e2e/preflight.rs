@@ -61,6 +61,7 @@ fn all_that_a_day_needs_is_looked_at_without_a_login() {
         "pass rate budget of a2",
         "pass schemas",
         "pass secret auth.session_key",
+        "pass secret clickhouse.password",
         "pass secret logins[0].name, logins[1].name",
         "pass secret logins[0].password, logins[1].password",
         "pass secret logins[0].totp",
