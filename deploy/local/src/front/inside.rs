@@ -83,10 +83,7 @@ pub(super) fn check(statement: &Statement, sql: &[u8], extent: Extent) -> Result
         return Err(outside(call));
     }
     for (at, name) in names.iter() {
-        let own = MARK == name || EXPRESSIONS_IN_VALUES.contains(&name);
-        if own {
-            return Err(setting(name));
-        }
+        check_setting(name)?;
         if extent == Extent::Whole && refused().functions.contains(name) && !names.dotted(at) {
             return Err(Exception::denied(&format!(
                 "Not enough privileges: `{name}` is a function that reaches outside of the store; write a column of that name with its table, like t.{name}"
@@ -103,7 +100,7 @@ pub(super) fn check(statement: &Statement, sql: &[u8], extent: Extent) -> Result
         if names.names_file(at, name) {
             return Err(table());
         }
-        if refused().declaring.contains(&name.to_ascii_lowercase()) && !names.declares_types(at) {
+        if !names.declares_types(at) && refused().declaring.contains(&name.to_ascii_lowercase()) {
             return Err(Exception::denied(&format!(
                 "Not enough privileges: {name}() takes columns as one plain text of names and types here, like 'a UInt8, b String'"
             )));
@@ -122,7 +119,7 @@ pub(super) fn check(statement: &Statement, sql: &[u8], extent: Extent) -> Result
     names.refuse_clauses()
 }
 
-/// Settings that are sent beside a statement.
+/// Settings in a statement, and those that are sent beside it.
 pub(super) fn check_setting(name: &str) -> Result<(), Exception> {
     if name == MARK || EXPRESSIONS_IN_VALUES.contains(&name) {
         return Err(setting(name));
