@@ -13,7 +13,6 @@ use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Message as _, TopicPartitionList};
 
-use crate::member::Offer;
 use crate::stable::{Hanging, StableEnds};
 use crate::{metric_names, stats};
 
@@ -30,18 +29,28 @@ pub(crate) struct Undelivered {
     pub(crate) first: Option<(String, Code)>,
 }
 
+/// What the group announced and waits to have answered.
+#[derive(Clone, Debug)]
+pub(crate) enum Rebalance {
+    Assign(TopicPartitionList),
+    Revoke {
+        partitions: TopicPartitionList,
+        assignment_lost: bool,
+    },
+}
+
 pub(crate) struct Context {
     client: String,
     /// A membership answers the group itself, until it closes.
-    holds_offers: AtomicBool,
+    defers_rebalances: AtomicBool,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     undelivered: Undelivered,
-    /// What a membership was offered and has not yet answered.
-    offers: Vec<Offer>,
+    /// What the group announced and a membership has not yet answered.
+    rebalances: Vec<Rebalance>,
     last_error: Option<(String, Instant)>,
     said_at: Option<Instant>,
     stable_ends: StableEnds,
@@ -51,20 +60,20 @@ impl Context {
     pub(crate) fn new(client: impl Into<String>) -> Self {
         Self {
             client: client.into(),
-            holds_offers: AtomicBool::new(false),
+            defers_rebalances: AtomicBool::new(false),
             state: Mutex::default(),
         }
     }
 
-    pub(crate) fn holding_offers(client: impl Into<String>) -> Self {
+    pub(crate) fn deferring_rebalances(client: impl Into<String>) -> Self {
         Self {
-            holds_offers: AtomicBool::new(true),
+            defers_rebalances: AtomicBool::new(true),
             ..Self::new(client)
         }
     }
 
-    pub(crate) fn stop_holding_offers(&self) {
-        self.holds_offers.store(false, Ordering::Release);
+    pub(crate) fn stop_deferring_rebalances(&self) {
+        self.defers_rebalances.store(false, Ordering::Release);
     }
 
     pub(crate) fn client(&self) -> &str {
@@ -83,8 +92,8 @@ impl Context {
         self.state().undelivered.count > 0
     }
 
-    pub(crate) fn take_offers(&self) -> Vec<Offer> {
-        std::mem::take(&mut self.state().offers)
+    pub(crate) fn take_rebalances(&self) -> Vec<Rebalance> {
+        std::mem::take(&mut self.state().rebalances)
     }
 
     /// Partitions whose committed end has not moved for so long, though there is more.
@@ -188,7 +197,7 @@ impl ProducerContext for Context {
 }
 
 impl ConsumerContext for Context {
-    /// Records the offer and does not answer: the membership answers once its
+    /// Records the rebalance and does not answer: the membership answers once its
     /// owner had the time to commit.
     fn rebalance(
         &self,
@@ -196,22 +205,22 @@ impl ConsumerContext for Context {
         event: RDKafkaRespErr,
         partitions: &mut TopicPartitionList,
     ) {
-        let is_offer = event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-        if !self.holds_offers.load(Ordering::Acquire) {
-            if let Err(error) = decline(consumer, partitions, is_offer) {
+        let is_assignment = event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if !self.defers_rebalances.load(Ordering::Acquire) {
+            if let Err(error) = decline(consumer, partitions, is_assignment) {
                 tracing::debug!(client = self.client(), %error, "partitions were not given back");
             }
             return;
         }
-        let offer = if is_offer {
-            Offer::Assign(partitions.clone())
+        let rebalance = if is_assignment {
+            Rebalance::Assign(partitions.clone())
         } else {
-            Offer::Revoke {
+            Rebalance::Revoke {
                 partitions: partitions.clone(),
-                torn: consumer.assignment_lost(),
+                assignment_lost: consumer.assignment_lost(),
             }
         };
-        self.state().offers.push(offer);
+        self.state().rebalances.push(rebalance);
     }
 }
 
@@ -219,10 +228,10 @@ impl ConsumerContext for Context {
 fn decline(
     consumer: &BaseConsumer<Context>,
     partitions: &TopicPartitionList,
-    is_offer: bool,
+    is_assignment: bool,
 ) -> Result<(), Native> {
     match consumer.rebalance_protocol() {
-        RebalanceProtocol::Cooperative if is_offer => {
+        RebalanceProtocol::Cooperative if is_assignment => {
             consumer.incremental_assign(&TopicPartitionList::new())
         }
         RebalanceProtocol::Cooperative => consumer.incremental_unassign(partitions),

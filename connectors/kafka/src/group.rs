@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::batch::{Batch, Message};
 use crate::error::KafkaError;
-use crate::member::{Membership, Partition};
-use crate::reader::{BatchReader, Position};
+use crate::member::Membership;
+use crate::position::{Partition, Position};
+use crate::reader::BatchReader;
 use crate::settings::KafkaSettings;
 
 /// A change of the group is noticed this soon, even while waiting for records.
@@ -30,7 +31,7 @@ pub struct GroupBatch {
     /// what is done before it, and drop what is buffered.
     pub lost: Vec<Partition>,
     /// The lost partitions belong to somebody else already: drop their work.
-    pub torn: bool,
+    pub assignment_lost: bool,
     batch: Batch,
 }
 
@@ -76,7 +77,7 @@ impl GroupReader {
                 return Ok(GroupBatch {
                     gained: Vec::new(),
                     lost: Vec::new(),
-                    torn: false,
+                    assignment_lost: false,
                     batch,
                 });
             }
@@ -100,7 +101,7 @@ impl GroupReader {
         Ok(Some(GroupBatch {
             gained,
             lost: change.lost,
-            torn: change.torn,
+            assignment_lost: change.assignment_lost,
             batch,
         }))
     }

@@ -7,33 +7,20 @@ use rdkafka::error::KafkaError as Native;
 use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::context::Context;
+use crate::context::{Context, Rebalance};
 use crate::error::{KafkaError, is_denied};
-use crate::reader::{Position, list_of};
+use crate::position::{Partition, Position, committed, partitions_of};
 use crate::settings::KafkaSettings;
-
-/// A partition of a topic.
-pub type Partition = (String, i32);
-
-/// What the group offers and waits to have answered.
-#[derive(Clone, Debug)]
-pub(crate) enum Offer {
-    Assign(TopicPartitionList),
-    Revoke {
-        partitions: TopicPartitionList,
-        torn: bool,
-    },
-}
 
 /// What changed since the last poll.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ownership {
     pub gained: Vec<Partition>,
     /// Still ours until the next poll, so that work can be committed first;
-    /// unless `torn`.
+    /// unless `assignment_lost`.
     pub lost: Vec<Partition>,
     /// The lost partitions belong to somebody else already: drop their work.
-    pub torn: bool,
+    pub assignment_lost: bool,
     /// The group has said what is ours, which may be nothing.
     pub settled: bool,
 }
@@ -53,29 +40,6 @@ pub struct Membership {
     settings: KafkaSettings,
     /// Announced as lost by the last poll; given away by the next one.
     parting: Option<TopicPartitionList>,
-}
-
-/// Offsets and notes that the consumer's group last committed, where there are any.
-pub(crate) fn committed(
-    consumer: &BaseConsumer<Context>,
-    partitions: &[Partition],
-    within: Duration,
-) -> Result<Vec<(Position, String)>, Native> {
-    let found = consumer.committed_offsets(list_of(partitions), within)?;
-    let elements = found.elements();
-    for element in &elements {
-        element.error()?;
-    }
-    let known = elements
-        .iter()
-        .filter_map(|element| match element.offset() {
-            Offset::Offset(offset) => {
-                let position = Position::new(element.topic(), element.partition(), offset);
-                Some((position, element.metadata().to_owned()))
-            }
-            _ => None,
-        });
-    Ok(known.collect())
 }
 
 impl Membership {
@@ -106,7 +70,7 @@ impl Membership {
             config.set("group.instance.id", format!("{instance}-{group}"));
         }
         let consumer: BaseConsumer<Context> = config
-            .create_with_context(Context::holding_offers(group))
+            .create_with_context(Context::deferring_rebalances(group))
             .map_err(|error| KafkaError::creation(&error))?;
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         consumer
@@ -180,16 +144,19 @@ impl Membership {
     /// Accepts what was offered; a loss is only announced, and answered later.
     fn answer(&mut self) -> Result<Ownership, KafkaError> {
         let mut change = Ownership::default();
-        for offer in self.consumer.client().context().take_offers() {
-            match offer {
-                Offer::Assign(partitions) => {
+        for rebalance in self.consumer.client().context().take_rebalances() {
+            match rebalance {
+                Rebalance::Assign(partitions) => {
                     self.accept(partitions.clone())?;
-                    change.gained.extend(names_of(&partitions));
+                    change.gained.extend(partitions_of(&partitions));
                     change.settled = true;
                 }
-                Offer::Revoke { partitions, torn } => {
-                    change.lost.extend(names_of(&partitions));
-                    change.torn |= torn;
+                Rebalance::Revoke {
+                    partitions,
+                    assignment_lost,
+                } => {
+                    change.lost.extend(partitions_of(&partitions));
+                    change.assignment_lost |= assignment_lost;
                     self.parting = Some(partitions);
                 }
             }
@@ -260,7 +227,7 @@ impl Membership {
 impl Drop for Membership {
     fn drop(&mut self) {
         // From here on the client answers by itself, or closing would wait for us.
-        self.consumer.client().context().stop_holding_offers();
+        self.consumer.client().context().stop_deferring_rebalances();
         if let Err(error) = self.part().and_then(|()| self.release_unanswered()) {
             tracing::debug!(group = self.group, %error, "left the group with partitions unreleased");
         }
@@ -272,11 +239,4 @@ impl Membership {
         self.answer()?;
         self.part()
     }
-}
-
-fn names_of(partitions: &TopicPartitionList) -> Vec<Partition> {
-    let elements = partitions.elements().into_iter();
-    elements
-        .map(|element| (element.topic().to_owned(), element.partition()))
-        .collect()
 }

@@ -10,7 +10,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::batch::{Batch, BatchQueue, Notice};
 use crate::context::Context;
 use crate::error::{KafkaError, is_denied, is_transient};
-use crate::member::{Partition, committed};
+use crate::position::{Partition, Position, committed, partition_list};
 use crate::settings::KafkaSettings;
 use crate::stable::Hanging;
 
@@ -20,27 +20,6 @@ pub use spans::Span;
 
 /// How often a partition without a leader is asked for again.
 const LEADER_POLL: Duration = Duration::from_millis(20);
-
-/// The next record to read of a partition.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Position {
-    pub topic: String,
-    pub partition: i32,
-    pub offset: i64,
-}
-
-impl Position {
-    /// Reads from the first record that the partition holds.
-    pub const BEGINNING: i64 = -2;
-
-    pub fn new(topic: impl Into<String>, partition: i32, offset: i64) -> Self {
-        Self {
-            topic: topic.into(),
-            partition,
-            offset,
-        }
-    }
-}
 
 /// What a reader makes of records of transactions that were not committed, and of
 /// the end of a partition.
@@ -154,7 +133,7 @@ impl BatchReader {
 
     /// Stops reading these partitions; what was fetched of them is dropped.
     pub(crate) fn remove(&mut self, partitions: &[(String, i32)]) -> Result<(), KafkaError> {
-        let list = list_of(partitions);
+        let list = partition_list(partitions);
         self.consumer()
             .incremental_unassign(&list)
             .map_err(|error| self.failed("removing partitions", &error))
@@ -163,13 +142,13 @@ impl BatchReader {
     /// Stops fetching these partitions until [`resume`](Self::resume).
     pub(crate) fn pause(&self, partitions: &[(String, i32)]) -> Result<(), KafkaError> {
         self.consumer()
-            .pause(&list_of(partitions))
+            .pause(&partition_list(partitions))
             .map_err(|error| self.failed("pausing partitions", &error))
     }
 
     pub(crate) fn resume(&self, partitions: &[(String, i32)]) -> Result<(), KafkaError> {
         self.consumer()
-            .resume(&list_of(partitions))
+            .resume(&partition_list(partitions))
             .map_err(|error| self.failed("resuming partitions", &error))
     }
 
@@ -447,14 +426,6 @@ fn is_leaderless(error: &rdkafka::error::KafkaError) -> bool {
 
 fn is_unknown(error: &rdkafka::error::KafkaError) -> bool {
     error.rdkafka_error_code() == Some(Code::UnknownPartition)
-}
-
-pub(crate) fn list_of(partitions: &[(String, i32)]) -> TopicPartitionList {
-    let mut list = TopicPartitionList::with_capacity(partitions.len());
-    for (topic, partition) in partitions {
-        list.add_partition(topic, *partition);
-    }
-    list
 }
 
 #[cfg(test)]

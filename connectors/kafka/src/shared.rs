@@ -5,7 +5,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::error::KafkaError;
-use crate::reader::{BatchReader, Position, Span};
+use crate::position::Position;
+use crate::reader::{BatchReader, Span};
 use crate::settings::KafkaSettings;
 use crate::task::{TaskProducer, TxError};
 

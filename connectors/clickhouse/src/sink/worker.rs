@@ -182,7 +182,7 @@ impl Worker {
 
     fn change_lanes(&mut self, batch: &GroupBatch) -> Result<(), SinkError> {
         if !batch.lost.is_empty() {
-            if !batch.torn {
+            if !batch.assignment_lost {
                 // Still ours: whoever takes over need not do this again.
                 self.commit(&self.assembler.settled())?;
             }

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use rdkafka::Offset;
 use rdkafka::consumer::Consumer as _;
 
-use super::{BatchReader, Position};
+use super::BatchReader;
 use crate::batch::Message;
 use crate::error::KafkaError;
+use crate::position::Position;
 
 /// Large, since nothing waits for the first record.
 const BATCH: usize = 4096;
