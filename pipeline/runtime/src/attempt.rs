@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use tapeline_model::Origin;
 use tapeline_processors::Processor;
 
+use crate::acquire::{Restored, take};
 use crate::error::WorkerError;
+use crate::job::Job;
 use crate::standby::Standby;
-use crate::take::{Restored, take};
-use crate::worker::{Order, Worker};
+use crate::worker::Worker;
 
 /// A task that fails this often without a commit in between is given up.
 const ATTEMPTS: u32 = 8;
@@ -24,23 +25,23 @@ const FENCED_PATIENCE: Duration = Duration::from_secs(12);
 /// Takes the task again from the log after what passes, a bounded number of
 /// times without a commit in between.
 pub(crate) fn attempt(
-    order: &Order,
+    job: &Job,
     make: &dyn Fn() -> Box<dyn Processor>,
     standby: Option<Standby>,
 ) -> Result<(), String> {
-    let mut order = order.clone();
+    let mut job = job.clone();
     let mut warm = standby.and_then(Standby::end);
     let mut strikes: BTreeMap<Origin, u32> = BTreeMap::new();
     let mut failures = 0;
     loop {
-        let commits = order.commits.load(Ordering::Relaxed);
+        let commits = job.commits.load(Ordering::Relaxed);
         let begun = warm
             .take()
-            .unwrap_or_else(|| Restored::new(make(), order.snapshots));
-        let Err(error) = once(&order, begun) else {
+            .unwrap_or_else(|| Restored::new(make(), job.snapshots));
+        let Err(error) = once(&job, begun) else {
             return Ok(());
         };
-        failures = if order.commits.load(Ordering::Relaxed) > commits {
+        failures = if job.commits.load(Ordering::Relaxed) > commits {
             1
         } else {
             failures + 1
@@ -49,7 +50,7 @@ pub(crate) fn attempt(
             let count = strikes.entry(*origin).or_default();
             *count += 1;
             if *count >= STRIKES {
-                order.parked.insert(*origin);
+                job.parked.insert(*origin);
                 failures = 0;
             }
         }
@@ -61,25 +62,25 @@ pub(crate) fn attempt(
         } else {
             FIRST_BACK_OFF * 2_u32.pow(failures.min(6))
         };
-        tracing::warn!(task = order.partition, %error, ?wait, "the task stopped and waits to be taken again");
-        if stopped_within(&order, wait) {
+        tracing::warn!(task = job.partition, %error, ?wait, "the task stopped and waits to be taken again");
+        if stopped_within(&job, wait) {
             return Ok(());
         }
     }
 }
 
-fn stopped_within(order: &Order, wait: Duration) -> bool {
+fn stopped_within(job: &Job, wait: Duration) -> bool {
     let until = Instant::now() + wait;
-    while Instant::now() < until && !order.stop.load(Ordering::Relaxed) {
+    while Instant::now() < until && !job.stop.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(20));
     }
-    order.stop.load(Ordering::Relaxed)
+    job.stop.load(Ordering::Relaxed)
 }
 
-fn once(order: &Order, begun: Restored) -> Result<(), WorkerError> {
-    let mut worker = Worker::new(order.clone(), take(order, begun)?);
-    order.status.task_runs();
+fn once(job: &Job, begun: Restored) -> Result<(), WorkerError> {
+    let mut worker = Worker::new(job.clone(), take(job, begun)?);
+    job.status.task_runs();
     let result = worker.run();
-    order.status.task_ended();
+    job.status.task_ended();
     result
 }

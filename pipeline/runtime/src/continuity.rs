@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tapeline_kafka::{BatchReader, KafkaError, KafkaSettings, OwnedMessage};
 
-use crate::error::WorkerError;
+use crate::error::{ChangelogDamage, WorkerError};
 
 const READ_WITHIN: Duration = Duration::from_secs(60);
 /// The first look for a last record goes back so far, each next one
@@ -23,25 +23,6 @@ pub(crate) struct Found {
     pub transaction: i64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Broken {
-    #[error("its first {0} offsets were removed, which compaction never does")]
-    Truncated(i64),
-    #[error("it holds {0} records of state, and no progress")]
-    NoProgress(u64),
-    #[error("it ends with transaction {found}, and the journal with {journaled}")]
-    Behind { found: i64, journaled: i64 },
-    #[error(
-        "the brokers committed transaction {transaction} on some partitions and aborted it on others, \
-         and of its {outputs} outputs and its state only {written} records are still in the logs"
-    )]
-    Torn {
-        transaction: i64,
-        written: usize,
-        outputs: i32,
-    },
-}
-
 pub(crate) fn check(
     kafka: &KafkaSettings,
     reader: &mut BatchReader,
@@ -51,23 +32,23 @@ pub(crate) fn check(
 ) -> Result<(), WorkerError> {
     let names = kafka.names();
     let journaled = last_transaction(reader, &names.journal(processor), task as i32)?;
-    judge(found, journaled).map_err(|broken| WorkerError::Broken {
+    judge(found, journaled).map_err(|damage| WorkerError::ChangelogDamaged {
         changelog: names.changelog(processor),
         partition: task,
-        broken,
+        damage,
     })
 }
 
-fn judge(found: &Found, journaled: Option<i64>) -> Result<(), Broken> {
+fn judge(found: &Found, journaled: Option<i64>) -> Result<(), ChangelogDamage> {
     if found.first > 0 {
-        return Err(Broken::Truncated(found.first));
+        return Err(ChangelogDamage::Truncated(found.first));
     }
     if found.transaction == 0 && found.records > 0 {
-        return Err(Broken::NoProgress(found.records));
+        return Err(ChangelogDamage::NoProgress(found.records));
     }
     // The journal is kept for some days only; without it there is nothing to compare.
     match journaled {
-        Some(journaled) if journaled > found.transaction => Err(Broken::Behind {
+        Some(journaled) if journaled > found.transaction => Err(ChangelogDamage::Behind {
             found: found.transaction,
             journaled,
         }),
@@ -135,13 +116,16 @@ mod tests {
     #[test]
     fn whatever_a_changelog_lost_is_noticed() {
         let cut = Found { first: 4, ..WHOLE };
-        assert_eq!(judge(&cut, Some(7)), Err(Broken::Truncated(4)));
+        assert_eq!(judge(&cut, Some(7)), Err(ChangelogDamage::Truncated(4)));
         let no_progress = Found {
             transaction: 0,
             ..WHOLE
         };
-        assert_eq!(judge(&no_progress, None), Err(Broken::NoProgress(10)));
-        let behind = |found, journaled| Err(Broken::Behind { found, journaled });
+        assert_eq!(
+            judge(&no_progress, None),
+            Err(ChangelogDamage::NoProgress(10))
+        );
+        let behind = |found, journaled| Err(ChangelogDamage::Behind { found, journaled });
         assert_eq!(judge(&WHOLE, Some(8)), behind(7, 8));
         assert_eq!(judge(&EMPTY, Some(8)), behind(0, 8), "it was made anew");
     }

@@ -4,7 +4,6 @@ use tapeline_kafka::{KafkaError, TxError};
 use tapeline_model::Origin;
 use tapeline_schemas::topics::Topic;
 
-use crate::continuity::Broken;
 use crate::task::TaskError;
 
 #[derive(Debug, thiserror::Error)]
@@ -26,13 +25,13 @@ pub enum WorkerError {
         source: TaskError,
     },
     #[error(
-        "{changelog}[{partition}] is not whole: {broken}; restore the topic from a copy, or compute \
+        "{changelog}[{partition}] is not whole: {damage}; restore the topic from a copy, or compute \
          everything anew under another [kafka] topic_prefix or app_id"
     )]
-    Broken {
+    ChangelogDamaged {
         changelog: String,
         partition: u32,
-        broken: Broken,
+        damage: ChangelogDamage,
     },
     #[error("{gap}{}", accept(processor, *task, *topic, gap))]
     Gap {
@@ -43,6 +42,26 @@ pub enum WorkerError {
     },
     #[error("the processor panicked on {}/{} offset {}; its message is above", .0.topic, .0.partition, .0.offset)]
     Panicked(Origin),
+}
+
+/// What is wrong with a changelog that is not whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ChangelogDamage {
+    #[error("its first {0} offsets were removed, which compaction never does")]
+    Truncated(i64),
+    #[error("it holds {0} records of state, and no progress")]
+    NoProgress(u64),
+    #[error("it ends with transaction {found}, and the journal with {journaled}")]
+    Behind { found: i64, journaled: i64 },
+    #[error(
+        "the brokers committed transaction {transaction} on some partitions and aborted it on others, \
+         and of its {outputs} outputs and its state only {written} records are still in the logs"
+    )]
+    Torn {
+        transaction: i64,
+        written: usize,
+        outputs: i32,
+    },
 }
 
 fn accept(processor: &str, task: u32, topic: Topic, gap: &KafkaError) -> String {
@@ -80,9 +99,10 @@ impl WorkerError {
         match self {
             Self::Transaction(error) => matches!(error, TxError::Abort(_) | TxError::Lost(_)),
             Self::Kafka(error) => error.retryable(),
-            Self::Task(_) | Self::Changelog { .. } | Self::Broken { .. } | Self::Gap { .. } => {
-                false
-            }
+            Self::Task(_)
+            | Self::Changelog { .. }
+            | Self::ChangelogDamaged { .. }
+            | Self::Gap { .. } => false,
             Self::Panicked(_) => true,
         }
     }

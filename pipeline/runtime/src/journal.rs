@@ -79,7 +79,7 @@ impl Steps {
     }
 }
 
-/// Of records in order: none can be changed, left out, added or moved unnoticed.
+/// Of records in job: none can be changed, left out, added or moved unnoticed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fingerprint {
     hash: Sha256,

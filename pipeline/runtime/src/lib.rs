@@ -6,27 +6,30 @@
 //! as the group that leases the changelog's partitions says.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod acquire;
 mod attempt;
 mod changelog;
 mod clock;
+mod commit_policy;
 mod continuity;
 mod error;
-mod hanging;
+mod hanging_transactions;
+mod job;
 mod journal;
-mod mend;
 pub mod metric_names;
+mod partial_commit;
 #[cfg(feature = "planted-faults")]
 mod planted;
-mod policy;
 pub mod progress;
+mod repair;
 pub mod replay;
 pub mod service;
 mod standby;
-mod take;
+mod status;
 mod task;
-mod torn;
 mod worker;
 
-pub use policy::CommitPolicy;
-pub use service::{ProcessorService, RunSettings, RuntimeError, Status};
+pub use commit_policy::CommitPolicy;
+pub use service::{ProcessorService, RunSettings, RuntimeError};
+pub use status::Status;
 pub use task::{Refused, SnapshotPolicy, Task, TaskError, Write};

@@ -2,24 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use metrics::gauge;
 use tapeline_kafka::{Admin, Hanging, KafkaError, KafkaSettings, Membership, Ownership};
-use tapeline_processors::{Input, Processor, Reach, Share};
-use tapeline_schemas::topics::Group;
+use tapeline_processors::{Processor, Reach, Share};
 
+use crate::acquire::Restored;
 use crate::attempt::attempt;
-use crate::hanging::Teller;
+use crate::commit_policy::CommitPolicy;
+use crate::hanging_transactions::HangingAlerts;
+use crate::job::Job;
 use crate::metric_names as names;
-use crate::policy::CommitPolicy;
 use crate::standby::Standby;
-use crate::take::Restored;
+use crate::status::Status;
 use crate::task::SnapshotPolicy;
-use crate::worker::Order;
 
 /// The group is asked this often whether tasks come or go.
 const POLL: Duration = Duration::from_millis(100);
@@ -52,43 +52,6 @@ pub enum RuntimeError {
         changelog: String,
         expected: u32,
     },
-}
-
-/// What is going on, for health and dashboards.
-#[derive(Debug, Default)]
-pub struct Status {
-    owned: AtomicUsize,
-    running: AtomicUsize,
-    joined: AtomicBool,
-    records: AtomicU64,
-}
-
-impl Status {
-    /// Every task this process owns has its state back and reads.
-    pub fn is_ready(&self) -> bool {
-        self.joined.load(Ordering::Acquire)
-            && self.running.load(Ordering::Acquire) == self.owned.load(Ordering::Acquire)
-    }
-
-    pub fn owned(&self) -> usize {
-        self.owned.load(Ordering::Acquire)
-    }
-
-    pub fn records(&self) -> u64 {
-        self.records.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn task_runs(&self) {
-        self.running.fetch_add(1, Ordering::AcqRel);
-    }
-
-    pub(crate) fn task_ended(&self) {
-        self.running.fetch_sub(1, Ordering::AcqRel);
-    }
-
-    pub(crate) fn committed(&self, records: u64) {
-        self.records.fetch_add(records, Ordering::Relaxed);
-    }
 }
 
 pub(crate) type MakeProcessor = dyn Fn(Share) -> Box<dyn Processor> + Send + Sync;
@@ -150,8 +113,8 @@ impl ProcessorService {
         let lease = names.group(&format!("{processor}-lease"));
         let changelog = names.changelog(processor);
         let mut member = Membership::join(&self.kafka, &lease, &[changelog]).map_err(kafka)?;
-        let (hanging, told) = sync_channel(MOST_HANGING);
-        let mut teller = Teller::new(&self.kafka, processor);
+        let (hanging, found) = sync_channel(MOST_HANGING);
+        let mut alerts = HangingAlerts::new(&self.kafka, processor);
         let mut tasks = Tasks {
             count,
             running: BTreeMap::new(),
@@ -173,8 +136,8 @@ impl ProcessorService {
             };
             self.change(&mut tasks, change);
             outcome = self.check_tasks(processor, &mut tasks.running);
-            for hanging in told.try_iter() {
-                teller.tell(&hanging);
+            for transaction in found.try_iter() {
+                alerts.raise(&transaction);
             }
         }
         tasks
@@ -259,7 +222,7 @@ impl ProcessorService {
         hanging: SyncSender<Hanging>,
     ) -> Running {
         let stop = Arc::new(AtomicBool::new(false));
-        let order = Order {
+        let job = Job {
             kafka: self.kafka.clone(),
             policy: self.settings.commits,
             snapshots: self.settings.snapshots,
@@ -271,7 +234,7 @@ impl ProcessorService {
             hanging,
         };
         let make = Arc::clone(&self.make);
-        let thread = std::thread::spawn(move || attempt(&order, &|| make(share), standby));
+        let thread = std::thread::spawn(move || attempt(&job, &|| make(share), standby));
         Running { stop, thread }
     }
 
@@ -329,14 +292,6 @@ impl ProcessorService {
         }
         Ok(())
     }
-}
-
-/// Keyed inputs, and so the changelog, are in one group.
-pub(crate) fn group_of(inputs: &[Input]) -> Group {
-    let mut keyed = inputs.iter();
-    keyed
-        .find(|input| input.reach == Reach::Keyed)
-        .map_or(Group::Portfolio, |input| input.topic.spec().group)
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use metrics::gauge;
 use tapeline_kafka::{BatchReader, KafkaSettings, Position};
 
+use crate::acquire::Restored;
 use crate::error::WorkerError;
 use crate::metric_names as names;
-use crate::take::Restored;
 
 const BATCH: usize = 4096;
 /// It sees this often whether it should stop.

@@ -1,27 +1,22 @@
 //! A task's thread: moves records through it, commits.
 
-use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::SyncSender;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use metrics::{counter, gauge, histogram};
-use tapeline_kafka::{
-    Batch, BatchReader, Hanging, KafkaError, KafkaSettings, Names, Position, TaskProducer,
-};
+use tapeline_kafka::{Batch, BatchReader, KafkaError, Names, Position, TaskProducer};
 use tapeline_model::reasons::Refusal;
 use tapeline_model::{Micros, Origin};
 use tapeline_schemas::topics::Topic;
 
+use crate::acquire::Taken;
 use crate::clock;
+use crate::commit_policy::Pending;
 use crate::error::WorkerError;
+use crate::job::{Job, keyed_group};
 use crate::metric_names as names;
-use crate::policy::{CommitPolicy, Pending};
-use crate::service::{Status, group_of};
-use crate::take::Taken;
-use crate::task::{Refused, SnapshotPolicy, Task, Write};
+use crate::task::{Refused, Task, Write};
 
 /// Records taken from the reader at once.
 const BATCH: usize = 4096;
@@ -32,25 +27,8 @@ const MISSING_CHECKS: u32 = 3;
 /// Group offsets are for dashboards only.
 const SHOW_PROGRESS_EVERY: Duration = Duration::from_secs(5);
 
-/// What a worker is given.
-#[derive(Clone)]
-pub(crate) struct Order {
-    pub kafka: KafkaSettings,
-    pub policy: CommitPolicy,
-    pub snapshots: SnapshotPolicy,
-    pub partition: u32,
-    /// Records the processor is not given any more.
-    pub parked: BTreeSet<Origin>,
-    /// Commits of this task, whoever the worker was.
-    pub commits: Arc<AtomicU64>,
-    pub stop: Arc<AtomicBool>,
-    pub status: Arc<Status>,
-    /// Transactions on the inputs that nobody ends.
-    pub hanging: SyncSender<Hanging>,
-}
-
 pub(crate) struct Worker {
-    order: Order,
+    job: Job,
     names: Names,
     changelog: String,
     journal: String,
@@ -78,8 +56,8 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub fn new(order: Order, taken: Taken) -> Self {
-        let names = order.kafka.names();
+    pub fn new(job: Job, taken: Taken) -> Self {
+        let names = job.kafka.names();
         let processor = taken.task.processor();
         Self {
             changelog: names.changelog(processor),
@@ -87,7 +65,7 @@ impl Worker {
             snapshots: names.snapshots(processor),
             names,
             processor,
-            label: order.partition.to_string(),
+            label: job.partition.to_string(),
             task: taken.task,
             producer: taken.producer,
             reader: taken.reader,
@@ -101,13 +79,13 @@ impl Worker {
             missing: 0,
             now: taken.sealed,
             sealed: taken.sealed,
-            order,
+            job,
         }
     }
 
     /// Until told to stop; then commits what is open.
     pub fn run(&mut self) -> Result<(), WorkerError> {
-        while !self.order.stop.load(Ordering::Relaxed) {
+        while !self.job.stop.load(Ordering::Relaxed) {
             self.step()?;
         }
         if self.task.is_dirty() {
@@ -120,7 +98,7 @@ impl Worker {
     fn step(&mut self) -> Result<(), WorkerError> {
         let wait = self
             .pending(true)
-            .map_or(TICK, |p| self.order.policy.patience(p));
+            .map_or(TICK, |p| self.job.policy.patience(p));
         let fetched = self.reader.fetch(BATCH, wait.min(TICK));
         let batch = fetched.map_err(|error| self.of_input(error))?;
         let started = Instant::now();
@@ -131,7 +109,7 @@ impl Worker {
         }
         let due = self
             .pending(count < BATCH)
-            .is_some_and(|pending| self.order.policy.is_due(pending));
+            .is_some_and(|pending| self.job.policy.is_due(pending));
         if due {
             self.commit()?;
         } else if count == 0 {
@@ -145,7 +123,7 @@ impl Worker {
             KafkaError::OffsetGone { topic, .. } => self.names.resolve(topic),
             _ => None,
         };
-        WorkerError::of_input(self.processor, self.order.partition, topic, error)
+        WorkerError::of_input(self.processor, self.job.partition, topic, error)
     }
 
     fn pending(&self, drained: bool) -> Option<Pending> {
@@ -179,7 +157,7 @@ impl Worker {
                 key: message.key,
                 value: message.value,
             };
-            if self.order.parked.contains(&origin) {
+            if self.job.parked.contains(&origin) {
                 self.task.park(origin, record, self.now);
             } else {
                 match self.take_record(origin, record)? {
@@ -258,13 +236,13 @@ impl Worker {
 
     fn commit(&mut self) -> Result<(), WorkerError> {
         self.advance_now();
-        let tasks = self.order.kafka.partitions(group_of(self.task.inputs()));
-        self.now = clock::seal(self.now, self.sealed, self.order.partition, tasks);
+        let tasks = self.job.kafka.partitions(keyed_group(self.task.inputs()));
+        self.now = clock::seal(self.now, self.sealed, self.job.partition, tasks);
         self.sealed = self.now;
         let records = self.task.taken();
         let (producer, names) = (&self.producer, &self.names);
         let (journal, snapshots) = (self.journal.as_str(), self.snapshots.as_str());
-        let (changelog, partition) = (self.changelog.as_str(), self.order.partition as i32);
+        let (changelog, partition) = (self.changelog.as_str(), self.job.partition as i32);
         let (own, time) = (Some(partition), Some(self.now.millis()));
         let started = Instant::now();
         let sealed = self.task.seal(self.now, |write| {
@@ -312,8 +290,8 @@ impl Worker {
             .record(records as f64);
         counter!(names::EMITTED, "processor" => self.processor)
             .increment(outputs.unsigned_abs().into());
-        self.order.commits.fetch_add(1, Ordering::Relaxed);
-        self.order.status.committed(records as u64);
+        self.job.commits.fetch_add(1, Ordering::Relaxed);
+        self.job.status.committed(records as u64);
     }
 
     /// Reading tells nothing about an input that was deleted.
@@ -345,10 +323,10 @@ impl Worker {
         let entries = self.task.state_entries() as f64;
         gauge!(names::STATE_ENTRIES, "processor" => self.processor, "task" => self.label.clone())
             .set(entries);
-        let patience = self.order.kafka.transaction_timeout * 2;
+        let patience = self.job.kafka.transaction_timeout * 2;
         for hanging in self.reader.hanging(patience) {
             // A full channel means that enough is being told already.
-            let _told = self.order.hanging.try_send(hanging);
+            let _told = self.job.hanging.try_send(hanging);
         }
         let positions: Vec<Position> = self
             .task
@@ -356,7 +334,7 @@ impl Worker {
             .filter(|(topic, _, _)| {
                 // A broadcast input is read by every task: one of them shows it.
                 topic.spec().group == tapeline_schemas::topics::Group::Portfolio
-                    || self.order.partition == 0
+                    || self.job.partition == 0
                     || self.processor == tapeline_processors::market::NAME
             })
             .map(|(topic, partition, next)| {

@@ -13,10 +13,10 @@ use tapeline_schemas::topics::Topic;
 
 use crate::continuity;
 use crate::error::WorkerError;
-use crate::mend::mend;
+use crate::job::Job;
 use crate::metric_names as names;
+use crate::repair::repair_partial_commit;
 use crate::task::{SnapshotPolicy, Task};
-use crate::worker::Order;
 
 /// The longest a restore may take before it is given up and started anew.
 const RESTORE_WITHIN: Duration = Duration::from_secs(600);
@@ -84,21 +84,21 @@ pub(crate) struct Taken {
 }
 
 /// Takes a task; `begun` is what a standby knows of its state already.
-pub(crate) fn take(order: &Order, begun: Restored) -> Result<Taken, WorkerError> {
-    let names = order.kafka.names();
+pub(crate) fn take(job: &Job, begun: Restored) -> Result<Taken, WorkerError> {
+    let names = job.kafka.names();
     let name = begun.task.processor();
-    let id = names.transactional_id(name, order.partition);
-    let producer = TaskProducer::new(&order.kafka, &id)?;
+    let id = names.transactional_id(name, job.partition);
+    let producer = TaskProducer::new(&job.kafka, &id)?;
     #[cfg(not(feature = "planted-faults"))]
     producer.fence()?;
     #[cfg(feature = "planted-faults")]
     crate::planted::fence_in_time(&producer)?;
-    let mut reader = BatchReader::new(&order.kafka, &names.group(name))?;
-    let sealed = mend(order, &begun.task, &producer, &mut reader)?;
-    let task = restore(order, begun, &mut reader)?;
+    let mut reader = BatchReader::new(&job.kafka, &names.group(name))?;
+    let sealed = mend(job, &begun.task, &producer, &mut reader)?;
+    let task = restore(job, begun, &mut reader)?;
     #[cfg(feature = "planted-faults")]
     crate::planted::fence_late(&producer)?;
-    seek(order, &task, &mut reader)?;
+    seek(job, &task, &mut reader)?;
     Ok(Taken {
         producer,
         reader,
@@ -108,21 +108,21 @@ pub(crate) fn take(order: &Order, begun: Restored) -> Result<Taken, WorkerError>
 }
 
 fn restore(
-    order: &Order,
+    job: &Job,
     mut restored: Restored,
     reader: &mut BatchReader,
 ) -> Result<Task, WorkerError> {
     let started = Instant::now();
-    let (known, partition) = (restored.records, order.partition as i32);
+    let (known, partition) = (restored.records, job.partition as i32);
     let processor = restored.task.processor();
-    let changelog = order.kafka.names().changelog(processor);
+    let changelog = job.kafka.names().changelog(processor);
     let (first, end) = reader.range(&changelog, partition)?;
     let mut said = Instant::now();
     let from = restored.next;
     reader.read_to_end(&changelog, partition, from, RESTORE_WITHIN, |message| {
         if said.elapsed() >= SAY_EVERY {
             said = Instant::now();
-            let (task, offset) = (order.partition, message.offset);
+            let (task, offset) = (job.partition, message.offset);
             tracing::info!(processor, task, offset, end, "restoring from the changelog");
         }
         restored.apply(message)
@@ -132,33 +132,33 @@ fn restore(
         records: restored.records,
         transaction: restored.task.transactions(),
     };
-    continuity::check(&order.kafka, reader, processor, order.partition, &found)?;
+    continuity::check(&job.kafka, reader, processor, job.partition, &found)?;
     let mut task = restored.task;
     task.restored()?;
     let (seconds, records) = (started.elapsed().as_secs_f64(), restored.records - known);
-    note(order, processor, seconds, records);
+    note(job, processor, seconds, records);
     Ok(task)
 }
 
-fn note(order: &Order, processor: &'static str, seconds: f64, records: u64) {
-    let label = order.partition.to_string();
+fn note(job: &Job, processor: &'static str, seconds: f64, records: u64) {
+    let label = job.partition.to_string();
     let labels = [("processor", processor.to_owned()), ("task", label)];
     gauge!(names::RESTORE_SECONDS, &labels).set(seconds);
     gauge!(names::RESTORE_RECORDS, &labels).set(records as f64);
     counter!(names::TASK_STARTS, &labels).increment(1);
-    let task = order.partition;
+    let task = job.partition;
     tracing::info!(processor, task, records, seconds, "task taken from the log");
 }
 
-fn seek(order: &Order, task: &Task, reader: &mut BatchReader) -> Result<(), WorkerError> {
-    let names = order.kafka.names();
+fn seek(job: &Job, task: &Task, reader: &mut BatchReader) -> Result<(), WorkerError> {
+    let names = job.kafka.names();
     let mut positions = Vec::new();
-    for (topic, partition) in inputs(order, task.inputs()) {
+    for (topic, partition) in inputs(job, task.inputs()) {
         let name = names.topic(topic);
         let next = match task.next_offset(topic, partition) {
             Some(next) => {
                 let next = next as i64;
-                held(order, task, reader, topic, partition as i32, next)?;
+                held(job, task, reader, topic, partition as i32, next)?;
                 next
             }
             None => Position::BEGINNING,
@@ -168,10 +168,10 @@ fn seek(order: &Order, task: &Task, reader: &mut BatchReader) -> Result<(), Work
     Ok(reader.assign(&positions)?)
 }
 
-fn inputs(order: &Order, inputs: &[Input]) -> Vec<(Topic, u32)> {
+fn inputs(job: &Job, inputs: &[Input]) -> Vec<(Topic, u32)> {
     let all = inputs.iter().flat_map(|input| {
-        let count = order.kafka.partitions(input.topic.spec().group);
-        let partitions = input.partitions(order.partition, count);
+        let count = job.kafka.partitions(input.topic.spec().group);
+        let partitions = input.partitions(job.partition, count);
         partitions.map(|partition| (input.topic, partition))
     });
     all.collect()
@@ -179,16 +179,16 @@ fn inputs(order: &Order, inputs: &[Input]) -> Vec<(Topic, u32)> {
 
 /// Before anything is processed: reading would tell only when it gets there.
 fn held(
-    order: &Order,
+    job: &Job,
     task: &Task,
     reader: &BatchReader,
     topic: Topic,
     partition: i32,
     next: i64,
 ) -> Result<(), WorkerError> {
-    let names = order.kafka.names();
+    let names = job.kafka.names();
     let name = names.topic(topic);
-    let deadline = Instant::now() + order.kafka.request_timeout;
+    let deadline = Instant::now() + job.kafka.request_timeout;
     loop {
         let (low, end) = reader.range(name, partition)?;
         if (low..=end).contains(&next) {
@@ -203,7 +203,7 @@ fn held(
             };
             return Err(WorkerError::of_input(
                 task.processor(),
-                order.partition,
+                job.partition,
                 Some(topic),
                 gap,
             ));

@@ -13,12 +13,12 @@ use tapeline_schemas::topics::Topic;
 
 use crate::changelog;
 use crate::clock;
-use crate::continuity::{Broken, last_record};
-use crate::error::WorkerError;
+use crate::continuity::last_record;
+use crate::error::{ChangelogDamage, WorkerError};
+use crate::job::Job;
 use crate::metric_names as names;
+use crate::partial_commit::{Kind, Verdict, Written, judge};
 use crate::task::{Task, TaskError};
-use crate::torn::{Kind, Verdict, Written, judge};
-use crate::worker::Order;
 
 const READ_WITHIN: Duration = Duration::from_secs(60);
 /// The task's own partitions: changelog, journal, snapshots.
@@ -29,7 +29,7 @@ const SKEW_MS: i64 = 60_000;
 /// Its former owners are fenced: whatever they wrote is committed or aborted.
 /// Returns the time behind which everything they sealed lies.
 pub(crate) fn mend(
-    order: &Order,
+    job: &Job,
     task: &Task,
     producer: &TaskProducer,
     reader: &mut BatchReader,
@@ -38,10 +38,10 @@ pub(crate) fn mend(
     if crate::planted::is_broken() {
         return Ok(Micros::default());
     }
-    let names = order.kafka.names();
+    let names = job.kafka.names();
     let processor = task.processor();
-    let places = Places::of(order, &names, task);
-    let mut everything = BatchReader::of_everything(&order.kafka, &names.group(processor))?;
+    let places = Places::of(job, &names, task);
+    let mut everything = BatchReader::of_everything(&job.kafka, &names.group(processor))?;
     let mut last = BTreeMap::new();
     for (topic, partition) in &places.partitions[..OWN] {
         last.insert(topic, last_record(&mut everything, topic, *partition)?);
@@ -53,18 +53,18 @@ pub(crate) fn mend(
     };
     let journal: Journal =
         codec::decode(last.value.as_deref().unwrap_or_default()).map_err(TaskError::Journal)?;
-    let found = find(order, &places, &journal, &mut everything)?;
-    let written = see(order, found, reader)?;
+    let found = find(job, &places, &journal, &mut everything)?;
+    let written = see(job, found, reader)?;
     match judge(&journal, written) {
         Verdict::Whole => Ok(sealed),
         Verdict::Torn(missing) => {
-            write(order, processor, producer, &journal, &missing)?;
+            write(job, processor, producer, &journal, &missing)?;
             Ok(sealed)
         }
-        Verdict::Lost { written, outputs } => Err(WorkerError::Broken {
+        Verdict::Lost { written, outputs } => Err(WorkerError::ChangelogDamaged {
             changelog: names.changelog(processor),
-            partition: order.partition,
-            broken: Broken::Torn {
+            partition: job.partition,
+            damage: ChangelogDamage::Torn {
                 transaction: journal.transaction,
                 written,
                 outputs,
@@ -83,16 +83,16 @@ struct Places {
 }
 
 impl Places {
-    fn of(order: &Order, names: &Names, task: &Task) -> Self {
+    fn of(job: &Job, names: &Names, task: &Task) -> Self {
         let processor = task.processor();
         let (changelog, journal) = (names.changelog(processor), names.journal(processor));
         let own = [&changelog, &journal, &names.snapshots(processor)];
-        let own = own.map(|topic| (topic.clone(), order.partition as i32));
+        let own = own.map(|topic| (topic.clone(), job.partition as i32));
         let mut partitions = own.to_vec();
         let mut outputs = BTreeMap::new();
         for topic in task.outputs() {
             let name = names.topic(topic);
-            let count = order.kafka.partitions(topic.spec().group) as i32;
+            let count = job.kafka.partitions(topic.spec().group) as i32;
             partitions.extend((0..count).map(|partition| (name.to_owned(), partition)));
             outputs.insert(name.to_owned(), topic);
         }
@@ -128,13 +128,13 @@ impl Places {
 
 /// The records of the transaction, committed or not: all carry its time.
 fn find(
-    order: &Order,
+    job: &Job,
     places: &Places,
     journal: &Journal,
     everything: &mut BatchReader,
 ) -> Result<Vec<(Kind, OwnedMessage)>, WorkerError> {
     let time = journal.sealed_at.millis();
-    let patience = order.kafka.transaction_timeout.as_millis() as i64 + SKEW_MS;
+    let patience = job.kafka.transaction_timeout.as_millis() as i64 + SKEW_MS;
     let from = everything.since(&places.partitions, time)?;
     let later = everything.since(&places.partitions, time + patience)?;
     let mut spans = Vec::new();
@@ -162,7 +162,7 @@ fn find(
 /// Which of these records are committed. Waits until the transactions of others
 /// before them have ended.
 fn see(
-    order: &Order,
+    job: &Job,
     found: Vec<(Kind, OwnedMessage)>,
     reader: &mut BatchReader,
 ) -> Result<Vec<Written>, WorkerError> {
@@ -174,7 +174,7 @@ fn see(
         spans.entry(place).or_insert(Span { from, end }).end = end;
     }
     let spans: Vec<Span> = spans.into_values().collect();
-    let within = order.kafka.transaction_timeout + order.kafka.request_timeout;
+    let within = job.kafka.transaction_timeout + job.kafka.request_timeout;
     let mut committed = BTreeSet::new();
     reader.read_spans(&spans, within, |message| {
         committed.insert((
@@ -200,15 +200,15 @@ fn see(
 
 /// With the time they had, so that a next look finds them as the same.
 fn write(
-    order: &Order,
+    job: &Job,
     processor: &'static str,
     producer: &TaskProducer,
     journal: &Journal,
     missing: &[Written],
 ) -> Result<(), WorkerError> {
     let time = Some(journal.sealed_at.millis());
-    let alert = alert(processor, order.partition, journal, missing);
-    tracing::error!(processor, task = order.partition, "{}", alert.message);
+    let alert = alert(processor, job.partition, journal, missing);
+    tracing::error!(processor, task = job.partition, "{}", alert.message);
     let alert = Event::Alert(alert);
     producer.begin()?;
     for record in missing {
@@ -217,7 +217,7 @@ fn write(
     }
     let mut value = Vec::new();
     alert.encode(&mut value).map_err(TaskError::from)?;
-    let names = order.kafka.names();
+    let names = job.kafka.names();
     let (topic, key) = (names.topic(Topic::Alerts), alert.key().as_bytes());
     producer.send(topic, None, key, Some(&value), None)?;
     producer.commit()?;
