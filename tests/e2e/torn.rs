@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use tapeline_kafka::{KafkaError, OwnedMessage, TaskProducer, read_to_end};
 use tapeline_model::{Event, Micros, Origin};
 use tapeline_processors::market::Market;
-use tapeline_runtime::{Refused, SnapshotPolicy, Task, TaskError, Write};
+use tapeline_runtime::{InputRecord, SnapshotPolicy, Task, TaskError, Write};
 use tapeline_schemas::partition_of;
 use tapeline_schemas::topics::Topic;
 use tapeline_tests::Namespace;
@@ -73,12 +73,12 @@ fn next_transaction(namespace: &Namespace) -> (Vec<Part>, i64) {
             partition: partition as u32,
             offset: message.offset as u64,
         };
-        let record = Refused {
+        let record = InputRecord {
             key: message.key.as_deref(),
             value: message.value.as_deref(),
         };
         if next.is_none_or(|next| next <= origin.offset) {
-            task.take(origin, record, now).unwrap();
+            task.process(origin, record, now).unwrap();
         }
     }
     let mut parts = Vec::new();

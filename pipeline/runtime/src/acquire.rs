@@ -1,4 +1,4 @@
-//! Taking a task from the log: its former owner is fenced, then its last
+//! Acquiring a task: its former owner is fenced, then its last
 //! transaction is completed if need be, then its state is read back and checked,
 //! then its inputs are found again. In any other order a zombie could still commit
 //! after its progress was read.
@@ -21,19 +21,19 @@ use crate::task::{SnapshotPolicy, Task};
 /// The longest a restore may take before it is given up and started anew.
 const RESTORE_WITHIN: Duration = Duration::from_secs(600);
 /// A restore that takes longer says how far it is.
-const SAY_EVERY: Duration = Duration::from_secs(1);
+const LOG_EVERY: Duration = Duration::from_secs(1);
 /// After a change of leader, a partition may show less than it holds for a moment.
-const ASK_AGAIN: Duration = Duration::from_millis(100);
+const RETRY_EVERY: Duration = Duration::from_millis(100);
 
 /// A task as far as its changelog was read.
-pub(crate) struct Restored {
+pub(crate) struct RestoredTask {
     task: Task,
     /// The next offset of the changelog; none before the first read.
     next: Option<i64>,
     records: u64,
 }
 
-impl Restored {
+impl RestoredTask {
     pub fn new(processor: Box<dyn Processor>, snapshots: SnapshotPolicy) -> Self {
         Self {
             task: Task::new(processor, snapshots),
@@ -50,8 +50,8 @@ impl Restored {
         self.records
     }
 
-    /// Takes what was fetched of the changelog.
-    pub fn take(&mut self, batch: &Batch) -> Result<(), WorkerError> {
+    /// Applies what was fetched of the changelog.
+    pub fn apply_batch(&mut self, batch: &Batch) -> Result<(), WorkerError> {
         for message in batch.messages() {
             self.apply(&message)?;
         }
@@ -74,19 +74,19 @@ impl Restored {
     }
 }
 
-/// What a worker works with.
-pub(crate) struct Taken {
+/// All that a worker needs to run the task.
+pub(crate) struct AcquiredTask {
     pub producer: TaskProducer,
     pub reader: BatchReader,
     pub task: Task,
-    /// Whatever its former owners sealed was sealed until then.
+    /// No former owner sealed a transaction after this time.
     pub sealed: Micros,
 }
 
-/// Takes a task; `begun` is what a standby knows of its state already.
-pub(crate) fn take(job: &Job, begun: Restored) -> Result<Taken, WorkerError> {
+/// Fences, repairs, restores and seeks; `restored` is what a standby has read of the state already.
+pub(crate) fn acquire(job: &Job, restored: RestoredTask) -> Result<AcquiredTask, WorkerError> {
     let names = job.kafka.names();
-    let name = begun.task.processor();
+    let name = restored.task.processor();
     let id = names.transactional_id(name, job.partition);
     let producer = TaskProducer::new(&job.kafka, &id)?;
     #[cfg(not(feature = "planted-faults"))]
@@ -94,12 +94,12 @@ pub(crate) fn take(job: &Job, begun: Restored) -> Result<Taken, WorkerError> {
     #[cfg(feature = "planted-faults")]
     crate::planted::fence_in_time(&producer)?;
     let mut reader = BatchReader::new(&job.kafka, &names.group(name))?;
-    let sealed = mend(job, &begun.task, &producer, &mut reader)?;
-    let task = restore(job, begun, &mut reader)?;
+    let sealed = repair_partial_commit(job, &restored.task, &producer, &mut reader)?;
+    let task = restore(job, restored, &mut reader)?;
     #[cfg(feature = "planted-faults")]
     crate::planted::fence_late(&producer)?;
-    seek(job, &task, &mut reader)?;
-    Ok(Taken {
+    seek_inputs(job, &task, &mut reader)?;
+    Ok(AcquiredTask {
         producer,
         reader,
         task,
@@ -109,7 +109,7 @@ pub(crate) fn take(job: &Job, begun: Restored) -> Result<Taken, WorkerError> {
 
 fn restore(
     job: &Job,
-    mut restored: Restored,
+    mut restored: RestoredTask,
     reader: &mut BatchReader,
 ) -> Result<Task, WorkerError> {
     let started = Instant::now();
@@ -117,30 +117,30 @@ fn restore(
     let processor = restored.task.processor();
     let changelog = job.kafka.names().changelog(processor);
     let (first, end) = reader.range(&changelog, partition)?;
-    let mut said = Instant::now();
+    let mut logged_at = Instant::now();
     let from = restored.next;
     reader.read_to_end(&changelog, partition, from, RESTORE_WITHIN, |message| {
-        if said.elapsed() >= SAY_EVERY {
-            said = Instant::now();
+        if logged_at.elapsed() >= LOG_EVERY {
+            logged_at = Instant::now();
             let (task, offset) = (job.partition, message.offset);
             tracing::info!(processor, task, offset, end, "restoring from the changelog");
         }
         restored.apply(message)
     })?;
-    let found = continuity::Found {
+    let contents = continuity::ChangelogContents {
         first,
         records: restored.records,
         transaction: restored.task.transactions(),
     };
-    continuity::check(&job.kafka, reader, processor, job.partition, &found)?;
+    continuity::check(&job.kafka, reader, processor, job.partition, &contents)?;
     let mut task = restored.task;
     task.restored()?;
     let (seconds, records) = (started.elapsed().as_secs_f64(), restored.records - known);
-    note(job, processor, seconds, records);
+    record_restore(job, processor, seconds, records);
     Ok(task)
 }
 
-fn note(job: &Job, processor: &'static str, seconds: f64, records: u64) {
+fn record_restore(job: &Job, processor: &'static str, seconds: f64, records: u64) {
     let label = job.partition.to_string();
     let labels = [("processor", processor.to_owned()), ("task", label)];
     gauge!(names::RESTORE_SECONDS, &labels).set(seconds);
@@ -150,7 +150,7 @@ fn note(job: &Job, processor: &'static str, seconds: f64, records: u64) {
     tracing::info!(processor, task, records, seconds, "task taken from the log");
 }
 
-fn seek(job: &Job, task: &Task, reader: &mut BatchReader) -> Result<(), WorkerError> {
+fn seek_inputs(job: &Job, task: &Task, reader: &mut BatchReader) -> Result<(), WorkerError> {
     let names = job.kafka.names();
     let mut positions = Vec::new();
     for (topic, partition) in inputs(job, task.inputs()) {
@@ -158,7 +158,7 @@ fn seek(job: &Job, task: &Task, reader: &mut BatchReader) -> Result<(), WorkerEr
         let next = match task.next_offset(topic, partition) {
             Some(next) => {
                 let next = next as i64;
-                held(job, task, reader, topic, partition as i32, next)?;
+                check_position_exists(job, task, reader, topic, partition as i32, next)?;
                 next
             }
             None => Position::BEGINNING,
@@ -178,7 +178,7 @@ fn inputs(job: &Job, inputs: &[Input]) -> Vec<(Topic, u32)> {
 }
 
 /// Before anything is processed: reading would tell only when it gets there.
-fn held(
+fn check_position_exists(
     job: &Job,
     task: &Task,
     reader: &BatchReader,
@@ -208,6 +208,6 @@ fn held(
                 gap,
             ));
         }
-        std::thread::sleep(ASK_AGAIN);
+        std::thread::sleep(RETRY_EVERY);
     }
 }

@@ -1,4 +1,4 @@
-//! A task's life in this process: taken, run, and taken again after what passes.
+//! A task's life in this process: acquired, run, and acquired again after errors that pass.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tapeline_model::Origin;
 use tapeline_processors::Processor;
 
-use crate::acquire::{Restored, take};
+use crate::acquire::{RestoredTask, acquire};
 use crate::error::WorkerError;
 use crate::job::Job;
 use crate::standby::Standby;
@@ -30,15 +30,15 @@ pub(crate) fn attempt(
     standby: Option<Standby>,
 ) -> Result<(), String> {
     let mut job = job.clone();
-    let mut warm = standby.and_then(Standby::end);
+    let mut standby = standby.and_then(Standby::end);
     let mut strikes: BTreeMap<Origin, u32> = BTreeMap::new();
     let mut failures = 0;
     loop {
         let commits = job.commits.load(Ordering::Relaxed);
-        let begun = warm
+        let restored = standby
             .take()
-            .unwrap_or_else(|| Restored::new(make(), job.snapshots));
-        let Err(error) = once(&job, begun) else {
+            .unwrap_or_else(|| RestoredTask::new(make(), job.snapshots));
+        let Err(error) = run_once(&job, restored) else {
             return Ok(());
         };
         failures = if job.commits.load(Ordering::Relaxed) > commits {
@@ -54,7 +54,7 @@ pub(crate) fn attempt(
                 failures = 0;
             }
         }
-        if !(error.passes() || error.is_fenced()) || failures >= ATTEMPTS {
+        if !(error.is_retryable() || error.is_fenced()) || failures >= ATTEMPTS {
             return Err(error.to_string());
         }
         let wait = if error.is_fenced() {
@@ -77,8 +77,8 @@ fn stopped_within(job: &Job, wait: Duration) -> bool {
     job.stop.load(Ordering::Relaxed)
 }
 
-fn once(job: &Job, begun: Restored) -> Result<(), WorkerError> {
-    let mut worker = Worker::new(job.clone(), take(job, begun)?);
+fn run_once(job: &Job, restored: RestoredTask) -> Result<(), WorkerError> {
+    let mut worker = Worker::new(job.clone(), acquire(job, restored)?);
     job.status.task_runs();
     let result = worker.run();
     job.status.task_ended();

@@ -45,12 +45,12 @@ pub(crate) struct Pending {
 impl CommitPolicy {
     pub(crate) fn is_due(&self, pending: Pending) -> bool {
         let urgent = pending.urgent && pending.drained && pending.since_commit >= self.urgent_gap;
-        urgent || pending.age >= self.interval_of(pending) || pending.records >= self.max_records
+        urgent || pending.age >= self.interval_for(pending) || pending.records >= self.max_records
     }
 
     /// How long a reader may wait for more before the policy must be asked again.
-    pub(crate) fn patience(&self, pending: Pending) -> Duration {
-        let regular = self.interval_of(pending).saturating_sub(pending.age);
+    pub(crate) fn max_wait(&self, pending: Pending) -> Duration {
+        let regular = self.interval_for(pending).saturating_sub(pending.age);
         if pending.urgent {
             regular.min(self.urgent_gap.saturating_sub(pending.since_commit))
         } else {
@@ -58,7 +58,7 @@ impl CommitPolicy {
         }
     }
 
-    fn interval_of(&self, pending: Pending) -> Duration {
+    fn interval_for(&self, pending: Pending) -> Duration {
         if pending.drained && pending.haste == Haste::Prompt {
             self.prompt_interval.min(self.interval)
         } else {
@@ -111,18 +111,18 @@ mod tests {
             ..urgent
         };
         assert!(!policy.is_due(too_soon));
-        assert_eq!(policy.patience(too_soon), Duration::from_millis(4));
+        assert_eq!(policy.max_wait(too_soon), Duration::from_millis(4));
     }
 
     #[test]
     fn patience_ends_with_the_interval() {
         let policy = CommitPolicy::default();
-        assert_eq!(policy.patience(QUIET), Duration::from_millis(90));
+        assert_eq!(policy.max_wait(QUIET), Duration::from_millis(90));
         let late = Pending {
             age: Duration::from_secs(9),
             ..QUIET
         };
-        assert_eq!(policy.patience(late), Duration::ZERO);
+        assert_eq!(policy.max_wait(late), Duration::ZERO);
     }
 
     #[test]
@@ -134,7 +134,7 @@ mod tests {
             ..QUIET
         };
         assert!(policy.is_due(prompt));
-        assert_eq!(policy.patience(prompt), Duration::ZERO);
+        assert_eq!(policy.max_wait(prompt), Duration::ZERO);
         let piled = Pending {
             drained: false,
             ..prompt

@@ -15,7 +15,7 @@ const LOOK_BACK: i64 = 16;
 
 /// What a changelog held.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Found {
+pub(crate) struct ChangelogContents {
     /// Its first offset.
     pub first: i64,
     pub records: u64,
@@ -28,28 +28,28 @@ pub(crate) fn check(
     reader: &mut BatchReader,
     processor: &str,
     task: u32,
-    found: &Found,
+    contents: &ChangelogContents,
 ) -> Result<(), WorkerError> {
     let names = kafka.names();
     let journaled = last_transaction(reader, &names.journal(processor), task as i32)?;
-    judge(found, journaled).map_err(|damage| WorkerError::ChangelogDamaged {
+    judge(contents, journaled).map_err(|damage| WorkerError::ChangelogDamaged {
         changelog: names.changelog(processor),
         partition: task,
         damage,
     })
 }
 
-fn judge(found: &Found, journaled: Option<i64>) -> Result<(), ChangelogDamage> {
-    if found.first > 0 {
-        return Err(ChangelogDamage::Truncated(found.first));
+fn judge(contents: &ChangelogContents, journaled: Option<i64>) -> Result<(), ChangelogDamage> {
+    if contents.first > 0 {
+        return Err(ChangelogDamage::Truncated(contents.first));
     }
-    if found.transaction == 0 && found.records > 0 {
-        return Err(ChangelogDamage::NoProgress(found.records));
+    if contents.transaction == 0 && contents.records > 0 {
+        return Err(ChangelogDamage::NoProgress(contents.records));
     }
     // The journal is kept for some days only; without it there is nothing to compare.
     match journaled {
-        Some(journaled) if journaled > found.transaction => Err(ChangelogDamage::Behind {
-            found: found.transaction,
+        Some(journaled) if journaled > contents.transaction => Err(ChangelogDamage::Behind {
+            found: contents.transaction,
             journaled,
         }),
         _ => Ok(()),
@@ -94,12 +94,12 @@ pub(crate) fn last_record(
 mod tests {
     use super::*;
 
-    const WHOLE: Found = Found {
+    const WHOLE: ChangelogContents = ChangelogContents {
         first: 0,
         records: 10,
         transaction: 7,
     };
-    const EMPTY: Found = Found {
+    const EMPTY: ChangelogContents = ChangelogContents {
         first: 0,
         records: 0,
         transaction: 0,
@@ -115,9 +115,9 @@ mod tests {
 
     #[test]
     fn whatever_a_changelog_lost_is_noticed() {
-        let cut = Found { first: 4, ..WHOLE };
+        let cut = ChangelogContents { first: 4, ..WHOLE };
         assert_eq!(judge(&cut, Some(7)), Err(ChangelogDamage::Truncated(4)));
-        let no_progress = Found {
+        let no_progress = ChangelogContents {
             transaction: 0,
             ..WHOLE
         };

@@ -57,7 +57,7 @@ pub enum ChangelogDamage {
         "the brokers committed transaction {transaction} on some partitions and aborted it on others, \
          and of its {outputs} outputs and its state only {written} records are still in the logs"
     )]
-    Torn {
+    PartialCommit {
         transaction: i64,
         written: usize,
         outputs: i32,
@@ -95,7 +95,7 @@ impl WorkerError {
     }
 
     /// Taking the task anew from the log can help.
-    pub(crate) fn passes(&self) -> bool {
+    pub(crate) fn is_retryable(&self) -> bool {
         match self {
             Self::Transaction(error) => matches!(error, TxError::Abort(_) | TxError::Lost(_)),
             Self::Kafka(error) => error.retryable(),
@@ -134,6 +134,6 @@ mod tests {
         ] {
             assert!(text.contains(part), "{text}");
         }
-        assert!(!error.passes());
+        assert!(!error.is_retryable());
     }
 }

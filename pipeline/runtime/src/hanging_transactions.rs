@@ -1,4 +1,4 @@
-//! Tells people about transactions that nobody ends: readers of committed
+//! Alerts about hanging transactions, which nobody ends: readers of committed
 //! records, this program among them, get nothing from behind them.
 
 use std::collections::BTreeSet;
@@ -13,40 +13,40 @@ use tapeline_schemas::codec::EncodeError;
 use crate::clock;
 
 const DELIVERED_WITHIN: Duration = Duration::from_secs(10);
-/// What was told is remembered up to here; then it may be told again.
+/// So many are remembered; beyond, one may be raised again.
 const MOST_REMEMBERED: usize = 1000;
 
-pub(crate) struct Teller {
+pub(crate) struct HangingAlerts {
     kafka: KafkaSettings,
     processor: &'static str,
     /// Topic, partition and the offset at which it stands.
-    told: BTreeSet<(String, i32, i64)>,
+    raised: BTreeSet<(String, i32, i64)>,
 }
 
 #[derive(Debug, thiserror::Error)]
-enum TellError {
+enum AlertError {
     #[error(transparent)]
     Kafka(#[from] KafkaError),
     #[error(transparent)]
     Encode(#[from] EncodeError),
 }
 
-impl Teller {
+impl HangingAlerts {
     pub fn new(kafka: &KafkaSettings, processor: &'static str) -> Self {
         Self {
             kafka: kafka.clone(),
             processor,
-            told: BTreeSet::new(),
+            raised: BTreeSet::new(),
         }
     }
 
     /// Once for each: in the log, and as an alert.
-    pub fn tell(&mut self, hanging: &Hanging) {
-        let place = (hanging.topic.clone(), hanging.partition, hanging.stable);
-        if self.told.len() >= MOST_REMEMBERED {
-            self.told.clear();
+    pub fn raise(&mut self, hanging: &Hanging) {
+        let transaction = (hanging.topic.clone(), hanging.partition, hanging.stable);
+        if self.raised.len() >= MOST_REMEMBERED {
+            self.raised.clear();
         }
-        if !self.told.insert(place) {
+        if !self.raised.insert(transaction) {
             return;
         }
         let alert = alert(hanging, self.processor, clock::wall());
@@ -56,7 +56,7 @@ impl Teller {
         }
     }
 
-    fn publish(&self, alert: Alert) -> Result<(), TellError> {
+    fn publish(&self, alert: Alert) -> Result<(), AlertError> {
         let publisher = Publisher::new(&self.kafka, "hanging")?;
         let event = Event::Alert(alert);
         let mut value = Vec::new();

@@ -32,4 +32,4 @@ mod worker;
 pub use commit_policy::CommitPolicy;
 pub use service::{ProcessorService, RunSettings, RuntimeError};
 pub use status::Status;
-pub use task::{Refused, SnapshotPolicy, Task, TaskError, Write};
+pub use task::{InputRecord, SnapshotPolicy, Task, TaskError, Write};

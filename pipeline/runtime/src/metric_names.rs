@@ -27,6 +27,6 @@ pub const STATE_ENTRIES: &str = "tapeline_state_entries";
 /// Counter, by `task`: how often a task was taken from the log.
 pub const TASK_STARTS: &str = "tapeline_task_starts_total";
 /// Counter: transactions that the brokers ended differently on different partitions, mended.
-pub const TORN: &str = "tapeline_torn_transactions_total";
+pub const PARTIAL_COMMITS: &str = "tapeline_torn_transactions_total";
 /// Gauge, by `task`: seconds between the event time of the last record and now.
 pub const EVENT_LAG_SECONDS: &str = "tapeline_event_lag_seconds";

@@ -1,4 +1,4 @@
-//! Whether one transaction ended alike wherever it wrote. It need not: a broker
+//! Whether one transaction was committed on all its partitions. It need not be: a broker
 //! that is killed while it coordinates a commit, and is back before the others
 //! missed it, tells some partitions to commit, and its successor tells the rest to
 //! abort. What was aborted still lies in the log, so it can be written again.
@@ -9,8 +9,8 @@ use tapeline_model::records::Journal;
 
 /// A record that a transaction wrote, whether or not it can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Written {
-    pub kind: Kind,
+pub(crate) struct WrittenRecord {
+    pub kind: RecordKind,
     pub topic: String,
     pub partition: i32,
     pub key: Vec<u8>,
@@ -19,7 +19,7 @@ pub(crate) struct Written {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum RecordKind {
     Output,
     State,
     Progress,
@@ -30,24 +30,24 @@ pub(crate) enum Kind {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Committed or aborted as a whole.
-    Whole,
+    Complete,
     /// These records are missing among the committed ones.
-    Torn(Vec<Written>),
+    Partial(Vec<WrittenRecord>),
     /// Some of it was committed, and the rest is not all in the logs.
     Lost { written: usize, outputs: i32 },
 }
 
 /// `written` in the order of the logs. A record may be there twice: from a former
-/// mending that itself was aborted.
-pub(crate) fn judge(journal: &Journal, written: Vec<Written>) -> Verdict {
-    let mut once: Vec<Written> = Vec::new();
+/// repair that itself was aborted.
+pub(crate) fn judge(journal: &Journal, written: Vec<WrittenRecord>) -> Verdict {
+    let mut once: Vec<WrittenRecord> = Vec::new();
     let mut known = BTreeMap::new();
     for record in written {
-        let Written {
+        let WrittenRecord {
             topic, key, value, ..
         } = &record;
-        let place = (topic.clone(), record.partition, key.clone(), value.clone());
-        let index = *known.entry(place).or_insert(once.len());
+        let identity = (topic.clone(), record.partition, key.clone(), value.clone());
+        let index = *known.entry(identity).or_insert(once.len());
         match once.get_mut(index) {
             Some(before) => before.committed |= record.committed,
             None => once.push(record),
@@ -55,16 +55,16 @@ pub(crate) fn judge(journal: &Journal, written: Vec<Written>) -> Verdict {
     }
     let committed = once.iter().filter(|record| record.committed).count();
     if committed == 0 || committed == once.len() {
-        return Verdict::Whole;
+        return Verdict::Complete;
     }
     let count = |kind| once.iter().filter(|record| record.kind == kind).count();
-    let (outputs, progress) = (count(Kind::Output), count(Kind::Progress));
+    let (outputs, progress) = (count(RecordKind::Output), count(RecordKind::Progress));
     if outputs as i64 != i64::from(journal.outputs) || progress == 0 {
         let (written, outputs) = (once.len(), journal.outputs);
         return Verdict::Lost { written, outputs };
     }
     once.retain(|record| !record.committed);
-    Verdict::Torn(once)
+    Verdict::Partial(once)
 }
 
 #[cfg(test)]
@@ -73,13 +73,13 @@ mod tests {
     use crate::journal::{Fingerprint, Steps};
     use tapeline_model::Micros;
 
-    const KINDS: [(Kind, &str, i32); 6] = [
-        (Kind::State, "changelog", 2),
-        (Kind::Progress, "changelog", 2),
-        (Kind::Journal, "journal", 2),
-        (Kind::Snapshot, "snapshots", 2),
-        (Kind::Output, "marks", 0),
-        (Kind::Output, "marks", 1),
+    const KINDS: [(RecordKind, &str, i32); 6] = [
+        (RecordKind::State, "changelog", 2),
+        (RecordKind::Progress, "changelog", 2),
+        (RecordKind::Journal, "journal", 2),
+        (RecordKind::Snapshot, "snapshots", 2),
+        (RecordKind::Output, "marks", 0),
+        (RecordKind::Output, "marks", 1),
     ];
 
     fn journal(outputs: usize) -> Journal {
@@ -91,11 +91,11 @@ mod tests {
     }
 
     /// What is committed is told by a bit for each partition.
-    fn written(committed: u32) -> Vec<Written> {
+    fn written(committed: u32) -> Vec<WrittenRecord> {
         let partitions = [0, 0, 1, 2, 3, 4];
         let records = KINDS.iter().zip(partitions).enumerate();
         records
-            .map(|(index, ((kind, topic, partition), bit))| Written {
+            .map(|(index, ((kind, topic, partition), bit))| WrittenRecord {
                 kind: *kind,
                 topic: (*topic).to_owned(),
                 partition: *partition,
@@ -112,8 +112,8 @@ mod tests {
             let records = written(committed);
             let visible = records.iter().filter(|r| r.committed).count();
             let again = match judge(&journal(2), records.clone()) {
-                Verdict::Whole => 0,
-                Verdict::Torn(missing) => {
+                Verdict::Complete => 0,
+                Verdict::Partial(missing) => {
                     assert!(missing.iter().all(|r| !r.committed && records.contains(r)));
                     missing.len()
                 }
@@ -128,17 +128,17 @@ mod tests {
     fn what_a_former_mending_wrote_counts_once() {
         let mut records = written(0b00001);
         let mut aborted_again = written(0);
-        aborted_again.retain(|r| r.kind != Kind::State && r.kind != Kind::Progress);
+        aborted_again.retain(|r| r.kind != RecordKind::State && r.kind != RecordKind::Progress);
         records.extend(aborted_again);
-        let Verdict::Torn(missing) = judge(&journal(2), records.clone()) else {
+        let Verdict::Partial(missing) = judge(&journal(2), records.clone()) else {
             panic!("it is torn");
         };
         assert_eq!(missing.len(), 4);
-        records.extend(missing.into_iter().map(|record| Written {
+        records.extend(missing.into_iter().map(|record| WrittenRecord {
             committed: true,
             ..record
         }));
-        assert_eq!(judge(&journal(2), records), Verdict::Whole);
+        assert_eq!(judge(&journal(2), records), Verdict::Complete);
     }
 
     #[test]
@@ -146,11 +146,11 @@ mod tests {
         let lost = |written, outputs| Verdict::Lost { written, outputs };
         assert_eq!(judge(&journal(3), written(1)), lost(6, 3));
         let mut no_progress = written(0b10000);
-        no_progress.retain(|record| record.kind != Kind::Progress);
+        no_progress.retain(|record| record.kind != RecordKind::Progress);
         assert_eq!(judge(&journal(2), no_progress), lost(5, 2));
         // Compaction removes what was overwritten since; what is left is committed.
         let mut compacted = written(0b11111);
         compacted.pop();
-        assert_eq!(judge(&journal(2), compacted), Verdict::Whole);
+        assert_eq!(judge(&journal(2), compacted), Verdict::Complete);
     }
 }

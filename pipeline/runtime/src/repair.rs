@@ -1,4 +1,4 @@
-//! Completes the last transaction of a task where the brokers tore it.
+//! Completes the last transaction of a task if the brokers committed it only in part.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::continuity::last_record;
 use crate::error::{ChangelogDamage, WorkerError};
 use crate::job::Job;
 use crate::metric_names as names;
-use crate::partial_commit::{Kind, Verdict, Written, judge};
+use crate::partial_commit::{RecordKind, Verdict, WrittenRecord, judge};
 use crate::task::{Task, TaskError};
 
 const READ_WITHIN: Duration = Duration::from_secs(60);
@@ -26,9 +26,9 @@ const OWN: usize = 3;
 /// Clocks of other producers may be so far ahead.
 const SKEW_MS: i64 = 60_000;
 
-/// Its former owners are fenced: whatever they wrote is committed or aborted.
-/// Returns the time behind which everything they sealed lies.
-pub(crate) fn mend(
+/// The former owners are fenced by now: whatever they wrote is committed or aborted.
+/// Returns the time of their last transaction.
+pub(crate) fn repair_partial_commit(
     job: &Job,
     task: &Task,
     producer: &TaskProducer,
@@ -40,31 +40,34 @@ pub(crate) fn mend(
     }
     let names = job.kafka.names();
     let processor = task.processor();
-    let places = Places::of(job, &names, task);
-    let mut everything = BatchReader::of_everything(&job.kafka, &names.group(processor))?;
+    let partitions = TaskPartitions::of(job, &names, task);
+    let mut uncommitted_reader = BatchReader::of_everything(&job.kafka, &names.group(processor))?;
     let mut last = BTreeMap::new();
-    for (topic, partition) in &places.partitions[..OWN] {
-        last.insert(topic, last_record(&mut everything, topic, *partition)?);
+    for (topic, partition) in &partitions.all[..OWN] {
+        last.insert(
+            topic,
+            last_record(&mut uncommitted_reader, topic, *partition)?,
+        );
     }
     let times = last.values().flatten().filter_map(|m| m.timestamp_ms);
     let sealed = Micros::default().plus_millis(times.max().unwrap_or_default());
-    let Some(Some(last)) = last.get(&places.journal) else {
+    let Some(Some(last)) = last.get(&partitions.journal) else {
         return Ok(sealed);
     };
     let journal: Journal =
         codec::decode(last.value.as_deref().unwrap_or_default()).map_err(TaskError::Journal)?;
-    let found = find(job, &places, &journal, &mut everything)?;
-    let written = see(job, found, reader)?;
+    let found = find_records(job, &partitions, &journal, &mut uncommitted_reader)?;
+    let written = mark_committed(job, found, reader)?;
     match judge(&journal, written) {
-        Verdict::Whole => Ok(sealed),
-        Verdict::Torn(missing) => {
-            write(job, processor, producer, &journal, &missing)?;
+        Verdict::Complete => Ok(sealed),
+        Verdict::Partial(missing) => {
+            write_missing(job, processor, producer, &journal, &missing)?;
             Ok(sealed)
         }
         Verdict::Lost { written, outputs } => Err(WorkerError::ChangelogDamaged {
             changelog: names.changelog(processor),
             partition: job.partition,
-            damage: ChangelogDamage::Torn {
+            damage: ChangelogDamage::PartialCommit {
                 transaction: journal.transaction,
                 written,
                 outputs,
@@ -74,26 +77,26 @@ pub(crate) fn mend(
 }
 
 /// Every partition that a transaction of the task can write to, its own first.
-struct Places {
+struct TaskPartitions {
     processor: &'static str,
     changelog: String,
     journal: String,
     outputs: BTreeMap<String, Topic>,
-    partitions: Vec<(String, i32)>,
+    all: Vec<(String, i32)>,
 }
 
-impl Places {
+impl TaskPartitions {
     fn of(job: &Job, names: &Names, task: &Task) -> Self {
         let processor = task.processor();
         let (changelog, journal) = (names.changelog(processor), names.journal(processor));
         let own = [&changelog, &journal, &names.snapshots(processor)];
         let own = own.map(|topic| (topic.clone(), job.partition as i32));
-        let mut partitions = own.to_vec();
+        let mut all = own.to_vec();
         let mut outputs = BTreeMap::new();
         for topic in task.outputs() {
             let name = names.topic(topic);
             let count = job.kafka.partitions(topic.spec().group) as i32;
-            partitions.extend((0..count).map(|partition| (name.to_owned(), partition)));
+            all.extend((0..count).map(|partition| (name.to_owned(), partition)));
             outputs.insert(name.to_owned(), topic);
         }
         Self {
@@ -101,57 +104,57 @@ impl Places {
             changelog,
             journal,
             outputs,
-            partitions,
+            all,
         }
     }
 
     /// What a record of the transaction's time is to it; none if it is another's.
-    fn kind(&self, message: &OwnedMessage, journal: &Journal) -> Option<Kind> {
+    fn kind(&self, message: &OwnedMessage, journal: &Journal) -> Option<RecordKind> {
         let topic = message.topic.as_str();
         if let Some(topic) = self.outputs.get(topic) {
             let event = Event::decode(*topic, message.value.as_deref()).ok()?;
             let own = event.source() == self.processor && event.ingest_time() == journal.sealed_at;
-            return own.then_some(Kind::Output);
+            return own.then_some(RecordKind::Output);
         }
         let key = message.key.as_deref().unwrap_or_default();
         Some(if topic == self.journal {
-            Kind::Journal
+            RecordKind::Journal
         } else if topic != self.changelog {
-            Kind::Snapshot
+            RecordKind::Snapshot
         } else if key == changelog::PROGRESS {
-            Kind::Progress
+            RecordKind::Progress
         } else {
-            Kind::State
+            RecordKind::State
         })
     }
 }
 
 /// The records of the transaction, committed or not: all carry its time.
-fn find(
+fn find_records(
     job: &Job,
-    places: &Places,
+    partitions: &TaskPartitions,
     journal: &Journal,
-    everything: &mut BatchReader,
-) -> Result<Vec<(Kind, OwnedMessage)>, WorkerError> {
+    uncommitted_reader: &mut BatchReader,
+) -> Result<Vec<(RecordKind, OwnedMessage)>, WorkerError> {
     let time = journal.sealed_at.millis();
     let patience = job.kafka.transaction_timeout.as_millis() as i64 + SKEW_MS;
-    let from = everything.since(&places.partitions, time)?;
-    let later = everything.since(&places.partitions, time + patience)?;
+    let from = uncommitted_reader.since(&partitions.all, time)?;
+    let later = uncommitted_reader.since(&partitions.all, time + patience)?;
     let mut spans = Vec::new();
     for from in from {
         let (topic, partition) = (&from.topic, from.partition);
         let mut ends = later.iter();
         let end = match ends.find(|p| p.topic == *topic && p.partition == partition) {
             Some(later) => later.offset,
-            None => everything.range(topic, partition)?.1,
+            None => uncommitted_reader.range(topic, partition)?.1,
         };
         spans.push(Span { from, end });
     }
     let mut found = Vec::new();
-    everything.read_spans(&spans, READ_WITHIN, |message| {
+    uncommitted_reader.read_spans(&spans, READ_WITHIN, |message| {
         if message.timestamp_ms == Some(time) {
             let message = OwnedMessage::from(message);
-            let kind = places.kind(&message, journal);
+            let kind = partitions.kind(&message, journal);
             found.extend(kind.map(|kind| (kind, message)));
         }
         Ok::<(), WorkerError>(())
@@ -161,11 +164,11 @@ fn find(
 
 /// Which of these records are committed. Waits until the transactions of others
 /// before them have ended.
-fn see(
+fn mark_committed(
     job: &Job,
-    found: Vec<(Kind, OwnedMessage)>,
+    found: Vec<(RecordKind, OwnedMessage)>,
     reader: &mut BatchReader,
-) -> Result<Vec<Written>, WorkerError> {
+) -> Result<Vec<WrittenRecord>, WorkerError> {
     let mut spans: BTreeMap<(String, i32), Span> = BTreeMap::new();
     for (_, message) in &found {
         let place = (message.topic.clone(), message.partition);
@@ -186,7 +189,7 @@ fn see(
     })?;
     let written = found.into_iter().map(|(kind, message)| {
         let place = (message.topic, message.partition, message.offset);
-        Written {
+        WrittenRecord {
             kind,
             committed: committed.contains(&place),
             topic: place.0,
@@ -199,12 +202,12 @@ fn see(
 }
 
 /// With the time they had, so that a next look finds them as the same.
-fn write(
+fn write_missing(
     job: &Job,
     processor: &'static str,
     producer: &TaskProducer,
     journal: &Journal,
-    missing: &[Written],
+    missing: &[WrittenRecord],
 ) -> Result<(), WorkerError> {
     let time = Some(journal.sealed_at.millis());
     let alert = alert(processor, job.partition, journal, missing);
@@ -221,11 +224,11 @@ fn write(
     let (topic, key) = (names.topic(Topic::Alerts), alert.key().as_bytes());
     producer.send(topic, None, key, Some(&value), None)?;
     producer.commit()?;
-    counter!(names::TORN, "processor" => processor).increment(1);
+    counter!(names::PARTIAL_COMMITS, "processor" => processor).increment(1);
     Ok(())
 }
 
-fn alert(processor: &str, task: u32, journal: &Journal, missing: &[Written]) -> Alert {
+fn alert(processor: &str, task: u32, journal: &Journal, missing: &[WrittenRecord]) -> Alert {
     let transaction = journal.transaction;
     let topics: BTreeSet<&str> = missing.iter().map(|r| r.topic.as_str()).collect();
     let topics: Vec<&str> = topics.into_iter().collect();

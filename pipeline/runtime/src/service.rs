@@ -11,7 +11,7 @@ use metrics::gauge;
 use tapeline_kafka::{Admin, Hanging, KafkaError, KafkaSettings, Membership, Ownership};
 use tapeline_processors::{Processor, Reach, Share};
 
-use crate::acquire::Restored;
+use crate::acquire::RestoredTask;
 use crate::attempt::attempt;
 use crate::commit_policy::CommitPolicy;
 use crate::hanging_transactions::HangingAlerts;
@@ -76,12 +76,12 @@ pub struct ProcessorService {
 struct Tasks {
     /// As many as the changelog has partitions.
     count: u32,
-    running: BTreeMap<u32, Running>,
+    running: BTreeMap<u32, RunningTask>,
     standbys: BTreeMap<u32, Standby>,
     hanging: SyncSender<Hanging>,
 }
 
-struct Running {
+struct RunningTask {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Result<(), String>>,
 }
@@ -134,7 +134,7 @@ impl ProcessorService {
                     break;
                 }
             };
-            self.change(&mut tasks, change);
+            self.apply_change(&mut tasks, change);
             outcome = self.check_tasks(processor, &mut tasks.running);
             for transaction in found.try_iter() {
                 alerts.raise(&transaction);
@@ -146,7 +146,7 @@ impl ProcessorService {
             .for_each(|standby| drop(standby.end()));
         // Tasks commit and end before the group gives them to another process.
         let all = tasks.running.keys().copied().collect::<Vec<u32>>();
-        self.give_up(&mut tasks.running, &all);
+        self.release(&mut tasks.running, &all);
         outcome
     }
 
@@ -175,10 +175,10 @@ impl ProcessorService {
         Ok(expected)
     }
 
-    fn change(&self, tasks: &mut Tasks, change: Ownership) {
+    fn apply_change(&self, tasks: &mut Tasks, change: Ownership) {
         let number = |(_, partition): &(String, i32)| *partition as u32;
         let lost: Vec<u32> = change.lost.iter().map(number).collect();
-        self.give_up(&mut tasks.running, &lost);
+        self.release(&mut tasks.running, &lost);
         for task in change.gained.iter().map(number) {
             if !tasks.running.contains_key(&task) {
                 let standby = tasks.standbys.remove(&task);
@@ -204,11 +204,11 @@ impl ProcessorService {
         let processor = sample.name();
         for task in 0..tasks.count {
             if !tasks.running.contains_key(&task) && !tasks.standbys.contains_key(&task) {
-                let begun = Restored::new(
+                let restored = RestoredTask::new(
                     (self.make)(Share::new(task, tasks.count)),
                     self.settings.snapshots,
                 );
-                let standby = Standby::follow(self.kafka.clone(), task, processor, begun);
+                let standby = Standby::follow(self.kafka.clone(), task, processor, restored);
                 tasks.standbys.insert(task, standby);
             }
         }
@@ -220,7 +220,7 @@ impl ProcessorService {
         share: Share,
         standby: Option<Standby>,
         hanging: SyncSender<Hanging>,
-    ) -> Running {
+    ) -> RunningTask {
         let stop = Arc::new(AtomicBool::new(false));
         let job = Job {
             kafka: self.kafka.clone(),
@@ -235,10 +235,10 @@ impl ProcessorService {
         };
         let make = Arc::clone(&self.make);
         let thread = std::thread::spawn(move || attempt(&job, &|| make(share), standby));
-        Running { stop, thread }
+        RunningTask { stop, thread }
     }
 
-    fn give_up(&self, tasks: &mut BTreeMap<u32, Running>, which: &[u32]) {
+    fn release(&self, tasks: &mut BTreeMap<u32, RunningTask>, which: &[u32]) {
         for task in which {
             if let Some(running) = tasks.get(task) {
                 running.stop.store(true, Ordering::Relaxed);
@@ -267,7 +267,7 @@ impl ProcessorService {
     fn check_tasks(
         &self,
         processor: &'static str,
-        tasks: &mut BTreeMap<u32, Running>,
+        tasks: &mut BTreeMap<u32, RunningTask>,
     ) -> Result<(), RuntimeError> {
         let ended: Vec<u32> = tasks
             .iter()

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use metrics::gauge;
 use tapeline_kafka::{BatchReader, KafkaSettings, Position};
 
-use crate::acquire::Restored;
+use crate::acquire::RestoredTask;
 use crate::error::WorkerError;
 use crate::metric_names as names;
 
@@ -24,7 +24,7 @@ const FRESH: Duration = Duration::from_secs(12 * 3600);
 
 pub(crate) struct Standby {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<Option<Restored>>,
+    thread: JoinHandle<Option<RestoredTask>>,
 }
 
 impl Standby {
@@ -32,12 +32,12 @@ impl Standby {
         kafka: KafkaSettings,
         task: u32,
         processor: &'static str,
-        begun: Restored,
+        restored: RestoredTask,
     ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&stop);
+        let stopping = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
-            let outcome = follow(&kafka, task, processor, begun, &seen);
+            let outcome = follow(&kafka, task, processor, restored, &stopping);
             outcome.unwrap_or_else(|error| {
                 // Who takes the task reads the same, and says what to do about it.
                 tracing::warn!(processor, task, %error, "the standby ended");
@@ -48,7 +48,7 @@ impl Standby {
     }
 
     /// What it knows; nothing if it could not follow.
-    pub fn end(self) -> Option<Restored> {
+    pub fn end(self) -> Option<RestoredTask> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().ok().flatten()
     }
@@ -58,14 +58,14 @@ fn follow(
     kafka: &KafkaSettings,
     task: u32,
     processor: &'static str,
-    mut restored: Restored,
+    mut restored: RestoredTask,
     stop: &AtomicBool,
-) -> Result<Option<Restored>, WorkerError> {
+) -> Result<Option<RestoredTask>, WorkerError> {
     let mut read_at = Instant::now();
     while !stop.load(Ordering::Relaxed) && read_at.elapsed() < FRESH {
         match read(kafka, task, processor, &mut restored, &mut read_at, stop) {
             Ok(()) => {}
-            Err(error) if error.passes() => std::thread::park_timeout(AGAIN),
+            Err(error) if error.is_retryable() => std::thread::park_timeout(AGAIN),
             Err(error) => return Err(error),
         }
     }
@@ -76,7 +76,7 @@ fn read(
     kafka: &KafkaSettings,
     task: u32,
     processor: &'static str,
-    restored: &mut Restored,
+    restored: &mut RestoredTask,
     read_at: &mut Instant,
     stop: &AtomicBool,
 ) -> Result<(), WorkerError> {
@@ -86,7 +86,7 @@ fn read(
     let changelog = names.changelog(processor);
     reader.assign(&[Position::new(changelog, task as i32, from)])?;
     while !stop.load(Ordering::Relaxed) && read_at.elapsed() < FRESH {
-        restored.take(&reader.fetch(BATCH, WAIT)?)?;
+        restored.apply_batch(&reader.fetch(BATCH, WAIT)?)?;
         *read_at = Instant::now();
         gauge!(names::STANDBY_RECORDS, "processor" => processor, "task" => task.to_string())
             .set(restored.records() as f64);

@@ -34,9 +34,9 @@ pub enum TaskError {
     Encode(#[from] EncodeError),
 }
 
-/// A record that was refused, as it was read.
+/// A record of an input, as it was read.
 #[derive(Debug, Clone, Copy)]
-pub struct Refused<'a> {
+pub struct InputRecord<'a> {
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
 }
@@ -102,8 +102,8 @@ pub struct Task {
     /// The next offset of each input partition.
     next: BTreeMap<(Topic, u32), u64>,
     transactions: i64,
-    /// Records taken since the last commit.
-    taken: usize,
+    /// Records read since the last commit.
+    pending_records: usize,
     steps: Steps,
     snapshots: SnapshotPolicy,
     /// Of the last snapshot, or of the first commit as long as there is none.
@@ -119,7 +119,7 @@ impl Task {
             out: Out::default(),
             next: BTreeMap::new(),
             transactions: 0,
-            taken: 0,
+            pending_records: 0,
             steps: Steps::default(),
             snapshots,
             snapshot_at: None,
@@ -146,7 +146,7 @@ impl Task {
         self.processor.haste()
     }
 
-    /// Takes one record of the changelog.
+    /// Applies one record of the changelog.
     pub fn restore(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), TaskError> {
         match changelog::parse_key(key) {
             Some(Entry::Progress) => self.restore_progress(value.unwrap_or_default()),
@@ -172,8 +172,8 @@ impl Task {
             let Some(topic) = Topic::from_name(&input.topic) else {
                 return Err(TaskError::UnknownTopic(input.topic));
             };
-            let place = (topic, input.partition as u32);
-            self.next.insert(place, input.next_offset as u64);
+            let partition = (topic, input.partition as u32);
+            self.next.insert(partition, input.next_offset as u64);
         }
         Ok(())
     }
@@ -198,12 +198,12 @@ impl Task {
             .map(|((topic, partition), next)| (*topic, *partition, *next))
     }
 
-    /// Takes one record; a refused one goes to the dead letters. Returns its
+    /// Processes one record; a refused one goes to the dead letters. Returns its
     /// event time, or why it was refused.
-    pub fn take(
+    pub fn process(
         &mut self,
         origin: Origin,
-        record: Refused<'_>,
+        record: InputRecord<'_>,
         now: Micros,
     ) -> Result<Micros, Refusal> {
         let next = self
@@ -211,7 +211,7 @@ impl Task {
             .entry((origin.topic, origin.partition))
             .or_default();
         *next = (origin.offset + 1).max(*next);
-        self.taken += 1;
+        self.pending_records += 1;
         self.steps.read(origin, now);
         let result = Event::decode(origin.topic, record.value).and_then(|event| {
             self.processor.process(origin, &event, now, &mut self.out)?;
@@ -226,13 +226,13 @@ impl Task {
 
     /// Puts a record aside that the processor cannot be given: to the dead
     /// letters, with an alert.
-    pub fn park(&mut self, origin: Origin, record: Refused<'_>, now: Micros) {
+    pub fn park(&mut self, origin: Origin, record: InputRecord<'_>, now: Micros) {
         let next = self
             .next
             .entry((origin.topic, origin.partition))
             .or_default();
         *next = (origin.offset + 1).max(*next);
-        self.taken += 1;
+        self.pending_records += 1;
         self.steps.park(origin, now);
         let name = self.processor.name();
         let message = format!(
@@ -270,8 +270,8 @@ impl Task {
         self.transactions
     }
 
-    pub fn taken(&self) -> usize {
-        self.taken
+    pub fn pending_records(&self) -> usize {
+        self.pending_records
     }
 
     pub fn is_urgent(&self) -> bool {
@@ -322,7 +322,7 @@ impl Task {
             key: changelog::PROGRESS,
             value: Some(&value),
         })?;
-        self.taken = 0;
+        self.pending_records = 0;
         Ok(journal)
     }
 
@@ -465,7 +465,7 @@ fn parked_alert(letter: &DeadLetter, now: Micros) -> Alert {
 fn dead_letter(
     consumer: &str,
     origin: Origin,
-    record: Refused<'_>,
+    record: InputRecord<'_>,
     refusal: &Refusal,
     now: Micros,
 ) -> DeadLetter {

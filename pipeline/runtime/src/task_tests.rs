@@ -80,11 +80,11 @@ fn at(offset: u64) -> Origin {
 }
 
 fn take(task: &mut Task, offset: u64, value: &[u8]) -> Result<Micros, Refusal> {
-    let record = Refused {
+    let record = InputRecord {
         key: Some(b"key"),
         value: Some(value),
     };
-    task.take(at(offset), record, Micros(1_000 + offset as i64))
+    task.process(at(offset), record, Micros(1_000 + offset as i64))
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn whoever_takes_over_from_another_release_writes_a_snapshot_first() {
 fn a_parked_record_becomes_a_dead_letter_and_an_alert_and_is_never_processed() {
     let mut task = market();
     let value = quote("A", 10, 1);
-    let record = Refused {
+    let record = InputRecord {
         key: None,
         value: Some(&value),
     };

@@ -10,13 +10,13 @@ use tapeline_model::reasons::Refusal;
 use tapeline_model::{Micros, Origin};
 use tapeline_schemas::topics::Topic;
 
-use crate::acquire::Taken;
+use crate::acquire::AcquiredTask;
 use crate::clock;
 use crate::commit_policy::Pending;
 use crate::error::WorkerError;
 use crate::job::{Job, keyed_group};
 use crate::metric_names as names;
-use crate::task::{Refused, Task, Write};
+use crate::task::{InputRecord, Task, Write};
 
 /// Records taken from the reader at once.
 const BATCH: usize = 4096;
@@ -42,7 +42,7 @@ pub(crate) struct Worker {
     topics: Vec<Option<Topic>>,
     open_since: Option<Instant>,
     /// On processing, in the open transaction.
-    spent: Duration,
+    processing: Duration,
     last_commit: Instant,
     last_tick: Instant,
     last_shown: Instant,
@@ -56,9 +56,9 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub fn new(job: Job, taken: Taken) -> Self {
+    pub fn new(job: Job, acquired: AcquiredTask) -> Self {
         let names = job.kafka.names();
-        let processor = taken.task.processor();
+        let processor = acquired.task.processor();
         Self {
             changelog: names.changelog(processor),
             journal: names.journal(processor),
@@ -66,19 +66,19 @@ impl Worker {
             names,
             processor,
             label: job.partition.to_string(),
-            task: taken.task,
-            producer: taken.producer,
-            reader: taken.reader,
+            task: acquired.task,
+            producer: acquired.producer,
+            reader: acquired.reader,
             topics: Vec::new(),
             open_since: None,
-            spent: Duration::ZERO,
+            processing: Duration::ZERO,
             last_commit: Instant::now(),
             last_tick: Instant::now(),
             last_shown: Instant::now(),
             idle: false,
             missing: 0,
-            now: taken.sealed,
-            sealed: taken.sealed,
+            now: acquired.sealed,
+            sealed: acquired.sealed,
             job,
         }
     }
@@ -98,12 +98,12 @@ impl Worker {
     fn step(&mut self) -> Result<(), WorkerError> {
         let wait = self
             .pending(true)
-            .map_or(TICK, |p| self.job.policy.patience(p));
+            .map_or(TICK, |p| self.job.policy.max_wait(p));
         let fetched = self.reader.fetch(BATCH, wait.min(TICK));
-        let batch = fetched.map_err(|error| self.of_input(error))?;
+        let batch = fetched.map_err(|error| self.input_error(error))?;
         let started = Instant::now();
-        let count = self.take_batch(&batch)?;
-        self.spent += started.elapsed();
+        let count = self.process_batch(&batch)?;
+        self.processing += started.elapsed();
         if self.last_tick.elapsed() >= TICK {
             self.tick()?;
         }
@@ -118,7 +118,7 @@ impl Worker {
         Ok(())
     }
 
-    fn of_input(&self, error: KafkaError) -> WorkerError {
+    fn input_error(&self, error: KafkaError) -> WorkerError {
         let topic = match &error {
             KafkaError::OffsetGone { topic, .. } => self.names.resolve(topic),
             _ => None,
@@ -130,14 +130,14 @@ impl Worker {
         Some(Pending {
             age: self.open_since?.elapsed(),
             since_commit: self.last_commit.elapsed(),
-            records: self.task.taken(),
+            records: self.task.pending_records(),
             urgent: self.task.is_urgent(),
             haste: self.task.haste(),
             drained,
         })
     }
 
-    fn take_batch(&mut self, batch: &Batch) -> Result<usize, WorkerError> {
+    fn process_batch(&mut self, batch: &Batch) -> Result<usize, WorkerError> {
         self.advance_now();
         let mut count = 0;
         let mut newest = None;
@@ -153,16 +153,16 @@ impl Worker {
                 partition: message.partition as u32,
                 offset: message.offset as u64,
             };
-            let record = Refused {
+            let record = InputRecord {
                 key: message.key,
                 value: message.value,
             };
             if self.job.parked.contains(&origin) {
                 self.task.park(origin, record, self.now);
             } else {
-                match self.take_record(origin, record)? {
+                match self.process_record(origin, record)? {
                     Ok(event_time) => newest = Some(event_time),
-                    Err(refusal) => self.note_refusal(origin, &refusal),
+                    Err(refusal) => self.record_refusal(origin, &refusal),
                 }
             }
             count += 1;
@@ -180,17 +180,17 @@ impl Worker {
     }
 
     /// A panic costs the whole task: what it did half is dropped with it.
-    fn take_record(
+    fn process_record(
         &mut self,
         origin: Origin,
-        record: Refused<'_>,
+        record: InputRecord<'_>,
     ) -> Result<Result<Micros, Refusal>, WorkerError> {
         let (task, now) = (&mut self.task, self.now);
-        catch_unwind(AssertUnwindSafe(|| task.take(origin, record, now)))
+        catch_unwind(AssertUnwindSafe(|| task.process(origin, record, now)))
             .map_err(|_| WorkerError::Panicked(origin))
     }
 
-    fn note_refusal(&self, origin: Origin, refusal: &Refusal) {
+    fn record_refusal(&self, origin: Origin, refusal: &Refusal) {
         counter!(names::REFUSED, "processor" => self.processor, "reason" => refusal.reason.code())
             .increment(1);
         tracing::warn!(
@@ -239,7 +239,7 @@ impl Worker {
         let tasks = self.job.kafka.partitions(keyed_group(self.task.inputs()));
         self.now = clock::seal(self.now, self.sealed, self.job.partition, tasks);
         self.sealed = self.now;
-        let records = self.task.taken();
+        let records = self.task.pending_records();
         let (producer, names) = (&self.producer, &self.names);
         let (journal, snapshots) = (self.journal.as_str(), self.snapshots.as_str());
         let (changelog, partition) = (self.changelog.as_str(), self.job.partition as i32);
@@ -265,7 +265,7 @@ impl Worker {
         let seal = started.elapsed();
         let commit = self.producer.commit()?;
         self.last_commit = Instant::now();
-        let process = std::mem::take(&mut self.spent);
+        let process = std::mem::take(&mut self.processing);
         let phases = [
             ("process", process),
             ("seal", seal),
@@ -276,11 +276,11 @@ impl Worker {
             histogram!(names::PHASE_SECONDS, "processor" => self.processor, "phase" => phase)
                 .record(took.as_secs_f64());
         }
-        self.note_commit(records, sealed.outputs);
+        self.record_commit(records, sealed.outputs);
         Ok(())
     }
 
-    fn note_commit(&mut self, records: usize, outputs: i32) {
+    fn record_commit(&mut self, records: usize, outputs: i32) {
         let age = self
             .open_since
             .take()
@@ -323,10 +323,10 @@ impl Worker {
         let entries = self.task.state_entries() as f64;
         gauge!(names::STATE_ENTRIES, "processor" => self.processor, "task" => self.label.clone())
             .set(entries);
-        let patience = self.job.kafka.transaction_timeout * 2;
-        for hanging in self.reader.hanging(patience) {
-            // A full channel means that enough is being told already.
-            let _told = self.job.hanging.try_send(hanging);
+        let longer_than = self.job.kafka.transaction_timeout * 2;
+        for hanging in self.reader.hanging(longer_than) {
+            // A full channel means that enough alerts are being raised already.
+            let _sent = self.job.hanging.try_send(hanging);
         }
         let positions: Vec<Position> = self
             .task

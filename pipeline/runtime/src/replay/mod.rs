@@ -13,11 +13,11 @@ use tapeline_schemas::topics::Topic;
 pub use report::{Range, ReplayError, Report};
 pub use topics::{replay, save};
 
-use crate::task::{Refused, SnapshotPolicy, Task, TaskError, Write};
+use crate::task::{InputRecord, SnapshotPolicy, Task, TaskError, Write};
 
 /// A record as its topic holds it.
 #[derive(Debug, Clone, Copy)]
-pub struct Recorded<'a> {
+pub struct RecordedInput<'a> {
     pub offset: u64,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
@@ -34,7 +34,7 @@ pub trait Inputs {
         partition: u32,
         first: u64,
         last: u64,
-        each: &mut dyn FnMut(Recorded<'_>),
+        each: &mut dyn FnMut(RecordedInput<'_>),
     ) -> Result<(), Self::Error>;
 
     /// What is known to be wrong with records handed over since the last call;
@@ -169,14 +169,14 @@ impl Replay {
             };
             let (key, value) = (record.key, record.value);
             if step.kind == StepKind::Parked {
-                task.park(origin, Refused { key, value }, now);
+                task.park(origin, InputRecord { key, value }, now);
             } else {
                 // A refusal is an output like any other: its dead letter is compared.
-                let _refused = task.take(origin, Refused { key, value }, now);
+                let _refused = task.process(origin, InputRecord { key, value }, now);
             }
         })?;
-        let (place, recorded) = (shown(step), step.count);
-        Ok((count != recorded).then(|| format!("{place} holds {count} of {recorded} records")))
+        let (step, recorded) = (shown(step), step.count);
+        Ok((count != recorded).then(|| format!("{step} holds {count} of {recorded} records")))
     }
 }
 

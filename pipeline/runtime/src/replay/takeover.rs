@@ -5,7 +5,7 @@ use tapeline_model::records::Journal;
 
 use super::Range;
 
-/// Told every transaction of a journal in order.
+/// Observes every transaction of a journal, in order.
 pub(crate) struct Takeover<'a> {
     logic: &'a str,
     range: Range,
@@ -25,7 +25,7 @@ impl<'a> Takeover<'a> {
         }
     }
 
-    pub fn note(&mut self, journal: &Journal) {
+    pub fn observe(&mut self, journal: &Journal) {
         self.seen += u64::from(self.range.holds(journal.transaction));
         if journal.logic != self.logic {
             self.theirs = true;
@@ -62,7 +62,7 @@ mod tests {
         for (number, release) in (1..).zip(releases.chars()) {
             let mut journal = Steps::default().seal(number, Micros(1), Fingerprint::default());
             journal.logic = release.to_string();
-            takeover.note(&journal);
+            takeover.observe(&journal);
         }
         let (range, former) = takeover.rest();
         (range.from, former)

@@ -26,11 +26,11 @@ impl Inputs for Memory {
         _: u32,
         first: u64,
         last: u64,
-        each: &mut dyn FnMut(Recorded<'_>),
+        each: &mut dyn FnMut(RecordedInput<'_>),
     ) -> Result<(), Infallible> {
         for (offset, value) in self.0.range(first..=last) {
             let (offset, value) = (*offset, Some(value.as_slice()));
-            each(Recorded {
+            each(RecordedInput {
                 offset,
                 key: None,
                 value,
@@ -108,11 +108,11 @@ pub(super) fn record(transactions: u64, each: u64, snapshot_every: i64) -> Recor
                 partition: 0,
                 offset,
             };
-            let record = Refused {
+            let record = InputRecord {
                 key: None,
                 value: Some(&value),
             };
-            let _refused = task.take(origin, record, Micros(100 + (n / 4) as i64));
+            let _refused = task.process(origin, record, Micros(100 + (n / 4) as i64));
             recording.inputs.0.insert(offset, value);
         }
         let snapshots = &mut recording.snapshots;

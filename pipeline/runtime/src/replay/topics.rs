@@ -14,7 +14,7 @@ use tapeline_schemas::topics::{self, Topic};
 
 use super::recording::{Contents, Writer};
 use super::takeover::Takeover;
-use super::{Inputs, Range, Recorded, Replay, ReplayError, Report};
+use super::{Inputs, Range, RecordedInput, Replay, ReplayError, Report};
 use crate::changelog;
 
 /// The longest that reading one of the task's own topics may take.
@@ -74,12 +74,12 @@ pub fn save<W: Write>(
     };
     history.each_entry_at(start, |offset, key, value| {
         let (key, value) = (Some(key), Some(value));
-        let entry = Recorded { offset, key, value };
+        let entry = RecordedInput { offset, key, value };
         Ok(writer.snapshot(&snapshots_topic, task, entry)?)
     })?;
     let mut inputs = TopicInputs::new(kafka);
     history.each_transaction(start, range, |journal, message| {
-        let record = Recorded {
+        let record = RecordedInput {
             offset: message.offset as u64,
             key: message.key,
             value: message.value,
@@ -186,7 +186,7 @@ impl History {
     fn since_taken_over(&self, range: Range, report: &mut Report) -> Result<Range, ReplayError> {
         let mut takeover = Takeover::by(LOGIC, range);
         self.each_transaction(0, Range::default(), |journal, _| {
-            takeover.note(&journal);
+            takeover.observe(&journal);
             Ok(())
         })?;
         let (rest, former) = takeover.rest();
@@ -301,7 +301,7 @@ impl Inputs for TopicInputs {
         partition: u32,
         first: u64,
         last: u64,
-        each: &mut dyn FnMut(Recorded<'_>),
+        each: &mut dyn FnMut(RecordedInput<'_>),
     ) -> Result<(), KafkaError> {
         let cursor = self.cursor(topic, partition, first)?;
         let deadline = Instant::now() + INPUT_WITHIN;
@@ -312,7 +312,7 @@ impl Inputs for TopicInputs {
                     return Ok(());
                 }
                 if offset >= first {
-                    each(Recorded {
+                    each(RecordedInput {
                         offset,
                         key: message.key.as_deref(),
                         value: message.value.as_deref(),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use tapeline_model::Event;
 use tapeline_model::records::StepKind;
 use tapeline_runtime::TaskError;
-use tapeline_runtime::replay::{Inputs, Recorded, Replay};
+use tapeline_runtime::replay::{Inputs, RecordedInput, Replay};
 use tapeline_schemas::topics::Topic;
 
 use crate::log::{Log, Partition, new_processor};
@@ -123,7 +123,7 @@ impl Inputs for Topics<'_> {
         partition: u32,
         first: u64,
         last: u64,
-        each: &mut dyn FnMut(Recorded<'_>),
+        each: &mut dyn FnMut(RecordedInput<'_>),
     ) -> Result<(), Self::Error> {
         for input in self
             .0
@@ -132,7 +132,7 @@ impl Inputs for Topics<'_> {
         {
             for (offset, value) in input.records.range(first..=last) {
                 let (offset, key, value) = (*offset, None, Some(value.as_slice()));
-                each(Recorded { offset, key, value });
+                each(RecordedInput { offset, key, value });
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use tapeline_model::records::Journal;
 use tapeline_processors::Processor;
 use tapeline_processors::limits::{Calendars, LimitDefinition, Limits, parse_all};
-use tapeline_runtime::{Refused, SnapshotPolicy, Task, TaskError, Write};
+use tapeline_runtime::{InputRecord, SnapshotPolicy, Task, TaskError, Write};
 use tapeline_schemas::codec;
 use tapeline_schemas::topics::Topic;
 
@@ -200,8 +200,8 @@ fn new_task() -> Task {
     Task::new(new_processor(), SnapshotPolicy::default())
 }
 
-pub(crate) fn record(value: &[u8]) -> Refused<'_> {
-    Refused {
+pub(crate) fn record(value: &[u8]) -> InputRecord<'_> {
+    InputRecord {
         key: None,
         value: Some(value),
     }

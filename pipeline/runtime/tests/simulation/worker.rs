@@ -76,7 +76,7 @@ impl Worker {
                 partition: place.1,
                 offset: *offset,
             };
-            let _refused = self.task.take(origin, record(value), Micros(self.now));
+            let _refused = self.task.process(origin, record(value), Micros(self.now));
             *next = offset + 1;
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::format::{Kind, Line};
+use super::format::{Line, LineKind};
 use crate::changelog;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -37,7 +37,7 @@ impl TaskContents {
 impl Contents {
     pub(super) fn count(&mut self, line: &Line<'_>) {
         self.records += 1;
-        if line.kind == Kind::Task {
+        if line.kind == LineKind::Task {
             self.tasks.push(TaskContents {
                 task: line.partition.unsigned_abs(),
                 ..TaskContents::default()
@@ -49,12 +49,12 @@ impl Contents {
         let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len) as u64;
         task.bytes += length(line.key) + length(line.value);
         match line.kind {
-            Kind::Snapshot => {
+            LineKind::Snapshot => {
                 let entry = line.key.and_then(changelog::parse_snapshot_key);
                 let is_end = entry.is_some_and(|(_, key)| key == changelog::SNAPSHOT_END);
                 task.state_entries += u64::from(!is_end);
             }
-            Kind::Journal => {
+            LineKind::Journal => {
                 let number = transaction(line.key).unwrap_or_default();
                 if task.transactions == 0 {
                     task.from = number;
@@ -62,8 +62,8 @@ impl Contents {
                 task.to = number;
                 task.transactions += 1;
             }
-            Kind::Input => *task.inputs.entry(line.topic.to_owned()).or_default() += 1,
-            Kind::Task | Kind::End => {}
+            LineKind::Input => *task.inputs.entry(line.topic.to_owned()).or_default() += 1,
+            LineKind::Task | LineKind::End => {}
         }
     }
 }

@@ -83,7 +83,7 @@ impl Head {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub(super) enum Kind {
+pub(super) enum LineKind {
     Task,
     Snapshot,
     Journal,
@@ -93,7 +93,7 @@ pub(super) enum Kind {
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Line<'a> {
-    pub kind: Kind,
+    pub kind: LineKind,
     pub topic: &'a str,
     pub partition: i32,
     pub offset: i64,

@@ -8,7 +8,7 @@ use tapeline_schemas::codec;
 use tapeline_schemas::topics::Topic;
 
 use super::RecordingError;
-use super::format::Kind;
+use super::format::LineKind;
 use super::read::{Entry, Reader};
 use crate::changelog;
 use crate::replay::{Difference, Range, Replay, ReplayError, Report, difference};
@@ -75,8 +75,8 @@ impl Player<'_> {
     fn run<R: Read>(&mut self, reader: &mut Reader<R>) -> Result<(), ReplayError> {
         while let Some(entry) = reader.next()? {
             match (entry.kind, self.open.take()) {
-                (Kind::Task, _) => self.begin(reader, &entry)?,
-                (Kind::Journal, Some(replay)) => self.again(reader, replay, &entry)?,
+                (LineKind::Task, _) => self.begin(reader, &entry)?,
+                (LineKind::Journal, Some(replay)) => self.again(reader, replay, &entry)?,
                 (_, None) if self.passing => {}
                 (_, open) => {
                     self.left_over(&entry);
@@ -116,7 +116,7 @@ impl Player<'_> {
         let mut damage = entry.damage.clone();
         let share = Share::new(task, reader.head().tasks());
         let replay = Replay::begin((self.make)(share), after, |task| {
-            while let Some(entry) = reader.next_if(|entry| entry.kind == Kind::Snapshot)? {
+            while let Some(entry) = reader.next_if(|entry| entry.kind == LineKind::Snapshot)? {
                 damage = damage.take().or(entry.damage);
                 let key = entry.key.as_deref().unwrap_or_default();
                 match changelog::parse_snapshot_key(key) {

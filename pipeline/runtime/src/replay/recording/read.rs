@@ -10,9 +10,9 @@ use serde_avro_fast::object_container_file_encoding as container;
 use tapeline_schemas::topics::Topic;
 
 use super::contents::{Contents, transaction};
-use super::format::{Chain, Kind, Line, SYNC, schema};
+use super::format::{Chain, Line, LineKind, SYNC, schema};
 use super::{Head, Place, RecordingError};
-use crate::replay::{Inputs, Recorded};
+use crate::replay::{Inputs, RecordedInput};
 
 /// A header is much shorter.
 const MAX_HEADER: u64 = 64 * 1024;
@@ -24,7 +24,7 @@ const MAX_VARINT: u32 = 10;
 /// A record of the file.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
-    pub kind: Kind,
+    pub kind: LineKind,
     pub topic: String,
     pub partition: i32,
     pub offset: i64,
@@ -166,7 +166,7 @@ impl<R: Read> Reader<R> {
         if self.left == 0 && self.at != block.len() {
             return Err(self.damaged("a block is longer than its records"));
         }
-        if line.kind == Kind::End {
+        if line.kind == LineKind::End {
             return self.end(&line);
         }
         Ok(Some(self.entry(&line)))
@@ -183,10 +183,10 @@ impl<R: Read> Reader<R> {
             format!("{place} is not what was exported: its checksum differs (record {number} of the file)")
         });
         self.place.record = Some(place);
-        if line.kind == Kind::Journal {
+        if line.kind == LineKind::Journal {
             let number = transaction(line.key);
             self.place.transaction = number.map(|number| (line.partition, number));
-        } else if matches!(line.kind, Kind::Task | Kind::Snapshot) {
+        } else if matches!(line.kind, LineKind::Task | LineKind::Snapshot) {
             self.place.transaction = None;
         }
         Entry {
@@ -279,7 +279,7 @@ impl<R: Read> Inputs for Reader<R> {
         partition: u32,
         first: u64,
         last: u64,
-        each: &mut dyn FnMut(Recorded<'_>),
+        each: &mut dyn FnMut(RecordedInput<'_>),
     ) -> Result<(), RecordingError> {
         loop {
             let fits = |entry: &Entry| {
@@ -290,7 +290,7 @@ impl<R: Read> Inputs for Reader<R> {
             };
             // A damaged record's own words on where it belongs count for nothing.
             let wanted = |entry: &Entry| {
-                entry.kind == Kind::Input && (entry.damage.is_some() || fits(entry))
+                entry.kind == LineKind::Input && (entry.damage.is_some() || fits(entry))
             };
             let Some(entry) = self.next_if(wanted)? else {
                 return Ok(());
@@ -301,7 +301,7 @@ impl<R: Read> Inputs for Reader<R> {
                 continue;
             }
             let offset = entry.offset as u64;
-            each(Recorded {
+            each(RecordedInput {
                 offset,
                 key: entry.key.as_deref(),
                 value: entry.value.as_deref(),

@@ -11,7 +11,7 @@ use tapeline_schemas::codec;
 use super::*;
 use crate::changelog;
 use crate::replay::tests::{Memory, Recording, record};
-use crate::replay::{Range, Recorded, ReplayError};
+use crate::replay::{Range, RecordedInput, ReplayError};
 
 const JOURNAL: &str = "tapeline.market.journal";
 const SNAPSHOTS: &str = "tapeline.market.snapshots";
@@ -34,13 +34,13 @@ fn put_task(writer: &mut Writer<Vec<u8>>, task: u32, recording: &Recording, afte
     {
         let (offset, key) = (offset as u64, changelog::snapshot_key(after, key));
         let (key, value) = (Some(key.as_slice()), Some(value.as_slice()));
-        let entry = Recorded { offset, key, value };
+        let entry = RecordedInput { offset, key, value };
         writer.snapshot(SNAPSHOTS, task, entry).unwrap();
     }
     for journal in recording.journal.iter().filter(|j| j.transaction > after) {
         let mut value = Vec::new();
         codec::encode(journal, &mut value).unwrap();
-        let record = Recorded {
+        let record = RecordedInput {
             offset: 2 * journal.transaction as u64,
             key: Some(&journal.transaction.to_be_bytes()),
             value: Some(&value),
@@ -347,7 +347,7 @@ fn inputs_that_are_gone_cannot_be_saved() {
     recording.inputs.0.remove(&7);
     let mut writer = Writer::new(Vec::new(), &head()).unwrap();
     let journal: &Journal = &recording.journal[1];
-    let record = Recorded {
+    let record = RecordedInput {
         offset: 0,
         key: None,
         value: None,

@@ -8,9 +8,9 @@ use tapeline_model::records::{Journal, StepKind};
 use tapeline_schemas::topics::Topic;
 
 use super::contents::Contents;
-use super::format::{Chain, Kind, Line, schema, unwritable};
+use super::format::{Chain, Line, LineKind, schema, unwritable};
 use super::{Head, RecordingError};
-use crate::replay::{Inputs, Recorded, ReplayError};
+use crate::replay::{Inputs, RecordedInput, ReplayError};
 
 pub struct Writer<W> {
     out: W,
@@ -40,12 +40,12 @@ impl<W: Write> Writer<W> {
 
     /// Begins a task behind this transaction. `journal` is the topic.
     pub fn task(&mut self, journal: &str, task: u32, after: i64) -> Result<(), RecordingError> {
-        let nothing = Recorded {
+        let nothing = RecordedInput {
             offset: after as u64,
             key: None,
             value: None,
         };
-        self.put(Kind::Task, journal, task, nothing)
+        self.put(LineKind::Task, journal, task, nothing)
     }
 
     /// An entry of the snapshot that the task begins with.
@@ -53,9 +53,9 @@ impl<W: Write> Writer<W> {
         &mut self,
         topic: &str,
         task: u32,
-        entry: Recorded<'_>,
+        entry: RecordedInput<'_>,
     ) -> Result<(), RecordingError> {
-        self.put(Kind::Snapshot, topic, task, entry)
+        self.put(LineKind::Snapshot, topic, task, entry)
     }
 
     /// One transaction: the journal's record, and what it read.
@@ -63,14 +63,14 @@ impl<W: Write> Writer<W> {
         &mut self,
         topic: &str,
         task: u32,
-        record: Recorded<'_>,
+        record: RecordedInput<'_>,
         journal: &Journal,
         inputs: &mut I,
     ) -> Result<(), ReplayError>
     where
         ReplayError: From<I::Error>,
     {
-        self.put(Kind::Journal, topic, task, record)?;
+        self.put(LineKind::Journal, topic, task, record)?;
         for step in journal.steps.iter().filter(|s| s.kind != StepKind::Tick) {
             let (mut found, mut result) = (0, Ok(()));
             let (partition, first, last) = (step.partition, step.first_offset, step.last_offset);
@@ -80,7 +80,7 @@ impl<W: Write> Writer<W> {
             inputs.read(topic, place.0, place.1, place.2, &mut |record| {
                 found += 1;
                 if result.is_ok() {
-                    result = self.put(Kind::Input, &step.topic, place.0, record);
+                    result = self.put(LineKind::Input, &step.topic, place.0, record);
                 }
             })?;
             result?;
@@ -103,12 +103,12 @@ impl<W: Write> Writer<W> {
     /// Closes the file.
     pub fn finish(mut self) -> Result<(W, Contents), RecordingError> {
         let (contents, chain) = (self.contents.clone(), self.chain.value());
-        let end = Recorded {
+        let end = RecordedInput {
             offset: contents.records,
             key: None,
             value: Some(&chain),
         };
-        self.put(Kind::End, "", 0, end)?;
+        self.put(LineKind::End, "", 0, end)?;
         self.blocks.finish_block().map_err(unwritable)?;
         self.drain()?;
         self.out.flush()?;
@@ -117,10 +117,10 @@ impl<W: Write> Writer<W> {
 
     fn put(
         &mut self,
-        kind: Kind,
+        kind: LineKind,
         topic: &str,
         partition: u32,
-        record: Recorded<'_>,
+        record: RecordedInput<'_>,
     ) -> Result<(), RecordingError> {
         let mut line = Line {
             kind,
