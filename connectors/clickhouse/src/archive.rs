@@ -116,7 +116,7 @@ pub async fn backfill(
     lows: &BTreeMap<u32, u64>,
     files: &[PathBuf],
 ) -> Result<Backfilled, ArchiveError> {
-    let lock = Lock::take(
+    let lock = Lock::acquire(
         store,
         &format!("backfill of {}", topic.table()),
         LOCK_WITHIN,

@@ -44,7 +44,7 @@ pub struct Store {
 }
 
 #[derive(Row, Deserialize)]
-struct Count {
+struct RowCount {
     count: u64,
 }
 
@@ -144,7 +144,7 @@ impl Store {
     /// How many rows there are: `from` is a table, also with a condition.
     pub(crate) async fn count(&self, from: &str) -> Result<u64, StoreError> {
         let sql = format!("SELECT count() AS count FROM {from}");
-        let found = self.rows::<Count>(&sql).await?;
+        let found = self.rows::<RowCount>(&sql).await?;
         Ok(found.first().map_or(0, |row| row.count))
     }
 

@@ -10,7 +10,7 @@ use crate::client::Store;
 use crate::error::StoreError;
 
 #[derive(Row, Deserialize)]
-struct Count {
+struct TableRows {
     name: String,
     rows: u64,
 }
@@ -26,7 +26,7 @@ pub async fn counts(store: &Store) -> Result<BTreeMap<&'static str, u64>, StoreE
             )
         })
         .collect();
-    let found: Vec<Count> = store.rows(&parts.join(" UNION ALL ")).await?;
+    let found: Vec<TableRows> = store.rows(&parts.join(" UNION ALL ")).await?;
     let rows_of = |name: &str| {
         found
             .iter()

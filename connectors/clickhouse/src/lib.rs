@@ -13,7 +13,6 @@
 //! own and are given a handle of the async runtime for the store's side.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
-mod altered;
 mod archive;
 mod audit;
 mod cells;
@@ -29,6 +28,7 @@ mod queries;
 mod rebuild;
 mod retention;
 mod rows;
+mod schema_drift;
 mod settings;
 mod sink;
 mod tables;

@@ -13,24 +13,24 @@ use crate::error::StoreError;
 
 const PREFIX: &str = "_lock_";
 const HELD_FOR: Duration = Duration::from_secs(60);
-const PROLONGED_EVERY: Duration = Duration::from_secs(15);
-const AGAIN: Duration = Duration::from_millis(300);
+const RENEW_EVERY: Duration = Duration::from_secs(15);
+const RETRY_EVERY: Duration = Duration::from_millis(300);
 const TABLE_ALREADY_EXISTS: u32 = 57;
 
 pub(crate) struct Lock {
     store: Store,
     table: String,
-    keeper: AbortHandle,
+    renewal: AbortHandle,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
-struct Found {
+struct LockTable {
     name: String,
     comment: String,
     now: u64,
 }
 
-impl Found {
+impl LockTable {
     fn generation(&self) -> u64 {
         let number = self.name.strip_prefix(PREFIX);
         number.and_then(|text| text.parse().ok()).unwrap_or(0)
@@ -52,7 +52,7 @@ impl Found {
 
 impl Lock {
     /// Waits for whoever has it. `what` is told to whoever waits for us.
-    pub(crate) async fn take(
+    pub(crate) async fn acquire(
         store: &Store,
         what: &str,
         within: Duration,
@@ -60,28 +60,28 @@ impl Lock {
         let started = Instant::now();
         let holder = format!("{what} (process {})", std::process::id());
         loop {
-            let found = Self::found(store).await?;
+            let found = Self::locks(store).await?;
             let live = found.iter().find(|lock| lock.is_live());
             if live.is_none()
-                && let Some(lock) = Self::try_take(store, &holder, &found).await?
+                && let Some(lock) = Self::try_acquire(store, &holder, &found).await?
             {
                 return Ok(lock);
             }
             if started.elapsed() >= within {
-                let by = live.map_or("somebody else", Found::holder).to_owned();
+                let by = live.map_or("somebody else", LockTable::holder).to_owned();
                 return Err(StoreError::Locked { by });
             }
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(RETRY_EVERY).await;
         }
     }
 
-    async fn try_take(
+    async fn try_acquire(
         store: &Store,
         holder: &str,
-        stale: &[Found],
+        stale: &[LockTable],
     ) -> Result<Option<Self>, StoreError> {
         // Above every other, so that two who find the same stale lock create the same table.
-        let generation = stale.iter().map(Found::generation).max().unwrap_or(0) + 1;
+        let generation = stale.iter().map(LockTable::generation).max().unwrap_or(0) + 1;
         let table = format!("{PREFIX}{generation}");
         let comment = comment(store, holder).await?;
         let sql = format!(
@@ -93,7 +93,7 @@ impl Lock {
             }
             created => created?,
         }
-        let found = Self::found(store).await?;
+        let found = Self::locks(store).await?;
         // Somebody looked before us and created after us: both step back.
         if found
             .iter()
@@ -105,15 +105,15 @@ impl Lock {
         for lock in found.iter().filter(|lock| lock.name != table) {
             drop_table(store, &lock.name).await?;
         }
-        let keeper = tokio::spawn(prolong(store.clone(), table.clone(), holder.to_owned()));
+        let renewal = tokio::spawn(renew(store.clone(), table.clone(), holder.to_owned()));
         Ok(Some(Self {
             store: store.clone(),
             table,
-            keeper: keeper.abort_handle(),
+            renewal: renewal.abort_handle(),
         }))
     }
 
-    async fn found(store: &Store) -> Result<Vec<Found>, StoreError> {
+    async fn locks(store: &Store) -> Result<Vec<LockTable>, StoreError> {
         let sql = format!(
             "SELECT name, comment, toUInt64(toUnixTimestamp64Milli(now64(3))) AS now FROM system.tables \
              WHERE database = currentDatabase() AND startsWith(name, '{PREFIX}')"
@@ -123,14 +123,14 @@ impl Lock {
 
     /// Without it, the lock ends by itself after a minute.
     pub(crate) async fn release(self) -> Result<(), StoreError> {
-        self.keeper.abort();
+        self.renewal.abort();
         drop_table(&self.store, &self.table).await
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        self.keeper.abort();
+        self.renewal.abort();
     }
 }
 
@@ -154,15 +154,15 @@ async fn comment(store: &Store, holder: &str) -> Result<String, StoreError> {
     Ok(format!("{holder} until {until}"))
 }
 
-async fn prolong(store: Store, table: String, holder: String) {
+async fn renew(store: Store, table: String, holder: String) {
     loop {
-        tokio::time::sleep(PROLONGED_EVERY).await;
-        let prolonged = async {
+        tokio::time::sleep(RENEW_EVERY).await;
+        let renewed = async {
             let comment = comment(&store, &holder).await?;
             let sql = format!("ALTER TABLE {table} MODIFY COMMENT '{comment}'");
             store.execute(&sql).await
         };
-        if let Err(error) = prolonged.await {
+        if let Err(error) = renewed.await {
             tracing::warn!(%error, "the lock of this deploy step could not be prolonged");
         }
     }
@@ -205,14 +205,14 @@ mod tests {
         fake
     }
 
-    async fn take(fake: &FakeStore) -> Result<Lock, StoreError> {
-        Lock::take(&fake.store(), "apply", Duration::ZERO).await
+    async fn acquire(fake: &FakeStore) -> Result<Lock, StoreError> {
+        Lock::acquire(&fake.store(), "apply", Duration::ZERO).await
     }
 
     #[tokio::test]
     async fn a_free_lock_is_taken_named_and_given_back() {
         let fake = server(&[], &[("_lock_1", MINE)]).await;
-        let lock = take(&fake).await.unwrap();
+        let lock = acquire(&fake).await.unwrap();
         let created = fake.requests("CREATE TABLE _lock_1");
         assert!(
             created[0].sql.contains("until 1060000"),
@@ -226,7 +226,7 @@ mod tests {
     #[tokio::test]
     async fn a_held_lock_is_waited_for_and_then_its_holder_named() {
         let fake = server(&[("_lock_3", "rebuild quotes until 1000001")], &[]).await;
-        let shown = take(&fake).await.err().unwrap().to_string();
+        let shown = acquire(&fake).await.err().unwrap().to_string();
         assert!(shown.contains("rebuild quotes"), "{shown}");
         assert!(fake.requests("CREATE").is_empty());
     }
@@ -235,7 +235,7 @@ mod tests {
     async fn the_lock_of_a_dead_holder_is_taken_over() {
         let dead = ("_lock_3", "rebuild quotes until 999999");
         let fake = server(&[dead], &[dead, ("_lock_4", MINE)]).await;
-        take(&fake).await.unwrap();
+        acquire(&fake).await.unwrap();
         assert_eq!(fake.requests("CREATE TABLE _lock_4").len(), 1);
         assert_eq!(fake.requests("DROP TABLE IF EXISTS _lock_3").len(), 1);
         assert!(fake.requests("DROP TABLE IF EXISTS _lock_4").is_empty());
@@ -244,7 +244,7 @@ mod tests {
     #[tokio::test]
     async fn who_is_not_the_only_one_steps_back() {
         let fake = server(&[], &[("_lock_1", MINE), ("_lock_2", MINE)]).await;
-        let refused = take(&fake).await.err();
+        let refused = acquire(&fake).await.err();
         assert!(matches!(refused, Some(StoreError::Locked { .. })));
         assert_eq!(fake.requests("DROP TABLE IF EXISTS _lock_1").len(), 1);
         assert!(fake.requests("DROP TABLE IF EXISTS _lock_2").is_empty());

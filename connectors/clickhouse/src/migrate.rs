@@ -7,11 +7,11 @@ use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 use tapeline_schemas::migrations::{MIGRATIONS, Migration};
 
-use crate::altered::altered;
 use crate::client::Store;
 use crate::difference::difference;
 use crate::error::StoreError;
 use crate::lock::Lock;
+use crate::schema_drift::schema_drift;
 
 /// How long another deploy step is waited for.
 const LOCK_WITHIN: Duration = Duration::from_secs(60);
@@ -93,14 +93,14 @@ async fn plan_these(store: &Store, release: &[Migration]) -> Result<Plan, StoreE
         drift.difference = applied_difference(store, release, drift.version).await?;
     }
     if plan.pending.is_empty() && plan.drifted.is_empty() && release.len() == MIGRATIONS.len() {
-        plan.altered = altered(store).await?;
+        plan.altered = schema_drift(store).await?;
     }
     Ok(plan)
 }
 
 async fn apply_these(store: &Store, release: &[Migration]) -> Result<Vec<Step>, StoreError> {
     store.create_database().await?;
-    let lock = Lock::take(store, "store apply", LOCK_WITHIN).await?;
+    let lock = Lock::acquire(store, "store apply", LOCK_WITHIN).await?;
     let applied = apply_locked(store, release).await;
     let released = lock.release().await;
     let applied = applied?;

@@ -83,7 +83,7 @@ impl KeptChange {
 const INTERVAL: &str = "toIntervalSecond";
 
 #[derive(Debug, Row, Deserialize)]
-struct Found {
+struct StoredTable {
     name: String,
     engine: String,
 }
@@ -95,14 +95,14 @@ pub async fn retention_changes(
 ) -> Result<Vec<KeptChange>, StoreError> {
     let sql =
         "SELECT name, engine_full AS engine FROM system.tables WHERE database = currentDatabase()";
-    match store.rows::<Found>(sql).await {
+    match store.rows::<StoredTable>(sql).await {
         // What is still to be made is told by the migrations.
         Err(StoreError::NoDatabase { .. }) => Ok(Vec::new()),
         found => Ok(compare(retention, &found?)),
     }
 }
 
-fn compare(retention: &Retention, found: &[Found]) -> Vec<KeptChange> {
+fn compare(retention: &Retention, found: &[StoredTable]) -> Vec<KeptChange> {
     let change = |topic: &Topic| {
         let table = topic.table();
         let found = found.iter().find(|found| found.name == table)?;
@@ -139,8 +139,8 @@ mod tests {
         Retention::of(&named.collect())
     }
 
-    fn found(name: &str, ttl: &str) -> Found {
-        Found {
+    fn found(name: &str, ttl: &str) -> StoredTable {
+        StoredTable {
             name: name.to_owned(),
             engine: format!("MergeTree PARTITION BY x ORDER BY y{ttl} SETTINGS a = 1"),
         }

@@ -13,7 +13,7 @@ use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Message as _, TopicPartitionList};
 
-use crate::stable::{Hanging, StableEnds};
+use crate::hanging::{HangingTransaction, StableOffsets};
 use crate::{metric_names, stats};
 
 /// A broker that is down raises an error at every attempt: say it this often.
@@ -53,7 +53,7 @@ struct State {
     rebalances: Vec<Rebalance>,
     last_error: Option<(String, Instant)>,
     said_at: Option<Instant>,
-    stable_ends: StableEnds,
+    stable_offsets: StableOffsets,
 }
 
 impl Context {
@@ -97,9 +97,9 @@ impl Context {
     }
 
     /// Partitions whose committed end has not moved for so long, though there is more.
-    pub(crate) fn hanging(&self, longer_than: Duration) -> Vec<Hanging> {
+    pub(crate) fn hanging(&self, longer_than: Duration) -> Vec<HangingTransaction> {
         self.state()
-            .stable_ends
+            .stable_offsets
             .hanging(longer_than, Instant::now())
     }
 
@@ -171,7 +171,9 @@ impl ClientContext for Context {
         let now = Instant::now();
         let mut state = self.state();
         for (topic, partition, stable, end) in stats::committed_ends(&statistics) {
-            state.stable_ends.saw(topic, partition, stable, end, now);
+            state
+                .stable_offsets
+                .observe(topic, partition, stable, end, now);
         }
     }
 

@@ -39,7 +39,7 @@ pub struct Membership {
     group: String,
     settings: KafkaSettings,
     /// Announced as lost by the last poll; given away by the next one.
-    parting: Option<TopicPartitionList>,
+    to_release: Option<TopicPartitionList>,
 }
 
 impl Membership {
@@ -82,21 +82,21 @@ impl Membership {
             consumer,
             group: group.to_owned(),
             settings: settings.clone(),
-            parting: None,
+            to_release: None,
         })
     }
 
     /// Gives away what the last poll announced as lost, then waits up to `wait`
     /// for the next change.
     pub fn poll(&mut self, wait: Duration) -> Result<Ownership, KafkaError> {
-        self.part()?;
+        self.release_lost()?;
         let started = Instant::now();
         loop {
             let event = self.consumer.poll(wait.saturating_sub(started.elapsed()));
             // Nothing is read here: only an error matters.
             let error = event.and_then(Result::err);
-            let change = self.answer()?;
-            error.map_or(Ok(()), |error| self.complain(&error))?;
+            let change = self.answer_rebalances()?;
+            error.map_or(Ok(()), |error| self.check_error(&error))?;
             if !change.is_empty() || started.elapsed() >= wait {
                 return Ok(change);
             }
@@ -132,8 +132,8 @@ impl Membership {
         &self.group
     }
 
-    fn part(&mut self) -> Result<(), KafkaError> {
-        let Some(partitions) = self.parting.take() else {
+    fn release_lost(&mut self) -> Result<(), KafkaError> {
+        let Some(partitions) = self.to_release.take() else {
             return Ok(());
         };
         self.consumer
@@ -142,7 +142,7 @@ impl Membership {
     }
 
     /// Accepts what was offered; a loss is only announced, and answered later.
-    fn answer(&mut self) -> Result<Ownership, KafkaError> {
+    fn answer_rebalances(&mut self) -> Result<Ownership, KafkaError> {
         let mut change = Ownership::default();
         for rebalance in self.consumer.client().context().take_rebalances() {
             match rebalance {
@@ -157,7 +157,7 @@ impl Membership {
                 } => {
                     change.lost.extend(partitions_of(&partitions));
                     change.assignment_lost |= assignment_lost;
-                    self.parting = Some(partitions);
+                    self.to_release = Some(partitions);
                 }
             }
         }
@@ -173,8 +173,8 @@ impl Membership {
         answer.map_err(|error| self.failed("taking partitions", &error))
     }
 
-    /// Tells trouble that stays from trouble that passes by itself.
-    fn complain(&self, error: &Native) -> Result<(), KafkaError> {
+    /// Fails on errors that do not pass by themselves.
+    fn check_error(&self, error: &Native) -> Result<(), KafkaError> {
         match error.rdkafka_error_code() {
             Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => {
                 Err(KafkaError::TopicMissing {
@@ -228,7 +228,7 @@ impl Drop for Membership {
     fn drop(&mut self) {
         // From here on the client answers by itself, or closing would wait for us.
         self.consumer.client().context().stop_deferring_rebalances();
-        if let Err(error) = self.part().and_then(|()| self.release_unanswered()) {
+        if let Err(error) = self.release_lost().and_then(|()| self.release_unanswered()) {
             tracing::debug!(group = self.group, %error, "left the group with partitions unreleased");
         }
     }
@@ -236,7 +236,7 @@ impl Drop for Membership {
 
 impl Membership {
     fn release_unanswered(&mut self) -> Result<(), KafkaError> {
-        self.answer()?;
-        self.part()
+        self.answer_rebalances()?;
+        self.release_lost()
     }
 }

@@ -10,9 +10,9 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::batch::{Batch, BatchQueue, Notice};
 use crate::context::Context;
 use crate::error::{KafkaError, is_denied, is_transient};
+use crate::hanging::HangingTransaction;
 use crate::position::{Partition, Position, committed, partition_list};
 use crate::settings::KafkaSettings;
-use crate::stable::Hanging;
 
 mod spans;
 
@@ -24,10 +24,10 @@ const LEADER_POLL: Duration = Duration::from_millis(20);
 /// What a reader makes of records of transactions that were not committed, and of
 /// the end of a partition.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Sight {
+enum ReadMode {
     Committed,
     CommittedWithoutEnds,
-    Everything,
+    Uncommitted,
 }
 
 /// Reads partitions it is told to read, committed records only. An offset that
@@ -46,27 +46,27 @@ impl BatchReader {
     /// `group` only names where [`store_progress`](Self::store_progress) commits;
     /// it must have no members.
     pub fn new(settings: &KafkaSettings, group: &str) -> Result<Self, KafkaError> {
-        Self::create(settings, group, Sight::Committed)
+        Self::create(settings, group, ReadMode::Committed)
     }
 
     /// A reader that is given what was aborted or is still open, too.
-    pub fn of_everything(settings: &KafkaSettings, group: &str) -> Result<Self, KafkaError> {
-        Self::create(settings, group, Sight::Everything)
+    pub fn read_uncommitted(settings: &KafkaSettings, group: &str) -> Result<Self, KafkaError> {
+        Self::create(settings, group, ReadMode::Uncommitted)
     }
 
     /// A reader that can pause and tell its positions. It has no news of the end
     /// of a partition: librdkafka counts that news as a record when it is read in
     /// batches, and a resumed partition would skip one.
     pub(crate) fn without_ends(settings: &KafkaSettings, group: &str) -> Result<Self, KafkaError> {
-        Self::create(settings, group, Sight::CommittedWithoutEnds)
+        Self::create(settings, group, ReadMode::CommittedWithoutEnds)
     }
 
-    fn create(settings: &KafkaSettings, group: &str, sight: Sight) -> Result<Self, KafkaError> {
-        let isolation = match sight {
-            Sight::Everything => "read_uncommitted",
-            Sight::Committed | Sight::CommittedWithoutEnds => "read_committed",
+    fn create(settings: &KafkaSettings, group: &str, mode: ReadMode) -> Result<Self, KafkaError> {
+        let isolation = match mode {
+            ReadMode::Uncommitted => "read_uncommitted",
+            ReadMode::Committed | ReadMode::CommittedWithoutEnds => "read_committed",
         };
-        let ends = (sight != Sight::CommittedWithoutEnds).to_string();
+        let ends = (mode != ReadMode::CommittedWithoutEnds).to_string();
         let tuned = [
             // One fetch in flight and a queue that is refilled while it is read:
             // enough for the full rate, and bounded.
@@ -111,8 +111,8 @@ impl BatchReader {
     /// Reads exactly these partitions from now on, in place of all before.
     /// Refused if one of them does not exist.
     pub fn assign(&mut self, positions: &[Position]) -> Result<(), KafkaError> {
-        self.must_exist(positions)?;
-        self.know(positions.iter().map(|p| p.topic.as_str()));
+        self.check_exists(positions)?;
+        self.remember_topics(positions.iter().map(|p| p.topic.as_str()));
         self.pending = None;
         let list = self.list(positions)?;
         self.consumer()
@@ -122,7 +122,7 @@ impl BatchReader {
 
     /// Reads these partitions besides the ones it reads already.
     pub(crate) fn add(&mut self, positions: &[Position]) -> Result<(), KafkaError> {
-        self.know(positions.iter().map(|p| p.topic.as_str()));
+        self.remember_topics(positions.iter().map(|p| p.topic.as_str()));
         let list = self.list(positions)?;
         self.consumer()
             .incremental_assign(&list)
@@ -202,12 +202,12 @@ impl BatchReader {
             .iter()
             .map(|element| Position::new(element.topic(), element.partition(), 0))
             .collect();
-        self.must_exist(&positions)
+        self.check_exists(&positions)
     }
 
     /// Partitions it reads whose committed end has not moved for so long, though
     /// more was written: a transaction there is not being ended.
-    pub fn hanging(&self, longer_than: Duration) -> Vec<Hanging> {
+    pub fn hanging(&self, longer_than: Duration) -> Vec<HangingTransaction> {
         self.consumer().client().context().hanging(longer_than)
     }
 
@@ -286,7 +286,7 @@ impl BatchReader {
     }
 
     /// librdkafka would wait for a missing topic, silently and for ever.
-    fn must_exist(&self, positions: &[Position]) -> Result<(), KafkaError> {
+    fn check_exists(&self, positions: &[Position]) -> Result<(), KafkaError> {
         let mut counts: Vec<(&str, i32)> = Vec::new();
         for Position {
             topic, partition, ..
@@ -329,7 +329,7 @@ impl BatchReader {
         }
     }
 
-    fn know<'a>(&mut self, topics: impl Iterator<Item = &'a str>) {
+    fn remember_topics<'a>(&mut self, topics: impl Iterator<Item = &'a str>) {
         for topic in topics {
             if !self.topics.iter().any(|known| known == topic) {
                 let grown = self.topics.iter().cloned().chain([topic.to_owned()]);

@@ -170,7 +170,7 @@ impl SharedKey {
         };
         let (low, end) = match to {
             To::Stable => reader.range(&self.topic, PARTITION)?,
-            To::Written => BatchReader::of_everything(&self.settings, &self.group())?
+            To::Written => BatchReader::read_uncommitted(&self.settings, &self.group())?
                 .range(&self.topic, PARTITION)?,
         };
         let start = self.next.unwrap_or(low);

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tapeline_kafka::{Hanging, KafkaError, KafkaSettings, Publisher};
+use tapeline_kafka::{HangingTransaction, KafkaError, KafkaSettings, Publisher};
 use tapeline_model::ids::output_id;
 use tapeline_model::records::{Alert, Severity};
 use tapeline_model::{Event, Micros};
@@ -41,7 +41,7 @@ impl HangingAlerts {
     }
 
     /// Once for each: in the log, and as an alert.
-    pub fn raise(&mut self, hanging: &Hanging) {
+    pub fn raise(&mut self, hanging: &HangingTransaction) {
         let transaction = (hanging.topic.clone(), hanging.partition, hanging.stable);
         if self.raised.len() >= MOST_REMEMBERED {
             self.raised.clear();
@@ -69,8 +69,8 @@ impl HangingAlerts {
 }
 
 /// Every process that sees the same gives it the same id.
-fn alert(hanging: &Hanging, processor: &str, now: Micros) -> Alert {
-    let Hanging {
+fn alert(hanging: &HangingTransaction, processor: &str, now: Micros) -> Alert {
+    let HangingTransaction {
         topic,
         partition,
         stable,
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn it_says_where_since_when_and_what_to_do() {
-        let hanging = Hanging {
+        let hanging = HangingTransaction {
             topic: "market.quotes".to_owned(),
             partition: 2,
             stable: 17,
@@ -125,7 +125,7 @@ mod tests {
         ] {
             assert!(text.contains(part), "{text}");
         }
-        let later = Hanging {
+        let later = HangingTransaction {
             end: 90,
             since: Duration::from_secs(500),
             ..hanging

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::mpsc::SyncSender;
 
-use tapeline_kafka::{Hanging, KafkaSettings};
+use tapeline_kafka::{HangingTransaction, KafkaSettings};
 use tapeline_model::Origin;
 use tapeline_processors::{Input, Reach};
 use tapeline_schemas::topics::Group;
@@ -28,7 +28,7 @@ pub(crate) struct Job {
     pub stop: Arc<AtomicBool>,
     pub status: Arc<Status>,
     /// Transactions on the inputs that nobody ends.
-    pub hanging: SyncSender<Hanging>,
+    pub hanging: SyncSender<HangingTransaction>,
 }
 
 /// Keyed inputs, and so the changelog, are in one group.

@@ -41,7 +41,8 @@ pub(crate) fn repair_partial_commit(
     let names = job.kafka.names();
     let processor = task.processor();
     let partitions = TaskPartitions::of(job, &names, task);
-    let mut uncommitted_reader = BatchReader::of_everything(&job.kafka, &names.group(processor))?;
+    let mut uncommitted_reader =
+        BatchReader::read_uncommitted(&job.kafka, &names.group(processor))?;
     let mut last = BTreeMap::new();
     for (topic, partition) in &partitions.all[..OWN] {
         last.insert(

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use metrics::gauge;
-use tapeline_kafka::{Admin, Hanging, KafkaError, KafkaSettings, Membership, Ownership};
+use tapeline_kafka::{Admin, HangingTransaction, KafkaError, KafkaSettings, Membership, Ownership};
 use tapeline_processors::{Processor, Reach, Share};
 
 use crate::acquire::RestoredTask;
@@ -78,7 +78,7 @@ struct Tasks {
     count: u32,
     running: BTreeMap<u32, RunningTask>,
     standbys: BTreeMap<u32, Standby>,
-    hanging: SyncSender<Hanging>,
+    hanging: SyncSender<HangingTransaction>,
 }
 
 struct RunningTask {
@@ -219,7 +219,7 @@ impl ProcessorService {
         &self,
         share: Share,
         standby: Option<Standby>,
-        hanging: SyncSender<Hanging>,
+        hanging: SyncSender<HangingTransaction>,
     ) -> RunningTask {
         let stop = Arc::new(AtomicBool::new(false));
         let job = Job {

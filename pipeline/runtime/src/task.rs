@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tapeline_kafka::{MAX_LETTER_BYTES, cut};
+use tapeline_kafka::{MAX_DEAD_LETTER_BYTES, truncate};
 use tapeline_model::ids::output_id;
 use tapeline_model::reasons::{Reason, Refusal};
 use tapeline_model::records::{
@@ -470,15 +470,19 @@ fn dead_letter(
     now: Micros,
 ) -> DeadLetter {
     let topic = origin.topic.name();
-    let key = record.key.map(|key| cut(key, MAX_LETTER_BYTES / 10).kept);
-    let room = MAX_LETTER_BYTES - key.map_or(0, <[u8]>::len);
+    let key = record
+        .key
+        .map(|key| truncate(key, MAX_DEAD_LETTER_BYTES / 10).kept);
+    let room = MAX_DEAD_LETTER_BYTES - key.map_or(0, <[u8]>::len);
     DeadLetter {
         letter_id: output_id(topic, origin.partition, origin.offset, consumer, 0),
         topic: topic.to_owned(),
         partition: origin.partition as i32,
         offset: origin.offset as i64,
         key: key.map(<[u8]>::to_vec),
-        value: record.value.map(|value| cut(value, room).kept.to_vec()),
+        value: record
+            .value
+            .map(|value| truncate(value, room).kept.to_vec()),
         reason: refusal.reason.code().to_owned(),
         message: refusal.message.clone(),
         event_time: now,

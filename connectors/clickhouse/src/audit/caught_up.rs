@@ -14,7 +14,7 @@ use super::{AuditError, Extent, extents};
 use crate::client::Store;
 use crate::error::StoreError;
 use crate::rows;
-use crate::sink::{LETTER_SOURCE, Reached, Standing};
+use crate::sink::{DEAD_LETTER_SOURCE, GroupOffset, GroupOffsets};
 
 const AGAIN: Duration = Duration::from_millis(200);
 
@@ -41,7 +41,7 @@ struct Last {
 }
 
 #[derive(Row, Deserialize)]
-struct Reach {
+struct NewestOffset {
     partition: u32,
     reaches: u64,
 }
@@ -58,13 +58,13 @@ pub(super) fn wait_for(
     for extent in extents.iter().filter(|extent| extent.low < extent.end) {
         missing.extend(last_record(kafka, *extent)?);
     }
-    let sinks = Reached::new(kafka)?;
+    let sinks = GroupOffsets::new(kafka)?;
     loop {
         // The rows before the notes: what is under way was announced before it is seen.
         let there = runtime.block_on(there(store, &missing))?;
-        let standings = standings(&sinks, &missing)?;
+        let group_offsets = group_offsets(&sinks, &missing)?;
         missing.retain(|last| {
-            let at = standings.get(&(last.topic, last.partition)).copied();
+            let at = group_offsets.get(&(last.topic, last.partition)).copied();
             let newest = there.get(&(last.topic, last.partition)).copied();
             !is_reached(last.offset, at, newest)
         });
@@ -91,9 +91,9 @@ pub(super) fn wait_for(
 
 /// Whether nothing up to this offset is still to come: the group is done with it, or its row or a
 /// letter is there. Of a range that is under way, some rows and letters come before others.
-fn is_reached(offset: u64, standing: Option<Standing>, newest: Option<u64>) -> bool {
+fn is_reached(offset: u64, group_offset: Option<GroupOffset>, newest: Option<u64>) -> bool {
     let is_there = newest.is_some_and(|newest| newest >= offset);
-    let Some(Standing { done, begun }) = standing else {
+    let Some(GroupOffset { done, begun }) = group_offset else {
         return is_there;
     };
     let is_under_way = begun.is_some_and(|range| range.start <= offset);
@@ -108,20 +108,20 @@ fn by_topic(wanted: &[Last]) -> BTreeMap<Topic, Vec<u32>> {
     by_topic
 }
 
-fn standings(
-    sinks: &Reached,
+fn group_offsets(
+    sinks: &GroupOffsets,
     wanted: &[Last],
-) -> Result<BTreeMap<(Topic, u32), Standing>, KafkaError> {
-    let mut standings = BTreeMap::new();
+) -> Result<BTreeMap<(Topic, u32), GroupOffset>, KafkaError> {
+    let mut group_offsets = BTreeMap::new();
     for (topic, partitions) in by_topic(wanted) {
         let found = sinks.of(topic, partitions)?;
-        standings.extend(
+        group_offsets.extend(
             found
                 .into_iter()
                 .map(|(partition, at)| ((topic, partition), at)),
         );
     }
-    Ok(standings)
+    Ok(group_offsets)
 }
 
 fn last_record(kafka: &KafkaSettings, extent: Extent) -> Result<Option<Last>, AuditError> {
@@ -157,7 +157,7 @@ async fn there(store: &Store, wanted: &[Last]) -> Result<BTreeMap<(Topic, u32), 
         let letters = reaches(
             store,
             &format!(
-                "SELECT partition, max(offset) AS reaches FROM {} WHERE source = '{LETTER_SOURCE}' AND topic = '{}' GROUP BY partition",
+                "SELECT partition, max(offset) AS reaches FROM {} WHERE source = '{DEAD_LETTER_SOURCE}' AND topic = '{}' GROUP BY partition",
                 Topic::DeadLetters.table(),
                 topic.name()
             ),
@@ -171,8 +171,8 @@ async fn there(store: &Store, wanted: &[Last]) -> Result<BTreeMap<(Topic, u32), 
     Ok(newest)
 }
 
-async fn reaches(store: &Store, sql: &str) -> Result<Vec<Reach>, StoreError> {
-    store.rows::<Reach>(sql).await
+async fn reaches(store: &Store, sql: &str) -> Result<Vec<NewestOffset>, StoreError> {
+    store.rows::<NewestOffset>(sql).await
 }
 
 #[cfg(test)]
@@ -184,9 +184,9 @@ mod tests {
     fn what_is_under_way_is_not_reached_though_its_last_row_is_there() {
         let at = |done: u64, end: Option<u64>| {
             let begun = end.map(|end| Range { start: done, end });
-            Some(Standing { done, begun })
+            Some(GroupOffset { done, begun })
         };
-        for (standing, newest, expected) in [
+        for (group_offset, newest, expected) in [
             // The group never committed: the rows say it.
             (None, None, false),
             (None, Some(8), false),
@@ -201,9 +201,9 @@ mod tests {
             (at(10, Some(20)), Some(9), true),
         ] {
             assert_eq!(
-                is_reached(9, standing, newest),
+                is_reached(9, group_offset, newest),
                 expected,
-                "{standing:?} {newest:?}"
+                "{group_offset:?} {newest:?}"
             );
         }
     }

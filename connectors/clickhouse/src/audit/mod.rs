@@ -3,7 +3,7 @@
 
 mod caught_up;
 mod compare;
-mod letters;
+mod dead_letters;
 mod sample;
 
 use std::time::Duration;
@@ -21,7 +21,7 @@ use tokio::runtime::Handle;
 pub use caught_up::wait_caught_up;
 pub use compare::Tally;
 use compare::Window;
-use letters::Letters;
+use dead_letters::SinkDeadLetters;
 use sample::Sample;
 
 use crate::client::Store;
@@ -183,7 +183,7 @@ pub fn audit(
     if let Some(within) = options.wait {
         caught_up::wait_for(kafka, store, &extents, within, runtime)?;
     }
-    let letters = Letters::read(kafka, options, MOST_LETTERS)?;
+    let letters = SinkDeadLetters::read(kafka, options, MOST_LETTERS)?;
     let total = extents.iter().map(|extent| extent.end - extent.low).sum();
     let mut auditor = Auditor {
         reader: BatchReader::new(kafka, &kafka.names().group("audit"))?,
@@ -261,7 +261,7 @@ impl Auditor<'_> {
     fn partition(
         &mut self,
         extent: Extent,
-        letters: &Letters,
+        letters: &SinkDeadLetters,
         advance: &mut dyn FnMut(u64),
     ) -> Result<PartitionAudit, AuditError> {
         let names = self.kafka.names();

@@ -10,7 +10,7 @@ use tapeline_schemas::topics::Topic;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-use super::pieces::Piece;
+use super::fill_plan::FillRange;
 use super::{NEW, RebuildError};
 use crate::client::Store;
 use crate::rows;
@@ -86,11 +86,11 @@ impl<'a, P: FnMut(u64, u64)> Filler<'a, P> {
     }
 
     /// Fills these; says how many offsets that were.
-    pub(super) fn fill(&mut self, pieces: &[Piece]) -> Result<u64, RebuildError> {
-        let total = pieces.iter().map(Piece::offsets).sum();
+    pub(super) fn fill(&mut self, ranges: &[FillRange]) -> Result<u64, RebuildError> {
+        let total = ranges.iter().map(FillRange::offsets).sum();
         let goal = self.filled + total;
-        for piece in pieces {
-            self.fill_piece(piece, goal)?;
+        for range in ranges {
+            self.fill_range(range, goal)?;
         }
         while self.way.under_way > 0 {
             self.way.collect()?;
@@ -98,25 +98,25 @@ impl<'a, P: FnMut(u64, u64)> Filler<'a, P> {
         Ok(total)
     }
 
-    fn fill_piece(&mut self, piece: &Piece, goal: u64) -> Result<(), RebuildError> {
+    fn fill_range(&mut self, fill: &FillRange, goal: u64) -> Result<(), RebuildError> {
         let lane = LaneId {
             topic: self.topic,
-            partition: piece.partition,
+            partition: fill.partition,
         };
-        let partition = piece.partition as i32;
+        let partition = fill.partition as i32;
         let span = Span {
-            from: Position::new(&self.full_topic, partition, piece.from as i64),
-            end: piece.end as i64,
+            from: Position::new(&self.full_topic, partition, fill.from as i64),
+            end: fill.end as i64,
         };
         let mut batch = Batch::default();
-        let mut start = piece.from;
+        let mut start = fill.from;
         let (way, runtime, progress) = (&mut self.way, self.runtime, &mut self.progress);
         let filled = self.filled;
         self.reader
             .read_spans(&[span], PARTITION_WITHIN, |message| {
                 push(&mut batch, lane, message);
                 let is_small = batch.rows() < ROWS && batch.bytes() < BYTES;
-                if piece.begun.is_some() || is_small {
+                if fill.begun.is_some() || is_small {
                     return Ok(());
                 }
                 let range = Range {
@@ -124,15 +124,15 @@ impl<'a, P: FnMut(u64, u64)> Filler<'a, P> {
                     end: u64::try_from(message.offset).unwrap_or_default(),
                 };
                 start = range.end + 1;
-                progress(filled + (start - piece.from), goal);
+                progress(filled + (start - fill.from), goal);
                 way.send(lane, std::mem::take(&mut batch), range, runtime)
             })?;
         if !batch.is_empty() {
-            let end = piece.end - 1;
-            let range = piece.begun.unwrap_or(Range { start, end });
+            let end = fill.end - 1;
+            let range = fill.begun.unwrap_or(Range { start, end });
             way.send(lane, batch, range, runtime)?;
         }
-        self.filled += piece.offsets();
+        self.filled += fill.offsets();
         (self.progress)(self.filled, goal);
         Ok(())
     }

@@ -8,8 +8,8 @@
 //! before it repeats an insert, so none is there twice.
 
 mod fill;
-mod hold;
-mod pieces;
+mod fill_plan;
+mod write_block;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -26,9 +26,9 @@ use crate::audit::{Extent, extents};
 use crate::client::Store;
 use crate::error::StoreError;
 use crate::lock::Lock;
-use crate::sink::{Reached, Standing};
+use crate::sink::{GroupOffset, GroupOffsets};
 use fill::Filler;
-use pieces::Pieces;
+use fill_plan::FillPlan;
 
 /// The new table, until it takes the place.
 pub(crate) const NEW: &str = "__new";
@@ -134,7 +134,7 @@ pub fn rebuild(
     progress: impl FnMut(u64, u64),
 ) -> Result<Rebuilt, RebuildError> {
     let what = format!("rebuild of {}", topic.table());
-    let lock = runtime.block_on(Lock::take(store, &what, LOCK_WITHIN))?;
+    let lock = runtime.block_on(Lock::acquire(store, &what, LOCK_WITHIN))?;
     let mut rebuild = Rebuild {
         kafka,
         store,
@@ -150,7 +150,7 @@ pub fn rebuild(
 
 /// The group that writes the table, and where it may be.
 struct Sinks {
-    reached: Reached,
+    group_offsets: GroupOffsets,
     partitions: Vec<u32>,
 }
 
@@ -184,13 +184,13 @@ impl Rebuild<'_> {
         let lows = self.checked_lows()?;
         self.execute(&format!("CREATE TABLE {table}{NEW} AS {table}"))?;
         let sinks = Sinks {
-            reached: Reached::new(self.kafka)?,
+            group_offsets: GroupOffsets::new(self.kafka)?,
             partitions: lows.keys().copied().collect(),
         };
         let mut filler = Filler::new(self.kafka, self.store, self.topic, self.runtime, progress)?;
-        let mut pieces = Pieces::new(self.topic, &lows);
+        let mut plan = FillPlan::new(self.topic, &lows);
         for _ in 0..ROUNDS {
-            let left = filler.fill(&pieces.done(&self.standings(&sinks)?))?;
+            let left = filler.fill(&plan.done(&self.group_offsets(&sinks)?))?;
             if left <= LITTLE {
                 break;
             }
@@ -201,10 +201,10 @@ impl Rebuild<'_> {
         ))?;
         let held = Instant::now();
         let filled = self.exchange(OLD).map_err(RebuildError::from);
-        let filled = filled.and_then(|()| self.fill_the_rest(&mut filler, &mut pieces, &sinks));
+        let filled = filled.and_then(|()| self.fill_the_rest(&mut filler, &mut plan, &sinks));
         let (rows_before, rows) = match filled {
             Ok(counted) => counted,
-            Err(cause) => return Err(self.let_go(cause)),
+            Err(cause) => return Err(self.unblock_writes(cause)),
         };
         let held = held.elapsed();
         for leftover in [NEW, OLD] {
@@ -225,16 +225,16 @@ impl Rebuild<'_> {
     fn fill_the_rest(
         &self,
         filler: &mut Filler<'_, impl FnMut(u64, u64)>,
-        pieces: &mut Pieces,
+        plan: &mut FillPlan,
         sinks: &Sinks,
     ) -> Result<(u64, u64), RebuildError> {
         let table = self.topic.table();
         self.wait_for_inserts()?;
         let old = format!("{table}{OLD}");
-        let rest = pieces.rest(&self.standings(sinks)?, &self.newest(&old)?)?;
+        let rest = plan.rest(&self.group_offsets(sinks)?, &self.newest(&old)?)?;
         filler.fill(&rest)?;
         let counted = (self.count(&old)?, self.count(&format!("{table}{NEW}"))?);
-        self.take_place()?;
+        self.swap_in_new()?;
         Ok(counted)
     }
 
@@ -273,9 +273,9 @@ impl Rebuild<'_> {
         Ok(lows_of(&extents))
     }
 
-    fn standings(&self, sinks: &Sinks) -> Result<BTreeMap<u32, Standing>, KafkaError> {
+    fn group_offsets(&self, sinks: &Sinks) -> Result<BTreeMap<u32, GroupOffset>, KafkaError> {
         let partitions = sinks.partitions.iter().copied();
-        sinks.reached.of(self.topic, partitions)
+        sinks.group_offsets.of(self.topic, partitions)
     }
 
     /// The last offset of each partition that the table has a row of.

@@ -32,12 +32,12 @@ pub(crate) struct Pass {
     topic: Topic,
     /// The others wait for it.
     probing: bool,
-    told: bool,
+    reported: bool,
 }
 
 impl Breakers {
     /// Whether the others wait for whoever goes ahead, or how long to wait.
-    fn go(&mut self, topic: Topic, now: Duration) -> Result<bool, Duration> {
+    fn try_pass(&mut self, topic: Topic, now: Duration) -> Result<bool, Duration> {
         let table = self.tables.entry(topic).or_default();
         let left = self.store.left(now).max(table.left(now));
         if !left.is_zero() {
@@ -58,17 +58,17 @@ impl Gate {
         }
     }
 
-    /// Returns when the table may be asked; whoever asks tells how it went.
+    /// Returns when the table may be asked; whoever asks reports how it went.
     pub(crate) async fn pass(&self, topic: Topic) -> Pass {
         loop {
-            let went = self.breakers().go(topic, self.clock.elapsed());
-            match went {
+            let attempt = self.breakers().try_pass(topic, self.clock.elapsed());
+            match attempt {
                 Ok(probing) => {
                     return Pass {
                         gate: self.clone(),
                         topic,
                         probing,
-                        told: false,
+                        reported: false,
                     };
                 }
                 Err(wait) => tokio::time::sleep(wait).await,
@@ -125,13 +125,13 @@ impl Gate {
 impl Pass {
     /// It failed for a reason that passes.
     pub(crate) fn failed(mut self, error: &StoreError) {
-        self.told = true;
+        self.reported = true;
         self.gate.failed(self.topic, error, self.probing);
     }
 
     /// The store answered.
     pub(crate) fn succeeded(mut self) {
-        self.told = true;
+        self.reported = true;
         self.gate.succeeded(self.topic);
     }
 }
@@ -139,7 +139,7 @@ impl Pass {
 /// An attempt that was cut off, since its partition is somebody else's now.
 impl Drop for Pass {
     fn drop(&mut self) {
-        if self.told || !self.probing {
+        if self.reported || !self.probing {
             return;
         }
         let now = self.gate.clock.elapsed();

@@ -65,7 +65,7 @@ pub(crate) struct Inserter {
 }
 
 #[derive(Row, Deserialize)]
-struct Reach {
+struct NewestRow {
     partition: u32,
     reaches: u64,
 }
@@ -118,7 +118,7 @@ impl Inserter {
         );
         let found = loop {
             let pass = self.gate.pass(topic).await;
-            match self.store.rows::<Reach>(&sql).await {
+            match self.store.rows::<NewestRow>(&sql).await {
                 Ok(found) => {
                     pass.succeeded();
                     break found;

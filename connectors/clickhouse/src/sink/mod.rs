@@ -8,13 +8,13 @@
 mod assembler;
 mod batch;
 mod breaker;
+mod dead_letter_publisher;
+mod dead_letters;
 mod gate;
+mod group_offsets;
 mod insert;
-mod letters;
-mod outbox;
 mod progress;
 mod range;
-mod reached;
 mod worker;
 
 use std::time::Duration;
@@ -26,12 +26,12 @@ use tokio::runtime::Handle;
 
 pub(crate) use assembler::Work;
 pub(crate) use batch::Batch;
+pub(crate) use dead_letters::SOURCE as DEAD_LETTER_SOURCE;
 pub(crate) use gate::Gate;
+pub(crate) use group_offsets::{GroupOffset, GroupOffsets};
 pub(crate) use insert::{Inserter, Outcome};
-pub(crate) use letters::SOURCE as LETTER_SOURCE;
 pub use progress::SinkProgress;
 pub(crate) use range::{LaneId, Range};
-pub(crate) use reached::{Reached, Standing};
 
 use crate::client::{MOST_ROWS_A_BLOCK, Store};
 use crate::error::StoreError;

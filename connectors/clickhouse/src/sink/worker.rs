@@ -16,11 +16,11 @@ use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
 use super::assembler::{Assembler, Entry, Limits, Work};
+use super::dead_letter_publisher::DeadLetterPublisher;
 use super::gate::Gate;
 use super::insert::{Inserter, Outcome, RefusedRow};
-use super::outbox::Outbox;
 use super::range::{LaneId, Note, Range};
-use super::{ROLE, Sink, SinkError, SinkSettings, letters};
+use super::{ROLE, Sink, SinkError, SinkSettings, dead_letters};
 use crate::metric_names as names;
 use crate::rows;
 
@@ -42,7 +42,7 @@ struct WithoutRow {
 
 pub(super) struct Worker {
     reader: GroupReader,
-    outbox: Outbox,
+    dead_letter_publisher: DeadLetterPublisher,
     assembler: Assembler,
     inserter: Inserter,
     outcomes: Receiver<Outcome>,
@@ -96,7 +96,7 @@ impl Worker {
         };
         Ok(Self {
             reader: GroupReader::join(&kafka, &names.group(ROLE), &topics)?,
-            outbox: Outbox::new(&kafka)?,
+            dead_letter_publisher: DeadLetterPublisher::new(&kafka)?,
             assembler: Assembler::new(limits),
             inserter,
             outcomes,
@@ -116,21 +116,21 @@ impl Worker {
 
     pub(super) fn run(mut self, stop: impl Fn() -> bool) -> Result<(), SinkError> {
         while !stop() {
-            self.turn(false)?;
+            self.run_once(false)?;
         }
         let deadline = self.now() + self.settings.stop_within;
         while !self.assembler.is_drained() && self.now() < deadline {
-            self.turn(true)?;
+            self.run_once(true)?;
         }
         self.commit(&self.assembler.settled())?;
         Ok(())
     }
 
-    fn turn(&mut self, stopping: bool) -> Result<(), SinkError> {
+    fn run_once(&mut self, stopping: bool) -> Result<(), SinkError> {
         self.read(stopping)?;
         self.collect()?;
-        self.publish_letters()?;
-        self.publish_letters_of_rows()?;
+        self.publish_dead_letters()?;
+        self.publish_dead_letters_of_rows()?;
         self.advance(stopping)?;
         self.apply_back_pressure()
     }
@@ -138,7 +138,7 @@ impl Worker {
     fn read(&mut self, stopping: bool) -> Result<(), SinkError> {
         let batch = match self.reader.fetch(FETCH, WAIT) {
             Ok(batch) => batch,
-            Err(error) => return self.bear(error),
+            Err(error) => return self.handle_read_error(error),
         };
         self.change_lanes(&batch)?;
         if stopping {
@@ -156,12 +156,12 @@ impl Worker {
                 continue;
             };
             found = Some((index, topic));
-            self.take(topic, &message, now);
+            self.push_record(topic, &message, now);
         }
         Ok(())
     }
 
-    fn take(&mut self, topic: Topic, message: &Message<'_>, now: Duration) {
+    fn push_record(&mut self, topic: Topic, message: &Message<'_>, now: Duration) {
         let (Ok(partition), Ok(offset)) = (
             u32::try_from(message.partition),
             u64::try_from(message.offset),
@@ -175,7 +175,7 @@ impl Worker {
             let written = event.and_then(|event| rows::write(&event, partition, offset, out));
             written.map_err(|refusal| {
                 progress.add_refused(1);
-                letters::refuse(topic, message, refusal)
+                dead_letters::refuse(topic, message, refusal)
             })
         });
     }
@@ -273,7 +273,7 @@ impl Worker {
         if self.commit(&entries)? {
             let works = self.assembler.begin(&entries);
             self.waiting.extend(works);
-            self.publish_letters()?;
+            self.publish_dead_letters()?;
         }
         Ok(())
     }
@@ -311,7 +311,7 @@ impl Worker {
     /// A range's letters are with Kafka before the range is in the store, so
     /// that no crash leaves a record without a trace. A crash in between
     /// publishes them again, with the same ids.
-    fn publish_letters(&mut self) -> Result<(), SinkError> {
+    fn publish_dead_letters(&mut self) -> Result<(), SinkError> {
         if self.waiting.is_empty() || self.now() < self.kafka_pause {
             return Ok(());
         }
@@ -319,8 +319,8 @@ impl Worker {
             let refused = work.sealed.refused.iter();
             refused.map(|refused| (work.lane, refused))
         });
-        if let Err(error) = self.outbox.send(letters)? {
-            self.letters_wait(&error);
+        if let Err(error) = self.dead_letter_publisher.send(letters)? {
+            self.delay_dead_letters(&error);
             return Ok(());
         }
         for work in std::mem::take(&mut self.waiting) {
@@ -333,17 +333,17 @@ impl Worker {
 
     /// A range counts as done when the rows that the store refused have their letters. A crash
     /// before that has the range inserted again, and comes to the same letters.
-    fn publish_letters_of_rows(&mut self) -> Result<(), SinkError> {
+    fn publish_dead_letters_of_rows(&mut self) -> Result<(), SinkError> {
         while let Some(WithoutRow { lane, epoch, rows }) = self.without_row.last() {
             if self.now() < self.kafka_pause {
                 return Ok(());
             }
             let (lane, epoch) = (*lane, *epoch);
-            match letters::of_rows(&self.kafka, lane, rows) {
+            match dead_letters::of_rows(&self.kafka, lane, rows) {
                 Ok(refused) => {
                     let letters = refused.iter().map(|refused| (lane, refused));
-                    if let Err(error) = self.outbox.send(letters)? {
-                        self.letters_wait(&error);
+                    if let Err(error) = self.dead_letter_publisher.send(letters)? {
+                        self.delay_dead_letters(&error);
                         return Ok(());
                     }
                     self.inserter.progress.add_refused(refused.len());
@@ -352,7 +352,7 @@ impl Worker {
                     tracing::error!(%error, "a record that the store refuses was removed before it could be kept");
                 }
                 Err(error) if error.retryable() => {
-                    self.letters_wait(&error);
+                    self.delay_dead_letters(&error);
                     return Ok(());
                 }
                 Err(error) => return Err(error.into()),
@@ -363,7 +363,7 @@ impl Worker {
         Ok(())
     }
 
-    fn letters_wait(&mut self, error: &KafkaError) {
+    fn delay_dead_letters(&mut self, error: &KafkaError) {
         tracing::warn!(%error, "dead letters were not published; their ranges wait for them");
         self.kafka_pause = self.now() + KAFKA_PAUSE;
     }
@@ -394,7 +394,7 @@ impl Worker {
     }
 
     /// Goes on after errors of reading that pass, and over what retention removed.
-    fn bear(&mut self, error: KafkaError) -> Result<(), SinkError> {
+    fn handle_read_error(&mut self, error: KafkaError) -> Result<(), SinkError> {
         if let KafkaError::OffsetGone {
             topic,
             partition,

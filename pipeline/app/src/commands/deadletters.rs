@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tapeline_kafka::{
-    KafkaError, KafkaSettings, MAX_LETTER_BYTES, Publisher, REPLAYED_FROM, RefusedRecord,
+    KafkaError, KafkaSettings, MAX_DEAD_LETTER_BYTES, Publisher, REPLAYED_FROM, RefusedRecord,
     read_to_end,
 };
 use tapeline_model::Event;
@@ -253,5 +253,5 @@ fn replay(kafka: &KafkaSettings, mut letters: Vec<DeadLetter>, yes: bool) -> Res
 /// Letters of very large records hold only what fits.
 fn was_cut(letter: &DeadLetter) -> bool {
     let len = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
-    len(&letter.key) + len(&letter.value) >= MAX_LETTER_BYTES
+    len(&letter.key) + len(&letter.value) >= MAX_DEAD_LETTER_BYTES
 }

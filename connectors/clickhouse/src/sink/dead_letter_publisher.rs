@@ -1,4 +1,4 @@
-//! The way of dead letters to Kafka.
+//! Publishes dead letters to Kafka.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use tapeline_schemas::topics::Topic;
 
 use super::batch::Refused;
 use super::range::LaneId;
-use super::{ROLE, SinkError, letters};
+use super::{ROLE, SinkError, dead_letters};
 use crate::clock;
 
-pub(crate) struct Outbox {
+pub(crate) struct DeadLetterPublisher {
     publisher: Publisher,
     topic: String,
     flush_within: Duration,
 }
 
-impl Outbox {
+impl DeadLetterPublisher {
     pub(crate) fn new(kafka: &KafkaSettings) -> Result<Self, KafkaError> {
         Ok(Self {
             publisher: Publisher::new(kafka, ROLE)?,
@@ -49,7 +49,7 @@ impl Outbox {
         let now = clock::wall();
         let mut value = Vec::new();
         for (lane, refused) in refused {
-            let letter = letters::letter(lane, refused, now);
+            let letter = dead_letters::dead_letter(lane, refused, now);
             letter
                 .encode(&mut value)
                 .map_err(|error| SinkError::Letter {

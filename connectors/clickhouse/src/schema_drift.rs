@@ -11,38 +11,38 @@ use crate::error::StoreError;
 use crate::rows::columns;
 
 #[derive(Debug, Row, Deserialize)]
-struct Found {
+struct StoredColumn {
     table: String,
     name: String,
     kind: String,
 }
 
 /// One sentence for each. A column more than this release knows is nobody's fault.
-pub(crate) async fn altered(store: &Store) -> Result<Vec<String>, StoreError> {
+pub(crate) async fn schema_drift(store: &Store) -> Result<Vec<String>, StoreError> {
     let sql =
         "SELECT table, name, type AS kind FROM system.columns WHERE database = currentDatabase()";
-    Ok(compare(&store.rows::<Found>(sql).await?))
+    Ok(compare(&store.rows::<StoredColumn>(sql).await?))
 }
 
-fn compare(found: &[Found]) -> Vec<String> {
+fn compare(found: &[StoredColumn]) -> Vec<String> {
     let found: BTreeMap<(&str, &str), &str> = found
         .iter()
         .map(|column| {
-            let place = (column.table.as_str(), column.name.as_str());
-            (place, column.kind.as_str())
+            let key = (column.table.as_str(), column.name.as_str());
+            (key, column.kind.as_str())
         })
         .collect();
-    let mut altered = Vec::new();
+    let mut drift = Vec::new();
     for topic in Topic::ALL {
         let table = topic.table();
         if !found.keys().any(|(known, _)| *known == table) {
-            altered.push(format!("the table {table} is gone"));
+            drift.push(format!("the table {table} is gone"));
             continue;
         }
         for column in columns(*topic) {
             match found.get(&(table, column.name)) {
-                None => altered.push(format!("{table} has no column {}", column.name)),
-                Some(kind) if plain(kind) != plain(&column.kind) => altered.push(format!(
+                None => drift.push(format!("{table} has no column {}", column.name)),
+                Some(kind) if plain(kind) != plain(&column.kind) => drift.push(format!(
                     "{table}.{} is {kind} and should be {}",
                     column.name, column.kind
                 )),
@@ -50,7 +50,7 @@ fn compare(found: &[Found]) -> Vec<String> {
             }
         }
     }
-    altered
+    drift
 }
 
 /// Servers break long types into lines.
@@ -62,9 +62,9 @@ fn plain(kind: &str) -> String {
 mod tests {
     use super::*;
 
-    fn everything() -> Vec<Found> {
+    fn everything() -> Vec<StoredColumn> {
         let all = Topic::ALL.iter().flat_map(|topic| {
-            columns(*topic).iter().map(|column| Found {
+            columns(*topic).iter().map(|column| StoredColumn {
                 table: topic.table().to_owned(),
                 name: column.name.to_owned(),
                 kind: column.kind.clone(),
@@ -77,7 +77,7 @@ mod tests {
     fn what_somebody_changed_is_named() {
         let mut found = everything();
         assert!(compare(&found).is_empty());
-        found.push(Found {
+        found.push(StoredColumn {
             table: "quotes".to_owned(),
             name: "note".to_owned(),
             kind: "String".to_owned(),

@@ -1,4 +1,4 @@
-//! Dead letters of the sink: what could not become a row, with its bytes.
+//! Dead letters of the sink: records that could not become a row, with their bytes.
 
 use metrics::counter;
 use tapeline_kafka::{
@@ -35,7 +35,7 @@ pub(crate) fn refuse(topic: Topic, message: &Message<'_>, refusal: Refusal) -> O
         );
         return None;
     }
-    Some(keep(&RefusedRecord::from(message), refusal))
+    Some(refused_record(&RefusedRecord::from(message), refusal))
 }
 
 /// The records of these rows, which the store refuses, as their topic holds them.
@@ -64,9 +64,9 @@ pub(crate) fn of_rows(
 }
 
 /// Keeps of a refused record what a letter can hold.
-fn keep(record: &RefusedRecord<'_>, mut refusal: Refusal) -> Refused {
+fn refused_record(record: &RefusedRecord<'_>, mut refusal: Refusal) -> Refused {
     let value = record.value_to_keep();
-    if let Some(cut) = value.filter(tapeline_kafka::Cut::was_cut) {
+    if let Some(cut) = value.filter(tapeline_kafka::Truncated::is_truncated) {
         refusal.message = format!(
             "{} (only the first {} of {} bytes are kept here)",
             refusal.message,
@@ -84,7 +84,7 @@ fn keep(record: &RefusedRecord<'_>, mut refusal: Refusal) -> Refused {
 }
 
 /// The same record gives a letter with the same id whenever it is read.
-pub(crate) fn letter(lane: LaneId, refused: &Refused, now: Micros) -> Event<'static> {
+pub(crate) fn dead_letter(lane: LaneId, refused: &Refused, now: Micros) -> Event<'static> {
     let topic = lane.topic.name();
     // Whatever clock its producer had, the letter itself must be storable.
     let event_time = refused
@@ -128,15 +128,15 @@ mod tests {
             key: Some(b"k"),
             value: Some(value),
         };
-        keep(&record, Refusal::new(Reason::Corrupt, "bad"))
+        refused_record(&record, Refusal::new(Reason::Corrupt, "bad"))
     }
 
     #[test]
     fn a_letter_keeps_the_bytes_and_its_id_whenever_it_is_written() {
         let refused = refused(b"\x00\xff\n", Some(5));
         let (first, second) = (
-            letter(LANE, &refused, NOW),
-            letter(LANE, &refused, Micros(9)),
+            dead_letter(LANE, &refused, NOW),
+            dead_letter(LANE, &refused, Micros(9)),
         );
         let (Event::DeadLetter(first), Event::DeadLetter(second)) = (first, second) else {
             panic!("letters expected");
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn a_letter_can_always_be_stored_so_it_never_causes_another() {
         for timestamp in [None, Some(-1), Some(i64::MAX), Some(i64::MIN), Some(5)] {
-            let event = letter(LANE, &refused(b"x", timestamp), NOW);
+            let event = dead_letter(LANE, &refused(b"x", timestamp), NOW);
             let mut wire = Vec::new();
             event.encode(&mut wire).unwrap();
             let read = Event::decode(Topic::DeadLetters, Some(&wire)).unwrap();

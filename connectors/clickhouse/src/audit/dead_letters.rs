@@ -8,15 +8,15 @@ use tapeline_schemas::topics::Topic;
 
 use super::{AuditError, AuditOptions, extents};
 use crate::rows;
-use crate::sink::LETTER_SOURCE;
+use crate::sink::DEAD_LETTER_SOURCE;
 
 /// Sorted offsets by topic and partition.
 #[derive(Debug, Default)]
-pub(super) struct Letters {
+pub(super) struct SinkDeadLetters {
     offsets: HashMap<(Topic, u32), Vec<u64>>,
 }
 
-impl Letters {
+impl SinkDeadLetters {
     /// Reads the dead-letter topic to its end.
     pub(super) fn read(
         kafka: &KafkaSettings,
@@ -87,7 +87,7 @@ fn about(partition: u32, offset: u64, value: Option<&[u8]>) -> Option<(Topic, u3
     let Event::DeadLetter(letter) = event else {
         return None;
     };
-    if letter.source != LETTER_SOURCE {
+    if letter.source != DEAD_LETTER_SOURCE {
         return None;
     }
     let topic = Topic::from_name(&letter.topic)?;
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_letter_written_twice_counts_once() {
-        let mut letters = Letters::default();
+        let mut letters = SinkDeadLetters::default();
         letters.offsets.insert((Topic::Alerts, 0), vec![9, 4, 9]);
         letters.sort();
         assert_eq!(letters.of(Topic::Alerts, 0), [4, 9]);

@@ -27,14 +27,14 @@ struct UnderWay {
 impl Rebuild<'_> {
     /// What an interrupted rebuild left. The table takes its own place again, if need be.
     pub(super) fn clear(&self) -> Result<(), RebuildError> {
-        if self.is_held()? {
+        if self.is_blocked()? {
             self.exchange(OLD)?;
         }
         self.drop_table(NEW)?;
         Ok(self.drop_table(OLD)?)
     }
 
-    fn is_held(&self) -> Result<bool, StoreError> {
+    fn is_blocked(&self) -> Result<bool, StoreError> {
         let sql = format!(
             "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = '{}'",
             self.topic.table()
@@ -77,12 +77,12 @@ impl Rebuild<'_> {
         Ok(under_way.into_iter().map(|query| query.id).collect())
     }
 
-    pub(super) fn take_place(&self) -> Result<(), RebuildError> {
+    pub(super) fn swap_in_new(&self) -> Result<(), RebuildError> {
         let Err(error) = self.exchange(NEW) else {
             return Ok(());
         };
         self.wait_for_exchanges()?;
-        if self.is_held()? {
+        if self.is_blocked()? {
             return Err(error.into());
         }
         Ok(())
@@ -90,8 +90,8 @@ impl Rebuild<'_> {
 
     /// The table takes its place again. Where it has it, nothing may be changed: rows may have
     /// come since.
-    pub(super) fn let_go(&self, cause: RebuildError) -> RebuildError {
-        match self.give_back() {
+    pub(super) fn unblock_writes(&self, cause: RebuildError) -> RebuildError {
+        match self.restore_table() {
             Ok(()) => cause,
             Err(error) => RebuildError::StillHeld {
                 cause: Box::new(cause),
@@ -100,9 +100,9 @@ impl Rebuild<'_> {
         }
     }
 
-    fn give_back(&self) -> Result<(), RebuildError> {
+    fn restore_table(&self) -> Result<(), RebuildError> {
         self.wait_for_exchanges()?;
-        if self.is_held()? {
+        if self.is_blocked()? {
             self.exchange(OLD)?;
         }
         Ok(())
@@ -195,7 +195,7 @@ mod tests {
             let lost = (EXCHANGE_NEW, vec![Reply::Vanish]);
             let still = (PROCESSES, vec![texts("id", &["x"]), texts("id", &[])]);
             let scripted = Scripted::new([lost, still, (ENGINE, vec![engine(stands_there)])]);
-            let taken = scripted.rebuild().take_place();
+            let taken = scripted.rebuild().swap_in_new();
             let asked = scripted.fake.requests(PROCESSES).len();
             assert_eq!(
                 asked, 2,
@@ -209,18 +209,18 @@ mod tests {
 
     #[test]
     fn only_what_is_held_is_let_go() {
-        let let_go = |answer: Reply| {
+        let unblock_writes = |answer: Reply| {
             let none = (PROCESSES, vec![texts("id", &[])]);
             let scripted = Scripted::new([none, (ENGINE, vec![answer])]);
-            let error = scripted.rebuild().let_go(busy());
+            let error = scripted.rebuild().unblock_writes(busy());
             (error, scripted.fake.requests(EXCHANGE_OLD).len())
         };
         for (stands_there, exchanged) in [("Merge", 1), ("MergeTree", 0)] {
-            let (error, exchanges) = let_go(engine(stands_there));
+            let (error, exchanges) = unblock_writes(engine(stands_there));
             assert!(matches!(error, RebuildError::Busy { .. }), "{error}");
             assert_eq!(exchanges, exchanged, "{stands_there}");
         }
-        let (error, _) = let_go(Reply::Vanish);
+        let (error, _) = unblock_writes(Reply::Vanish);
         assert!(matches!(error, RebuildError::StillHeld { .. }), "{error}");
     }
 }

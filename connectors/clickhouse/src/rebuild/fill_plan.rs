@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 use tapeline_schemas::topics::Topic;
 
 use super::RebuildError;
-use crate::sink::{Range, Standing};
+use crate::sink::{GroupOffset, Range};
 
 /// Offsets of a partition, from `from` to before `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Piece {
+pub(super) struct FillRange {
     pub(super) partition: u32,
     pub(super) from: u64,
     pub(super) end: u64,
@@ -24,7 +24,7 @@ pub(super) struct Piece {
     pub(super) begun: Option<Range>,
 }
 
-impl Piece {
+impl FillRange {
     pub(super) fn offsets(&self) -> u64 {
         self.end.saturating_sub(self.from)
     }
@@ -39,12 +39,12 @@ struct Filled {
     behind: Option<u64>,
 }
 
-pub(super) struct Pieces {
+pub(super) struct FillPlan {
     topic: Topic,
     partitions: BTreeMap<u32, Filled>,
 }
 
-impl Pieces {
+impl FillPlan {
     /// Each partition is filled from the first offset that its topic holds.
     pub(super) fn new(topic: Topic, lows: &BTreeMap<u32, u64>) -> Self {
         let filled = |(partition, low): (&u32, &u64)| {
@@ -62,30 +62,30 @@ impl Pieces {
     }
 
     /// While the sink writes on: what it is done with.
-    pub(super) fn done(&mut self, standings: &BTreeMap<u32, Standing>) -> Vec<Piece> {
-        let mut pieces = Vec::new();
+    pub(super) fn done(&mut self, group_offsets: &BTreeMap<u32, GroupOffset>) -> Vec<FillRange> {
+        let mut ranges = Vec::new();
         for (partition, filled) in &mut self.partitions {
-            if let Some(standing) = standings.get(partition) {
-                if standing.done < filled.low {
-                    filled.behind.get_or_insert(standing.done);
+            if let Some(group_offset) = group_offsets.get(partition) {
+                if group_offset.done < filled.low {
+                    filled.behind.get_or_insert(group_offset.done);
                 }
-                pieces.extend(filled.up_to(*partition, standing.done, None));
+                ranges.extend(filled.up_to(*partition, group_offset.done, None));
             }
         }
-        pieces
+        ranges
     }
 
     /// Once no insert is under way: what is missing up to the newest row and to the end of what
     /// the sink announced. The announced ranges are last, so that their tokens are the newest.
     pub(super) fn rest(
         &mut self,
-        standings: &BTreeMap<u32, Standing>,
+        group_offsets: &BTreeMap<u32, GroupOffset>,
         newest: &BTreeMap<u32, u64>,
-    ) -> Result<Vec<Piece>, RebuildError> {
-        let (mut pieces, mut announced) = (Vec::new(), Vec::new());
+    ) -> Result<Vec<FillRange>, RebuildError> {
+        let (mut ranges, mut announced) = (Vec::new(), Vec::new());
         for (partition, filled) in &mut self.partitions {
-            let standing = standings.get(partition);
-            let done = standing.map_or(0, |standing| standing.done);
+            let group_offset = group_offsets.get(partition);
+            let done = group_offset.map_or(0, |group_offset| group_offset.done);
             if filled.next > done && filled.next > filled.low {
                 return Err(RebuildError::SetBack {
                     topic: self.topic.name(),
@@ -94,44 +94,46 @@ impl Pieces {
                     to: done,
                 });
             }
-            if filled.is_behind(standing) {
+            if filled.is_behind(group_offset) {
                 return Err(RebuildError::Behind {
                     topic: self.topic.name(),
                     partition: *partition,
                     low: filled.low,
                 });
             }
-            pieces.extend(filled.up_to(*partition, done, None));
-            if let Some(range) = standing.and_then(|standing| standing.begun) {
+            ranges.extend(filled.up_to(*partition, done, None));
+            if let Some(range) = group_offset.and_then(|group_offset| group_offset.begun) {
                 announced.extend(filled.up_to(*partition, range.end + 1, Some(range)));
             }
             // The group was set back, and its sinks look which rows are there.
             if let Some(newest) = newest.get(partition) {
-                pieces.extend(filled.up_to(*partition, newest + 1, None));
+                ranges.extend(filled.up_to(*partition, newest + 1, None));
             }
         }
-        pieces.extend(announced);
-        Ok(pieces)
+        ranges.extend(announced);
+        Ok(ranges)
     }
 }
 
 impl Filled {
     /// Whether the sink inserts, or has inserted since filling began, what the topic lost: such
     /// rows are in no new table, and one filled under its token would keep them away.
-    fn is_behind(&self, standing: Option<&Standing>) -> bool {
-        standing.is_some_and(|standing| {
-            let announced = standing.begun.is_some_and(|range| range.start < self.low);
-            announced || self.behind.is_some_and(|done| standing.done > done)
+    fn is_behind(&self, group_offset: Option<&GroupOffset>) -> bool {
+        group_offset.is_some_and(|group_offset| {
+            let announced = group_offset
+                .begun
+                .is_some_and(|range| range.start < self.low);
+            announced || self.behind.is_some_and(|done| group_offset.done > done)
         })
     }
 
-    fn up_to(&mut self, partition: u32, end: u64, begun: Option<Range>) -> Option<Piece> {
+    fn up_to(&mut self, partition: u32, end: u64, begun: Option<Range>) -> Option<FillRange> {
         let from = self.next;
         if end <= from {
             return None;
         }
         self.next = end;
-        Some(Piece {
+        Some(FillRange {
             partition,
             from,
             end,
@@ -141,5 +143,5 @@ impl Filled {
 }
 
 #[cfg(test)]
-#[path = "pieces_tests.rs"]
+#[path = "fill_plan_tests.rs"]
 mod tests;

@@ -12,7 +12,7 @@ pub const REPLAYED_FROM: &str = "tapeline-replayed-from";
 
 /// How many bytes of a refused value are kept: with its key, its reason and the
 /// envelope it must fit into one record of the brokers' default limit (1 MiB).
-pub const MAX_LETTER_BYTES: usize = 900_000;
+pub const MAX_DEAD_LETTER_BYTES: usize = 900_000;
 
 /// A record that was refused, as it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,22 +27,22 @@ pub struct RefusedRecord<'a> {
 
 /// The part of some bytes that is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cut<'a> {
+pub struct Truncated<'a> {
     pub kept: &'a [u8],
     /// Bytes of the original; larger than `kept` if it was cut, and then the
     /// letter cannot be replayed, only its original while its topic holds it.
     pub original: usize,
 }
 
-impl Cut<'_> {
-    pub fn was_cut(&self) -> bool {
+impl Truncated<'_> {
+    pub fn is_truncated(&self) -> bool {
         self.kept.len() < self.original
     }
 }
 
 /// Keeps at most `limit` bytes from the start.
-pub fn cut(bytes: &[u8], limit: usize) -> Cut<'_> {
-    Cut {
+pub fn truncate(bytes: &[u8], limit: usize) -> Truncated<'_> {
+    Truncated {
         kept: &bytes[..bytes.len().min(limit)],
         original: bytes.len(),
     }
@@ -50,14 +50,15 @@ pub fn cut(bytes: &[u8], limit: usize) -> Cut<'_> {
 
 impl<'a> RefusedRecord<'a> {
     /// The value as far as a dead letter can hold it, after the key.
-    pub fn value_to_keep(&self) -> Option<Cut<'a>> {
-        let room = MAX_LETTER_BYTES - self.key_to_keep().map_or(0, |key| key.kept.len());
-        self.value.map(|value| cut(value, room))
+    pub fn value_to_keep(&self) -> Option<Truncated<'a>> {
+        let room = MAX_DEAD_LETTER_BYTES - self.key_to_keep().map_or(0, |key| key.kept.len());
+        self.value.map(|value| truncate(value, room))
     }
 
     /// The key as far as a dead letter can hold it; real keys are short.
-    pub fn key_to_keep(&self) -> Option<Cut<'a>> {
-        self.key.map(|key| cut(key, MAX_LETTER_BYTES / 10))
+    pub fn key_to_keep(&self) -> Option<Truncated<'a>> {
+        self.key
+            .map(|key| truncate(key, MAX_DEAD_LETTER_BYTES / 10))
     }
 
     /// What the header [`REPLAYED_FROM`] says when this record is produced again.
@@ -105,7 +106,7 @@ mod tests {
     fn small_records_are_kept_whole() {
         let refused = record(b"k", b"value");
         let kept = refused.value_to_keep().unwrap();
-        assert_eq!((kept.kept, kept.was_cut()), (&b"value"[..], false));
+        assert_eq!((kept.kept, kept.is_truncated()), (&b"value"[..], false));
         assert_eq!(refused.replayed_from(), "p.broker.fills/2/17");
         assert_eq!(refused.short_topic(&Names::new("p.", "a")), "broker.fills");
     }
@@ -118,8 +119,8 @@ mod tests {
             refused.key_to_keep().unwrap(),
             refused.value_to_keep().unwrap(),
         );
-        assert_eq!(key.kept.len() + value.kept.len(), MAX_LETTER_BYTES);
-        assert!(key.was_cut() && value.was_cut());
+        assert_eq!(key.kept.len() + value.kept.len(), MAX_DEAD_LETTER_BYTES);
+        assert!(key.is_truncated() && value.is_truncated());
         assert_eq!(value.original, 2_000_000);
     }
 }

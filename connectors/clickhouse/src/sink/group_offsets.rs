@@ -11,7 +11,7 @@ use super::range::{Note, Range};
 
 /// Where the group is in a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct GroupOffset {
     /// Everything below was brought into the table or refused.
     pub(crate) done: u64,
     /// The range that was announced from there on: its rows may be in the table, be on their
@@ -19,7 +19,7 @@ pub(crate) struct Standing {
     pub(crate) begun: Option<Range>,
 }
 
-impl Standing {
+impl GroupOffset {
     /// A note that no sink wrote announces nothing, as for the sink itself.
     fn read(offset: i64, note: &str) -> Option<Self> {
         let done = u64::try_from(offset).ok()?;
@@ -31,12 +31,12 @@ impl Standing {
     }
 }
 
-pub(crate) struct Reached {
+pub(crate) struct GroupOffsets {
     reader: BatchReader,
     names: Names,
 }
 
-impl Reached {
+impl GroupOffsets {
     pub(crate) fn new(kafka: &KafkaSettings) -> Result<Self, KafkaError> {
         let names = kafka.names();
         let reader = BatchReader::new(kafka, &names.group(ROLE))?;
@@ -48,18 +48,18 @@ impl Reached {
         &self,
         topic: Topic,
         partitions: impl IntoIterator<Item = u32>,
-    ) -> Result<BTreeMap<u32, Standing>, KafkaError> {
+    ) -> Result<BTreeMap<u32, GroupOffset>, KafkaError> {
         let name = self.names.topic(topic);
         let asked: Vec<(String, i32)> = partitions
             .into_iter()
             .map(|partition| (name.to_owned(), partition as i32))
             .collect();
         let committed = self.reader.committed(&asked)?;
-        let standings = committed.into_iter().filter_map(|(position, note)| {
+        let group_offsets = committed.into_iter().filter_map(|(position, note)| {
             let partition = u32::try_from(position.partition).ok()?;
-            Some((partition, Standing::read(position.offset, &note)?))
+            Some((partition, GroupOffset::read(position.offset, &note)?))
         });
-        Ok(standings.collect())
+        Ok(group_offsets.collect())
     }
 }
 
@@ -71,16 +71,16 @@ mod tests {
     fn a_begun_range_is_announced_and_not_done() {
         let begun = Some(Range { start: 5, end: 9 });
         assert_eq!(
-            Standing::read(5, "end=9"),
-            Some(Standing { done: 5, begun })
+            GroupOffset::read(5, "end=9"),
+            Some(GroupOffset { done: 5, begun })
         );
         for nothing in ["", "end=4", "of somebody"] {
             let begun = None;
             assert_eq!(
-                Standing::read(5, nothing),
-                Some(Standing { done: 5, begun })
+                GroupOffset::read(5, nothing),
+                Some(GroupOffset { done: 5, begun })
             );
         }
-        assert_eq!(Standing::read(-1001, "end=9"), None);
+        assert_eq!(GroupOffset::read(-1001, "end=9"), None);
     }
 }
