@@ -66,11 +66,11 @@ pub(crate) fn start(options: StoreOptions) -> Result<Keeper, StackError> {
     let mut child = launch(&options)?;
     wait_ready(&mut child, READY_LIMIT, || answers(options.port))?;
     let restarts = options.limits.restarts;
-    Ok(Keeper::start(child, options, restarts))
+    Ok(Keeper::start(child, restarts, move || launch(&options)))
 }
 
 /// Starts the engine's process. The log of a run before is kept.
-pub(crate) fn launch(options: &StoreOptions) -> Result<ChildProcess, StackError> {
+fn launch(options: &StoreOptions) -> Result<ChildProcess, StackError> {
     let run_dir = options.data.join("run");
     let data = options.data.join("clickhouse");
     private_folder(&data)?;

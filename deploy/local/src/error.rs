@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use crate::engine::EngineError;
-use crate::private::PasswordError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
@@ -83,6 +82,17 @@ pub enum StackError {
     Engine(#[from] EngineError),
     #[error(transparent)]
     Password(#[from] PasswordError),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordError {
+    #[error("cannot read the store's password in {}: {source}", path.display())]
+    Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{} holds no password; remove the file, and the next start writes a new one", path.display())]
+    Odd { path: PathBuf },
 }
 
 impl StackError {

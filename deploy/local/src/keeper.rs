@@ -7,7 +7,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::child::ChildProcess;
-use crate::clickhouse::{StoreOptions, launch};
 use crate::error::StackError;
 
 const POLL: Duration = Duration::from_millis(50);
@@ -50,8 +49,13 @@ impl Shared {
 }
 
 impl Keeper {
-    /// Keeps a child that is ready. It may end `restarts` times within five minutes.
-    pub(crate) fn start(child: ChildProcess, options: StoreOptions, restarts: usize) -> Self {
+    /// Watches a child that is ready, and launches the next one when it has ended. It may end
+    /// `restarts` times within five minutes.
+    pub(crate) fn start(
+        child: ChildProcess,
+        restarts: usize,
+        launch: impl Fn() -> Result<ChildProcess, StackError> + Send + 'static,
+    ) -> Self {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 child,
@@ -61,8 +65,8 @@ impl Keeper {
             }),
             stopping: Condvar::new(),
         });
-        let kept = shared.clone();
-        let thread = std::thread::spawn(move || keep(&kept, &options, restarts));
+        let watched = shared.clone();
+        let thread = std::thread::spawn(move || watch(&watched, restarts, &launch));
         Self {
             shared,
             thread: Some(thread),
@@ -102,7 +106,7 @@ impl Drop for Keeper {
     }
 }
 
-fn keep(shared: &Shared, options: &StoreOptions, restarts: usize) {
+fn watch(shared: &Shared, restarts: usize, launch: &dyn Fn() -> Result<ChildProcess, StackError>) {
     let mut ends = VecDeque::new();
     while let Some(mut state) = shared.pause(POLL) {
         let Err(error) = state.child.check() else {
@@ -121,7 +125,7 @@ fn keep(shared: &Shared, options: &StoreOptions, restarts: usize) {
         let Some(mut state) = shared.pause(PAUSE * ends.len() as u32) else {
             return;
         };
-        match launch(options) {
+        match launch() {
             Ok(child) => {
                 state.child = child;
                 state.restarts += 1;

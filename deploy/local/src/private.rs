@@ -5,23 +5,12 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::error::StackError;
+use crate::error::{PasswordError, StackError};
 
 /// So many random bytes, twice as many letters.
 const BYTES: usize = 32;
 const FOLDER: u32 = 0o700;
 const FILE: u32 = 0o600;
-
-#[derive(Debug, thiserror::Error)]
-pub enum PasswordError {
-    #[error("cannot read the store's password in {}: {source}", path.display())]
-    Unreadable {
-        path: PathBuf,
-        source: std::io::Error,
-    },
-    #[error("{} holds no password; remove the file, and the next start writes a new one", path.display())]
-    Odd { path: PathBuf },
-}
 
 /// Where the password of the user `default` is, for a data folder.
 pub fn password_file(data: &Path) -> PathBuf {

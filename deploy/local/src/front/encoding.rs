@@ -8,12 +8,11 @@ use std::path::Path;
 use bytes::Bytes;
 
 use super::exception::Exception;
-use super::running::Fate;
+use super::query_state::QueryState;
+use super::unpack::{read_all, too_large, unzstd};
 
 /// Bodies up to this size stay in memory.
 const IN_MEMORY: usize = 4 * 1024 * 1024;
-/// What is unpacked at once.
-const PIECE: u64 = 1024 * 1024;
 
 /// A request body, in memory or in a file without a name.
 pub(super) struct Spool<'a> {
@@ -115,17 +114,6 @@ fn write_all(file: &File, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-fn too_large(limit: usize) -> Exception {
-    Exception::new(
-        229,
-        "QUERY_IS_TOO_LARGE",
-        &format!(
-            "the request body is larger than {} MiB; send smaller batches",
-            limit / (1024 * 1024)
-        ),
-    )
-}
-
 fn spool_failed(error: &io::Error) -> Exception {
     Exception::new(
         75,
@@ -140,14 +128,14 @@ pub(super) fn decode(
     encoding: &str,
     frames: bool,
     limit: usize,
-    fate: &Fate,
+    query: &QueryState,
 ) -> Result<Body, Exception> {
     let encoding = encoding.trim().to_ascii_lowercase();
     let body = match encoding.as_str() {
         "" | "identity" => body,
         name => {
             let mut plain = Vec::new();
-            undo(name, &body.into_bytes()?, limit, &mut plain, fate)?;
+            undo(name, &body.into_bytes()?, limit, &mut plain, query)?;
             Body::Memory(plain)
         }
     };
@@ -157,7 +145,7 @@ pub(super) fn decode(
     Ok(Body::Memory(super::frames::decompress(
         &body.into_bytes()?,
         limit,
-        fate,
+        query,
     )?))
 }
 
@@ -166,66 +154,17 @@ fn undo(
     data: &[u8],
     limit: usize,
     out: &mut Vec<u8>,
-    fate: &Fate,
+    query: &QueryState,
 ) -> Result<(), Exception> {
     match encoding {
-        "gzip" | "x-gzip" => read_all(flate2::read::MultiGzDecoder::new(data), limit, out, fate),
-        "deflate" => read_all(flate2::read::ZlibDecoder::new(data), limit, out, fate),
-        "lz4" => read_all(lz4_flex::frame::FrameDecoder::new(data), limit, out, fate),
-        "zstd" => unzstd(data, limit, out, fate),
+        "gzip" | "x-gzip" => read_all(flate2::read::MultiGzDecoder::new(data), limit, out, query),
+        "deflate" => read_all(flate2::read::ZlibDecoder::new(data), limit, out, query),
+        "lz4" => read_all(lz4_flex::frame::FrameDecoder::new(data), limit, out, query),
+        "zstd" => unzstd(data, limit, out, query),
         other => Err(Exception::unsupported(&format!(
             "Content-Encoding {other} is not supported; use gzip, deflate, lz4 or zstd"
         ))),
     }
-}
-
-/// Appends what a zstd stream holds, up to `limit` bytes in `out`.
-pub(super) fn unzstd(
-    data: &[u8],
-    limit: usize,
-    out: &mut Vec<u8>,
-    fate: &Fate,
-) -> Result<(), Exception> {
-    let mut rest = data;
-    while !rest.is_empty() {
-        let mut source = rest;
-        let decoder = ruzstd::decoding::StreamingDecoder::new(&mut source)
-            .map_err(|error| undecodable(&error.to_string()))?;
-        read_all(decoder, limit, out, fate)?;
-        rest = source;
-    }
-    Ok(())
-}
-
-/// Piece by piece, so that it ends soon after the client has gone.
-fn read_all(
-    mut source: impl Read,
-    limit: usize,
-    out: &mut Vec<u8>,
-    fate: &Fate,
-) -> Result<(), Exception> {
-    loop {
-        fate.go_on()?;
-        let read = source
-            .by_ref()
-            .take(PIECE)
-            .read_to_end(out)
-            .map_err(|error| undecodable(&error.to_string()))?;
-        if out.len() > limit {
-            return Err(too_large(limit));
-        }
-        if read == 0 {
-            return Ok(());
-        }
-    }
-}
-
-fn undecodable(reason: &str) -> Exception {
-    Exception::new(
-        271,
-        "CANNOT_DECOMPRESS",
-        &format!("Cannot decompress the request body: {reason}"),
-    )
 }
 
 /// The encodings a response can have, in the real server's order of preference.
@@ -350,8 +289,14 @@ mod tests {
         let data = b"some text, some text, some text".repeat(100);
         for encoding in [Encoding::Lz4, Encoding::Gzip, Encoding::Deflate] {
             let packed = Body::Memory(pack(encoding, &data));
-            let plain =
-                decode(packed, encoding.name(), false, data.len(), &Fate::default()).unwrap();
+            let plain = decode(
+                packed,
+                encoding.name(),
+                false,
+                data.len(),
+                &QueryState::default(),
+            )
+            .unwrap();
             assert_eq!(plain.into_bytes().unwrap(), data, "{}", encoding.name());
         }
     }
@@ -359,19 +304,25 @@ mod tests {
     #[test]
     fn a_bomb_is_refused_before_it_is_unpacked() {
         let packed = pack(Encoding::Gzip, &vec![0; 1 << 20]);
-        let refused = decode(Body::Memory(packed), "gzip", false, 1000, &Fate::default());
+        let refused = decode(
+            Body::Memory(packed),
+            "gzip",
+            false,
+            1000,
+            &QueryState::default(),
+        );
         assert_eq!(refused.err().unwrap().code, 229);
     }
 
     #[test]
     fn nothing_is_unpacked_for_a_client_that_has_gone() {
-        let fate = Fate::default();
-        fate.abandoned.store(true, Ordering::SeqCst);
+        let query = QueryState::default();
+        query.abandoned.store(true, Ordering::SeqCst);
         let packed = pack(Encoding::Gzip, b"text");
-        let refused = decode(Body::Memory(packed), "gzip", false, 1000, &fate);
+        let refused = decode(Body::Memory(packed), "gzip", false, 1000, &query);
         assert_eq!(refused.err().unwrap().code, 394);
         let packed = super::super::frames::compress(b"text");
-        let refused = decode(Body::Memory(packed), "", true, 1000, &fate);
+        let refused = decode(Body::Memory(packed), "", true, 1000, &query);
         assert_eq!(refused.err().unwrap().code, 394);
     }
 

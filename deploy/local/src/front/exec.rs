@@ -14,8 +14,8 @@ use super::inside::{self, EXPRESSIONS_IN_VALUES, Extent, MARK};
 use super::lexer::{quote_name, quote_text};
 use super::outlet::Outlet;
 use super::policy::{FrontUser, Role, check};
+use super::query_state::QueryState;
 use super::request::Request;
-use super::running::Fate;
 use super::sql::{MAX_STATEMENT, Statement, too_long};
 use super::{kill, multipart, reader};
 use crate::engine::{Answer, Connection, Counters, Engine};
@@ -56,7 +56,7 @@ pub(super) fn execute(
     mut request: Request,
     body: Body,
     limits: &Limits,
-    fate: &Fate,
+    query: &QueryState,
     outlet: Outlet,
 ) -> Result<Reply, Exception> {
     let started = Instant::now();
@@ -65,7 +65,7 @@ pub(super) fn execute(
         &request.content_encoding,
         request.decompress,
         limits.body_of(user),
-        fate,
+        query,
     )?;
     let body = match request.form.take() {
         None => body,
@@ -78,14 +78,15 @@ pub(super) fn execute(
     check(user, request.read_only, work.statement())?;
     work.stays_inside(&request)?;
     // In this order: when the client leaves from here on, the query is known to be killable.
-    fate.reading
+    query
+        .reading
         .store(work.statement().answers(), Ordering::SeqCst);
-    fate.go_on()?;
+    query.check_abandoned()?;
 
     let mut connection = engine
         .connect()
         .map_err(|error| Exception::internal(&error.to_string()))?;
-    prepare(&mut connection, user, &request, &work, limits, &fate.mark)?;
+    prepare(&mut connection, user, &request, &work, limits, &query.mark)?;
     let default_format = request.default_format.as_deref().unwrap_or("TabSeparated");
     let (answer, format) = match work {
         Work::Query(statement, sql) if statement.flows(&sql) => flow(
@@ -94,7 +95,7 @@ pub(super) fn execute(
             &sql,
             default_format,
             outlet,
-            fate,
+            query,
         )?,
         work => {
             drop(outlet);
@@ -228,10 +229,10 @@ fn flow(
     sql: &[u8],
     default_format: &str,
     outlet: Outlet,
-    fate: &Fate,
+    query: &QueryState,
 ) -> Result<(Answer, Option<String>), Exception> {
     let format = statement.format_or(default_format);
-    let _ = fate.format.set(format.clone());
+    let _ = query.format.set(format.clone());
     connection
         .query(&outlet.redirect(statement, sql), default_format)
         .map(|answer| (answer, Some(format)))

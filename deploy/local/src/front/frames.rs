@@ -6,7 +6,8 @@
 use cityhash_rs::cityhash_102_128;
 
 use super::exception::Exception;
-use super::running::Fate;
+use super::query_state::QueryState;
+use super::unpack::unzstd;
 
 const CHECKSUM: usize = 16;
 const HEADER: usize = 9;
@@ -42,11 +43,11 @@ fn checksum(data: &[u8]) -> [u8; CHECKSUM] {
 pub(super) fn decompress(
     mut input: &[u8],
     limit: usize,
-    fate: &Fate,
+    query: &QueryState,
 ) -> Result<Vec<u8>, Exception> {
     let mut out = Vec::new();
     while !input.is_empty() {
-        fate.go_on()?;
+        query.check_abandoned()?;
         let (block, rest) = split_block(input)?;
         let plain = u32_at(block, CHECKSUM + 5) as usize;
         if plain > LARGEST_BLOCK || out.len() + plain > limit {
@@ -59,7 +60,7 @@ pub(super) fn decompress(
             ));
         }
         let data = &block[CHECKSUM + HEADER..];
-        unpack(block[CHECKSUM], data, plain, &mut out, fate)?;
+        unpack(block[CHECKSUM], data, plain, &mut out, query)?;
         input = rest;
     }
     Ok(out)
@@ -100,7 +101,7 @@ fn unpack(
     data: &[u8],
     plain: usize,
     out: &mut Vec<u8>,
-    fate: &Fate,
+    query: &QueryState,
 ) -> Result<(), Exception> {
     let start = out.len();
     match method {
@@ -111,7 +112,7 @@ fn unpack(
                 .map_err(|error| corrupt(&error.to_string()))?;
             out.truncate(start + written);
         }
-        METHOD_ZSTD => super::encoding::unzstd(data, start + plain, out, fate)?,
+        METHOD_ZSTD => unzstd(data, start + plain, out, query)?,
         other => {
             return Err(Exception::new(
                 89,
@@ -147,7 +148,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn unpacked(packed: &[u8], limit: usize) -> Result<Vec<u8>, Exception> {
-        decompress(packed, limit, &Fate::default())
+        decompress(packed, limit, &QueryState::default())
     }
 
     #[test]

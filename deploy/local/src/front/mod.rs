@@ -19,12 +19,15 @@ mod options;
 mod origin;
 mod outlet;
 mod policy;
+mod query_state;
 mod reader;
 mod request;
 mod running;
 mod server;
 mod slots;
 mod sql;
+mod state;
+mod unpack;
 mod wire;
 
 pub use options::ClickHouseOptions;

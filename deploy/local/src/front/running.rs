@@ -1,8 +1,7 @@
 //! A query on its thread, and what becomes of it when nobody waits for it any more.
 
-use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -13,23 +12,14 @@ use super::exec::{self, Reply};
 use super::kill;
 use super::outlet::Outlet;
 use super::policy::FrontUser;
+use super::query_state::QueryState;
 use super::request::{Request, random_id};
-use super::server::Front;
 use super::slots::Slot;
+use super::state::Front;
 
 /// What an abandoned query has to end before it is killed again; then twice as long, up to the end.
 const KILL_AGAIN: Duration = Duration::from_millis(100);
 const KILL_SELDOM: Duration = Duration::from_secs(10);
-
-/// The users and ids of the queries that run: each id of a user has one query.
-#[derive(Default)]
-pub(super) struct Ids(Mutex<HashSet<(String, String)>>);
-
-impl Ids {
-    fn lock(&self) -> MutexGuard<'_, HashSet<(String, String)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// An id in use, until this is dropped.
 struct Id(Arc<Front>, (String, String));
@@ -54,39 +44,12 @@ impl Drop for Id {
     }
 }
 
-/// What the query's thread and the connection's task tell each other.
-#[derive(Debug, Default)]
-pub(super) struct Fate {
-    /// By this the query is cancelled; no client knows it.
-    pub(super) mark: String,
-    /// The client has gone: do not start.
-    pub(super) abandoned: AtomicBool,
-    /// A query that only reads runs, or is about to: it may be killed.
-    pub(super) reading: AtomicBool,
-    /// The format of the rows that come through the pipe.
-    pub(super) format: OnceLock<String>,
-}
-
-impl Fate {
-    /// An error once the client has gone.
-    pub(super) fn go_on(&self) -> Result<(), Exception> {
-        if self.abandoned.load(Ordering::SeqCst) {
-            return Err(Exception::new(
-                394,
-                "QUERY_WAS_CANCELLED",
-                "the client has gone",
-            ));
-        }
-        Ok(())
-    }
-}
-
 /// Dropped before its end, it cancels a query that only reads.
 pub(super) struct Running {
     /// Until it has ended.
     task: Option<JoinHandle<Result<Reply, Exception>>>,
     front: Arc<Front>,
-    fate: Arc<Fate>,
+    query: Arc<QueryState>,
 }
 
 impl Running {
@@ -101,11 +64,11 @@ impl Running {
         outlet: Outlet,
     ) -> Result<Self, Exception> {
         let id = Id::take(front, &user.name, &request.query_id)?;
-        let fate = Arc::new(Fate {
+        let query = Arc::new(QueryState {
             mark: random_id(),
-            ..Fate::default()
+            ..QueryState::default()
         });
-        let (store, told) = (front.clone(), fate.clone());
+        let (store, told) = (front.clone(), query.clone());
         let task = tokio::task::spawn_blocking(move || {
             let _held = (slot, id);
             exec::execute(
@@ -121,12 +84,12 @@ impl Running {
         Ok(Self {
             task: Some(task),
             front: front.clone(),
-            fate,
+            query,
         })
     }
 
     pub(super) fn format(&self) -> Option<String> {
-        self.fate.format.get().cloned()
+        self.query.format.get().cloned()
     }
 
     pub(super) async fn reply(&mut self) -> Result<Reply, Exception> {
@@ -144,11 +107,11 @@ impl Drop for Running {
         let Some(task) = self.task.take() else {
             return;
         };
-        self.fate.abandoned.store(true, Ordering::SeqCst);
-        let (front, fate) = (self.front.clone(), self.fate.clone());
+        self.query.abandoned.store(true, Ordering::SeqCst);
+        let (front, query) = (self.front.clone(), self.query.clone());
         // There is no runtime any more when the server ends, and then all ends.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(cancel(task, front, fate));
+            runtime.spawn(cancel(task, front, query));
         }
     }
 }
@@ -157,14 +120,14 @@ impl Drop for Running {
 async fn cancel(
     mut task: JoinHandle<Result<Reply, Exception>>,
     front: Arc<Front>,
-    fate: Arc<Fate>,
+    query: Arc<QueryState>,
 ) {
     let mut wait = KILL_AGAIN;
     loop {
-        if fate.reading.load(Ordering::SeqCst) {
-            let (front, fate) = (front.clone(), fate.clone());
+        if query.reading.load(Ordering::SeqCst) {
+            let (front, query) = (front.clone(), query.clone());
             let _ =
-                tokio::task::spawn_blocking(move || kill::kill(&front.engine, &fate.mark)).await;
+                tokio::task::spawn_blocking(move || kill::kill(&front.engine, &query.mark)).await;
         }
         if tokio::time::timeout(wait, &mut task).await.is_ok() {
             return;

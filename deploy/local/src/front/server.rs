@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,19 +21,18 @@ use tokio::net::unix::pipe::Receiver;
 
 use super::encoding::{Body, Packer, Spool};
 use super::exception::Exception;
-use super::exec::{self, Limits};
 use super::flow::Flow;
 use super::formats::content_type;
 use super::native::Framer;
 use super::options::ClickHouseOptions;
 use super::origin::{self, Page};
 use super::outlet;
-use super::policy::{FrontUser, Role, authenticate};
+use super::policy::{Role, authenticate};
 use super::request::{Request, Sending, credentials, random_id, random_tag};
-use super::running::{Ids, Running};
-use super::slots::Slots;
+use super::running::Running;
+use super::state::Front;
 use super::wire::{Doors, Line};
-use crate::engine::{Counters, Engine};
+use crate::engine::Counters;
 use crate::supervise::complain;
 
 /// A request may take as many times what a client may be silent.
@@ -46,19 +44,6 @@ const HELD_AT_MOST: usize = 4 * 1024 * 1024 * 1024;
 /// Of a reader, who needs no password: a result may lie there as long as its client takes it slowly.
 const HELD_FOR_READER: usize = 32 * 1024 * 1024;
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(6);
-
-pub(super) struct Front {
-    pub(super) engine: Engine,
-    users: Vec<FrontUser>,
-    origins: Vec<String>,
-    slots: Slots,
-    pub(super) ids: Ids,
-    silence: Duration,
-    pub(super) limits: Limits,
-    spool: PathBuf,
-    version: String,
-    timezone: String,
-}
 
 /// `--options FILE`: serves until SIGTERM. The file may hold passwords and is removed.
 pub fn clickhouse_main(args: &[OsString]) -> ExitCode {
@@ -118,36 +103,6 @@ async fn serve(front: Arc<Front>, listen: SocketAddr) -> std::io::Result<()> {
     let _ = stop.send(true);
     let _ = tokio::time::timeout(SHUTDOWN_LIMIT, server).await;
     Ok(())
-}
-
-impl Front {
-    fn open(options: &ClickHouseOptions) -> Result<Self, Box<dyn std::error::Error>> {
-        let spool = exec::spool_dir(&options.data);
-        std::fs::create_dir_all(&spool)?;
-        let engine = Engine::open(&options.library, &options.data)?;
-        // To the engine, a table that it does not know is a file of the current folder.
-        std::env::set_current_dir(&spool)?;
-        let (version, timezone) = exec::identity(&engine).map_err(|error| error.body("unknown"))?;
-        Ok(Self {
-            engine,
-            users: options.users.clone(),
-            origins: options.origins.clone(),
-            slots: Slots::new(
-                options.max_queries,
-                Duration::from_millis(options.max_wait_ms),
-            ),
-            ids: Ids::default(),
-            silence: Duration::from_millis(options.client_silence_ms),
-            limits: Limits {
-                body: options.max_body_mb * 1024 * 1024,
-                query_seconds: options.max_query_seconds,
-                memory: options.max_memory_mb * 1024 * 1024,
-            },
-            spool,
-            version,
-            timezone,
-        })
-    }
 }
 
 /// Aborts the request's task when the connection it belongs to is gone.
