@@ -9,8 +9,8 @@ use crate::child::{ChildProcess, ChildSpec};
 use crate::error::StackError;
 use crate::front::{ClickHouseOptions, FrontUser, write_options};
 use crate::kafka::wait_ready;
-use crate::keeper::Keeper;
-use crate::private::private_folder;
+use crate::private_files::private_folder;
+use crate::restarter::Restarter;
 
 const READY_LIMIT: Duration = Duration::from_mins(1);
 
@@ -62,11 +62,11 @@ pub(crate) struct StoreOptions {
 }
 
 /// Starts the engine behind its HTTP front, waits until it answers, and keeps it running.
-pub(crate) fn start(options: StoreOptions) -> Result<Keeper, StackError> {
+pub(crate) fn start(options: StoreOptions) -> Result<Restarter, StackError> {
     let mut child = launch(&options)?;
     wait_ready(&mut child, READY_LIMIT, || answers(options.port))?;
     let restarts = options.limits.restarts;
-    Ok(Keeper::start(child, restarts, move || launch(&options)))
+    Ok(Restarter::start(child, restarts, move || launch(&options)))
 }
 
 /// Starts the engine's process. The log of a run before is kept.

@@ -15,11 +15,11 @@ use crate::error::StackError;
 use crate::front::FrontUser;
 use crate::java::{Java, find_java};
 use crate::kafka::{Kafka, KafkaOptions, Seat};
-use crate::keeper::Keeper;
 use crate::paths::{cache_dir, free_mb};
 use crate::ports::PortLease;
-use crate::private::{data_folder, made_password, private_folder};
+use crate::private_files::{data_folder, made_password, private_folder};
 use crate::registry::{PublishedSchema, serve_registry};
+use crate::restarter::Restarter;
 
 /// What `fresh` deletes; nothing else in the folder is touched.
 const OWN_FOLDERS: [&str; 3] = ["kafka", "clickhouse", "logs"];
@@ -124,7 +124,7 @@ pub struct Timings {
 /// The running stack. Dropping it stops everything.
 pub struct Stack {
     kafka: Option<Kafka>,
-    clickhouse: Option<Keeper>,
+    clickhouse: Option<Restarter>,
     registry: JoinHandle<std::io::Result<()>>,
     stop_registry: watch::Sender<bool>,
     ports: Ports,
@@ -213,7 +213,7 @@ impl Stack {
 
     /// How often the engine was started again because it had ended by itself.
     pub fn store_restarts(&self) -> u64 {
-        self.clickhouse.as_ref().map_or(0, Keeper::restarts)
+        self.clickhouse.as_ref().map_or(0, Restarter::restarts)
     }
 
     /// An error that names the part, its exit status and its last words, if one is gone for
@@ -222,7 +222,7 @@ impl Stack {
         if let Some(kafka) = &mut self.kafka {
             kafka.child.check()?;
         }
-        self.clickhouse.as_mut().map_or(Ok(()), Keeper::check)
+        self.clickhouse.as_mut().map_or(Ok(()), Restarter::check)
     }
 
     /// Stops everything, politely first.
@@ -282,7 +282,7 @@ async fn start_children(
     options: StackOptions,
     ports: Ports,
     artifacts: Artifacts,
-) -> Result<(Started<Kafka>, Started<Keeper>), StackError> {
+) -> Result<(Started<Kafka>, Started<Restarter>), StackError> {
     let options = std::sync::Arc::new(options);
     let for_kafka = options.clone();
     let Artifacts {

@@ -6,19 +6,19 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::select;
-use tapeline_local::{Kind, Reach, engine_names};
+use tapeline_local::{NameKind, Reach, engine_names};
 
 fn names(sql: &str) -> BTreeSet<String> {
     select(sql).lines().map(str::to_owned).collect()
 }
 
-fn classified(kind: Kind) -> BTreeSet<String> {
+fn classified(kind: NameKind) -> BTreeSet<String> {
     let of_kind = engine_names().iter().filter(|name| name.kind == kind);
     of_kind.map(|name| name.name.to_owned()).collect()
 }
 
 #[track_caller]
-fn compare(kind: Kind, there: &BTreeSet<String>) {
+fn compare(kind: NameKind, there: &BTreeSet<String>) {
     let known = classified(kind);
     let new: Vec<_> = there.difference(&known).collect();
     let gone: Vec<_> = known.difference(there).collect();
@@ -32,10 +32,10 @@ fn compare(kind: Kind, there: &BTreeSet<String>) {
 #[test]
 fn every_name_of_the_engine_is_classified() {
     for (kind, table) in [
-        (Kind::Function, "functions WHERE origin = 'System'"),
-        (Kind::TableFunction, "table_functions"),
-        (Kind::TableEngine, "table_engines"),
-        (Kind::DatabaseEngine, "database_engines"),
+        (NameKind::Function, "functions WHERE origin = 'System'"),
+        (NameKind::TableFunction, "table_functions"),
+        (NameKind::TableEngine, "table_engines"),
+        (NameKind::DatabaseEngine, "database_engines"),
     ] {
         compare(kind, &names(&format!("SELECT name FROM system.{table}")));
     }
@@ -47,10 +47,10 @@ fn every_setting_that_is_a_text_is_classified() {
     let texts = "type IN ('String', 'Map', 'URI', 'Dialect')";
     let there = names(&format!("SELECT name FROM system.settings WHERE {texts}"));
     let all = names("SELECT name FROM system.settings");
-    let known = classified(Kind::Setting);
+    let known = classified(NameKind::Setting);
     let others = known.difference(&there).filter(|name| all.contains(*name));
     let with_others = there.iter().chain(others).cloned().collect();
-    compare(Kind::Setting, &with_others);
+    compare(NameKind::Setting, &with_others);
 }
 
 /// Only so is a name, as it is written, all that must be looked for.
@@ -58,7 +58,7 @@ fn every_setting_that_is_a_text_is_classified() {
 fn refused_functions_have_one_spelling_each() {
     let outside: Vec<_> = engine_names()
         .iter()
-        .filter(|name| name.kind == Kind::Function && name.reach == Reach::Outside)
+        .filter(|name| name.kind == NameKind::Function && name.reach == Reach::Outside)
         .map(|name| format!("'{}'", name.name))
         .collect();
     let outside = outside.join(", ");

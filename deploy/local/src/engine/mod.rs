@@ -13,7 +13,7 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 
-pub use names::{Kind, Name, Reach, engine_names};
+pub use names::{Name, NameKind, Reach, engine_names};
 
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -50,7 +50,7 @@ pub struct Engine {
     data: PathBuf,
     rights: PathBuf,
     // Keeps the storage open between queries; never queried.
-    _keeper: Mutex<ffi::RawConnection>,
+    _keep_alive: Mutex<ffi::RawConnection>,
 }
 
 impl Engine {
@@ -61,12 +61,12 @@ impl Engine {
             path: data.to_owned(),
             reason: format!("rights.xml cannot be written: {error}"),
         })?;
-        let keeper = Mutex::new(api.open(data, &rights)?);
+        let keep_alive = Mutex::new(api.open(data, &rights)?);
         let engine = Self {
             api,
             data: data.to_owned(),
             rights,
-            _keeper: keeper,
+            _keep_alive: keep_alive,
         };
         engine.must_refuse_files()?;
         Ok(engine)

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 const NAMES: &str = include_str!("../../engine/names.txt");
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum NameKind {
     Function,
     TableFunction,
     TableEngine,
@@ -34,7 +34,7 @@ pub enum Reach {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Name {
-    pub kind: Kind,
+    pub kind: NameKind,
     pub name: &'static str,
     pub reach: Reach,
 }
@@ -48,11 +48,11 @@ pub fn engine_names() -> &'static [Name] {
 fn read(line: &'static str) -> Option<Name> {
     let mut words = line.split(' ');
     let kind = match words.next()? {
-        "function" => Kind::Function,
-        "table-function" => Kind::TableFunction,
-        "table-engine" => Kind::TableEngine,
-        "database-engine" => Kind::DatabaseEngine,
-        "setting" => Kind::Setting,
+        "function" => NameKind::Function,
+        "table-function" => NameKind::TableFunction,
+        "table-engine" => NameKind::TableEngine,
+        "database-engine" => NameKind::DatabaseEngine,
+        "setting" => NameKind::Setting,
         _ => return None,
     };
     let name = words.next()?;
@@ -82,8 +82,8 @@ mod tests {
     #[test]
     fn engines_of_one_name_reach_the_same() {
         let engines = |kind| engine_names().iter().filter(move |name| name.kind == kind);
-        for table in engines(Kind::TableEngine) {
-            for database in engines(Kind::DatabaseEngine).filter(|d| d.name == table.name) {
+        for table in engines(NameKind::TableEngine) {
+            for database in engines(NameKind::DatabaseEngine).filter(|d| d.name == table.name) {
                 assert_eq!(table.reach, database.reach, "{}", table.name);
             }
         }

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::names::{Kind, Reach, engine_names};
+use super::names::{NameKind, Reach, engine_names};
 
 /// With it a connection may read files: what the front hands to the engine.
 pub(super) const FILES: &str = "files";
@@ -76,7 +76,7 @@ fn configuration(path: &Path) -> String {
 fn settings() -> impl Iterator<Item = &'static str> {
     engine_names()
         .iter()
-        .filter(|name| name.kind == Kind::Setting)
+        .filter(|name| name.kind == NameKind::Setting)
         .filter(|name| matches!(name.reach, Reach::Outside | Reach::Declares))
         .map(|name| name.name)
 }
@@ -84,7 +84,7 @@ fn settings() -> impl Iterator<Item = &'static str> {
 fn engines() -> impl Iterator<Item = &'static str> {
     engine_names()
         .iter()
-        .filter(|name| matches!(name.kind, Kind::TableEngine | Kind::DatabaseEngine))
+        .filter(|name| matches!(name.kind, NameKind::TableEngine | NameKind::DatabaseEngine))
         .filter(|name| name.reach == Reach::Store)
         .map(|name| name.name)
 }

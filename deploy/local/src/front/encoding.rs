@@ -202,7 +202,7 @@ impl Encoding {
 }
 
 /// Packs a response piece by piece.
-pub(super) enum Packer {
+pub(super) enum Compressor {
     Plain,
     /// ClickHouse's own blocks (`compress=1`).
     Frames,
@@ -211,7 +211,7 @@ pub(super) enum Packer {
     Lz4(Box<lz4_flex::frame::FrameEncoder<Vec<u8>>>),
 }
 
-impl Packer {
+impl Compressor {
     pub(super) fn new(frames: bool, encoding: Option<Encoding>) -> Self {
         let level = flate2::Compression::fast();
         match encoding {
@@ -275,12 +275,12 @@ mod tests {
     use super::*;
 
     fn pack(encoding: Encoding, data: &[u8]) -> Vec<u8> {
-        let mut packer = Packer::new(false, Some(encoding));
+        let mut compressor = Compressor::new(false, Some(encoding));
         let mut packed: Vec<u8> = data
             .chunks(1000)
-            .flat_map(|piece| packer.pack(piece.to_vec()))
+            .flat_map(|piece| compressor.pack(piece.to_vec()))
             .collect();
-        packed.extend(packer.finish());
+        packed.extend(compressor.finish());
         packed
     }
 

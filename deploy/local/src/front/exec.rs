@@ -7,17 +7,17 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::access::{FrontUser, Role, check};
 use super::encoding::{Body, decode, memory_file};
 use super::exception::Exception;
+use super::forbidden::{self, EXPRESSIONS_IN_VALUES, Extent, MARK};
 use super::insert::{Column, Insert, InsertHeader, rewrite};
-use super::inside::{self, EXPRESSIONS_IN_VALUES, Extent, MARK};
 use super::lexer::{quote_name, quote_text};
-use super::outlet::Outlet;
-use super::policy::{FrontUser, Role, check};
 use super::query_state::QueryState;
 use super::request::Request;
+use super::result_pipe::ResultPipe;
 use super::sql::{MAX_STATEMENT, Statement, too_long};
-use super::{kill, multipart, reader};
+use super::{kill, multipart, reader_settings};
 use crate::engine::{Answer, Connection, Counters, Engine};
 
 /// What a statement may answer that does not flow (KILL QUERY, CHECK TABLE, OPTIMIZE …).
@@ -57,7 +57,7 @@ pub(super) fn execute(
     body: Body,
     limits: &Limits,
     query: &QueryState,
-    outlet: Outlet,
+    pipe: ResultPipe,
 ) -> Result<Reply, Exception> {
     let started = Instant::now();
     let body = decode(
@@ -94,11 +94,11 @@ pub(super) fn execute(
             &statement,
             &sql,
             default_format,
-            outlet,
+            pipe,
             query,
         )?,
         work => {
-            drop(outlet);
+            drop(pipe);
             work.run(&mut connection, default_format, !request.params.is_empty())?
         }
     };
@@ -181,15 +181,15 @@ impl Work {
                 statement, head, ..
             } => (statement, head, Extent::Head),
         };
-        inside::check(statement, sql, extent)?;
+        forbidden::check(statement, sql, extent)?;
         for (name, _) in &request.settings {
-            inside::check_setting(name)?;
+            forbidden::check_setting(name)?;
         }
-        let names = inside::name_parameters(statement, sql);
+        let names = forbidden::name_parameters(statement, sql);
         for (parameter, value) in &request.params {
             let parameter = parameter.strip_prefix("param_").unwrap_or(parameter);
             if names.contains(parameter) {
-                inside::check_name_parameter(value)?;
+                forbidden::check_name_parameter(value)?;
             }
         }
         Ok(())
@@ -228,15 +228,15 @@ fn flow(
     statement: &Statement,
     sql: &[u8],
     default_format: &str,
-    outlet: Outlet,
+    pipe: ResultPipe,
     query: &QueryState,
 ) -> Result<(Answer, Option<String>), Exception> {
     let format = statement.format_or(default_format);
     let _ = query.format.set(format.clone());
     connection
-        .query(&outlet.redirect(statement, sql), default_format)
+        .query(&pipe.redirect(statement, sql), default_format)
         .map(|answer| (answer, Some(format)))
-        .map_err(|error| Exception::from_engine(&outlet.conceal(&error)))
+        .map_err(|error| Exception::from_engine(&pipe.conceal(&error)))
 }
 
 fn run_sql(connection: &mut Connection, sql: &[u8], format: &str) -> Result<Answer, Exception> {
@@ -308,8 +308,8 @@ fn insert_inline(
     let mut sql = format!("INSERT INTO {}{columns}{settings} VALUES ", header.table).into_bytes();
     sql.extend_from_slice(values);
     let statement = Statement::read(&sql)?;
-    inside::check(&statement, &sql, Extent::Whole)?;
-    if !inside::name_parameters(&statement, &sql).is_empty() {
+    forbidden::check(&statement, &sql, Extent::Whole)?;
+    if !forbidden::name_parameters(&statement, &sql).is_empty() {
         return Err(Exception::denied(
             "Not enough privileges: VALUES take no names as parameters",
         ));
@@ -380,7 +380,7 @@ fn prepare(
         }
     }
     if user.role == Role::Reader {
-        settings.extend(reader::settings(&request.settings)?);
+        settings.extend(reader_settings::settings(&request.settings)?);
     } else {
         settings.extend(
             request

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use super::exception::Exception;
 use super::formats::may_omit_fields;
-use super::lexer::{Kind, Lexer, Token, quote_name, quote_text};
+use super::lexer::{Lexer, Token, TokenKind, quote_name, quote_text};
 use super::sql::{MAX_STATEMENT, too_long};
 
 /// The part of an INSERT before its data.
@@ -235,7 +235,7 @@ fn is_query_start(reader: &mut Reader<'_>) -> Result<bool, Exception> {
     let sql = reader.sql;
     Ok(reader.peek()?.is_some_and(|token| {
         token.is(b'(')
-            || (token.kind == Kind::Word
+            || (token.kind == TokenKind::Word
                 && ["SELECT", "WITH", "FROM"]
                     .iter()
                     .any(|word| token.is_word(sql, word)))

@@ -1,8 +1,8 @@
 //! KILL QUERY: the engine gives queries ids of its own, so those that clients chose travel as a
 //! comment. The front itself goes by a mark of its own.
 
-use super::inside::MARK;
-use super::lexer::{Kind, quote_text};
+use super::forbidden::MARK;
+use super::lexer::{TokenKind, quote_text};
 use super::sql::Statement;
 use crate::engine::Engine;
 
@@ -15,7 +15,7 @@ pub(super) fn by_our_ids(statement: &Statement, sql: &[u8]) -> Vec<u8> {
     let mut format_at = None;
     for token in &statement.tokens {
         let replacement =
-            if token.name(sql).as_deref() == Some("query_id") && token.kind != Kind::Text {
+            if token.name(sql).as_deref() == Some("query_id") && token.kind != TokenKind::Text {
                 "Settings['log_comment']"
             } else if token.is_word(sql, "SYNC") {
                 ""

@@ -4,7 +4,7 @@
 use super::exception::Exception;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     Word,
     QuotedName,
     Text,
@@ -13,14 +13,14 @@ pub(super) enum Kind {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Token {
-    pub(super) kind: Kind,
+    pub(super) kind: TokenKind,
     pub(super) start: usize,
     pub(super) end: usize,
 }
 
 impl Token {
     pub(super) fn is(self, punct: u8) -> bool {
-        self.kind == Kind::Punct(punct)
+        self.kind == TokenKind::Punct(punct)
     }
 
     pub(super) fn bytes(self, sql: &[u8]) -> &[u8] {
@@ -28,16 +28,16 @@ impl Token {
     }
 
     pub(super) fn is_word(self, sql: &[u8], word: &str) -> bool {
-        self.kind == Kind::Word && self.bytes(sql).eq_ignore_ascii_case(word.as_bytes())
+        self.kind == TokenKind::Word && self.bytes(sql).eq_ignore_ascii_case(word.as_bytes())
     }
 
     /// The name without its quotes, for words and quoted names.
     pub(super) fn name(self, sql: &[u8]) -> Option<String> {
         let bytes = self.bytes(sql);
         match self.kind {
-            Kind::Word => Some(String::from_utf8_lossy(bytes).into_owned()),
-            Kind::QuotedName => Some(unquote(&bytes[1..bytes.len() - 1], bytes[0])),
-            Kind::Text | Kind::Punct(_) => None,
+            TokenKind::Word => Some(String::from_utf8_lossy(bytes).into_owned()),
+            TokenKind::QuotedName => Some(unquote(&bytes[1..bytes.len() - 1], bytes[0])),
+            TokenKind::Text | TokenKind::Punct(_) => None,
         }
     }
 }
@@ -121,12 +121,12 @@ impl<'a> Lexer<'a> {
     }
 
     /// `$tag$ … $tag$`, or a name that begins with a dollar.
-    fn skip_dollar(&mut self) -> Result<Kind, Exception> {
+    fn skip_dollar(&mut self) -> Result<TokenKind, Exception> {
         let start = self.position;
         if !self.skip_tag() {
             // The engine takes all up to the next dollar for a tag, and looks for its like.
             if self.find_dollar().is_none() {
-                return Ok(Kind::Word);
+                return Ok(TokenKind::Word);
             }
             self.position = start;
             return Err(self.refuse("a name that begins with $ needs quotes,"));
@@ -137,7 +137,7 @@ impl<'a> Lexer<'a> {
             self.position = next;
             if self.skip_tag() && &self.sql[next..self.position] == tag {
                 self.position += 1;
-                return Ok(Kind::Text);
+                return Ok(TokenKind::Text);
             }
         }
         self.position = start;
@@ -191,11 +191,11 @@ impl<'a> Lexer<'a> {
         let kind = match self.at(0) {
             quote @ b'\'' => {
                 self.skip_quoted(quote)?;
-                Kind::Text
+                TokenKind::Text
             }
             quote @ (b'"' | b'`') => {
                 self.skip_quoted(quote)?;
-                Kind::QuotedName
+                TokenKind::QuotedName
             }
             b'$' => self.skip_dollar()?,
             byte if is_word(byte) => {
@@ -206,11 +206,11 @@ impl<'a> Lexer<'a> {
                     }
                     self.position += 1;
                 }
-                Kind::Word
+                TokenKind::Word
             }
             byte => {
                 self.position += 1;
-                Kind::Punct(byte)
+                TokenKind::Punct(byte)
             }
         };
         Ok(Some(Token {

@@ -5,7 +5,7 @@ use proptest::sample::select;
 
 use super::*;
 
-fn tokens(sql: &str) -> Result<Vec<(Kind, &str)>, Exception> {
+fn tokens(sql: &str) -> Result<Vec<(TokenKind, &str)>, Exception> {
     Lexer::new(sql.as_bytes())
         .map(|token| token.map(|token| (token.kind, &sql[token.start..token.end])))
         .collect()
@@ -23,16 +23,16 @@ fn a_here_document_is_one_text() {
     ] {
         let sql = format!("select {text}, x$y$z");
         let expected = [
-            (Kind::Word, "select"),
-            (Kind::Text, text),
-            (Kind::Punct(b','), ","),
-            (Kind::Word, "x$y$z"),
+            (TokenKind::Word, "select"),
+            (TokenKind::Text, text),
+            (TokenKind::Punct(b','), ","),
+            (TokenKind::Word, "x$y$z"),
         ];
         assert_eq!(tokens(&sql).unwrap(), expected, "{sql}");
     }
     // A name, as long as there is no other dollar.
-    assert_eq!(tokens("$x").unwrap(), [(Kind::Word, "$x")]);
-    assert_eq!(tokens("$ x").unwrap()[0], (Kind::Word, "$"));
+    assert_eq!(tokens("$x").unwrap(), [(TokenKind::Word, "$x")]);
+    assert_eq!(tokens("$ x").unwrap()[0], (TokenKind::Word, "$"));
 }
 
 #[test]
@@ -64,20 +64,20 @@ fn dollars_that_could_be_read_in_two_ways_are_refused() {
 }
 
 /// One token of an ordinary statement as it is written.
-fn written() -> impl Strategy<Value = (Kind, String)> {
-    let kind = |kind: Kind| move |text: String| (kind, text);
+fn written() -> impl Strategy<Value = (TokenKind, String)> {
+    let kind = |kind: TokenKind| move |text: String| (kind, text);
     let text = any::<String>().prop_map(|text| quote_text(&text));
     let name = "[^\0]{1,8}".prop_map(|name| quote_name(&name));
     let document = ("[a-z0-9_]{0,4}", "[^$]{0,12}", "[^$]{1,12}")
         .prop_map(|(tag, one, two)| format!("${tag}${one}$other${two}${tag}$"));
     prop_oneof![
-        "[A-Za-z_][A-Za-z0-9_$]{0,6}".prop_map(kind(Kind::Word)),
-        "[0-9]{1,4}[a-z]?".prop_map(kind(Kind::Word)),
-        text.prop_map(kind(Kind::Text)),
-        document.prop_map(kind(Kind::Text)),
-        name.prop_map(kind(Kind::QuotedName)),
+        "[A-Za-z_][A-Za-z0-9_$]{0,6}".prop_map(kind(TokenKind::Word)),
+        "[0-9]{1,4}[a-z]?".prop_map(kind(TokenKind::Word)),
+        text.prop_map(kind(TokenKind::Text)),
+        document.prop_map(kind(TokenKind::Text)),
+        name.prop_map(kind(TokenKind::QuotedName)),
         select(&b"()[]{},.+*=<>;:?%"[..])
-            .prop_map(|punct| (Kind::Punct(punct), char::from(punct).to_string())),
+            .prop_map(|punct| (TokenKind::Punct(punct), char::from(punct).to_string())),
     ]
 }
 
@@ -91,7 +91,7 @@ proptest! {
         for ((_, text), blank) in written.iter().zip(&blanks) {
             sql.extend([text, *blank]);
         }
-        let expected: Vec<(Kind, &str)> =
+        let expected: Vec<(TokenKind, &str)> =
             written.iter().map(|(kind, text)| (*kind, text.as_str())).collect();
         prop_assert_eq!(tokens(&sql).unwrap(), expected);
     }
@@ -101,7 +101,7 @@ proptest! {
         let sql = format!("select {}", quote_text(&value));
         let tokens = tokens(&sql).unwrap();
         prop_assert_eq!(tokens.len(), 2);
-        prop_assert_eq!(tokens[1].0, Kind::Text);
+        prop_assert_eq!(tokens[1].0, TokenKind::Text);
     }
 
     #[test]

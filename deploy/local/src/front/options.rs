@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::policy::FrontUser;
+use super::access::FrontUser;
 
 /// Written to a file for the child, since it holds passwords.
 #[derive(Debug, Clone, Serialize, Deserialize)]

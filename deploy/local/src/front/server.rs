@@ -19,19 +19,19 @@ use http_body_util::BodyExt;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 
-use super::encoding::{Body, Packer, Spool};
+use super::access::{Role, authenticate};
+use super::connection::{BoundedListener, ConnectionState};
+use super::encoding::{Body, Compressor, Spool};
 use super::exception::Exception;
-use super::flow::Flow;
 use super::formats::content_type;
 use super::native::Framer;
 use super::options::ClickHouseOptions;
 use super::origin::{self, Page};
-use super::outlet;
-use super::policy::{Role, authenticate};
 use super::request::{Request, Sending, credentials, random_id, random_tag};
-use super::running::Running;
+use super::result_pipe;
+use super::result_stream::ResultStream;
+use super::running_query::RunningQuery;
 use super::state::Front;
-use super::wire::{Doors, Line};
 use crate::engine::Counters;
 use crate::supervise::complain;
 
@@ -87,12 +87,12 @@ async fn serve(front: Arc<Front>, listen: SocketAddr) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::bind(listen).await?;
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut graceful = stopped.clone();
-    let doors = Doors::new(listener, front.silence);
+    let listener = BoundedListener::new(listener, front.silence);
     let app = Router::new()
         .fallback(answer)
         .with_state(front)
-        .into_make_service_with_connect_info::<Line>();
-    let server = axum::serve(doors, app).with_graceful_shutdown(async move {
+        .into_make_service_with_connect_info::<ConnectionState>();
+    let server = axum::serve(listener, app).with_graceful_shutdown(async move {
         let _ = graceful.wait_for(|stop| *stop).await;
     });
     let mut server = std::pin::pin!(async move { server.await });
@@ -116,7 +116,7 @@ impl Drop for AbortOnDrop {
 
 async fn answer(
     State(front): State<Arc<Front>>,
-    ConnectInfo(line): ConnectInfo<Line>,
+    ConnectInfo(line): ConnectInfo<ConnectionState>,
     request: HttpRequest<HttpBody>,
 ) -> Response {
     let _busy = line.busy();
@@ -128,7 +128,11 @@ async fn answer(
 }
 
 /// Before all else it is asked where the request comes from.
-async fn route(front: Arc<Front>, line: Line, request: HttpRequest<HttpBody>) -> Response {
+async fn route(
+    front: Arc<Front>,
+    line: ConnectionState,
+    request: HttpRequest<HttpBody>,
+) -> Response {
     let (parts, body) = request.into_parts();
     match origin::check(&parts, &front.origins) {
         Err(error) => refuse(&front, &error, &random_id()),
@@ -144,7 +148,12 @@ async fn route(front: Arc<Front>, line: Line, request: HttpRequest<HttpBody>) ->
     }
 }
 
-async fn handle(front: Arc<Front>, line: Line, parts: Parts, body: HttpBody) -> Response {
+async fn handle(
+    front: Arc<Front>,
+    line: ConnectionState,
+    parts: Parts,
+    body: HttpBody,
+) -> Response {
     match (&parts.method, parts.uri.path()) {
         (&Method::OPTIONS, _) => StatusCode::NO_CONTENT.into_response(),
         (&Method::GET | &Method::HEAD, "/ping" | "/replicas_status") => plain("Ok.\n"),
@@ -170,7 +179,7 @@ fn plain(text: &'static str) -> Response {
 
 async fn query(
     front: &Arc<Front>,
-    line: Line,
+    line: ConnectionState,
     parts: &Parts,
     body: HttpBody,
     query_id: &mut String,
@@ -179,7 +188,7 @@ async fn query(
     let user = authenticate(&front.users, &who.name, &who.password, who.anonymous)?.clone();
     let request = Request::read(parts)?;
     query_id.clone_from(&request.query_id);
-    let mut packer = Packer::new(request.compress, request.response_encoding);
+    let mut compressor = Compressor::new(request.compress, request.response_encoding);
     let (revision, sending) = (request.revision, request.sending);
     let most_held = match user.role {
         Role::Reader => HELD_FOR_READER,
@@ -189,8 +198,8 @@ async fn query(
     let _request = front.slots.request(user.role).await?;
     let body = receive(front, body, front.limits.body_of(&user)).await?;
     let slot = front.slots.query(user.role).await?;
-    let (outlet, mut pipe) = outlet::pipe()?;
-    let mut running = Running::start(front, user, request, body, slot, outlet)?;
+    let (writer, mut pipe) = result_pipe::pipe()?;
+    let mut running = RunningQuery::start(front, user, request, body, slot, writer)?;
     let (first, file) = if sending == Sending::WhenWhole {
         hold_all(front, &mut pipe, most_held).await?
     } else {
@@ -200,7 +209,7 @@ async fn query(
             let headers = result_headers(front, query_id, format.as_deref());
             let framer = Framer::wanted(format.as_deref(), revision);
             let rest = (Some(running), Box::new(pipe) as Source);
-            return flowing(front, headers, first, rest, framer, packer, line);
+            return flowing(front, headers, first, rest, framer, compressor, line);
         }
         (first, None)
     };
@@ -220,7 +229,7 @@ async fn query(
     );
     if let Some((file, _)) = file {
         let rest = (None, Box::new(tokio::fs::File::from_std(file)) as Source);
-        return flowing(front, headers, Vec::new(), rest, framer, packer, line);
+        return flowing(front, headers, Vec::new(), rest, framer, compressor, line);
     }
     let plain = match &mut framer {
         Some(framer) => [framer.feed(&plain)?, framer.finish()?].concat().into(),
@@ -229,8 +238,8 @@ async fn query(
     if plain.is_empty() {
         return Ok((StatusCode::OK, headers).into_response());
     }
-    announce(&mut headers, &packer);
-    let packed = [packer.pack(plain.into()), packer.finish()].concat();
+    announce(&mut headers, &compressor);
+    let packed = [compressor.pack(plain.into()), compressor.finish()].concat();
     Ok((StatusCode::OK, headers, HttpBody::from(packed)).into_response())
 }
 
@@ -241,31 +250,31 @@ fn flowing(
     front: &Front,
     mut headers: HeaderMap,
     first: Vec<u8>,
-    (running, source): (Option<Running>, Source),
+    (running, source): (Option<RunningQuery>, Source),
     mut framer: Option<Framer>,
-    packer: Packer,
-    line: Line,
+    compressor: Compressor,
+    line: ConnectionState,
 ) -> Result<Response, Exception> {
     let first = match &mut framer {
         Some(framer) => framer.feed(&first)?,
         None => first,
     };
-    announce(&mut headers, &packer);
+    announce(&mut headers, &compressor);
     let tag = random_tag();
     insert(
         &mut headers,
         HeaderName::from_static("x-clickhouse-exception-tag"),
         &tag,
     );
-    let flow = Flow {
+    let stream = ResultStream {
         running,
         source,
         framer,
-        packer,
+        compressor,
         version: front.version.clone(),
         tag,
     };
-    let body = HttpBody::new(flow.start(first, line));
+    let body = HttpBody::new(stream.start(first, line));
     Ok((StatusCode::OK, headers, body).into_response())
 }
 
@@ -312,8 +321,8 @@ async fn hold_back(pipe: &mut Receiver) -> Result<(Vec<u8>, bool), Exception> {
     Ok((first, false))
 }
 
-fn announce(headers: &mut HeaderMap, packer: &Packer) {
-    if let Some(name) = packer.name() {
+fn announce(headers: &mut HeaderMap, compressor: &Compressor) {
+    if let Some(name) = compressor.name() {
         insert(headers, header::CONTENT_ENCODING, name);
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
+use super::access::Role;
 use super::exception::Exception;
-use super::policy::Role;
 
 /// Requests being received or answered at once, queries waiting for a slot included.
 const MAX_REQUESTS: usize = 128;

@@ -1,7 +1,7 @@
 //! One statement: enough of it to tell one from two and to find the words that matter.
 
 use super::exception::Exception;
-use super::lexer::{Kind, Lexer, Token};
+use super::lexer::{Lexer, Token, TokenKind};
 
 /// The bytes of a statement without its data, as on the real server.
 pub(super) const MAX_STATEMENT: usize = 256 * 1024;
@@ -133,16 +133,16 @@ fn top_level_format(sql: &[u8], tokens: &[Token]) -> Option<FormatClause> {
     let mut format = None;
     for (at, token) in tokens.iter().enumerate() {
         match token.kind {
-            Kind::Punct(b'(' | b'[' | b'{') => depth += 1,
-            Kind::Punct(b')' | b']' | b'}') => depth -= 1,
-            Kind::Word if depth == 0 && token.is_word(sql, "FORMAT") => {
+            TokenKind::Punct(b'(' | b'[' | b'{') => depth += 1,
+            TokenKind::Punct(b')' | b']' | b'}') => depth -= 1,
+            TokenKind::Word if depth == 0 && token.is_word(sql, "FORMAT") => {
                 let (before, rest) = (&tokens[..at], &tokens[at + 1..]);
                 let ends = match rest {
                     [_] => true,
                     [_, next, ..] => next.is_word(sql, "SETTINGS"),
                     [] => false,
                 };
-                if ends && rest[0].kind == Kind::Word && may_end(sql, before) {
+                if ends && rest[0].kind == TokenKind::Word && may_end(sql, before) {
                     format = rest[0].name(sql).map(|name| FormatClause {
                         name,
                         at: token.start,
@@ -161,7 +161,7 @@ fn may_end(sql: &[u8], tokens: &[Token]) -> bool {
         "SELECT", "DISTINCT", "AS", "FROM", "BY", "WHERE", "AND", "OR",
     ];
     tokens.last().is_some_and(|last| match last.kind {
-        Kind::Punct(punct) => matches!(punct, b')' | b']' | b'}' | b'*'),
+        TokenKind::Punct(punct) => matches!(punct, b')' | b']' | b'}' | b'*'),
         _ => !OPEN.iter().any(|word| last.is_word(sql, word)),
     })
 }

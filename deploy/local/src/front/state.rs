@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::access::FrontUser;
 use super::exec::{self, Limits};
 use super::options::ClickHouseOptions;
-use super::policy::FrontUser;
 use super::slots::Slots;
 use crate::engine::Engine;
 

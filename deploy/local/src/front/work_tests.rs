@@ -8,7 +8,7 @@ use proptest::sample::select;
 
 use super::*;
 use crate::front::lexer::steps;
-use crate::front::outlet;
+use crate::front::result_pipe;
 
 /// A byte is passed at most three times (the URL's query, its head, the statement), and a pass
 /// looks at it and its neighbours.
@@ -38,7 +38,7 @@ fn handle(query: &str, body: &[u8]) -> Result<(), Exception> {
                     .build()
                     .unwrap();
                 let _inside = runtime.enter();
-                outlet::pipe()?.0.redirect(&statement, &sql);
+                result_pipe::pipe()?.0.redirect(&statement, &sql);
             }
             kill::by_our_ids(&statement, &sql);
         }
@@ -48,7 +48,7 @@ fn handle(query: &str, body: &[u8]) -> Result<(), Exception> {
             let _ = rewrite(&header, &table[..table.len().min(100)], "JSONEachRow", 7);
             let data = data.into_bytes()?;
             let _ = Statement::read(&data)
-                .and_then(|statement| inside::check(&statement, &data, Extent::Whole));
+                .and_then(|statement| forbidden::check(&statement, &data, Extent::Whole));
         }
     }
     Ok(())

@@ -15,21 +15,21 @@ use super::sql::Statement;
 const PIPE: usize = 1024 * 1024;
 
 /// The engine's end.
-pub(super) struct Outlet(OwnedFd);
+pub(super) struct ResultPipe(OwnedFd);
 
 /// The engine's end and ours. Ours ends when theirs is dropped and the statement is done.
-pub(super) fn pipe() -> Result<(Outlet, Receiver), Exception> {
-    let open = || -> std::io::Result<(Outlet, Receiver)> {
+pub(super) fn pipe() -> Result<(ResultPipe, Receiver), Exception> {
+    let open = || -> std::io::Result<(ResultPipe, Receiver)> {
         let (reader, writer) = std::io::pipe()?;
         // A smaller one, where the system allows no more, is only slower.
         let _ = rustix::pipe::fcntl_setpipe_size(&writer, PIPE);
         let reader = Receiver::from_owned_fd(reader.into())?;
-        Ok((Outlet(writer.into()), reader))
+        Ok((ResultPipe(writer.into()), reader))
     };
     open().map_err(|error| Exception::internal(&format!("cannot open a pipe: {error}")))
 }
 
-impl Outlet {
+impl ResultPipe {
     fn clause(&self) -> String {
         format!(
             " INTO OUTFILE '/proc/self/fd/{}' TRUNCATE ",
@@ -77,12 +77,12 @@ mod tests {
 
     #[tokio::test]
     async fn the_pipe_stands_before_the_format_and_is_not_told() {
-        let (outlet, _reader) = pipe().unwrap();
+        let (pipe, _reader) = pipe().unwrap();
         let redirected = |sql: &str| {
             let statement = Statement::read(sql.as_bytes()).unwrap();
-            let sql = String::from_utf8(outlet.redirect(&statement, sql.as_bytes())).unwrap();
+            let sql = String::from_utf8(pipe.redirect(&statement, sql.as_bytes())).unwrap();
             assert!(sql.contains(" INTO OUTFILE '/proc/self/fd/"), "{sql}");
-            outlet.conceal(&sql)
+            pipe.conceal(&sql)
         };
         assert_eq!(redirected("SELECT 1 -- end"), "SELECT 1 ");
         assert_eq!(

@@ -16,17 +16,17 @@ const PAUSE: Duration = Duration::from_millis(100);
 const WINDOW: Duration = Duration::from_mins(5);
 
 /// The engine, kept running until this is dropped.
-pub(crate) struct Keeper {
+pub(crate) struct Restarter {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<Watched>,
     stopping: Condvar,
 }
 
-struct State {
+struct Watched {
     child: ChildProcess,
     stop: bool,
     restarts: u64,
@@ -34,12 +34,12 @@ struct State {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Watched> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits, and gives nothing when it is time to stop.
-    fn pause(&self, span: Duration) -> Option<MutexGuard<'_, State>> {
+    fn pause(&self, span: Duration) -> Option<MutexGuard<'_, Watched>> {
         let (state, _) = self
             .stopping
             .wait_timeout_while(self.lock(), span, |state| !state.stop)
@@ -48,7 +48,7 @@ impl Shared {
     }
 }
 
-impl Keeper {
+impl Restarter {
     /// Watches a child that is ready, and launches the next one when it has ended. It may end
     /// `restarts` times within five minutes.
     pub(crate) fn start(
@@ -57,7 +57,7 @@ impl Keeper {
         launch: impl Fn() -> Result<ChildProcess, StackError> + Send + 'static,
     ) -> Self {
         let shared = Arc::new(Shared {
-            state: Mutex::new(State {
+            state: Mutex::new(Watched {
                 child,
                 stop: false,
                 restarts: 0,
@@ -96,7 +96,7 @@ impl Keeper {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for Restarter {
     fn drop(&mut self) {
         self.request_stop();
         if let Some(thread) = self.thread.take() {

@@ -19,13 +19,13 @@ use tokio::time::{Instant, Sleep};
 /// Connections at once; more wait until one is closed.
 const MAX_CONNECTIONS: usize = 512;
 
-pub(super) struct Doors {
+pub(super) struct BoundedListener {
     listener: TcpListener,
     places: Arc<Semaphore>,
     patience: Duration,
 }
 
-impl Doors {
+impl BoundedListener {
     pub(super) fn new(listener: TcpListener, patience: Duration) -> Self {
         Self {
             listener,
@@ -35,11 +35,11 @@ impl Doors {
     }
 }
 
-impl Listener for Doors {
-    type Io = Wire;
+impl Listener for BoundedListener {
+    type Io = TimedStream;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Wire, SocketAddr) {
+    async fn accept(&mut self) -> (TimedStream, SocketAddr) {
         let place = loop {
             if let Ok(place) = self.places.clone().acquire_owned().await {
                 break place;
@@ -47,7 +47,7 @@ impl Listener for Doors {
         };
         let (stream, address) = Listener::accept(&mut self.listener).await;
         let _ = stream.set_nodelay(true);
-        (Wire::new(stream, self.patience, place), address)
+        (TimedStream::new(stream, self.patience, place), address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -57,20 +57,20 @@ impl Listener for Doors {
 
 /// What a request knows of its connection.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Line(Arc<State>);
+pub(super) struct ConnectionState(Arc<Counters>);
 
 #[derive(Debug, Default)]
-struct State {
+struct Counters {
     requests: AtomicUsize,
     flushes: AtomicU64,
     waits_for_flush: AtomicBool,
 }
 
-impl Line {
+impl ConnectionState {
     /// A request is in progress until this is dropped: silence is not held against the client.
-    pub(super) fn busy(&self) -> Busy {
+    pub(super) fn busy(&self) -> BusyGuard {
         self.0.requests.fetch_add(1, Ordering::SeqCst);
-        Busy(self.clone())
+        BusyGuard(self.clone())
     }
 
     /// How often everything that was to be sent has been sent.
@@ -85,34 +85,34 @@ impl Line {
     }
 }
 
-impl Connected<IncomingStream<'_, Doors>> for Line {
-    fn connect_info(stream: IncomingStream<'_, Doors>) -> Self {
+impl Connected<IncomingStream<'_, BoundedListener>> for ConnectionState {
+    fn connect_info(stream: IncomingStream<'_, BoundedListener>) -> Self {
         stream.io().line.clone()
     }
 }
 
-pub(super) struct Busy(Line);
+pub(super) struct BusyGuard(ConnectionState);
 
-impl Drop for Busy {
+impl Drop for BusyGuard {
     fn drop(&mut self) {
         self.0.0.requests.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-pub(super) struct Wire {
+pub(super) struct TimedStream {
     stream: TcpStream,
-    line: Line,
+    line: ConnectionState,
     patience: Duration,
     reading: Pin<Box<Sleep>>,
     writing: Option<Pin<Box<Sleep>>>,
     _place: OwnedSemaphorePermit,
 }
 
-impl Wire {
+impl TimedStream {
     fn new(stream: TcpStream, patience: Duration, place: OwnedSemaphorePermit) -> Self {
         Self {
             stream,
-            line: Line::default(),
+            line: ConnectionState::default(),
             patience,
             reading: Box::pin(tokio::time::sleep(patience)),
             writing: None,
@@ -161,7 +161,7 @@ fn timed_out(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, what)
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for TimedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -178,7 +178,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for TimedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

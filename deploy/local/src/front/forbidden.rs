@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use super::exception::Exception;
-use super::lexer::{Kind as TokenKind, Token};
+use super::lexer::{Token, TokenKind};
 use super::sql::Statement;
-use crate::engine::{Kind, Reach, engine_names};
+use crate::engine::{NameKind, Reach, engine_names};
 
 /// The front's own settings: by the first it finds its queries again. It is the text of a feature
 /// that is not here, so that no query needs its name, and unlike a comment none can change it.
@@ -38,7 +38,7 @@ struct Refused {
 fn refused() -> &'static Refused {
     static REFUSED: OnceLock<Refused> = OnceLock::new();
     REFUSED.get_or_init(|| {
-        let outside = |kinds: &'static [Kind]| {
+        let outside = |kinds: &'static [NameKind]| {
             engine_names()
                 .iter()
                 .filter(|name| name.reach == Reach::Outside)
@@ -46,17 +46,19 @@ fn refused() -> &'static Refused {
                 .map(|name| name.name)
         };
         Refused {
-            calls: outside(&[Kind::Function, Kind::TableFunction])
+            calls: outside(&[NameKind::Function, NameKind::TableFunction])
                 .chain([DISK])
                 .map(str::to_ascii_lowercase)
                 .collect(),
-            functions: outside(&[Kind::Function]).collect(),
-            engines: outside(&[Kind::TableEngine, Kind::DatabaseEngine])
+            functions: outside(&[NameKind::Function]).collect(),
+            engines: outside(&[NameKind::TableEngine, NameKind::DatabaseEngine])
                 .map(str::to_ascii_lowercase)
                 .collect(),
             declaring: engine_names()
                 .iter()
-                .filter(|name| name.kind == Kind::TableFunction && name.reach == Reach::Declares)
+                .filter(|name| {
+                    name.kind == NameKind::TableFunction && name.reach == Reach::Declares
+                })
                 .filter(|name| name.name != FORMAT)
                 .map(|name| name.name.to_ascii_lowercase())
                 .collect(),
@@ -412,5 +414,5 @@ fn has_odd_escape(quoted: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-#[path = "inside_tests.rs"]
+#[path = "forbidden_tests.rs"]
 mod tests;

@@ -9,11 +9,11 @@ use http_body::{Body, Frame};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc;
 
-use super::encoding::Packer;
+use super::connection::{BusyGuard, ConnectionState};
+use super::encoding::Compressor;
 use super::exception::Exception;
 use super::native::Framer;
-use super::running::Running;
-use super::wire::{Busy, Line};
+use super::running_query::RunningQuery;
 
 /// What is sent at once, and held at most twice while the client reads.
 const PIECE: usize = 256 * 1024;
@@ -26,22 +26,22 @@ enum Piece {
 }
 
 /// The rest of a result: of a running query, or of one that is done and has its result in a file.
-pub(super) struct Flow {
-    pub(super) running: Option<Running>,
+pub(super) struct ResultStream {
+    pub(super) running: Option<RunningQuery>,
     pub(super) source: Box<dyn AsyncRead + Send + Unpin>,
     pub(super) framer: Option<Framer>,
-    pub(super) packer: Packer,
+    pub(super) compressor: Compressor,
     pub(super) version: String,
     /// What marks an exception in the data.
     pub(super) tag: String,
 }
 
-impl Flow {
+impl ResultStream {
     /// The response's body, which begins with `first` (framed already).
-    pub(super) fn start(self, first: Vec<u8>, line: Line) -> FlowBody {
+    pub(super) fn start(self, first: Vec<u8>, line: ConnectionState) -> StreamBody {
         let (sender, pieces) = mpsc::channel(1);
         tokio::spawn(self.pump(first, sender));
-        FlowBody {
+        StreamBody {
             pieces,
             _busy: line.busy(),
             line,
@@ -54,7 +54,7 @@ impl Flow {
         // Turns of the loop: send what there is, read more, frame it.
         loop {
             if !piece.is_empty() {
-                let packed = self.packer.pack(piece);
+                let packed = self.compressor.pack(piece);
                 if !packed.is_empty() && sender.send(Piece::Data(packed)).await.is_err() {
                     return;
                 }
@@ -93,13 +93,17 @@ impl Flow {
         let mut last = Vec::new();
         let rest = self.framer.as_mut().map_or(Ok(Vec::new()), Framer::finish);
         let outcome = outcome.and_then(|()| {
-            last.extend_from_slice(&self.packer.pack(rest?));
+            last.extend_from_slice(&self.compressor.pack(rest?));
             Ok(())
         });
         if let Err(error) = &outcome {
-            last.extend_from_slice(&self.packer.pack(error.in_data(&self.version, &self.tag)));
+            last.extend_from_slice(
+                &self
+                    .compressor
+                    .pack(error.in_data(&self.version, &self.tag)),
+            );
         }
-        last.extend_from_slice(&self.packer.finish());
+        last.extend_from_slice(&self.compressor.finish());
         let last = Bytes::from(last);
         // A client that has gone needs no end.
         if outcome.is_err() {
@@ -110,15 +114,15 @@ impl Flow {
     }
 }
 
-pub(super) struct FlowBody {
+pub(super) struct StreamBody {
     pieces: mpsc::Receiver<Piece>,
-    line: Line,
-    _busy: Busy,
+    line: ConnectionState,
+    _busy: BusyGuard,
     /// How often the line had been flushed when the last words were handed over.
     broken_at: Option<u64>,
 }
 
-impl Body for FlowBody {
+impl Body for StreamBody {
     type Data = Bytes;
     type Error = io::Error;
 

@@ -6,20 +6,20 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use super::access::FrontUser;
 use super::encoding::Body;
 use super::exception::Exception;
 use super::exec::{self, Reply};
 use super::kill;
-use super::outlet::Outlet;
-use super::policy::FrontUser;
 use super::query_state::QueryState;
 use super::request::{Request, random_id};
+use super::result_pipe::ResultPipe;
 use super::slots::Slot;
 use super::state::Front;
 
 /// What an abandoned query has to end before it is killed again; then twice as long, up to the end.
 const KILL_AGAIN: Duration = Duration::from_millis(100);
-const KILL_SELDOM: Duration = Duration::from_secs(10);
+const KILL_AT_LEAST_EVERY: Duration = Duration::from_secs(10);
 
 /// An id in use, until this is dropped.
 struct Id(Arc<Front>, (String, String));
@@ -45,14 +45,14 @@ impl Drop for Id {
 }
 
 /// Dropped before its end, it cancels a query that only reads.
-pub(super) struct Running {
+pub(super) struct RunningQuery {
     /// Until it has ended.
     task: Option<JoinHandle<Result<Reply, Exception>>>,
     front: Arc<Front>,
     query: Arc<QueryState>,
 }
 
-impl Running {
+impl RunningQuery {
     /// Runs on a thread that may block. The slot is given back when the query ends, whether or
     /// not anybody still waits for it.
     pub(super) fn start(
@@ -61,7 +61,7 @@ impl Running {
         request: Request,
         body: Body,
         slot: Slot,
-        outlet: Outlet,
+        pipe: ResultPipe,
     ) -> Result<Self, Exception> {
         let id = Id::take(front, &user.name, &request.query_id)?;
         let query = Arc::new(QueryState {
@@ -78,7 +78,7 @@ impl Running {
                 body,
                 &store.limits,
                 &told,
-                outlet,
+                pipe,
             )
         });
         Ok(Self {
@@ -102,7 +102,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningQuery {
     fn drop(&mut self) {
         let Some(task) = self.task.take() else {
             return;
@@ -132,6 +132,6 @@ async fn cancel(
         if tokio::time::timeout(wait, &mut task).await.is_ok() {
             return;
         }
-        wait = (wait * 2).min(KILL_SELDOM);
+        wait = (wait * 2).min(KILL_AT_LEAST_EVERY);
     }
 }
