@@ -9,4 +9,4 @@ pub(crate) struct Committed {
     pub json: &'static str,
 }
 
-pub(crate) const COMMITTED: &[Committed] = include!(concat!(env!("OUT_DIR"), "/catalog.rs"));
+pub(crate) const CATALOG: &[Committed] = include!(concat!(env!("OUT_DIR"), "/catalog.rs"));

@@ -5,8 +5,7 @@
 
 mod catalog;
 pub mod codec;
-#[cfg(test)]
-mod golden;
+pub mod golden;
 pub mod migrations;
 mod partitioner;
 mod records;

@@ -6,7 +6,7 @@ use serde_avro_fast::Schema as FastSchema;
 use serde_avro_fast::schema::{LogicalType, SchemaMut};
 use sha2::Sha256;
 
-use crate::catalog::COMMITTED;
+use crate::catalog::CATALOG;
 
 /// One committed version of a record's schema, parsed.
 pub struct SchemaVersion {
@@ -60,7 +60,7 @@ impl Registry {
         reason = "the files are compiled in; a test parses each"
     )]
     fn parse() -> Self {
-        let versions: Vec<SchemaVersion> = COMMITTED
+        let versions: Vec<SchemaVersion> = CATALOG
             .iter()
             .map(|c| {
                 let avro = AvroSchema::parse_str(c.json).expect("a committed schema parses");

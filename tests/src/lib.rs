@@ -11,6 +11,7 @@ mod http;
 mod namespace;
 mod peer;
 mod program;
+pub mod samples;
 mod stack;
 
 pub use http::{get, post, query, query_as_default, query_bytes};

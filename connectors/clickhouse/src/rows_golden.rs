@@ -2,11 +2,9 @@
 //! optional fields set and with all of them null.
 
 use apache_avro::types::Value;
-use tapeline_schemas::codec;
+use tapeline_schemas::{codec, golden};
 
 use super::super::*;
-
-const COMMITTED: &str = include_str!("../../../schemas/golden/committed.txt");
 
 fn without_optionals(framed: &[u8]) -> Vec<u8> {
     let (schema, mut datum) = codec::unframe(framed).unwrap();
@@ -33,7 +31,7 @@ fn row(topic: Topic, framed: &[u8]) -> Vec<u8> {
 
 /// Every committed record of a topic: its name and version, the topic, its bytes.
 fn records() -> Vec<(&'static str, Topic, Vec<u8>)> {
-    let lines = COMMITTED.lines();
+    let lines = golden::lines("record ").into_iter();
     let records = lines.filter_map(|line| {
         let (version, framed) = line.strip_prefix("record ")?.rsplit_once(' ')?;
         let record = version.split(' ').next()?;
@@ -67,7 +65,6 @@ fn rows_have_their_golden_bytes() {
             hex::encode(row(topic, &nulls))
         ));
     }
-    let golden: Vec<&str> = COMMITTED.lines().collect();
-    lines.retain(|line| !golden.contains(&line.as_str()));
+    lines.retain(|line| !golden::holds(line));
     assert!(lines.is_empty(), "not golden:\n{}", lines.join("\n"));
 }

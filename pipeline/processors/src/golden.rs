@@ -5,9 +5,7 @@ use std::fmt::Debug;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tapeline_schemas::codec::{self, Record};
-use tapeline_schemas::registry;
-
-const COMMITTED: &str = include_str!("../../../schemas/golden/committed.txt");
+use tapeline_schemas::{golden as committed, registry};
 
 pub(crate) fn assert_golden<T>(state: &T)
 where
@@ -18,14 +16,11 @@ where
     assert_eq!(&codec::decode::<T>(&bytes).unwrap(), state);
     let version = registry().newest(T::RECORD).unwrap().version;
     let line = format!("record {} v{version} {}", T::RECORD, hex::encode(bytes));
-    let is_golden = COMMITTED.lines().any(|golden| golden == line);
-    assert!(is_golden, "not golden:\n{line}");
+    assert!(committed::holds(&line), "not golden:\n{line}");
 }
 
 /// What a former release wrote in this version.
 pub(crate) fn golden<T: DeserializeOwned + Record>(version: u32) -> T {
-    let name = format!("record {} v{version} ", T::RECORD);
-    let mut lines = COMMITTED.lines();
-    let hex = lines.find_map(|line| line.strip_prefix(&name)).unwrap();
+    let hex = committed::record(T::RECORD, version).unwrap();
     codec::decode(&hex::decode(hex).unwrap()).unwrap()
 }

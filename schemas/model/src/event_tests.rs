@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tapeline_schemas::codec::Record;
-use tapeline_schemas::registry;
+use tapeline_schemas::{golden as committed, registry};
 
 use super::*;
 use crate::money::{Price, Quantity};
@@ -16,13 +16,6 @@ use crate::records::{Journal, MarkBasis, Progress, StateMark};
 mod event_samples;
 
 use event_samples::{history_samples, quote, samples, state_samples};
-
-const COMMITTED: &str = include_str!("../../golden/committed.txt");
-
-/// `record`, its name, its version, its bytes.
-fn golden_lines() -> impl Iterator<Item = &'static str> {
-    COMMITTED.lines().filter(|line| line.starts_with("record "))
-}
 
 fn golden_line(record: &str, bytes: &[u8]) -> String {
     let version = registry().newest(record).unwrap().version;
@@ -55,20 +48,17 @@ fn golden_bytes_of_every_version() {
         golden_state(&book),
         golden_state(&portfolio),
     ]);
-    let committed: Vec<&str> = golden_lines().collect();
-    lines.retain(|line| !committed.contains(&line.as_str()));
+    lines.retain(|line| !committed::holds(line));
     assert!(lines.is_empty(), "not golden:\n{}", lines.join("\n"));
     assert_eq!(
-        committed.len(),
+        committed::lines("record ").len(),
         registry().all().len(),
         "one line a version"
     );
 }
 
 fn golden<T: DeserializeOwned + Record>(version: u32) -> T {
-    let name = format!("record {} v{version} ", T::RECORD);
-    let mut lines = golden_lines();
-    let hex = lines.find_map(|line| line.strip_prefix(&name)).unwrap();
+    let hex = committed::record(T::RECORD, version).unwrap();
     codec::decode(&hex::decode(hex).unwrap()).unwrap()
 }
 

@@ -1,11 +1,10 @@
 //! What a broker says of an account.
 
 use tapeline_model::Event;
-use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol};
+use tapeline_model::ids::{AccountId, PortfolioId};
 use tapeline_model::money::{Price, Quantity};
-use tapeline_model::records::{
-    AccountEvent, AccountEventKind, AccountMatter, Fill, FillKind, Side,
-};
+use tapeline_model::records::{AccountEvent, AccountEventKind, AccountMatter, Fill, Side};
+use tapeline_tests::samples;
 
 use super::quotes::now;
 
@@ -26,26 +25,16 @@ pub(crate) struct Trade<'a> {
 }
 
 pub(crate) fn fill(trade: &Trade<'_>) -> Event<'static> {
-    let time = now();
+    let holder = (
+        AccountId::new(trade.account),
+        PortfolioId::new(trade.account),
+    );
     Event::Fill(Fill {
-        kind: FillKind::Fill,
-        exec_id: ExecId::new(trade.id),
-        ref_exec_id: None,
-        order_id: OrderId::new(trade.id),
-        portfolio: PortfolioId::new(trade.account),
-        account: AccountId::new(trade.account),
-        symbol: Symbol::new(trade.symbol),
         side: trade.side,
         price: Price::from_raw(trade.price).unwrap(),
         quantity: Quantity::from_raw(trade.quantity * UNIT).unwrap(),
         fee: Some(Price::from_raw(trade.fee).unwrap()),
-        currency: "USD".to_owned(),
-        fees: None,
-        voided_quantity: None,
-        strategy: None,
-        event_time: time,
-        ingest_time: time,
-        source: "bench".to_owned(),
+        ..samples::fill(trade.id, holder, trade.symbol, now(), "bench")
     })
 }
 

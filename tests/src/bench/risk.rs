@@ -5,14 +5,15 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::Instant;
 
-use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol};
-use tapeline_model::money::{Price, Quantity};
-use tapeline_model::records::{Fill, FillKind, Mark, MarkBasis, Side};
+use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId};
+use tapeline_model::money::Price;
+use tapeline_model::records::{Fill, Mark, MarkBasis};
 use tapeline_model::{Event, Micros, Origin};
 use tapeline_processors::ledger::Currency;
 use tapeline_processors::limits::{Calendars, LimitDefinition, parse_all};
 use tapeline_processors::risk::{Risk, RiskSettings};
 use tapeline_processors::{Out, Processor};
+use tapeline_tests::samples;
 
 use super::arguments::Options;
 use super::broker::deposit;
@@ -172,26 +173,13 @@ impl World {
 
     fn fill(&self, number: usize, symbol: &str) -> Event<'static> {
         let name = portfolio(number);
-        let time = Micros(10 + self.offset as i64);
+        let holder = (AccountId::new(&*name), PortfolioId::new(&*name));
+        let (id, time) = (format!("e{}", self.offset), Micros(10 + self.offset as i64));
         Event::Fill(Fill {
-            kind: FillKind::Fill,
-            exec_id: ExecId::new(format!("e{}", self.offset)),
-            ref_exec_id: None,
             order_id: OrderId::new(format!("o{}", self.offset)),
-            portfolio: PortfolioId::new(&*name),
-            account: AccountId::new(&*name),
-            symbol: Symbol::new(symbol),
-            side: Side::Buy,
             price: price(PRICE),
-            quantity: Quantity::ONE,
             fee: Some(Price::ZERO),
-            currency: "USD".to_owned(),
-            fees: None,
-            voided_quantity: None,
-            strategy: None,
-            event_time: time,
-            ingest_time: time,
-            source: "bench".to_owned(),
+            ..samples::fill(&id, holder, symbol, time, "bench")
         })
     }
 

@@ -6,17 +6,16 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use tapeline_kafka::{KafkaError, KafkaSettings, Publisher};
-use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol};
+use tapeline_model::ids::{AccountId, OrderId, PortfolioId};
 use tapeline_model::money::{Money, Price, Quantity};
-use tapeline_model::records::{
-    AccountEvent, AccountEventKind, AccountMatter, Fill, FillKind, Quote, Side,
-};
+use tapeline_model::records::{AccountEvent, AccountEventKind, AccountMatter, Fill, Quote, Side};
 use tapeline_model::{Event, Micros};
 use tapeline_schemas::partition_of;
 use tapeline_schemas::topics::Topic;
 
 use crate::chaos::failure::{Failure, Outcome};
 use crate::chaos::random::Random;
+use crate::samples;
 
 const PACE: Duration = Duration::from_millis(50);
 const FILLS_AT_ONCE: u64 = 4;
@@ -211,7 +210,7 @@ impl Made {
     }
 
     fn fill(&mut self) -> Event<'static> {
-        let (account, portfolio) = self.account();
+        let holder = self.account();
         let at = self.random.below(SYMBOLS.len() as u64) as usize;
         // A quantity like no other, so that a doubled or missing one can be told from the sum.
         let quantity = self.random.between(1, 1_000_000_000) as i64;
@@ -221,26 +220,14 @@ impl Made {
             Side::Sell
         };
         let number = self.number();
-        let now = now();
         Event::Fill(Fill {
-            kind: FillKind::Fill,
-            exec_id: ExecId::new(format!("f{number}")),
-            ref_exec_id: None,
             order_id: OrderId::new(format!("o{number}")),
-            portfolio,
-            account,
-            symbol: Symbol::new(SYMBOLS[at]),
             side,
             price: Price::from_raw(self.prices[at]).unwrap_or_default(),
             quantity: Quantity::from_raw(quantity).unwrap_or_default(),
             fee: Price::from_raw(1_000_000),
             currency: CURRENCY.to_owned(),
-            fees: None,
-            voided_quantity: None,
-            strategy: None,
-            event_time: now,
-            ingest_time: now,
-            source: "chaos".to_owned(),
+            ..samples::fill(&format!("f{number}"), holder, SYMBOLS[at], now(), "chaos")
         })
     }
 

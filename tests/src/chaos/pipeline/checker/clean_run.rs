@@ -1,39 +1,25 @@
 //! A run in which nothing went wrong, made by hand, to plant faults into.
 
 use tapeline_model::Micros;
-use tapeline_model::ids::{AccountId, ExecId, OrderId, PortfolioId, Symbol};
-use tapeline_model::records::{
-    AccountEvent, AccountEventKind, AccountMatter, Fill, FillKind, Quote, Side,
-};
+use tapeline_model::ids::{AccountId, OrderId, PortfolioId};
+use tapeline_model::records::{AccountEvent, AccountEventKind, AccountMatter, Fill, Quote};
 use tapeline_processors::market::Market;
 use tapeline_processors::risk::Risk;
 
 use super::*;
 use crate::chaos::pipeline::feed::{Fed, id_of};
 use crate::chaos::pipeline::segments::Fate;
+use crate::samples;
 
 pub(super) const TIME: Micros = Micros(1_795_251_600_000_000);
 
 pub(super) fn fill(number: u32) -> Event<'static> {
+    let holder = (AccountId::new("a"), PortfolioId::new("p"));
     Event::Fill(Fill {
-        kind: FillKind::Fill,
-        exec_id: ExecId::new(format!("f{number}")),
-        ref_exec_id: None,
         order_id: OrderId::new("o"),
-        portfolio: PortfolioId::new("p"),
-        account: AccountId::new("a"),
-        symbol: Symbol::new("S"),
-        side: Side::Buy,
         price: "10".parse().unwrap(),
         quantity: format!("{number}.5").parse().unwrap(),
-        fee: None,
-        currency: "USD".to_owned(),
-        fees: None,
-        voided_quantity: None,
-        strategy: None,
-        event_time: TIME,
-        ingest_time: TIME,
-        source: "test".to_owned(),
+        ..samples::fill(&format!("f{number}"), holder, "S", TIME, "test")
     })
 }
 
