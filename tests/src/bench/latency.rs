@@ -7,7 +7,7 @@
 //! one output within 30 seconds after the last one was sent, or there are no figures. The peer
 //! is driven and judged by the same code.
 //!
-//! Three ways lead to an alert: a quote with a wide spread (a signal of the
+//! Three routes lead to an alert: a quote with a wide spread (a signal of the
 //! `market` processor: one step), a tick of a held symbol (quote → mark → alert:
 //! two processors) and a fill (one processor). The peer passes a quote on in one
 //! step, with the settings Kafka Streams itself takes for exactly once: what a
@@ -24,7 +24,7 @@ use tapeline_schemas::topics::Topic;
 use super::broker::{Trade, UNIT, deposit, fill};
 use super::ledger::Latencies;
 use super::probe::{Drive, LAG_LIMIT, TimeOf, drive};
-use super::quotes::{Feed, quote};
+use super::quotes::{EventPublisher, quote};
 use super::report::{Better, Budget, Line, Report};
 use super::stage::{PROCESSORS, Processors, Space};
 use super::statistics::percentile;
@@ -54,7 +54,7 @@ const SET_UP_WITHIN: Duration = Duration::from_secs(60);
 type Next = fn(u64, Micros) -> Event<'static>;
 
 /// Where records of one kind go, and where their outputs come.
-struct Way<'a> {
+struct Route<'a> {
     from: &'a Space,
     to: &'a Space,
     next: Next,
@@ -63,7 +63,7 @@ struct Way<'a> {
     sent: u64,
 }
 
-/// What was measured of each way.
+/// What was measured of each route.
 struct Measured {
     signals: Latencies,
     ticks: Latencies,
@@ -79,19 +79,19 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) -> Outcome {
     processors.wait_ready();
     set_up(&space, &mut processors);
 
-    let way = |next, time_of| Way::new(&space, &space, next, time_of);
-    let mut ticks = way(next_tick, alert_time);
+    let route = |next, time_of| Route::new(&space, &space, next, time_of);
+    let mut ticks = route(next_tick, alert_time);
     ticks.warm_up(bench)?;
-    let signals = way(next_signal, signal_time).measure(bench, "tick → signal alert")?;
+    let signals = route(next_signal, signal_time).measure(bench, "tick → signal alert")?;
     let ticks = ticks.measure(bench, "tick → risk alert")?;
-    let fills = way(next_fill, alert_time).measure(bench, "fill → alert")?;
+    let fills = route(next_fill, alert_time).measure(bench, "fill → alert")?;
     processors.stop();
 
     let peer = bench.peer.map(|streams| {
         let out = bench.stage.space("latencypeer", 4, "");
         let mut job = streams.forward(&space, &out, SIGNAL);
         job.wait_for("running");
-        let mut quotes = Way::new(&space, &out, next_signal, plain_time);
+        let mut quotes = Route::new(&space, &out, next_signal, plain_time);
         quotes.warm_up(bench)?;
         quotes.measure(bench, "Kafka Streams, tick → output")
     });
@@ -105,7 +105,7 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) -> Outcome {
     Ok(())
 }
 
-impl<'a> Way<'a> {
+impl<'a> Route<'a> {
     fn new(from: &'a Space, to: &'a Space, next: Next, time_of: TimeOf) -> Self {
         Self {
             from,
@@ -178,7 +178,7 @@ impl Measured {
 
     /// How late the sender was: what the latencies hold of it.
     fn lag(&self) -> Line<'static> {
-        let ours = [&self.signals, &self.ticks, &self.fills].map(|way| way.lags.as_slice());
+        let ours = [&self.signals, &self.ticks, &self.fills].map(|route| route.lags.as_slice());
         let peer = self.peer.as_ref();
         Line {
             name: "latency_send_lag_p99",
@@ -245,7 +245,7 @@ fn held(n: u64) -> String {
 
 /// Money in every portfolio, a price for every symbol, and what is held.
 fn set_up(space: &Space, processors: &mut Processors) {
-    let mut feed = Feed::prompt(&space.kafka);
+    let mut feed = EventPublisher::prompt(&space.kafka);
     let symbols = (0..PORTFOLIOS).map(held).chain([CALM.to_owned()]);
     for symbol in symbols {
         feed.publish(&Event::Quote(quote(&symbol, HIGH, HIGH, 0)));

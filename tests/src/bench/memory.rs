@@ -15,7 +15,7 @@ use tapeline_model::records::Side;
 
 use super::broker::{Trade, UNIT, deposit, fill};
 use super::peer::EXACTLY_ONCE;
-use super::quotes::{self, Feed, Walk};
+use super::quotes::{self, EventPublisher, Walk};
 use super::report::{Better, Budget, Line, Report};
 use super::stage::{Metrics, Space};
 use super::{Bench, Outcome, say};
@@ -86,7 +86,7 @@ fn portfolio(number: usize) -> String {
 /// Every symbol once, each portfolio with money and a position, then the market.
 fn write_input(space: &Space, count: u64) {
     let mut walk = Walk::new(SYMBOLS);
-    let mut feed = Feed::new(&space.kafka);
+    let mut feed = EventPublisher::new(&space.kafka);
     for symbol in walk.symbols() {
         let price = 100 * UNIT;
         feed.publish(&Event::Quote(quotes::quote(symbol, price, price, 0)));

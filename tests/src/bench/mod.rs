@@ -46,10 +46,10 @@ const QUIET_SHARE: f64 = 0.93;
 pub(crate) struct Benchmark {
     pub name: &'static str,
     pub about: &'static str,
-    run: Run,
+    run: Runner,
 }
 
-enum Run {
+enum Runner {
     /// In this process, with nothing started.
     Alone(fn(&Options, &mut Report) -> Outcome),
     OnStage(fn(&Bench<'_>, &mut Report) -> Outcome),
@@ -95,42 +95,42 @@ pub(crate) const BENCHMARKS: &[Benchmark] = &[
     Benchmark {
         name: "throughput",
         about: "quotes through the market processor, against Kafka Streams and librdkafka",
-        run: Run::OnStage(throughput::run),
+        run: Runner::OnStage(throughput::run),
     },
     Benchmark {
         name: "latency",
         about: "from a tick and from a fill to an alert, against Kafka Streams",
-        run: Run::OnStage(latency::run),
+        run: Runner::OnStage(latency::run),
     },
     Benchmark {
         name: "restore",
         about: "a task with many keys taken from the log, against reading its changelog",
-        run: Run::OnStage(restore::run),
+        run: Runner::OnStage(restore::run),
     },
     Benchmark {
         name: "memory",
         about: "what all roles hold with 10,000 symbols and 1,000 portfolios, against Kafka Streams",
-        run: Run::OnStage(memory::run),
+        run: Runner::OnStage(memory::run),
     },
     Benchmark {
         name: "risk",
         about: "a fill, a price and a position with 100,000 portfolios, against a walk through a hash map",
-        run: Run::Alone(risk::run),
+        run: Runner::Alone(risk::run),
     },
     Benchmark {
         name: "scaling",
         about: "throughput with 1, 2 and 4 tasks, and with records of three sizes",
-        run: Run::OnStage(scaling::run),
+        run: Runner::OnStage(scaling::run),
     },
     Benchmark {
         name: "sink",
         about: "quotes through Kafka into the store, against the same rows inserted raw",
-        run: Run::OnStage(sink::run),
+        run: Runner::OnStage(sink::run),
     },
     Benchmark {
         name: "views",
         about: "the questions and views over 50 million quotes and a year of fills",
-        run: Run::OnStage(views::run),
+        run: Runner::OnStage(views::run),
     },
 ];
 
@@ -187,7 +187,7 @@ fn run(options: &Options) -> Result<Vec<Fault>, String> {
     let (results, profiles) = (results.transpose()?, profiles.transpose()?);
     let wanted = |benchmark: &&Benchmark| options.names.iter().any(|name| name == benchmark.name);
     let wanted: Vec<&Benchmark> = BENCHMARKS.iter().filter(wanted).collect();
-    let needs_stage = wanted.iter().any(|it| matches!(it.run, Run::OnStage(_)));
+    let needs_stage = wanted.iter().any(|it| matches!(it.run, Runner::OnStage(_)));
     let stage = needs_stage.then(|| set_up(profiles)).transpose()?;
     let bench = stage.as_ref().map(|(stage, peer)| Bench {
         options,
@@ -200,9 +200,9 @@ fn run(options: &Options) -> Result<Vec<Fault>, String> {
         say(&format!("{}: {}", benchmark.name, benchmark.about));
         report.set_quiet(is_quiet());
         let outcome = match (&benchmark.run, &bench) {
-            (Run::OnStage(run), Some(bench)) => run(bench, &mut report),
-            (Run::Alone(run), _) => run(options, &mut report),
-            (Run::OnStage(_), None) => Err(Fault::Impossible("there is no broker".to_owned())),
+            (Runner::OnStage(run), Some(bench)) => run(bench, &mut report),
+            (Runner::Alone(run), _) => run(options, &mut report),
+            (Runner::OnStage(_), None) => Err(Fault::Impossible("there is no broker".to_owned())),
         };
         let found = outcome.err().into_iter().chain(report.take_faults());
         for fault in found {

@@ -11,7 +11,7 @@ use tapeline_model::{Event, Micros};
 use tapeline_schemas::topics::Topic;
 
 use super::ledger::{Latencies, Ledger, Schedule, Sent, Terms};
-use super::quotes::{Feed, Walk, now};
+use super::quotes::{EventPublisher, Walk, now};
 
 /// The first transactions of a producer are slow, in either program.
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -133,7 +133,7 @@ fn watch(kafka: &KafkaSettings, topic: Topic) -> BatchReader {
 
 /// Publishes everything that is due when it is due, or as soon after as it can.
 fn feed(drive: &Drive<'_>, clock: &Clock, schedule: &Schedule) -> Sent {
-    let mut feed = Feed::prompt(drive.input);
+    let mut feed = EventPublisher::prompt(drive.input);
     let mut walk = Walk::new(BACKGROUND_SYMBOLS);
     let background = Schedule {
         begin: schedule.begin,

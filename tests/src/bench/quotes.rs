@@ -128,13 +128,13 @@ fn hundreds(count: i64) -> Quantity {
 }
 
 /// Writes events to the topics they belong to.
-pub(crate) struct Feed {
+pub(crate) struct EventPublisher {
     publisher: Publisher,
     kafka: KafkaSettings,
     value: Vec<u8>,
 }
 
-impl Feed {
+impl EventPublisher {
     pub fn new(kafka: &KafkaSettings) -> Self {
         Self {
             publisher: Publisher::new(kafka, "bench").unwrap(),
@@ -171,7 +171,7 @@ impl Feed {
 
 /// Fills the quotes of a space.
 pub(crate) fn fill(kafka: &KafkaSettings, walk: &mut Walk, count: u64) {
-    let mut feed = Feed::new(kafka);
+    let mut feed = EventPublisher::new(kafka);
     for _ in 0..count {
         feed.publish(&Event::Quote(walk.next()));
     }

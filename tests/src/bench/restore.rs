@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tapeline_kafka::{BatchReader, KafkaError};
 use tapeline_model::Event;
 
-use super::quotes::{Feed, quote};
+use super::quotes::{EventPublisher, quote};
 use super::report::{Better, Budget, Line, Report};
 use super::stage::{PROCESSORS, Space};
 use super::statistics::median;
@@ -52,7 +52,7 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) -> Outcome {
 
 /// Through the processor itself: a quote of each symbol, then a stop.
 fn write_state(space: &Space, keys: u64) {
-    let mut feed = Feed::new(&space.kafka);
+    let mut feed = EventPublisher::new(&space.kafka);
     for key in 0..keys {
         let symbol = format!("SYM{key:07}");
         feed.publish(&Event::Quote(quote(&symbol, PRICE, PRICE, key as i64)));

@@ -29,7 +29,7 @@ const BUDGET: Budget = Budget::Ratio {
 
 /// Of one way into the store.
 #[derive(Default)]
-struct Way {
+struct Throughput {
     per_second: Vec<f64>,
     /// Of broker, sink and store, as far as they take part.
     rows_a_cpu_second: [Vec<f64>; 3],
@@ -39,7 +39,7 @@ struct Way {
 pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) -> Outcome {
     let store = bench.start_store()?;
     let count = bench.options.quotes;
-    let [mut ours, mut raw, mut bare] = [(); 3].map(|()| Way::default());
+    let [mut ours, mut raw, mut bare] = [(); 3].map(|()| Throughput::default());
     let rounds = bench.options.rounds;
     for round in 1..=rounds {
         let database = format!("sink{round}");
@@ -86,7 +86,7 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) -> Outcome {
     Ok(())
 }
 
-fn add_lines(ours: &Way, raw: &Way, bare: &Way, report: &mut Report) {
+fn add_lines(ours: &Throughput, raw: &Throughput, bare: &Throughput, report: &mut Report) {
     let mut line =
         |name, unit, ours: &[f64], peer: Option<&[f64]>, limit: Option<&[f64]>, budget| {
             report.add(&Line {
@@ -126,7 +126,7 @@ fn add_lines(ours: &Way, raw: &Way, bare: &Way, report: &mut Report) {
 /// The processes that take part, at the beginning and at the end.
 type Samples = [Option<(Sample, Sample)>; 3];
 
-impl Way {
+impl Throughput {
     fn add(&mut self, who: &str, samples: Samples, count: u64) {
         let rows = count as f64;
         let seconds = samples.iter().flatten().map(|(a, b)| a.seconds_until(*b));

@@ -10,7 +10,7 @@ use super::logbook::{Asked, Entry, Exchange};
 use super::way::Way;
 
 pub(super) fn categories(findings: &mut Findings, entries: &[Entry], way: Way) {
-    let mut machines: BTreeMap<usize, Machine> = BTreeMap::new();
+    let mut machines: BTreeMap<usize, ProcessState> = BTreeMap::new();
     for entry in entries {
         match entry {
             Entry::Began { machine } => {
@@ -35,7 +35,7 @@ pub(super) fn categories(findings: &mut Findings, entries: &[Entry], way: Way) {
 
 /// What is known of a process.
 #[derive(Debug, Clone, Copy, Default)]
-struct Machine {
+struct ProcessState {
     /// What was wrong with what was done last, and whether that was told.
     truth: Option<Category>,
     is_told: bool,
@@ -55,7 +55,7 @@ enum Stage {
     Stopped,
 }
 
-impl Machine {
+impl ProcessState {
     fn untold(self) -> Option<Category> {
         self.truth.filter(|_| !self.is_told)
     }

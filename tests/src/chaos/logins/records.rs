@@ -9,7 +9,7 @@ use tokio::time::sleep;
 const TAKES: Duration = Duration::from_millis(20);
 
 #[derive(Default)]
-struct Shared {
+struct LogState {
     newest: Option<Vec<u8>>,
     epoch: u64,
     /// A machine that does not reach it.
@@ -19,7 +19,7 @@ struct Shared {
 }
 
 #[derive(Clone, Default)]
-pub(super) struct Records(Arc<Mutex<Shared>>);
+pub(super) struct Records(Arc<Mutex<LogState>>);
 
 impl Records {
     pub(super) fn of(&self, machine: usize) -> Writer {
@@ -38,11 +38,11 @@ impl Records {
         self.open().all.clone()
     }
 
-    fn open(&self) -> MutexGuard<'_, Shared> {
+    fn open(&self) -> MutexGuard<'_, LogState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn reached_by(&self, machine: usize) -> Result<MutexGuard<'_, Shared>, CacheError> {
+    fn reached_by(&self, machine: usize) -> Result<MutexGuard<'_, LogState>, CacheError> {
         let shared = self.open();
         if shared.cut_off == Some(machine) {
             return Err(CacheError::OutOfReach("cut off".to_owned()));

@@ -26,14 +26,14 @@ pub(crate) struct Report {
     /// By the kind of account.
     lives: BTreeMap<&'static str, u64>,
     findings: Findings,
-    seen: Seen,
+    seen: Totals,
     /// What was found with each planted fault.
     pub(crate) planted: Vec<(&'static str, Report)>,
 }
 
 /// That something happened at all.
 #[derive(Debug, Default)]
-struct Seen {
+struct Totals {
     sessions: u64,
     renewals: u64,
     codes: u64,
@@ -50,7 +50,7 @@ impl Report {
             of,
             lives: BTreeMap::new(),
             findings: Findings::default(),
-            seen: Seen::default(),
+            seen: Totals::default(),
             planted: Vec::new(),
         }
     }
@@ -145,7 +145,7 @@ impl Report {
     }
 }
 
-impl Seen {
+impl Totals {
     fn add(&mut self, entries: &[Entry]) {
         for entry in entries {
             match entry {

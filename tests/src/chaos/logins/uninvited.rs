@@ -14,14 +14,14 @@ const CLOCKS_DIFFER: i64 = 120_000_000;
 
 /// What is known of a process.
 #[derive(Default)]
-struct Machine<'a> {
+struct ProcessKnowledge<'a> {
     is_stopped: bool,
     /// With these nothing is renewed any more, as it was told.
     dead: Vec<&'a str>,
 }
 
 pub(super) fn uninvited(findings: &mut Findings, entries: &[Entry], facts: &Facts) {
-    let mut machines: BTreeMap<usize, Machine<'_>> = BTreeMap::new();
+    let mut machines: BTreeMap<usize, ProcessKnowledge<'_>> = BTreeMap::new();
     let mut renewable = None;
     for entry in entries {
         match entry {
@@ -49,7 +49,7 @@ pub(super) fn uninvited(findings: &mut Findings, entries: &[Entry], facts: &Fact
     }
 }
 
-impl<'a> Machine<'a> {
+impl<'a> ProcessKnowledge<'a> {
     fn objects(
         &self,
         exchange: &Exchange,

@@ -34,14 +34,14 @@ pub(crate) const TOPICS: [Topic; 3] = [
 
 /// One record that was handed to Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fed {
+pub(crate) struct FedRecord {
     pub(crate) id: String,
     /// Kafka said that it has it. Otherwise it may have it or not.
     pub(crate) acknowledged: bool,
 }
 
 /// Everything fed, by topic, in the order in which it was.
-pub(crate) type FedRecords = BTreeMap<Topic, Vec<Fed>>;
+pub(crate) type FedRecords = BTreeMap<Topic, Vec<FedRecord>>;
 
 /// What identifies a fed record.
 pub(crate) fn id_of(event: &Event<'_>) -> Option<String> {
@@ -79,7 +79,7 @@ impl Feeder {
     pub(crate) fn start(settings: &KafkaSettings, seed: u64) -> Outcome<Self> {
         let publisher = publisher(settings)?;
         let (stop, stopped) = channel();
-        let mut feed = Feed {
+        let mut feed = RoundPublisher {
             settings: settings.clone(),
             publisher,
             made: Made::new(accounts(settings.portfolio_partitions), seed),
@@ -106,14 +106,14 @@ fn publisher(settings: &KafkaSettings) -> Outcome<Publisher> {
     Publisher::new(settings, "chaos").map_err(Failure::while_doing("making a publisher"))
 }
 
-struct Feed {
+struct RoundPublisher {
     settings: KafkaSettings,
     publisher: Publisher,
     made: Made,
     fed: FedRecords,
 }
 
-impl Feed {
+impl RoundPublisher {
     /// Some records, and one wait for all of them: then it is known which Kafka has.
     fn round(&mut self) {
         let mut queued = Vec::new();
@@ -136,7 +136,7 @@ impl Feed {
         let outcome = self.publisher.flush(DELIVERED_WITHIN);
         let acknowledged = outcome.is_ok();
         for (topic, id) in queued {
-            let fed = Fed { id, acknowledged };
+            let fed = FedRecord { id, acknowledged };
             self.fed.entry(topic).or_default().push(fed);
         }
         if matches!(outcome, Err(KafkaError::Dead { .. }))

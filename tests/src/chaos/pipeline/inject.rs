@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::plan::{Kind, Step};
 use super::wire;
-use super::world::{Group, Mend, World};
+use super::world::{Group, Recovery, World};
 use crate::chaos::failure::Outcome;
 use crate::chaos::proxy::Harm;
 
@@ -32,7 +32,7 @@ pub(crate) fn inject(world: &mut World, step: Step) -> Outcome<bool> {
         Kind::Stall => Ok(stall(world, step)),
         Kind::StoreStall => {
             world.store_proxy.stall(true);
-            world.mend_later(step.away, Mend::LetStoreThrough);
+            world.recover_later(step.away, Recovery::LetStoreThrough);
             Ok(true)
         }
     }
@@ -58,7 +58,7 @@ fn kill(world: &mut World, group: Group, step: Step) -> Outcome<bool> {
         return Ok(false);
     };
     world.members(group)[at].kill();
-    world.mend_later(step.away, Mend::Start(group, at));
+    world.recover_later(step.away, Recovery::Start(group, at));
     Ok(true)
 }
 
@@ -67,7 +67,7 @@ fn freeze(world: &mut World, group: Group, step: Step) -> Outcome<bool> {
         return Ok(false);
     };
     world.members(group)[at].freeze();
-    world.mend_later(step.away, Mend::Thaw(group, at));
+    world.recover_later(step.away, Recovery::Thaw(group, at));
     Ok(true)
 }
 
@@ -90,10 +90,10 @@ fn broker(world: &mut World, step: Step) -> Outcome<bool> {
     let Some(at) = found else { return Ok(false) };
     if step.kind.is_freeze() {
         world.freeze_broker(at);
-        world.mend_later(step.away, Mend::ThawBroker(at));
+        world.recover_later(step.away, Recovery::ThawBroker(at));
     } else {
         world.kill_broker(at);
-        world.mend_later(step.away, Mend::StartBroker(at));
+        world.recover_later(step.away, Recovery::StartBroker(at));
     }
     Ok(true)
 }
@@ -165,7 +165,7 @@ fn store_kill(world: &mut World, step: Step) -> Outcome<bool> {
         return Ok(false);
     }
     world.kill_store();
-    world.mend_later(step.away, Mend::StartStore);
+    world.recover_later(step.away, Recovery::StartStore);
     Ok(true)
 }
 
@@ -184,7 +184,7 @@ fn stall(world: &mut World, step: Step) -> bool {
     for broker in &world.brokers {
         broker.proxy.stall(true);
     }
-    world.mend_later(step.away, Mend::LetThrough);
+    world.recover_later(step.away, Recovery::LetThrough);
     true
 }
 

@@ -25,7 +25,7 @@ use checker::Observed;
 use feed::{FedRecords, Feeder};
 use plan::{Kind, Step};
 use report::Report;
-use segments::Fate;
+use segments::OffsetState;
 use world::World;
 
 use super::arguments::Arguments;
@@ -181,6 +181,11 @@ fn unfed(fed: &FedRecords) -> u64 {
 }
 
 fn aborted(observed: &Observed) -> u64 {
-    let fates = observed.fates.values().flat_map(|fates| fates.of.values());
-    fates.filter(|fate| **fate == Fate::Aborted).count() as u64
+    let states = observed
+        .states
+        .values()
+        .flat_map(|states| states.of.values());
+    states
+        .filter(|state| **state == OffsetState::Aborted)
+        .count() as u64
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tapeline_kafka::{KafkaError, KafkaSettings, read_to_end};
 use tapeline_schemas::topics::Topic;
 
-use super::checker::{Observed, Seen};
+use super::checker::{CommittedRecord, Observed};
 use super::feed::{self, FedRecords};
 use super::segments;
 use super::world::World;
@@ -27,10 +27,10 @@ pub(crate) fn observe(world: &World, fed: FedRecords) -> Outcome<Observed> {
         for partition in 0..world.kafka.partitions(topic.spec().group) as i32 {
             read(&world.kafka, full, partition, &mut seen)
                 .map_err(Failure::while_doing(format!("reading {full}[{partition}]")))?;
-            let fates = segments::read_longest(&world.log_dirs, full, partition).map_err(
+            let states = segments::read_longest(&world.log_dirs, full, partition).map_err(
                 Failure::while_doing(format!("reading the log files of {full}[{partition}]")),
             )?;
-            observed.fates.insert((*topic, partition), fates);
+            observed.states.insert((*topic, partition), states);
         }
         observed.topics.insert(*topic, seen);
         observed.rows.insert(*topic, rows(world, *topic)?);
@@ -42,7 +42,7 @@ fn read(
     settings: &KafkaSettings,
     topic: &str,
     partition: i32,
-    seen: &mut Vec<Seen>,
+    seen: &mut Vec<CommittedRecord>,
 ) -> Result<(), KafkaError> {
     read_to_end(
         settings,
@@ -51,7 +51,7 @@ fn read(
         None,
         PARTITION_WITHIN,
         |message| {
-            seen.push(Seen {
+            seen.push(CommittedRecord {
                 partition,
                 offset: message.offset,
                 value: message.value.unwrap_or_default().to_vec(),

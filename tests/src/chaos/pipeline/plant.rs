@@ -4,8 +4,8 @@
 use tapeline_model::Event;
 use tapeline_schemas::topics::Topic;
 
-use super::checker::{Findings, Observed, Seen, check};
-use super::segments::Fate;
+use super::checker::{CommittedRecord, Findings, Observed, check};
+use super::segments::OffsetState;
 
 /// A fault, how it is planted, and what finds it. A plant is `None` where the run has nothing to
 /// plant it into.
@@ -31,7 +31,7 @@ const FAULTS: [Fault; 12] = [
         plant: |observed| {
             let at = observed.last(Topic::RiskPositions)?;
             erase(observed, Topic::RiskPositions)?;
-            observed.set_fate(Topic::RiskPositions, at, Fate::Aborted);
+            observed.set_state(Topic::RiskPositions, at, OffsetState::Aborted);
             Some(())
         },
         found_by: |found| found.lost,
@@ -63,7 +63,7 @@ const FAULTS: [Fault; 12] = [
         name: "an aborted record is read",
         plant: |observed| {
             let at = observed.last(Topic::RiskEquity)?;
-            observed.set_fate(Topic::RiskEquity, at, Fate::Aborted);
+            observed.set_state(Topic::RiskEquity, at, OffsetState::Aborted);
             Some(())
         },
         found_by: |found| found.aborted_visible,
@@ -89,7 +89,7 @@ const FAULTS: [Fault; 12] = [
         plant: |observed| {
             let (partition, offset) = observed.last(Topic::MarketMarks)?;
             let at = (partition, offset + 1_000);
-            observed.set_fate(Topic::MarketMarks, at, Fate::Open);
+            observed.set_state(Topic::MarketMarks, at, OffsetState::Open);
             Some(())
         },
         found_by: |found| found.never_ended,
@@ -131,9 +131,9 @@ impl Observed {
         Some((seen.partition, seen.offset))
     }
 
-    fn set_fate(&mut self, topic: Topic, (partition, offset): (i32, i64), fate: Fate) {
-        let fates = self.fates.entry((topic, partition)).or_default();
-        fates.of.insert(offset, fate);
+    fn set_state(&mut self, topic: Topic, (partition, offset): (i32, i64), state: OffsetState) {
+        let states = self.states.entry((topic, partition)).or_default();
+        states.of.insert(offset, state);
     }
 }
 
@@ -142,15 +142,15 @@ fn erase(observed: &mut Observed, topic: Topic) -> Option<()> {
     let seen = observed.topics.get_mut(&topic)?.pop()?;
     let at = (seen.partition, seen.offset);
     observed.rows.get_mut(&topic)?.remove(&at);
-    let fates = observed.fates.get_mut(&(topic, seen.partition))?;
-    fates.of.remove(&seen.offset).map(|_| ())
+    let states = observed.states.get_mut(&(topic, seen.partition))?;
+    states.of.remove(&seen.offset).map(|_| ())
 }
 
 /// Writes a record behind the last one of a topic's last partition, with its row.
 fn append(observed: &mut Observed, topic: Topic, value: Vec<u8>) {
     let (partition, last) = observed.last(topic).unwrap_or((0, 0));
     let offset = last + 2;
-    let seen = Seen {
+    let seen = CommittedRecord {
         partition,
         offset,
         value,
@@ -158,16 +158,17 @@ fn append(observed: &mut Observed, topic: Topic, value: Vec<u8>) {
     observed.topics.entry(topic).or_default().push(seen);
     let rows = observed.rows.entry(topic).or_default();
     rows.insert((partition, offset), 1);
-    observed.set_fate(topic, (partition, offset), Fate::Committed);
+    observed.set_state(topic, (partition, offset), OffsetState::Committed);
 }
 
 /// The last two quotes of one symbol.
 fn swap_quotes(observed: &mut Observed) -> Option<()> {
     let seen = observed.topics.get_mut(&Topic::MarketQuotes)?;
-    let symbol = |seen: &Seen| match Event::decode(Topic::MarketQuotes, Some(&seen.value)) {
-        Ok(Event::Quote(quote)) => Some(quote.symbol.into_owned()),
-        _ => None,
-    };
+    let symbol =
+        |seen: &CommittedRecord| match Event::decode(Topic::MarketQuotes, Some(&seen.value)) {
+            Ok(Event::Quote(quote)) => Some(quote.symbol.into_owned()),
+            _ => None,
+        };
     let (last, before) = seen.split_last_mut()?;
     let of_last = symbol(last)?;
     let mut before = before.iter_mut().rev();

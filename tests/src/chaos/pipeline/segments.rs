@@ -13,7 +13,7 @@ const TRANSACTIONAL: i16 = 0x10;
 const CONTROL: i16 = 0x20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum OffsetState {
     /// Written outside of a transaction.
     Plain,
     Committed,
@@ -22,7 +22,7 @@ pub(crate) enum Fate {
     Open,
 }
 
-impl Fate {
+impl OffsetState {
     pub(crate) fn is_visible(self) -> bool {
         matches!(self, Self::Plain | Self::Committed)
     }
@@ -30,29 +30,29 @@ impl Fate {
 
 /// Every record's offset in one partition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Fates {
-    pub(crate) of: BTreeMap<i64, Fate>,
+pub(crate) struct OffsetStates {
+    pub(crate) of: BTreeMap<i64, OffsetState>,
     /// Behind the last batch, markers included.
     pub(crate) end: i64,
 }
 
-/// A partition's fates, from the replica that has most of it.
+/// A partition's states, from the replica that has most of it.
 pub(crate) fn read_longest(
     log_dirs: &[PathBuf],
     topic: &str,
     partition: i32,
-) -> std::io::Result<Fates> {
-    let mut longest = Fates::default();
+) -> std::io::Result<OffsetStates> {
+    let mut longest = OffsetStates::default();
     for dir in log_dirs {
-        let fates = read(&dir.join(format!("{topic}-{partition}")))?;
-        if fates.end > longest.end {
-            longest = fates;
+        let states = read(&dir.join(format!("{topic}-{partition}")))?;
+        if states.end > longest.end {
+            longest = states;
         }
     }
     Ok(longest)
 }
 
-fn read(folder: &Path) -> std::io::Result<Fates> {
+fn read(folder: &Path) -> std::io::Result<OffsetStates> {
     let mut segments: Vec<PathBuf> = std::fs::read_dir(folder)?
         .collect::<Result<Vec<_>, _>>()?
         .into_iter()
@@ -61,21 +61,21 @@ fn read(folder: &Path) -> std::io::Result<Fates> {
         .collect();
     // Named by their first offset, with leading zeros.
     segments.sort();
-    let mut ledger = Ledger::default();
+    let mut reader = SegmentReader::default();
     for segment in segments {
-        ledger.read(&std::fs::read(segment)?);
+        reader.read(&std::fs::read(segment)?);
     }
-    Ok(ledger.finish())
+    Ok(reader.finish())
 }
 
 #[derive(Default)]
-struct Ledger {
-    fates: Fates,
+struct SegmentReader {
+    states: OffsetStates,
     /// Offsets of transactions that have no marker yet, by producer.
     open: BTreeMap<i64, Vec<i64>>,
 }
 
-impl Ledger {
+impl SegmentReader {
     fn read(&mut self, mut bytes: &[u8]) {
         while let Some(batch) = Batch::parse(bytes) {
             self.take(&batch);
@@ -84,34 +84,34 @@ impl Ledger {
     }
 
     fn take(&mut self, batch: &Batch<'_>) {
-        self.fates.end = batch.base + i64::from(batch.last_delta) + 1;
+        self.states.end = batch.base + i64::from(batch.last_delta) + 1;
         if batch.attributes & CONTROL != 0 {
-            let fate = match batch.marker() {
-                Some(1) => Fate::Committed,
-                Some(0) => Fate::Aborted,
+            let state = match batch.marker() {
+                Some(1) => OffsetState::Committed,
+                Some(0) => OffsetState::Aborted,
                 _ => return,
             };
             for offset in self.open.remove(&batch.producer).unwrap_or_default() {
-                self.fates.of.insert(offset, fate);
+                self.states.of.insert(offset, state);
             }
             return;
         }
-        for offset in batch.base..self.fates.end {
+        for offset in batch.base..self.states.end {
             let transactional = batch.attributes & TRANSACTIONAL != 0;
-            let fate = if transactional {
-                Fate::Open
+            let state = if transactional {
+                OffsetState::Open
             } else {
-                Fate::Plain
+                OffsetState::Plain
             };
-            self.fates.of.insert(offset, fate);
+            self.states.of.insert(offset, state);
             if transactional {
                 self.open.entry(batch.producer).or_default().push(offset);
             }
         }
     }
 
-    fn finish(self) -> Fates {
-        self.fates
+    fn finish(self) -> OffsetStates {
+        self.states
     }
 }
 
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn markers_decide_over_their_own_producers_records_only() {
-        let mut ledger = Ledger::default();
+        let mut reader = SegmentReader::default();
         let bytes = [
             batch(0, 2, TRANSACTIONAL, 7, b"ab"),
             batch(2, 1, TRANSACTIONAL, 8, b"c"),
@@ -210,17 +210,17 @@ mod tests {
             vec![0; 100],
         ]
         .concat();
-        ledger.read(&bytes);
-        let fates = ledger.finish();
+        reader.read(&bytes);
+        let states = reader.finish();
         let expected = [
-            (0, Fate::Aborted),
-            (1, Fate::Aborted),
-            (2, Fate::Committed),
-            (4, Fate::Open),
-            (6, Fate::Plain),
+            (0, OffsetState::Aborted),
+            (1, OffsetState::Aborted),
+            (2, OffsetState::Committed),
+            (4, OffsetState::Open),
+            (6, OffsetState::Plain),
         ];
-        assert_eq!(fates.of, BTreeMap::from(expected));
-        assert_eq!(fates.end, 7);
+        assert_eq!(states.of, BTreeMap::from(expected));
+        assert_eq!(states.end, 7);
     }
 
     #[test]

@@ -55,7 +55,7 @@ fn asks(
 /// Waits until what was acknowledged is counted, and then until nothing is added any more.
 pub(crate) fn settles(world: &mut World, fed: &FedRecords) -> Outcome<bool> {
     let count = |topic| {
-        let fed: &[feed::Fed] = fed.get(&topic).map_or(&[], Vec::as_slice);
+        let fed: &[feed::FedRecord] = fed.get(&topic).map_or(&[], Vec::as_slice);
         fed.iter().filter(|fed| fed.acknowledged).count()
     };
     let fills = count(Topic::BrokerFills);

@@ -34,9 +34,9 @@ pub(crate) enum Group {
     Sinks,
 }
 
-/// What mends a fault.
+/// What ends a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mend {
+pub(crate) enum Recovery {
     Start(Group, usize),
     Thaw(Group, usize),
     StartBroker(usize),
@@ -65,7 +65,7 @@ pub(crate) struct World {
     pub(crate) store_proxy: Proxy,
     store: Option<Stack>,
     store_ports: Ports,
-    later: Vec<(Instant, Mend)>,
+    later: Vec<(Instant, Recovery)>,
     pub(crate) log_dirs: Vec<PathBuf>,
     pub(crate) kafka: KafkaSettings,
     /// Processes that ended without being asked, in their own words.
@@ -224,8 +224,8 @@ impl World {
         peaks.collect()
     }
 
-    pub(crate) fn mend_later(&mut self, after: Duration, mend: Mend) {
-        self.later.push((Instant::now() + after, mend));
+    pub(crate) fn recover_later(&mut self, after: Duration, recovery: Recovery) {
+        self.later.push((Instant::now() + after, recovery));
     }
 
     /// Everything that was taken away is back.
@@ -235,7 +235,7 @@ impl World {
             && self.brokers.iter().all(|broker| !broker.away)
     }
 
-    /// Goes on, mending what is due, until it is so; false if it is not in time.
+    /// Goes on, recovering what is due, until it is so; false if it is not in time.
     pub(crate) fn until(
         &mut self,
         within: Duration,
@@ -270,9 +270,9 @@ impl World {
             .into_iter()
             .partition(|(at, _)| *at <= now);
         self.later = later;
-        let due: Vec<(Instant, Mend)> = due;
-        for (_, mend) in due {
-            self.mend(mend)?;
+        let due: Vec<(Instant, Recovery)> = due;
+        for (_, recovery) in due {
+            self.recover(recovery)?;
         }
         self.collect_leaving();
         self.collect_restarts()?;
@@ -285,44 +285,44 @@ impl World {
             for at in 0..self.members(group).len() {
                 if let Some(said) = self.members(group)[at].ended_by_itself() {
                     self.exits.push(said);
-                    self.mend_later(AGAIN, Mend::Start(group, at));
+                    self.recover_later(AGAIN, Recovery::Start(group, at));
                 }
             }
         }
         Ok(())
     }
 
-    fn mend(&mut self, mend: Mend) -> Outcome<()> {
-        match mend {
-            Mend::Start(group, at) => {
+    fn recover(&mut self, recovery: Recovery) -> Outcome<()> {
+        match recovery {
+            Recovery::Start(group, at) => {
                 let member = &mut self.members(group)[at];
                 if member.is_away() {
                     member.start()?;
                 }
             }
-            Mend::Thaw(group, at) => self.members(group)[at].thaw(),
-            Mend::StartBroker(at) => {
+            Recovery::Thaw(group, at) => self.members(group)[at].thaw(),
+            Recovery::StartBroker(at) => {
                 let node = Arc::clone(&self.brokers[at].node);
                 self.brokers[at].restart = Some(std::thread::spawn(move || {
                     node.lock().unwrap_or_else(PoisonError::into_inner).start()
                 }));
             }
-            Mend::ThawBroker(at) => {
+            Recovery::ThawBroker(at) => {
                 signal(lock(&self.brokers[at]).pid(), Signal::CONT);
                 self.brokers[at].away = false;
             }
-            Mend::StartStore => {
+            Recovery::StartStore => {
                 let data = self.data.join("store");
                 let store =
                     deploy::start_store(&self.runtime, &data, &self.binary, self.store_ports)?;
                 self.store = Some(store);
             }
-            Mend::LetThrough => {
+            Recovery::LetThrough => {
                 for broker in &self.brokers {
                     broker.proxy.stall(false);
                 }
             }
-            Mend::LetStoreThrough => self.store_proxy.stall(false),
+            Recovery::LetStoreThrough => self.store_proxy.stall(false),
         }
         Ok(())
     }
@@ -339,7 +339,7 @@ impl World {
                 self.exits
                     .push(format!("{name} did not end well when asked to stop"));
             }
-            self.mend_later(Duration::ZERO, Mend::Start(group, at));
+            self.recover_later(Duration::ZERO, Recovery::Start(group, at));
         }
     }
 

@@ -31,7 +31,7 @@ pub(crate) struct Inserts {
 
 /// What to do with a piece that came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum PieceAction {
     Pass,
     PassAfter(Duration),
     /// So many bytes go through, and both sides are closed.
@@ -117,7 +117,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    pub(super) fn client_sends(&self, piece: &mut [u8]) -> Fate {
+    pub(super) fn client_sends(&self, piece: &mut [u8]) -> PieceAction {
         let begins = is_insert(piece);
         let spoils = self.inserts.spoils.load(Ordering::SeqCst);
         if spoils && !begins {
@@ -135,18 +135,18 @@ impl<'a> Conversation<'a> {
             self.cutting.store(cuts, Ordering::SeqCst);
         }
         if !self.cutting.load(Ordering::SeqCst) {
-            return Fate::Pass;
+            return PieceAction::Pass;
         }
         let rows_at = if begins { head(piece).len() } else { 0 };
         match piece.len() - rows_at {
-            0 => Fate::Pass,
-            rows => Fate::CutAfter(rows_at + rows / 2),
+            0 => PieceAction::Pass,
+            rows => PieceAction::CutAfter(rows_at + rows / 2),
         }
     }
 
-    pub(super) fn server_sends(&self, piece: &[u8]) -> Fate {
+    pub(super) fn server_sends(&self, piece: &[u8]) -> PieceAction {
         if !self.answered() {
-            return Fate::Pass;
+            return PieceAction::Pass;
         }
         let inserts = self.inserts;
         if !piece.starts_with(b"HTTP/1.1 200") {
@@ -155,17 +155,17 @@ impl<'a> Conversation<'a> {
             if FULL.iter().any(|words| said.contains(words)) {
                 inserts.without_space.fetch_add(1, Ordering::SeqCst);
             }
-            return Fate::Pass;
+            return PieceAction::Pass;
         }
         inserts.accepted.fetch_add(1, Ordering::SeqCst);
         if inserts.takes(Harm::LoseAnswer) {
-            return Fate::CutAfter(0);
+            return PieceAction::CutAfter(0);
         }
         if inserts.takes(Harm::SlowAnswer) {
             let late = inserts.late_by_ms.load(Ordering::SeqCst);
-            return Fate::PassAfter(Duration::from_millis(late));
+            return PieceAction::PassAfter(Duration::from_millis(late));
         }
-        Fate::Pass
+        PieceAction::Pass
     }
 
     /// True if an insert was under way, which is not any more.
@@ -258,12 +258,12 @@ mod tests {
         let inserts = Inserts::default();
         let talk = Conversation::new(&inserts);
         inserts.arm(Harm::CutRequest);
-        assert_eq!(talk.client_sends(&mut INSERT.to_vec()), Fate::Pass);
-        assert_eq!(talk.client_sends(&mut [0; 100]), Fate::CutAfter(50));
+        assert_eq!(talk.client_sends(&mut INSERT.to_vec()), PieceAction::Pass);
+        assert_eq!(talk.client_sends(&mut [0; 100]), PieceAction::CutAfter(50));
         let at_once = [INSERT, &[0; 8]].concat();
         inserts.arm(Harm::CutRequest);
         let cut = Conversation::new(&inserts).client_sends(&mut at_once.clone());
-        assert_eq!(cut, Fate::CutAfter(INSERT.len() + 4));
+        assert_eq!(cut, PieceAction::CutAfter(INSERT.len() + 4));
         assert_eq!(inserts.done(Harm::CutRequest), 2);
     }
 
@@ -275,7 +275,7 @@ mod tests {
         inserts.arm(Harm::SlowAnswer);
         talk.client_sends(&mut INSERT.to_vec());
         let late = talk.server_sends(b"HTTP/1.1 200 OK\r\n\r\n");
-        assert_eq!(late, Fate::PassAfter(Duration::from_secs(3)));
+        assert_eq!(late, PieceAction::PassAfter(Duration::from_secs(3)));
     }
 
     #[test]

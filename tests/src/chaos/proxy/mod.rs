@@ -12,20 +12,20 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::failure::{Failure, Outcome};
-use inserts::{Conversation, Fate};
+use inserts::{Conversation, PieceAction};
 pub(crate) use inserts::{Harm, Inserts};
 
 const PIECE: usize = 64 * 1024;
 
 #[derive(Default)]
-struct Shared {
+struct ProxyState {
     connections: AtomicUsize,
     inserts: Inserts,
 }
 
 pub(crate) struct Proxy {
     port: u16,
-    shared: Arc<Shared>,
+    shared: Arc<ProxyState>,
     cuts: watch::Sender<u64>,
     stalled: watch::Sender<bool>,
 }
@@ -38,7 +38,7 @@ impl Proxy {
         let listener = runtime
             .block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port)))
             .map_err(Failure::while_doing(what))?;
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(ProxyState::default());
         let (cuts, seen) = watch::channel(0);
         let (stalled, holds) = watch::channel(false);
         runtime.spawn(accept(listener, target, Arc::clone(&shared), seen, holds));
@@ -75,7 +75,7 @@ impl Proxy {
 async fn accept(
     listener: TcpListener,
     target: u16,
-    shared: Arc<Shared>,
+    shared: Arc<ProxyState>,
     cuts: watch::Receiver<u64>,
     stalled: watch::Receiver<bool>,
 ) {
@@ -103,7 +103,7 @@ async fn accept(
 async fn forward(
     mut client: TcpStream,
     mut server: TcpStream,
-    shared: &Shared,
+    shared: &ProxyState,
     stalled: watch::Receiver<bool>,
 ) {
     let talk = Conversation::new(&shared.inserts);
@@ -125,7 +125,7 @@ async fn pump(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
     mut stalled: watch::Receiver<bool>,
-    mut fate: impl FnMut(&mut [u8]) -> Fate,
+    mut fate: impl FnMut(&mut [u8]) -> PieceAction,
 ) {
     let mut buffer = vec![0; PIECE];
     loop {
@@ -137,9 +137,9 @@ async fn pump(
             return;
         }
         match fate(piece) {
-            Fate::Pass => {}
-            Fate::PassAfter(late) => tokio::time::sleep(late).await,
-            Fate::CutAfter(bytes) => {
+            PieceAction::Pass => {}
+            PieceAction::PassAfter(late) => tokio::time::sleep(late).await,
+            PieceAction::CutAfter(bytes) => {
                 let _gone = to.write_all(&piece[..bytes]).await;
                 return;
             }

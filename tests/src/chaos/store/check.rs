@@ -9,7 +9,7 @@ use tapeline_kafka::{KafkaError, read_to_end};
 use tapeline_model::Event;
 use tapeline_schemas::topics::Topic;
 
-use super::feed::Fed;
+use super::feed::FedTotals;
 use super::views;
 use super::world::{DATABASE, PARTITIONS, REFERENCE, World};
 use crate::chaos::deploy;
@@ -177,7 +177,7 @@ fn one_view(world: &World, view: &str, findings: &mut Findings) -> Outcome<()> {
 }
 
 /// Each record without a row has letters of one id, and nothing else has any.
-pub(crate) fn letters(world: &World, fed: &Fed, findings: &mut Findings) -> Outcome<()> {
+pub(crate) fn letters(world: &World, fed: &FedTotals, findings: &mut Findings) -> Outcome<()> {
     let mut found: Letters = BTreeMap::new();
     let names = world.kafka.names();
     let topic = names.topic(Topic::DeadLetters);

@@ -25,7 +25,7 @@ const POISON_EVERY: u64 = 4;
 
 /// What Kafka has.
 #[derive(Default)]
-pub(crate) struct Fed {
+pub(crate) struct FedTotals {
     pub(crate) records: u64,
     /// The bytes of each record that no table can hold; each is different.
     pub(crate) poison: Vec<Vec<u8>>,
@@ -40,7 +40,7 @@ struct Record {
 
 pub(crate) struct Feeder {
     stop: Sender<()>,
-    thread: JoinHandle<Result<Fed, KafkaError>>,
+    thread: JoinHandle<Result<FedTotals, KafkaError>>,
 }
 
 impl Feeder {
@@ -51,7 +51,7 @@ impl Feeder {
         let mut rounds = Rounds::new(settings.portfolio_partitions, seed);
         let names = settings.names();
         let thread = std::thread::spawn(move || {
-            let mut fed = Fed::default();
+            let mut fed = FedTotals::default();
             while stopped.recv_timeout(PACE) == Err(RecvTimeoutError::Timeout) {
                 for record in rounds.next() {
                     let (topic, key) = (names.topic(record.topic), record.key.as_bytes());
@@ -69,7 +69,7 @@ impl Feeder {
     }
 
     /// What was fed; that the broker did not take everything is a failure, for nothing harms it.
-    pub(crate) fn stop(self) -> Outcome<Fed> {
+    pub(crate) fn stop(self) -> Outcome<FedTotals> {
         let _ended = self.stop.send(());
         let ended = self.thread.join();
         let ended = ended.map_err(|_| Failure::Outside("the feeder panicked".to_owned()))?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::plan::{Kind, Step};
 use super::report::Hits;
-use super::world::{Mend, World};
+use super::world::{StoreRecovery, World};
 use crate::chaos::failure::Outcome;
 use crate::chaos::proxy::Harm;
 
@@ -20,12 +20,12 @@ pub(crate) fn inject(world: &mut World, step: Step, hits: &mut Hits) -> Outcome<
     match step.kind {
         Kind::SinkKill => sink(world, step, hits, |world| {
             world.sink.kill();
-            world.mend_later(step.away, Mend::StartSink);
+            world.recover_later(step.away, StoreRecovery::StartSink);
         }),
         Kind::SinkRestart => sink(world, step, hits, World::restart_sink),
         Kind::EngineKill => engine(world, step, hits, |world| {
             world.kill_store();
-            world.mend_later(step.away, Mend::StartStore);
+            world.recover_later(step.away, StoreRecovery::StartStore);
         }),
         Kind::EngineStall => stall(world, step, hits),
         Kind::LostAnswer => harm(world, step, hits, Harm::LoseAnswer),
@@ -86,7 +86,7 @@ fn stall(world: &mut World, step: Step, hits: &mut Hits) -> Outcome<bool> {
     world.freeze_store();
     let met = inserts(world)?;
     hits.add(step.kind, met);
-    world.mend_later(step.away, Mend::ThawStore);
+    world.recover_later(step.away, StoreRecovery::ThawStore);
     Ok(true)
 }
 
@@ -113,7 +113,7 @@ fn full_disk(world: &mut World, step: Step, hits: &mut Hits) -> Outcome<bool> {
     world.until(MEETS_WITHIN, |world| {
         world.proxy.inserts().without_space() > before
     })?;
-    world.mend_later(step.away, Mend::FreeDisk);
+    world.recover_later(step.away, StoreRecovery::FreeDisk);
     let met = world.proxy.inserts().without_space() - before;
     hits.add(step.kind, met);
     Ok(true)
@@ -132,6 +132,6 @@ fn rebalance(world: &mut World, step: Step, hits: &mut Hits) -> Outcome<bool> {
     })?;
     hits.add(step.kind, rows);
     let by_force = step.pick.is_multiple_of(2);
-    world.mend_later(step.away, Mend::Leave { by_force });
+    world.recover_later(step.away, StoreRecovery::Leave { by_force });
     Ok(rows > 0)
 }

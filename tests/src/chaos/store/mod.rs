@@ -16,7 +16,7 @@ mod world;
 
 use std::path::Path;
 
-use feed::{Fed, Feeder};
+use feed::{FedTotals, Feeder};
 use plan::{Kind, Step};
 use report::Report;
 use world::World;
@@ -124,7 +124,7 @@ fn hit(world: &mut World, step: Step, report: &mut Report) -> Outcome<Result<(),
     Ok(Ok(()))
 }
 
-fn check(world: &mut World, report: &mut Report, fed: &Fed) -> Outcome<()> {
+fn check(world: &mut World, report: &mut Report, fed: &FedTotals) -> Outcome<()> {
     if !wait::topics_rest(world)? {
         let text = "stuck: the topics go on growing though nothing is fed";
         report.run.stuck.push(text.to_owned());

@@ -30,9 +30,9 @@ const AGAIN: Duration = Duration::from_millis(500);
 /// Between two looks at the members' memory: what one ends with by itself may be missed by this.
 const WEIGH_EVERY: Duration = Duration::from_millis(500);
 
-/// What mends a fault.
+/// What ends a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mend {
+pub(crate) enum StoreRecovery {
     StartSink,
     StartStore,
     ThawStore,
@@ -62,7 +62,7 @@ pub(crate) struct World {
     pub(crate) disk: Option<Disk>,
     disk_is_full: bool,
     _broker: Stack,
-    later: Vec<(Instant, Mend)>,
+    later: Vec<(Instant, StoreRecovery)>,
     pub(crate) kafka: KafkaSettings,
     /// Processes that ended without being asked, in their own words.
     pub(crate) exits: Vec<String>,
@@ -179,7 +179,9 @@ impl World {
     }
 
     pub(crate) fn second_is_gone(&self) -> bool {
-        let leaves = |(_, mend): &(Instant, Mend)| matches!(mend, Mend::Leave { .. });
+        let leaves = |(_, recovery): &(Instant, StoreRecovery)| {
+            matches!(recovery, StoreRecovery::Leave { .. })
+        };
         let is_leaving = self.leaving.iter().any(|(again, _)| !again);
         self.second.is_away() && !is_leaving && !self.later.iter().any(leaves)
     }
@@ -200,8 +202,8 @@ impl World {
         peaks.to_vec()
     }
 
-    pub(crate) fn mend_later(&mut self, after: Duration, mend: Mend) {
-        self.later.push((Instant::now() + after, mend));
+    pub(crate) fn recover_later(&mut self, after: Duration, recovery: StoreRecovery) {
+        self.later.push((Instant::now() + after, recovery));
     }
 
     /// Everything that was taken away is back.
@@ -209,7 +211,7 @@ impl World {
         self.later.is_empty() && self.leaving.is_empty() && self.sink.is_up()
     }
 
-    /// Goes on, mending what is due, until it is so; false if it is not in time.
+    /// Goes on, recovering what is due, until it is so; false if it is not in time.
     pub(crate) fn until(
         &mut self,
         within: Duration,
@@ -249,8 +251,8 @@ impl World {
             .into_iter()
             .partition(|(at, _)| *at <= now);
         self.later = later;
-        for (_, mend) in due {
-            self.mend(mend)?;
+        for (_, recovery) in due {
+            self.recover(recovery)?;
         }
         self.collect_leaving();
         if now - self.weighed >= WEIGH_EVERY {
@@ -260,7 +262,7 @@ impl World {
         }
         if let Some(said) = self.sink.ended_by_itself() {
             self.exits.push(said);
-            self.mend_later(AGAIN, Mend::StartSink);
+            self.recover_later(AGAIN, StoreRecovery::StartSink);
         }
         let others = [&mut self.second, &mut self.fresh, &mut self.processors];
         let ended = others.map(Member::ended_by_itself);
@@ -274,14 +276,14 @@ impl World {
         };
         self.exits.push(error.to_string());
         self.kill_store();
-        self.mend_later(AGAIN, Mend::StartStore);
+        self.recover_later(AGAIN, StoreRecovery::StartStore);
     }
 
-    fn mend(&mut self, mend: Mend) -> Outcome<()> {
-        match mend {
-            Mend::StartSink if self.sink.is_away() => self.sink.start()?,
-            Mend::StartSink => {}
-            Mend::StartStore => {
+    fn recover(&mut self, recovery: StoreRecovery) -> Outcome<()> {
+        match recovery {
+            StoreRecovery::StartSink if self.sink.is_away() => self.sink.start()?,
+            StoreRecovery::StartSink => {}
+            StoreRecovery::StartStore => {
                 let ports = Ports {
                     clickhouse: self.store_port,
                     ..Ports::ANY
@@ -290,10 +292,10 @@ impl World {
                 let store = deploy::start_store(&self.runtime, &data, &self.binary, ports)?;
                 self.store = Some(store);
             }
-            Mend::ThawStore => self.thaw_store(),
-            Mend::FreeDisk => self.free_disk(),
-            Mend::Leave { by_force: true } => self.second.kill(),
-            Mend::Leave { by_force: false } => {
+            StoreRecovery::ThawStore => self.thaw_store(),
+            StoreRecovery::FreeDisk => self.free_disk(),
+            StoreRecovery::Leave { by_force: true } => self.second.kill(),
+            StoreRecovery::Leave { by_force: false } => {
                 let thread = self.second.stop_gracefully();
                 self.leaving.extend(thread.map(|thread| (false, thread)));
             }
@@ -312,7 +314,7 @@ impl World {
                 self.exits.push(text.to_owned());
             }
             if again {
-                self.mend_later(Duration::ZERO, Mend::StartSink);
+                self.recover_later(Duration::ZERO, StoreRecovery::StartSink);
             }
         }
     }

@@ -7,8 +7,8 @@ use tapeline_processors::market::Market;
 use tapeline_processors::risk::Risk;
 
 use super::*;
-use crate::chaos::pipeline::feed::{Fed, id_of};
-use crate::chaos::pipeline::segments::Fate;
+use crate::chaos::pipeline::feed::{FedRecord, id_of};
+use crate::chaos::pipeline::segments::OffsetState;
 use crate::samples;
 
 pub(super) const TIME: Micros = Micros(1_795_251_600_000_000);
@@ -88,7 +88,7 @@ impl Run {
         processor: &mut dyn Processor,
         event: &Event<'_>,
     ) -> Vec<Event<'static>> {
-        let fed = Fed {
+        let fed = FedRecord {
             id: id_of(event).unwrap(),
             acknowledged: true,
         };
@@ -124,12 +124,12 @@ impl Run {
     }
 
     pub(super) fn put_value(&mut self, topic: Topic, value: Vec<u8>) -> i64 {
-        let fates = self.0.fates.entry((topic, 0)).or_default();
-        let offset = fates.end;
-        fates.of.insert(offset, Fate::Committed);
+        let states = self.0.states.entry((topic, 0)).or_default();
+        let offset = states.end;
+        states.of.insert(offset, OffsetState::Committed);
         // A marker lies between two records.
-        fates.end += 2;
-        let seen = Seen {
+        states.end += 2;
+        let seen = CommittedRecord {
             partition: 0,
             offset,
             value,
@@ -139,7 +139,7 @@ impl Run {
         offset
     }
 
-    pub(super) fn topic(&mut self, topic: Topic) -> &mut Vec<Seen> {
+    pub(super) fn topic(&mut self, topic: Topic) -> &mut Vec<CommittedRecord> {
         self.0.topics.get_mut(&topic).unwrap()
     }
 
@@ -147,8 +147,8 @@ impl Run {
     pub(super) fn remove(&mut self, topic: Topic, index: usize) {
         let seen = self.topic(topic).remove(index);
         self.0.rows.get_mut(&topic).unwrap().remove(&seen.place());
-        let fates = self.0.fates.get_mut(&(topic, 0)).unwrap();
-        fates.of.remove(&seen.offset);
+        let states = self.0.states.get_mut(&(topic, 0)).unwrap();
+        states.of.remove(&seen.offset);
     }
 
     /// Writes a record of a topic once more, at its end.

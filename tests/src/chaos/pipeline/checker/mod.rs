@@ -20,17 +20,17 @@ use tapeline_processors::{Out, Processor};
 use tapeline_schemas::topics::Topic;
 
 use super::feed::FedRecords;
-use super::segments::Fates;
+use super::segments::OffsetStates;
 
 /// A record as a read_committed reader got it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub(crate) struct CommittedRecord {
     pub(crate) partition: i32,
     pub(crate) offset: i64,
     pub(crate) value: Vec<u8>,
 }
 
-impl Seen {
+impl CommittedRecord {
     fn place(&self) -> (i32, i64) {
         (self.partition, self.offset)
     }
@@ -50,24 +50,27 @@ pub(crate) struct Observed {
     pub(crate) fed: FedRecords,
     pub(crate) accounts: BTreeMap<AccountId, PortfolioId>,
     /// By partition, then by offset.
-    pub(crate) topics: BTreeMap<Topic, Vec<Seen>>,
-    pub(crate) fates: BTreeMap<(Topic, i32), Fates>,
+    pub(crate) topics: BTreeMap<Topic, Vec<CommittedRecord>>,
+    pub(crate) states: BTreeMap<(Topic, i32), OffsetStates>,
     /// How many rows each record has in its table.
     pub(crate) rows: BTreeMap<Topic, BTreeMap<(i32, i64), u64>>,
 }
 
 impl Observed {
-    fn seen(&self, topic: Topic) -> &[Seen] {
+    fn seen(&self, topic: Topic) -> &[CommittedRecord] {
         self.topics.get(&topic).map_or(&[], Vec::as_slice)
     }
 
     /// Where the records of a topic are.
     fn places(&self, topic: Topic) -> BTreeSet<(i32, i64)> {
-        self.seen(topic).iter().map(Seen::place).collect()
+        self.seen(topic)
+            .iter()
+            .map(CommittedRecord::place)
+            .collect()
     }
 
     /// The records of a topic that can be decoded; the others are findings of their own.
-    fn events(&self, topic: Topic) -> impl Iterator<Item = (&Seen, Event<'_>)> {
+    fn events(&self, topic: Topic) -> impl Iterator<Item = (&CommittedRecord, Event<'_>)> {
         self.seen(topic).iter().filter_map(move |seen| {
             let event = Event::decode(topic, Some(&seen.value)).ok()?;
             Some((seen, event))

@@ -6,32 +6,32 @@ use tapeline_model::Event;
 use tapeline_schemas::topics::Topic;
 
 use super::{Findings, Observed};
-use crate::chaos::pipeline::segments::Fate;
+use crate::chaos::pipeline::segments::OffsetState;
 
 pub(super) fn check(observed: &Observed, findings: &mut Findings) {
     for topic in observed.topics.keys() {
-        fates(observed, *topic, findings);
+        states(observed, *topic, findings);
         rows(observed, *topic, findings);
     }
 }
 
 /// A committed read shows what the log files say is visible, all of it and nothing else.
-fn fates(observed: &Observed, topic: Topic, findings: &mut Findings) {
+fn states(observed: &Observed, topic: Topic, findings: &mut Findings) {
     let visible = observed.places(topic);
     let mut known = BTreeSet::new();
-    for ((_, partition), fates) in observed.fates.iter().filter(|((of, _), _)| *of == topic) {
-        for (offset, fate) in &fates.of {
+    for ((_, partition), states) in observed.states.iter().filter(|((of, _), _)| *of == topic) {
+        for (offset, state) in &states.of {
             let at = (*partition, *offset);
             known.insert(at);
-            match (fate.is_visible(), visible.contains(&at)) {
+            match (state.is_visible(), visible.contains(&at)) {
                 (true, false) => {
-                    findings.lost(1, format!("{topic} {at:?} is {fate:?} and not read"));
+                    findings.lost(1, format!("{topic} {at:?} is {state:?} and not read"));
                 }
                 (false, true) => {
-                    findings.aborted_visible(format!("{topic} {at:?} is {fate:?} and read"));
+                    findings.aborted_visible(format!("{topic} {at:?} is {state:?} and read"));
                 }
                 // What comes behind it stays invisible.
-                (false, false) if *fate == Fate::Open => {
+                (false, false) if *state == OffsetState::Open => {
                     findings.never_ended(format!("{topic} {at:?} is in an open transaction"));
                 }
                 _ => {}

@@ -8,9 +8,9 @@ use tapeline_model::records::{
 
 use super::clean_run::{Run, TIME, fill};
 use super::*;
-use crate::chaos::pipeline::feed::Fed;
+use crate::chaos::pipeline::feed::FedRecord;
 use crate::chaos::pipeline::plant::plant;
-use crate::chaos::pipeline::segments::Fate;
+use crate::chaos::pipeline::segments::OffsetState;
 
 #[test]
 fn a_clean_run_has_no_findings() {
@@ -20,7 +20,7 @@ fn a_clean_run_has_no_findings() {
 #[test]
 fn an_acknowledged_record_that_kafka_does_not_hold_is_lost() {
     let mut run = Run::clean();
-    let fed = Fed {
+    let fed = FedRecord {
         id: "f99".to_owned(),
         acknowledged: true,
     };
@@ -105,23 +105,23 @@ fn a_position_caused_by_no_fill_is_foreign() {
 
 #[test]
 fn an_aborted_record_that_is_read_is_visible_and_a_committed_one_that_is_not_is_lost() {
-    for fate in [Fate::Aborted, Fate::Open] {
+    for state in [OffsetState::Aborted, OffsetState::Open] {
         let mut run = Run::clean();
-        let fates = run.0.fates.get_mut(&(Topic::RiskEquity, 0)).unwrap();
-        fates.of.insert(2, fate);
+        let states = run.0.states.get_mut(&(Topic::RiskEquity, 0)).unwrap();
+        states.of.insert(2, state);
         run.finds([0, 0, 0, 1, 0]);
     }
     let mut run = Run::clean();
-    let fates = run.0.fates.get_mut(&(Topic::RiskEquity, 0)).unwrap();
-    fates.of.insert(1_000, Fate::Committed);
+    let states = run.0.states.get_mut(&(Topic::RiskEquity, 0)).unwrap();
+    states.of.insert(1_000, OffsetState::Committed);
     run.finds([1, 0, 0, 0, 0]);
 }
 
 #[test]
 fn a_transaction_that_is_never_ended_is_found() {
     let mut run = Run::clean();
-    let fates = run.0.fates.get_mut(&(Topic::RiskEquity, 0)).unwrap();
-    fates.of.insert(1_000, Fate::Open);
+    let states = run.0.states.get_mut(&(Topic::RiskEquity, 0)).unwrap();
+    states.of.insert(1_000, OffsetState::Open);
     assert_eq!(check(&run.0).never_ended, 1);
 }
 
@@ -129,8 +129,8 @@ fn a_transaction_that_is_never_ended_is_found() {
 #[test]
 fn a_record_that_no_log_file_holds_is_not_taken_for_committed() {
     let mut run = Run::clean();
-    let fates = run.0.fates.get_mut(&(Topic::RiskEquity, 0)).unwrap();
-    fates.of.remove(&2);
+    let states = run.0.states.get_mut(&(Topic::RiskEquity, 0)).unwrap();
+    states.of.remove(&2);
     run.finds([0, 0, 0, 1, 0]);
 }
 
@@ -139,8 +139,8 @@ fn a_transaction_that_is_torn_is_found_by_what_is_missing_of_it() {
     let mut run = Run::clean();
     let at = run.topic(Topic::RiskPositions)[2].offset;
     run.remove(Topic::RiskPositions, 2);
-    let fates = run.0.fates.get_mut(&(Topic::RiskPositions, 0)).unwrap();
-    fates.of.insert(at, Fate::Aborted);
+    let states = run.0.states.get_mut(&(Topic::RiskPositions, 0)).unwrap();
+    states.of.insert(at, OffsetState::Aborted);
     run.finds([1, 0, 0, 0, 0]);
 }
 
