@@ -55,14 +55,14 @@ impl Retention {
 
 /// A table that keeps its rows for another time than it should.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct KeptChange {
+pub struct RetentionChange {
     pub table: &'static str,
     /// In seconds; none for ever.
     pub kept: Option<u64>,
     pub wanted: Option<u64>,
 }
 
-impl KeptChange {
+impl RetentionChange {
     fn statements(&self) -> Vec<String> {
         let table = self.table;
         let Some(seconds) = self.wanted else {
@@ -92,7 +92,7 @@ struct StoredTable {
 pub async fn retention_changes(
     store: &Store,
     retention: &Retention,
-) -> Result<Vec<KeptChange>, StoreError> {
+) -> Result<Vec<RetentionChange>, StoreError> {
     let sql =
         "SELECT name, engine_full AS engine FROM system.tables WHERE database = currentDatabase()";
     match store.rows::<StoredTable>(sql).await {
@@ -102,7 +102,7 @@ pub async fn retention_changes(
     }
 }
 
-fn compare(retention: &Retention, found: &[StoredTable]) -> Vec<KeptChange> {
+fn compare(retention: &Retention, found: &[StoredTable]) -> Vec<RetentionChange> {
     let change = |topic: &Topic| {
         let table = topic.table();
         let found = found.iter().find(|found| found.name == table)?;
@@ -110,7 +110,7 @@ fn compare(retention: &Retention, found: &[StoredTable]) -> Vec<KeptChange> {
         let ours = ttl.split_once(&format!("event_time + {INTERVAL}("));
         let kept = ours.and_then(|(_, rest)| rest.split_once(')')?.0.parse().ok());
         let wanted = retention.0.get(topic).map(Duration::as_secs);
-        (kept != wanted).then_some(KeptChange {
+        (kept != wanted).then_some(RetentionChange {
             table,
             kept,
             wanted,
@@ -120,8 +120,8 @@ fn compare(retention: &Retention, found: &[StoredTable]) -> Vec<KeptChange> {
 }
 
 /// Parts that are past their time then go with the next merges.
-pub async fn keep(store: &Store, changes: &[KeptChange]) -> Result<(), StoreError> {
-    for statement in changes.iter().flat_map(KeptChange::statements) {
+pub async fn keep(store: &Store, changes: &[RetentionChange]) -> Result<(), StoreError> {
+    for statement in changes.iter().flat_map(RetentionChange::statements) {
         store.execute(&statement).await?;
     }
     Ok(())

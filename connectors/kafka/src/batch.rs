@@ -222,7 +222,7 @@ impl BatchQueue {
         }
     }
 
-    pub(crate) fn nothing(self: &Arc<Self>, topics: &Arc<[String]>) -> Batch {
+    pub(crate) fn empty(self: &Arc<Self>, topics: &Arc<[String]>) -> Batch {
         Batch {
             messages: Vec::new(),
             topics: Arc::clone(topics),
@@ -282,8 +282,8 @@ impl Drop for Batch {
     }
 }
 
-/// What a partition said instead of a message.
-pub(crate) struct Notice<'a> {
+/// What came of a partition instead of a message: an error, or its end.
+pub(crate) struct PartitionEvent<'a> {
     pub(crate) topic: &'a str,
     pub(crate) partition: i32,
     pub(crate) offset: i64,
@@ -328,16 +328,16 @@ impl Batch {
 
     /// Partitions whose end was reached: topic, partition, next offset.
     pub fn eofs(&self) -> impl Iterator<Item = (&str, i32, i64)> {
-        self.notices()
-            .filter(|notice| notice.code == Code::PartitionEOF)
-            .map(|notice| (notice.topic, notice.partition, notice.offset))
+        self.partition_events()
+            .filter(|event| event.code == Code::PartitionEOF)
+            .map(|event| (event.topic, event.partition, event.offset))
     }
 
-    pub(crate) fn notices(&self) -> impl Iterator<Item = Notice<'_>> {
+    pub(crate) fn partition_events(&self) -> impl Iterator<Item = PartitionEvent<'_>> {
         let mut finder = TopicFinder::new(&self.topics);
         self.natives()
             .filter(|native| native.err != RespErr::RD_KAFKA_RESP_ERR_NO_ERROR)
-            .map(move |native| Notice {
+            .map(move |native| PartitionEvent {
                 topic: finder.find(native.rkt).name,
                 partition: native.partition,
                 offset: native.offset,

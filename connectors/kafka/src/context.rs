@@ -52,7 +52,7 @@ struct State {
     /// What the group announced and a membership has not yet answered.
     rebalances: Vec<Rebalance>,
     last_error: Option<(String, Instant)>,
-    said_at: Option<Instant>,
+    warned_at: Option<Instant>,
     stable_offsets: StableOffsets,
 }
 
@@ -152,10 +152,10 @@ impl Context {
         let mut state = self.state();
         state.last_error = Some((reason.to_owned(), Instant::now()));
         let due = state
-            .said_at
+            .warned_at
             .is_none_or(|at| at.elapsed() >= REPEAT_ERRORS_EVERY);
         if due {
-            state.said_at = Some(Instant::now());
+            state.warned_at = Some(Instant::now());
             tracing::warn!(target: "librdkafka", client = self.client.as_str(), code, "{reason}");
         }
     }

@@ -97,7 +97,7 @@ impl GroupReader {
         } else {
             self.begin(&change.gained)?
         };
-        let batch = self.reader.nothing();
+        let batch = self.reader.empty();
         Ok(Some(GroupBatch {
             gained,
             lost: change.lost,

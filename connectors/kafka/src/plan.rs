@@ -107,12 +107,12 @@ pub(crate) fn wanted(settings: &KafkaSettings) -> Vec<Wanted> {
             settings,
             names.topic(*topic),
             spec.group,
-            kept(spec.retention),
+            retention_config(spec.retention),
         )
     });
     let own = manifest().processors.iter().flat_map(|processor| {
         let (name, group) = (&processor.name, processor.group);
-        let history = || kept(processor.journal);
+        let history = || retention_config(processor.journal);
         [
             wanted_topic(settings, &names.changelog(name), group, compacted()),
             wanted_topic(settings, &names.journal(name), group, history()),
@@ -158,7 +158,7 @@ fn with_replicas(
     all.map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-fn kept(retention: Retention) -> Vec<(&'static str, String)> {
+fn retention_config(retention: Retention) -> Vec<(&'static str, String)> {
     let millis = match retention {
         Retention::Forever => -1,
         Retention::Days(days) => i64::from(days) * 24 * 60 * 60 * 1000,

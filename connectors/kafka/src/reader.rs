@@ -7,7 +7,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::batch::{Batch, BatchQueue, Notice};
+use crate::batch::{Batch, BatchQueue, PartitionEvent};
 use crate::context::Context;
 use crate::error::{KafkaError, is_denied, is_transient};
 use crate::hanging::HangingTransaction;
@@ -162,9 +162,9 @@ impl BatchReader {
         self.queue.serve_events();
         let batch = self.queue.read(&self.topics, max, wait);
         let failed = batch
-            .notices()
-            .find(|notice| notice.code != Code::PartitionEOF);
-        let Some(error) = failed.map(|notice| self.explain(&notice)) else {
+            .partition_events()
+            .find(|event| event.code != Code::PartitionEOF);
+        let Some(error) = failed.map(|event| self.explain(&event)) else {
             return Ok(batch);
         };
         if batch.messages().next().is_none() {
@@ -175,8 +175,8 @@ impl BatchReader {
     }
 
     /// A batch of nothing.
-    pub(crate) fn nothing(&self) -> Batch {
-        self.queue.nothing(&self.topics)
+    pub(crate) fn empty(&self) -> Batch {
+        self.queue.empty(&self.topics)
     }
 
     /// Commits offsets without waiting and without telling about a failure: for
@@ -383,9 +383,9 @@ impl BatchReader {
         }
     }
 
-    fn explain(&self, notice: &Notice<'_>) -> KafkaError {
-        let (topic, partition, offset) = (notice.topic.to_owned(), notice.partition, notice.offset);
-        match notice.code {
+    fn explain(&self, event: &PartitionEvent<'_>) -> KafkaError {
+        let (topic, partition, offset) = (event.topic.to_owned(), event.partition, event.offset);
+        match event.code {
             Code::AutoOffsetReset | Code::OffsetOutOfRange | Code::NoOffset => {
                 let held = self.range(&topic, partition).ok();
                 KafkaError::OffsetGone {
@@ -404,10 +404,10 @@ impl BatchReader {
                 reason: code.to_string(),
             },
             Code::Fatal => KafkaError::Dead {
-                reason: notice.reason.clone(),
+                reason: event.reason.clone(),
             },
             code => KafkaError::Read {
-                reason: notice.reason.clone(),
+                reason: event.reason.clone(),
                 retryable: is_transient(code),
                 topic,
                 partition,

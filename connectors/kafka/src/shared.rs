@@ -39,24 +39,24 @@ pub struct SharedKey {
     next: Option<i64>,
     newest: Option<Vec<u8>>,
     /// May be the newest by now.
-    tried: Option<Vec<u8>>,
-    owning: Owning,
+    unconfirmed: Option<Vec<u8>>,
+    ownership: KeyOwnership,
 }
 
-enum Owning {
+enum KeyOwnership {
     Never,
-    By(Box<TaskProducer>),
+    Held(Box<TaskProducer>),
     /// It is ours still if the newest record is.
     Unsure,
     Lost,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum To {
+enum ReadEnd {
     /// What is committed, or not, before a transaction that is open.
-    Stable,
+    LastStable,
     /// All that was written, whoever still has to end it.
-    Written,
+    HighWatermark,
 }
 
 impl SharedKey {
@@ -73,17 +73,17 @@ impl SharedKey {
             reader: None,
             next: None,
             newest: None,
-            tried: None,
-            owning: Owning::Never,
+            unconfirmed: None,
+            ownership: KeyOwnership::Never,
         }
     }
 
     /// The newest value of the key, without waiting for transactions that are open. Once fenced:
     /// waits for those, too, so nothing of a former owner can follow.
     pub fn newest(&mut self) -> Result<Option<Vec<u8>>, KafkaError> {
-        let to = match self.owning {
-            Owning::By(_) => To::Written,
-            Owning::Never | Owning::Unsure | Owning::Lost => To::Stable,
+        let to = match self.ownership {
+            KeyOwnership::Held(_) => ReadEnd::HighWatermark,
+            KeyOwnership::Never | KeyOwnership::Unsure | KeyOwnership::Lost => ReadEnd::LastStable,
         };
         self.read(to)?;
         Ok(self.newest.clone())
@@ -91,9 +91,9 @@ impl SharedKey {
 
     /// From now on nobody else can append.
     pub fn fence(&mut self) -> Result<(), SharedError> {
-        self.owning = Owning::Never;
-        let producer = self.fenced()?;
-        self.owning = Owning::By(Box::new(producer));
+        self.ownership = KeyOwnership::Never;
+        let producer = self.fenced_producer()?;
+        self.ownership = KeyOwnership::Held(Box::new(producer));
         Ok(())
     }
 
@@ -104,14 +104,14 @@ impl SharedKey {
         match self.put(&producer, value) {
             Ok(()) => {
                 self.newest = Some(value.to_vec());
-                self.tried = None;
+                self.unconfirmed = None;
                 self.reader = None;
-                self.owning = Owning::By(producer);
+                self.ownership = KeyOwnership::Held(producer);
                 Ok(())
             }
             Err(TxError::Fenced) => Err(self.lost()),
             Err(error) => {
-                self.tried = Some(value.to_vec());
+                self.unconfirmed = Some(value.to_vec());
                 Err(SharedError::Unknown(error.to_string()))
             }
         }
@@ -121,33 +121,33 @@ impl SharedKey {
 impl SharedKey {
     /// Leaves the key in doubt until it is given back.
     fn producer(&mut self) -> Result<Box<TaskProducer>, SharedError> {
-        match std::mem::replace(&mut self.owning, Owning::Unsure) {
-            Owning::By(producer) => Ok(producer),
-            Owning::Unsure => {
+        match std::mem::replace(&mut self.ownership, KeyOwnership::Unsure) {
+            KeyOwnership::Held(producer) => Ok(producer),
+            KeyOwnership::Unsure => {
                 // Looked at before, too: whoever took it over is not to be disturbed.
-                self.must_be_ours(To::Stable)?;
-                let producer = self.fenced()?;
-                self.must_be_ours(To::Written)?;
+                self.check_ownership(ReadEnd::LastStable)?;
+                let producer = self.fenced_producer()?;
+                self.check_ownership(ReadEnd::HighWatermark)?;
                 Ok(Box::new(producer))
             }
-            Owning::Never | Owning::Lost => Err(self.lost()),
+            KeyOwnership::Never | KeyOwnership::Lost => Err(self.lost()),
         }
     }
 
-    fn must_be_ours(&mut self, to: To) -> Result<(), SharedError> {
+    fn check_ownership(&mut self, to: ReadEnd) -> Result<(), SharedError> {
         let before = self.newest.clone();
         self.read(to)?;
-        let is_ours = self.newest == before || self.newest == self.tried;
+        let is_ours = self.newest == before || self.newest == self.unconfirmed;
         if is_ours { Ok(()) } else { Err(self.lost()) }
     }
 
     fn lost(&mut self) -> SharedError {
-        self.owning = Owning::Lost;
+        self.ownership = KeyOwnership::Lost;
         self.reader = None;
         SharedError::Fenced
     }
 
-    fn fenced(&self) -> Result<TaskProducer, SharedError> {
+    fn fenced_producer(&self) -> Result<TaskProducer, SharedError> {
         let id = self.settings.names().owner_id(&self.topic, &self.key);
         let producer = TaskProducer::new(&self.settings, &id)?;
         // Whoever is fenced while it fences is as one that never did.
@@ -163,14 +163,14 @@ impl SharedKey {
         producer.commit().map(drop)
     }
 
-    fn read(&mut self, to: To) -> Result<(), KafkaError> {
+    fn read(&mut self, to: ReadEnd) -> Result<(), KafkaError> {
         let mut reader = match self.reader.take() {
             Some(reader) => reader,
             None => BatchReader::new(&self.settings, &self.group())?,
         };
         let (low, end) = match to {
-            To::Stable => reader.range(&self.topic, PARTITION)?,
-            To::Written => BatchReader::read_uncommitted(&self.settings, &self.group())?
+            ReadEnd::LastStable => reader.range(&self.topic, PARTITION)?,
+            ReadEnd::HighWatermark => BatchReader::read_uncommitted(&self.settings, &self.group())?
                 .range(&self.topic, PARTITION)?,
         };
         let start = self.next.unwrap_or(low);

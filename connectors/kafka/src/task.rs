@@ -48,7 +48,7 @@ pub struct TaskProducer {
     id: String,
     settings: KafkaSettings,
     /// A full queue at least waits this long before the transaction is given up.
-    patience: Duration,
+    max_wait: Duration,
 }
 
 impl TaskProducer {
@@ -79,7 +79,7 @@ impl TaskProducer {
             sender: Sender::new(&config, transactional_id)?,
             id: transactional_id.to_owned(),
             settings: settings.clone(),
-            patience: settings.request_timeout,
+            max_wait: settings.request_timeout,
         })
     }
 
@@ -122,14 +122,14 @@ impl TaskProducer {
             headers: &[],
             timestamp_ms,
         };
-        match self.sender.enqueue(&outgoing, self.patience) {
+        match self.sender.enqueue(&outgoing, self.max_wait) {
             Ok(()) => Ok(()),
             Err(Refusal::Full) => {
                 let topic = topic.to_owned();
                 Err(self.ended(TxError::Abort(
                     KafkaError::QueueFull {
                         topic,
-                        waited: self.patience,
+                        waited: self.max_wait,
                     }
                     .to_string(),
                 )))
@@ -146,11 +146,11 @@ impl TaskProducer {
     /// Waits until the brokers have every record since [`begin`](Self::begin);
     /// whether they are ever seen is still open.
     pub fn deliver(&self) -> Result<(), TxError> {
-        let patience = self
+        let max_wait = self
             .settings
             .transaction_timeout
             .min(self.settings.request_timeout);
-        match self.sender.drain(patience) {
+        match self.sender.drain(max_wait) {
             Ok(true) => self.delivered(),
             Ok(false) => {
                 Err(self.ended(TxError::Lost(self.unanswered("delivering a transaction"))))

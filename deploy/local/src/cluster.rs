@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::artifacts::kafka_jars;
 use crate::error::StackError;
 use crate::java::{Java, find_java};
-use crate::kafka::{Kafka, KafkaOptions, Seat, cluster_id};
+use crate::kafka::{ClusterNode, Kafka, KafkaOptions, cluster_id};
 use crate::paths::cache_dir;
 use crate::ports::PortLease;
 
@@ -16,7 +16,7 @@ const GRACE: Duration = Duration::from_secs(15);
 
 /// One broker and controller of a cluster; stopped when dropped.
 pub struct KafkaNode {
-    seat: Seat,
+    cluster_node: ClusterNode,
     port: u16,
     java: Java,
     jars: PathBuf,
@@ -49,7 +49,7 @@ pub fn kafka_cluster(data: &Path, binary: &Path, nodes: u32) -> Result<Vec<Kafka
                     .map_err(StackError::io("cannot create", &folder))?;
             }
             Ok(KafkaNode {
-                seat: Seat {
+                cluster_node: ClusterNode {
                     node,
                     controllers: ports.clone(),
                     internal_port: Some(internal.port),
@@ -72,7 +72,7 @@ pub fn kafka_cluster(data: &Path, binary: &Path, nodes: u32) -> Result<Vec<Kafka
 impl KafkaNode {
     /// Numbers begin with 1.
     pub fn number(&self) -> u32 {
-        self.seat.node
+        self.cluster_node.node
     }
 
     /// Where it listens to clients.
@@ -82,7 +82,7 @@ impl KafkaNode {
 
     /// From the next start on clients are told to come to this port, where a proxy may listen.
     pub fn advertise(&mut self, port: u16) {
-        self.seat.advertised_port = port;
+        self.cluster_node.advertised_port = port;
     }
 
     /// Where it keeps the topics' partitions, a folder each.
@@ -101,7 +101,7 @@ impl KafkaNode {
             binary: &self.binary,
             data: &self.data,
             port: self.port,
-            seat: self.seat.clone(),
+            cluster_node: self.cluster_node.clone(),
             heap_mb: HEAP_MB,
             grace: GRACE,
         })?);

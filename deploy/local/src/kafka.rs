@@ -31,14 +31,14 @@ pub(crate) struct KafkaOptions<'a> {
     /// `<data>/kafka`, `<data>/logs` and `<data>/run` are used.
     pub(crate) data: &'a Path,
     pub(crate) port: u16,
-    pub(crate) seat: Seat,
+    pub(crate) cluster_node: ClusterNode,
     pub(crate) heap_mb: u32,
     pub(crate) grace: Duration,
 }
 
 /// A broker's place in its cluster.
 #[derive(Debug, Clone)]
-pub(crate) struct Seat {
+pub(crate) struct ClusterNode {
     pub(crate) node: u32,
     /// The controllers' ports of all nodes, by their numbers from 1.
     pub(crate) controllers: Vec<u16>,
@@ -50,7 +50,7 @@ pub(crate) struct Seat {
     pub(crate) cluster_id: Option<String>,
 }
 
-impl Seat {
+impl ClusterNode {
     pub(crate) fn alone(port: u16, controller_port: u16) -> Self {
         Self {
             node: 1,
@@ -241,7 +241,13 @@ fn format(
             "--ignore-formatted",
             "-t",
         ])
-        .arg(options.seat.cluster_id.clone().unwrap_or_else(cluster_id))
+        .arg(
+            options
+                .cluster_node
+                .cluster_id
+                .clone()
+                .unwrap_or_else(cluster_id),
+        )
         .arg("-c")
         .arg(properties)
         .stdin(Stdio::null())
@@ -347,9 +353,11 @@ fn adopt_archive(fresh: &Path, archive: &Path) -> std::io::Result<()> {
 }
 
 fn properties(options: &KafkaOptions<'_>, data: &Path) -> String {
-    let KafkaOptions { port, seat, .. } = options;
-    let controller_port = seat.controller_port();
-    let (internal, inter_broker, protocol) = match seat.internal_port {
+    let KafkaOptions {
+        port, cluster_node, ..
+    } = options;
+    let controller_port = cluster_node.controller_port();
+    let (internal, inter_broker, protocol) = match cluster_node.internal_port {
         Some(port) => (
             format!(",INTERNAL://127.0.0.1:{port}"),
             "INTERNAL",
@@ -392,11 +400,11 @@ num.network.threads=2
 num.io.threads=4
 log.cleaner.dedupe.buffer.size=33554432
 ",
-        node = seat.node,
-        voters = seat.voters(),
-        advertised = seat.advertised_port,
-        replicas = seat.replicas(),
-        in_sync = seat.in_sync(),
+        node = cluster_node.node,
+        voters = cluster_node.voters(),
+        advertised = cluster_node.advertised_port,
+        replicas = cluster_node.replicas(),
+        in_sync = cluster_node.in_sync(),
         data = escape_property(data),
     )
 }

@@ -14,7 +14,7 @@ use crate::clickhouse::{self, StoreLimits, StoreOptions};
 use crate::error::StackError;
 use crate::front::FrontUser;
 use crate::java::{Java, find_java};
-use crate::kafka::{Kafka, KafkaOptions, Seat};
+use crate::kafka::{ClusterNode, Kafka, KafkaOptions};
 use crate::paths::{cache_dir, free_mb};
 use crate::ports::PortLease;
 use crate::private_files::{data_folder, made_password, private_folder};
@@ -299,7 +299,7 @@ async fn start_children(
                 binary: &for_kafka.binary,
                 data: &for_kafka.data,
                 port: ports.kafka,
-                seat: Seat::alone(ports.kafka, ports.kafka_controller),
+                cluster_node: ClusterNode::alone(ports.kafka, ports.kafka_controller),
                 heap_mb: for_kafka.heap_mb,
                 grace: for_kafka.grace,
             })

@@ -17,7 +17,7 @@ const BATCH: usize = 4096;
 /// It sees this often whether it should stop.
 const WAIT: Duration = Duration::from_millis(100);
 /// Before the next attempt after something that passes.
-const AGAIN: Duration = Duration::from_secs(1);
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// The changelog forgets removals after a day: a copy that missed some of them
 /// would bring keys back.
 const FRESH: Duration = Duration::from_secs(12 * 3600);
@@ -65,7 +65,7 @@ fn follow(
     while !stop.load(Ordering::Relaxed) && read_at.elapsed() < FRESH {
         match read(kafka, task, processor, &mut restored, &mut read_at, stop) {
             Ok(()) => {}
-            Err(error) if error.is_retryable() => std::thread::park_timeout(AGAIN),
+            Err(error) if error.is_retryable() => std::thread::park_timeout(RETRY_AFTER),
             Err(error) => return Err(error),
         }
     }

@@ -34,7 +34,7 @@ pub fn wait_caught_up(
 /// A partition's last record. Ranges of a partition go in one after the other, so once it is
 /// there and no range is under way, all before it are.
 #[derive(Debug, Clone, Copy)]
-struct Last {
+struct LastRecord {
     topic: Topic,
     partition: u32,
     offset: u64,
@@ -72,7 +72,7 @@ pub(super) fn wait_for(
             return Ok(());
         };
         if started.elapsed() >= within {
-            let Last {
+            let LastRecord {
                 topic,
                 partition,
                 offset,
@@ -100,7 +100,7 @@ fn is_reached(offset: u64, group_offset: Option<GroupOffset>, newest: Option<u64
     !is_under_way && (is_there || done > offset)
 }
 
-fn by_topic(wanted: &[Last]) -> BTreeMap<Topic, Vec<u32>> {
+fn by_topic(wanted: &[LastRecord]) -> BTreeMap<Topic, Vec<u32>> {
     let mut by_topic = BTreeMap::<Topic, Vec<u32>>::new();
     for last in wanted {
         by_topic.entry(last.topic).or_default().push(last.partition);
@@ -110,7 +110,7 @@ fn by_topic(wanted: &[Last]) -> BTreeMap<Topic, Vec<u32>> {
 
 fn group_offsets(
     sinks: &GroupOffsets,
-    wanted: &[Last],
+    wanted: &[LastRecord],
 ) -> Result<BTreeMap<(Topic, u32), GroupOffset>, KafkaError> {
     let mut group_offsets = BTreeMap::new();
     for (topic, partitions) in by_topic(wanted) {
@@ -124,7 +124,7 @@ fn group_offsets(
     Ok(group_offsets)
 }
 
-fn last_record(kafka: &KafkaSettings, extent: Extent) -> Result<Option<Last>, AuditError> {
+fn last_record(kafka: &KafkaSettings, extent: Extent) -> Result<Option<LastRecord>, AuditError> {
     let Extent {
         topic, partition, ..
     } = extent;
@@ -137,7 +137,7 @@ fn last_record(kafka: &KafkaSettings, extent: Extent) -> Result<Option<Last>, Au
         return Ok(None);
     }
     let offset = u64::try_from(record.offset).unwrap_or_default();
-    Ok(Some(Last {
+    Ok(Some(LastRecord {
         topic,
         partition,
         offset,
@@ -150,7 +150,10 @@ fn has_row(letter: Option<&[u8]>) -> bool {
 }
 
 /// The newest offset of each partition that has a row or a letter of the sink.
-async fn there(store: &Store, wanted: &[Last]) -> Result<BTreeMap<(Topic, u32), u64>, StoreError> {
+async fn there(
+    store: &Store,
+    wanted: &[LastRecord],
+) -> Result<BTreeMap<(Topic, u32), u64>, StoreError> {
     let mut newest = BTreeMap::new();
     for topic in by_topic(wanted).into_keys() {
         let rows = reaches(store, &format!("SELECT _partition AS partition, max(_offset) AS reaches FROM {} GROUP BY partition", topic.table())).await?;

@@ -33,7 +33,7 @@ use crate::retention::Retention;
 /// Offsets compared at a time: bounds the memory, whatever the topic's size.
 const WINDOW: usize = 200_000;
 /// The most dead letters of the sink that an audit keeps in mind.
-const MOST_LETTERS: usize = 10_000_000;
+const MAX_DEAD_LETTERS: usize = 10_000_000;
 
 #[derive(Debug, Clone)]
 pub struct AuditOptions {
@@ -131,7 +131,7 @@ pub enum AuditError {
         waited: Duration,
     },
     #[error(
-        "the sink wrote more than {MOST_LETTERS} dead letters; audit single topics, and look at why so much is refused"
+        "the sink wrote more than {MAX_DEAD_LETTERS} dead letters; audit single topics, and look at why so much is refused"
     )]
     TooManyLetters,
 }
@@ -183,7 +183,7 @@ pub fn audit(
     if let Some(within) = options.wait {
         caught_up::wait_for(kafka, store, &extents, within, runtime)?;
     }
-    let letters = SinkDeadLetters::read(kafka, options, MOST_LETTERS)?;
+    let letters = SinkDeadLetters::read(kafka, options, MAX_DEAD_LETTERS)?;
     let total = extents.iter().map(|extent| extent.end - extent.low).sum();
     let mut auditor = Auditor {
         reader: BatchReader::new(kafka, &kafka.names().group("audit"))?,

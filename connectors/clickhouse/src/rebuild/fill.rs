@@ -21,7 +21,7 @@ const ROWS: usize = 100_000;
 /// … or so many bytes.
 const BYTES: usize = 16 << 20;
 /// Ranges on their way to the store: bounds the memory.
-const UNDER_WAY: usize = 3;
+const MAX_IN_FLIGHT: usize = 3;
 /// The longest that reading one partition may take.
 const PARTITION_WITHIN: Duration = Duration::from_secs(4 * 3600);
 
@@ -30,16 +30,16 @@ pub(super) struct Filler<'a, P> {
     topic: Topic,
     full_topic: String,
     runtime: &'a Handle,
-    way: Way,
+    in_flight: InFlight,
     progress: P,
     filled: u64,
 }
 
 /// The ranges on their way to the store.
-struct Way {
+struct InFlight {
     inserter: Inserter,
     outcomes: Receiver<Outcome>,
-    under_way: usize,
+    count: usize,
     /// Rows that the store refuses.
     refused: u64,
 }
@@ -59,7 +59,7 @@ impl<'a, P: FnMut(u64, u64)> Filler<'a, P> {
             store: store.clone(),
             names: names.clone(),
             suffix: NEW,
-            permits: Arc::new(Semaphore::new(UNDER_WAY)),
+            permits: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
             gate: Gate::new(sink_progress.clone()),
             progress: sink_progress,
             outcomes: sender,
@@ -69,10 +69,10 @@ impl<'a, P: FnMut(u64, u64)> Filler<'a, P> {
             topic,
             full_topic: names.topic(topic).to_owned(),
             runtime,
-            way: Way {
+            in_flight: InFlight {
                 inserter,
                 outcomes,
-                under_way: 0,
+                count: 0,
                 refused: 0,
             },
             progress,
@@ -82,7 +82,7 @@ impl<'a, P: FnMut(u64, u64)> Filler<'a, P> {
 
     /// How many rows the store refused.
     pub(super) fn refused(&self) -> u64 {
-        self.way.refused
+        self.in_flight.refused
     }
 
     /// Fills these; says how many offsets that were.
@@ -92,8 +92,8 @@ impl<'a, P: FnMut(u64, u64)> Filler<'a, P> {
         for range in ranges {
             self.fill_range(range, goal)?;
         }
-        while self.way.under_way > 0 {
-            self.way.collect()?;
+        while self.in_flight.count > 0 {
+            self.in_flight.collect()?;
         }
         Ok(total)
     }
@@ -110,7 +110,8 @@ impl<'a, P: FnMut(u64, u64)> Filler<'a, P> {
         };
         let mut batch = Batch::default();
         let mut start = fill.from;
-        let (way, runtime, progress) = (&mut self.way, self.runtime, &mut self.progress);
+        let (in_flight, runtime, progress) =
+            (&mut self.in_flight, self.runtime, &mut self.progress);
         let filled = self.filled;
         self.reader
             .read_spans(&[span], PARTITION_WITHIN, |message| {
@@ -125,12 +126,12 @@ impl<'a, P: FnMut(u64, u64)> Filler<'a, P> {
                 };
                 start = range.end + 1;
                 progress(filled + (start - fill.from), goal);
-                way.send(lane, std::mem::take(&mut batch), range, runtime)
+                in_flight.send(lane, std::mem::take(&mut batch), range, runtime)
             })?;
         if !batch.is_empty() {
             let end = fill.end - 1;
             let range = fill.begun.unwrap_or(Range { start, end });
-            way.send(lane, batch, range, runtime)?;
+            in_flight.send(lane, batch, range, runtime)?;
         }
         self.filled += fill.offsets();
         (self.progress)(self.filled, goal);
@@ -148,7 +149,7 @@ fn push(batch: &mut Batch, lane: LaneId, message: &Message<'_>) {
     });
 }
 
-impl Way {
+impl InFlight {
     fn send(
         &mut self,
         lane: LaneId,
@@ -156,7 +157,7 @@ impl Way {
         range: Range,
         runtime: &Handle,
     ) -> Result<(), RebuildError> {
-        while self.under_way >= UNDER_WAY {
+        while self.count >= MAX_IN_FLIGHT {
             self.collect()?;
         }
         let work = Work {
@@ -166,7 +167,7 @@ impl Way {
             careful: false,
         };
         runtime.spawn(self.inserter.clone().insert(work));
-        self.under_way += 1;
+        self.count += 1;
         Ok(())
     }
 
@@ -176,7 +177,7 @@ impl Way {
         match self.outcomes.recv() {
             Ok(Outcome::Failed(error)) => Err(error.into()),
             Ok(Outcome::Inserted { refused, .. }) => {
-                self.under_way -= 1;
+                self.count -= 1;
                 self.refused += refused.len() as u64;
                 Ok(())
             }

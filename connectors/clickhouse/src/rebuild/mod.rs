@@ -162,11 +162,14 @@ struct Rebuild<'a> {
 }
 
 /// The first offset that each partition of the topic still holds.
-pub fn lows(kafka: &KafkaSettings, topic: Topic) -> Result<BTreeMap<u32, u64>, KafkaError> {
-    Ok(lows_of(&extents(kafka, &[topic])?))
+pub fn first_offsets(
+    kafka: &KafkaSettings,
+    topic: Topic,
+) -> Result<BTreeMap<u32, u64>, KafkaError> {
+    Ok(first_offsets_of(&extents(kafka, &[topic])?))
 }
 
-fn lows_of(extents: &[Extent]) -> BTreeMap<u32, u64> {
+fn first_offsets_of(extents: &[Extent]) -> BTreeMap<u32, u64> {
     let low = |extent: &Extent| (extent.partition, extent.low);
     extents.iter().map(low).collect()
 }
@@ -181,7 +184,7 @@ impl Rebuild<'_> {
     fn run(&mut self, progress: impl FnMut(u64, u64)) -> Result<Rebuilt, RebuildError> {
         let table = self.topic.table();
         self.clear()?;
-        let lows = self.checked_lows()?;
+        let lows = self.checked_first_offsets()?;
         self.execute(&format!("CREATE TABLE {table}{NEW} AS {table}"))?;
         let sinks = Sinks {
             group_offsets: GroupOffsets::new(self.kafka)?,
@@ -255,7 +258,7 @@ impl Rebuild<'_> {
 
     /// The first offset that each partition of the topic still holds. A topic that ends before
     /// the newest row is another one than the rows are of, and would be waited for.
-    fn checked_lows(&self) -> Result<BTreeMap<u32, u64>, RebuildError> {
+    fn checked_first_offsets(&self) -> Result<BTreeMap<u32, u64>, RebuildError> {
         let table = self.topic.table();
         let newest = self.newest(table)?;
         let extents = extents(self.kafka, &[self.topic])?;
@@ -270,7 +273,7 @@ impl Rebuild<'_> {
                 });
             }
         }
-        Ok(lows_of(&extents))
+        Ok(first_offsets_of(&extents))
     }
 
     fn group_offsets(&self, sinks: &Sinks) -> Result<BTreeMap<u32, GroupOffset>, KafkaError> {

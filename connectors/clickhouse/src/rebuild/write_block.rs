@@ -12,7 +12,7 @@ use crate::error::StoreError;
 
 /// How long inserts that are under way may take to end; then the rebuild gives up.
 const ENDED_WITHIN: Duration = Duration::from_secs(120);
-const AGAIN: Duration = Duration::from_millis(20);
+const POLL_EVERY: Duration = Duration::from_millis(20);
 
 #[derive(Row, Deserialize)]
 struct Engine {
@@ -20,7 +20,7 @@ struct Engine {
 }
 
 #[derive(Row, Deserialize)]
-struct UnderWay {
+struct RunningQuery {
     id: String,
 }
 
@@ -58,23 +58,23 @@ impl Rebuild<'_> {
     /// Until what is under way now has ended.
     fn wait_for(&self, queries: &str) -> Result<(), RebuildError> {
         let started = Instant::now();
-        let mut left = self.under_way(queries)?;
+        let mut left = self.running_queries(queries)?;
         while !left.is_empty() {
             let waited = started.elapsed();
             if waited >= ENDED_WITHIN {
                 return Err(RebuildError::Busy { waited });
             }
-            std::thread::sleep(AGAIN);
-            let under_way = self.under_way(queries)?;
-            left.retain(|id| under_way.contains(id));
+            std::thread::sleep(POLL_EVERY);
+            let running = self.running_queries(queries)?;
+            left.retain(|id| running.contains(id));
         }
         Ok(())
     }
 
-    fn under_way(&self, queries: &str) -> Result<BTreeSet<String>, StoreError> {
+    fn running_queries(&self, queries: &str) -> Result<BTreeSet<String>, StoreError> {
         let sql = format!("SELECT query_id AS id FROM system.processes WHERE {queries}");
-        let under_way = self.rows::<UnderWay>(&sql)?;
-        Ok(under_way.into_iter().map(|query| query.id).collect())
+        let running = self.rows::<RunningQuery>(&sql)?;
+        Ok(running.into_iter().map(|query| query.id).collect())
     }
 
     pub(super) fn swap_in_new(&self) -> Result<(), RebuildError> {
@@ -182,8 +182,8 @@ mod tests {
 
     #[test]
     fn each_insert_that_was_under_way_is_waited_for_and_no_later_one() {
-        let under_way: [&[&str]; 3] = [&["a", "b"], &["b", "later"], &["later"]];
-        let replies = under_way.map(|ids| texts("id", ids)).to_vec();
+        let running: [&[&str]; 3] = [&["a", "b"], &["b", "later"], &["later"]];
+        let replies = running.map(|ids| texts("id", ids)).to_vec();
         let scripted = Scripted::new([(PROCESSES, replies)]);
         scripted.rebuild().wait_for_inserts().unwrap();
         assert_eq!(scripted.fake.requests(PROCESSES).len(), 3);

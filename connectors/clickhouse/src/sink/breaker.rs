@@ -20,20 +20,20 @@ struct Open {
 
 impl Breaker {
     /// How long to wait before asking here again; zero to go ahead.
-    pub(crate) fn left(&self, now: Duration) -> Duration {
+    pub(crate) fn remaining(&self, now: Duration) -> Duration {
         let until = self.open.as_ref().map_or(Duration::ZERO, |open| open.until);
         until.saturating_sub(now).min(FIRST_WAIT)
     }
 
     /// Somebody goes ahead: the others wait until it tells how it went.
-    pub(crate) fn goes(&mut self) {
+    pub(crate) fn begin_attempt(&mut self) {
         if let Some(open) = &mut self.open {
             open.until = Duration::MAX;
         }
     }
 
-    /// Who went ahead will not tell.
-    pub(crate) fn gave_up(&mut self, now: Duration) {
+    /// The attempt was cut off, and its outcome is not known.
+    pub(crate) fn abandon_attempt(&mut self, now: Duration) {
         if let Some(open) = &mut self.open {
             open.until = open.until.min(now + open.wait);
         }
@@ -71,16 +71,16 @@ mod tests {
     #[test]
     fn after_a_failure_one_goes_ahead_and_the_others_wait_for_it() {
         let mut breaker = Breaker::default();
-        assert_eq!(breaker.left(ms(0)), Duration::ZERO);
+        assert_eq!(breaker.remaining(ms(0)), Duration::ZERO);
         breaker.failed(ms(0), false);
-        assert_eq!(breaker.left(ms(40)), ms(60));
-        assert_eq!(breaker.left(ms(100)), Duration::ZERO);
-        breaker.goes();
-        assert_eq!(breaker.left(ms(10_000)), FIRST_WAIT);
+        assert_eq!(breaker.remaining(ms(40)), ms(60));
+        assert_eq!(breaker.remaining(ms(100)), Duration::ZERO);
+        breaker.begin_attempt();
+        assert_eq!(breaker.remaining(ms(10_000)), FIRST_WAIT);
         assert!(breaker.is_open());
         breaker.succeeded();
         assert!(!breaker.is_open());
-        assert_eq!(breaker.left(ms(102)), Duration::ZERO);
+        assert_eq!(breaker.remaining(ms(102)), Duration::ZERO);
     }
 
     #[test]
@@ -100,9 +100,9 @@ mod tests {
     fn one_that_went_ahead_and_vanished_is_replaced() {
         let mut breaker = Breaker::default();
         breaker.failed(ms(0), false);
-        breaker.goes();
-        breaker.gave_up(ms(300));
-        assert_eq!(breaker.left(ms(350)), ms(50));
-        assert_eq!(breaker.left(ms(400)), Duration::ZERO);
+        breaker.begin_attempt();
+        breaker.abandon_attempt(ms(300));
+        assert_eq!(breaker.remaining(ms(350)), ms(50));
+        assert_eq!(breaker.remaining(ms(400)), Duration::ZERO);
     }
 }

@@ -39,12 +39,12 @@ impl Breakers {
     /// Whether the others wait for whoever goes ahead, or how long to wait.
     fn try_pass(&mut self, topic: Topic, now: Duration) -> Result<bool, Duration> {
         let table = self.tables.entry(topic).or_default();
-        let left = self.store.left(now).max(table.left(now));
-        if !left.is_zero() {
-            return Err(left);
+        let remaining = self.store.remaining(now).max(table.remaining(now));
+        if !remaining.is_zero() {
+            return Err(remaining);
         }
-        self.store.goes();
-        table.goes();
+        self.store.begin_attempt();
+        table.begin_attempt();
         Ok(self.store.is_open() || table.is_open())
     }
 }
@@ -144,8 +144,12 @@ impl Drop for Pass {
         }
         let now = self.gate.clock.elapsed();
         let mut breakers = self.gate.breakers();
-        breakers.store.gave_up(now);
-        breakers.tables.entry(self.topic).or_default().gave_up(now);
+        breakers.store.abandon_attempt(now);
+        breakers
+            .tables
+            .entry(self.topic)
+            .or_default()
+            .abandon_attempt(now);
     }
 }
 

@@ -71,7 +71,7 @@ struct NewestRow {
 }
 
 #[derive(Row, Deserialize)]
-struct Held {
+struct StoredOffset {
     offset: u64,
 }
 
@@ -247,16 +247,16 @@ impl Inserter {
 
     async fn send(&self, work: &Work, piece: Range, turn: Turn) -> Result<Attempt, StoreError> {
         let LaneId { topic, .. } = work.lane;
-        let held = if turn.careful {
-            self.held(work.lane, piece).await?
+        let stored = if turn.careful {
+            self.stored_offsets(work.lane, piece).await?
         } else {
             Vec::new()
         };
-        if !held.is_empty() {
+        if !stored.is_empty() {
             let table = topic.table();
-            counter!(names::SINK_ROWS_HELD, "table" => table).increment(held.len() as u64);
+            counter!(names::SINK_ROWS_HELD, "table" => table).increment(stored.len() as u64);
         }
-        let (body, rows) = work.sealed.body(topic, piece, &held);
+        let (body, rows) = work.sealed.body(topic, piece, &stored);
         if rows == 0 {
             return Ok(Attempt::default());
         }
@@ -267,8 +267,8 @@ impl Inserter {
         histogram!(names::SINK_INSERT_SECONDS, "table" => topic.table())
             .record(started.elapsed().as_secs_f64());
         let missing = if turn.in_doubt {
-            let held = self.held(work.lane, piece).await?;
-            work.sealed.body(topic, piece, &held).1
+            let stored = self.stored_offsets(work.lane, piece).await?;
+            work.sealed.body(topic, piece, &stored).1
         } else {
             0
         };
@@ -285,7 +285,7 @@ impl Inserter {
     }
 
     /// The offsets of a range that the store holds already, sorted.
-    async fn held(&self, lane: LaneId, range: Range) -> Result<Vec<u64>, StoreError> {
+    async fn stored_offsets(&self, lane: LaneId, range: Range) -> Result<Vec<u64>, StoreError> {
         let sql = format!(
             "SELECT DISTINCT _offset AS offset FROM {} WHERE _partition = {} AND _offset BETWEEN {} AND {} ORDER BY offset",
             self.table(lane.topic),
@@ -293,8 +293,8 @@ impl Inserter {
             range.start,
             range.end
         );
-        let held = self.store.rows::<Held>(&sql).await?;
-        Ok(held.into_iter().map(|row| row.offset).collect())
+        let stored = self.store.rows::<StoredOffset>(&sql).await?;
+        Ok(stored.into_iter().map(|row| row.offset).collect())
     }
 
     fn count(&self, work: &Work, rows: usize) {

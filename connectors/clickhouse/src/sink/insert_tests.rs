@@ -70,7 +70,7 @@ fn rows_of(request: &crate::testing::Request) -> Vec<u8> {
         .to_vec()
 }
 
-fn held(offsets: &[u64]) -> Reply {
+fn stored_offsets(offsets: &[u64]) -> Reply {
     let rows: Vec<[u8; 8]> = offsets.iter().map(|offset| offset.to_le_bytes()).collect();
     Reply::table(
         &[("offset", "UInt64")],
@@ -112,7 +112,14 @@ async fn an_answer_that_is_lost_after_the_insert_is_asked_for_again_with_the_sam
     let fake = FakeStore::start().await;
     fake.reply(INSERT, [Reply::Vanish, Reply::Vanish]);
     // It is asked before each retry; that nothing is there may only mean: not yet.
-    fake.reply(HELD, [held(&[]), held(&[]), held(&[10, 11, 12])]);
+    fake.reply(
+        HELD,
+        [
+            stored_offsets(&[]),
+            stored_offsets(&[]),
+            stored_offsets(&[10, 11, 12]),
+        ],
+    );
     let (outcome, progress) = run(&fake, work(false)).await;
     assert!(matches!(outcome, Outcome::Inserted { .. }), "{outcome:?}");
     assert_eq!(
@@ -136,7 +143,7 @@ async fn rows_that_a_killed_store_forgot_are_sent_again_under_another_token() {
     fake.reply(INSERT, [Reply::Vanish]);
     // It says yes each time, and has none, then one row, then two, then all.
     let seen: [&[u64]; 6] = [&[], &[10], &[10], &[10, 12], &[10, 12], &[10, 11, 12]];
-    fake.reply(HELD, seen.map(held));
+    fake.reply(HELD, seen.map(stored_offsets));
     let (outcome, progress) = run(&fake, work(false)).await;
     assert!(matches!(outcome, Outcome::Inserted { .. }), "{outcome:?}");
     assert_eq!(progress.rows(TOPIC), 3);
@@ -162,7 +169,10 @@ async fn rows_that_a_killed_store_forgot_are_sent_again_under_another_token() {
 async fn rows_that_are_never_kept_are_not_sent_for_ever() {
     let fake = FakeStore::start().await;
     fake.reply(INSERT, [Reply::Vanish]);
-    fake.reply(HELD, (0..20).map(|_| held(&[])).collect::<Vec<_>>());
+    fake.reply(
+        HELD,
+        (0..20).map(|_| stored_offsets(&[])).collect::<Vec<_>>(),
+    );
     let (outcome, _) = run(&fake, work(false)).await;
     assert!(matches!(outcome, Outcome::Inserted { .. }), "{outcome:?}");
     assert_eq!(fake.requests(INSERT).len(), 1 + TURNS as usize);
@@ -175,8 +185,8 @@ async fn a_store_that_is_full_or_busy_is_waited_for_and_nothing_is_dropped() {
         INSERT,
         [Reply::Code(243), Reply::Code(252), Reply::Code(241)],
     );
-    let nothing_yet = (0..3).map(|_| held(&[]));
-    fake.reply(HELD, nothing_yet.chain([held(&[10, 11, 12])]));
+    let nothing_yet = (0..3).map(|_| stored_offsets(&[]));
+    fake.reply(HELD, nothing_yet.chain([stored_offsets(&[10, 11, 12])]));
     let (outcome, progress) = run(&fake, work(false)).await;
     assert!(matches!(outcome, Outcome::Inserted { .. }), "{outcome:?}");
     assert_eq!((progress.rows(TOPIC), progress.retries()), (3, 3));
@@ -186,7 +196,7 @@ async fn a_store_that_is_full_or_busy_is_waited_for_and_nothing_is_dropped() {
 async fn an_answer_that_takes_too_long_is_not_waited_for_for_ever() {
     let fake = FakeStore::start().await;
     fake.reply(INSERT, [Reply::Hang]);
-    fake.reply(HELD, [held(&[]), held(&[10, 11, 12])]);
+    fake.reply(HELD, [stored_offsets(&[]), stored_offsets(&[10, 11, 12])]);
     let mut settings = fake.settings();
     settings.insert_timeout = Duration::from_millis(200);
     let (inserter, received) = inserter(Store::connect(&settings).unwrap());
@@ -212,7 +222,10 @@ async fn what_waiting_cannot_mend_is_told_at_once() {
 #[tokio::test]
 async fn with_care_only_what_the_store_does_not_hold_is_sent() {
     let fake = FakeStore::start().await;
-    fake.reply(HELD, [held(&[10, 12]), held(&[10, 11, 12])]);
+    fake.reply(
+        HELD,
+        [stored_offsets(&[10, 12]), stored_offsets(&[10, 11, 12])],
+    );
     let (outcome, progress) = run(&fake, work(true)).await;
     assert!(matches!(outcome, Outcome::Inserted { .. }), "{outcome:?}");
     assert_eq!(progress.rows(TOPIC), 1);
@@ -235,7 +248,7 @@ async fn with_care_only_what_the_store_does_not_hold_is_sent() {
 #[tokio::test]
 async fn with_care_a_range_that_is_there_is_not_sent_at_all() {
     let fake = FakeStore::start().await;
-    fake.reply(HELD, [held(&[10, 11, 12])]);
+    fake.reply(HELD, [stored_offsets(&[10, 11, 12])]);
     let (outcome, progress) = run(&fake, work(true)).await;
     assert!(matches!(outcome, Outcome::Inserted { .. }), "{outcome:?}");
     assert_eq!((progress.rows(TOPIC), fake.requests(INSERT).len()), (0, 0));
@@ -271,7 +284,7 @@ async fn the_check_tells_each_partition_how_far_the_store_is_once_it_answers() {
 async fn rows_that_are_there_after_a_lost_answer_are_not_sent_again() {
     let fake = FakeStore::start().await;
     fake.reply(INSERT, [Reply::Vanish]);
-    fake.reply(HELD, [held(&[10, 11, 12])]);
+    fake.reply(HELD, [stored_offsets(&[10, 11, 12])]);
     let (outcome, _) = run(&fake, work(false)).await;
     assert!(matches!(outcome, Outcome::Inserted { .. }), "{outcome:?}");
     assert_eq!(fake.requests(INSERT).len(), 1);

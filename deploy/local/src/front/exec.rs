@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::access::{FrontUser, Role, check};
 use super::encoding::{Body, decode, memory_file};
 use super::exception::Exception;
-use super::forbidden::{self, EXPRESSIONS_IN_VALUES, Extent, MARK};
+use super::forbidden::{self, EXPRESSIONS_IN_VALUES, MARK, StatementPart};
 use super::insert::{Column, Insert, InsertHeader, rewrite};
 use super::lexer::{quote_name, quote_text};
 use super::query_state::QueryState;
@@ -175,13 +175,13 @@ impl Work {
 
     /// All of it, and what was sent beside it. Data are looked at where they are read.
     fn stays_inside(&self, request: &Request) -> Result<(), Exception> {
-        let (statement, sql, extent) = match self {
-            Self::Query(statement, sql) => (statement, sql, Extent::Whole),
+        let (statement, sql, part) = match self {
+            Self::Query(statement, sql) => (statement, sql, StatementPart::Whole),
             Self::Insert {
                 statement, head, ..
-            } => (statement, head, Extent::Head),
+            } => (statement, head, StatementPart::Head),
         };
-        forbidden::check(statement, sql, extent)?;
+        forbidden::check(statement, sql, part)?;
         for (name, _) in &request.settings {
             forbidden::check_setting(name)?;
         }
@@ -308,7 +308,7 @@ fn insert_inline(
     let mut sql = format!("INSERT INTO {}{columns}{settings} VALUES ", header.table).into_bytes();
     sql.extend_from_slice(values);
     let statement = Statement::read(&sql)?;
-    forbidden::check(&statement, &sql, Extent::Whole)?;
+    forbidden::check(&statement, &sql, StatementPart::Whole)?;
     if !forbidden::name_parameters(&statement, &sql).is_empty() {
         return Err(Exception::denied(
             "Not enough privileges: VALUES take no names as parameters",

@@ -68,14 +68,18 @@ fn refused() -> &'static Refused {
 
 /// How much of a statement there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Extent {
+pub(super) enum StatementPart {
     Whole,
     /// An INSERT up to its data: its names are those of columns.
     Head,
 }
 
 /// Refuses what would read or write something that is not of the store.
-pub(super) fn check(statement: &Statement, sql: &[u8], extent: Extent) -> Result<(), Exception> {
+pub(super) fn check(
+    statement: &Statement,
+    sql: &[u8],
+    part: StatementPart,
+) -> Result<(), Exception> {
     let names = Names::of(statement, sql)?;
     if let Some(call) = statement
         .calls
@@ -86,7 +90,7 @@ pub(super) fn check(statement: &Statement, sql: &[u8], extent: Extent) -> Result
     }
     for (at, name) in names.iter() {
         check_setting(name)?;
-        if extent == Extent::Whole && refused().functions.contains(name) && !names.dotted(at) {
+        if part == StatementPart::Whole && refused().functions.contains(name) && !names.dotted(at) {
             return Err(Exception::denied(&format!(
                 "Not enough privileges: `{name}` is a function that reaches outside of the store; write a column of that name with its table, like t.{name}"
             )));

@@ -2,7 +2,7 @@ use super::*;
 
 fn refusal(sql: &str) -> Option<u32> {
     let statement = Statement::read(sql.as_bytes()).unwrap();
-    check(&statement, sql.as_bytes(), Extent::Whole)
+    check(&statement, sql.as_bytes(), StatementPart::Whole)
         .err()
         .map(|error| error.code)
 }
@@ -104,7 +104,7 @@ fn what_only_looks_like_it_is_not() {
     }
     let head = "insert into t (file, b) format JSONEachRow";
     let statement = Statement::read(head.as_bytes()).unwrap();
-    check(&statement, head.as_bytes(), Extent::Head).unwrap();
+    check(&statement, head.as_bytes(), StatementPart::Head).unwrap();
 }
 
 #[test]

@@ -10,11 +10,11 @@ use super::exception::Exception;
 const FETCH_SITE: &str = "sec-fetch-site";
 
 /// A page that is listed, and so may read what it asked for.
-pub(super) struct Page(HeaderValue);
+pub(super) struct AllowedOrigin(HeaderValue);
 
 /// Refuses hosts that are not this machine (a name that was bound to 127.0.0.1 only now) and
 /// pages that are not listed. Programs send neither.
-pub(super) fn check(parts: &Parts, listed: &[String]) -> Result<Option<Page>, Exception> {
+pub(super) fn check(parts: &Parts, listed: &[String]) -> Result<Option<AllowedOrigin>, Exception> {
     let named = parts.headers.get_all(header::HOST).iter();
     let asked = parts.uri.authority().map(Authority::as_str);
     if !named
@@ -36,7 +36,7 @@ pub(super) fn check(parts: &Parts, listed: &[String]) -> Result<Option<Page>, Ex
                 "pages may not ask this store unless their origin is listed in local.store_origins",
             ));
         }
-        page = Some(Page(origin.clone()));
+        page = Some(AllowedOrigin(origin.clone()));
     }
     if page.is_none() && !is_own(&parts.headers) {
         return Err(Exception::denied(
@@ -74,7 +74,7 @@ fn is_loopback(authority: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-impl Page {
+impl AllowedOrigin {
     /// What a browser asks before it sends anything else.
     pub(super) fn preflight(method: &Method) -> Option<Response> {
         (method == Method::OPTIONS).then(|| {

@@ -48,7 +48,7 @@ pub(super) struct Credentials {
 
 /// When a result is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sending {
+pub(super) enum SendMode {
     AsItComes,
     WhenWhole,
 }
@@ -68,7 +68,7 @@ pub(super) struct Request {
     pub(super) content_encoding: String,
     pub(super) response_encoding: Option<Encoding>,
     /// Whether an error must have a status, however late it comes.
-    pub(super) sending: Sending,
+    pub(super) send_mode: SendMode,
     /// The protocol whose Native blocks the client reads; 0 for those that files have.
     pub(super) revision: u64,
     /// The Content-Type of a multipart form.
@@ -108,7 +108,7 @@ impl Request {
             decompress: flag(get("decompress"), false)?,
             content_encoding: text(&parts.headers, header::CONTENT_ENCODING.as_str()),
             response_encoding: None,
-            sending: Sending::AsItComes,
+            send_mode: SendMode::AsItComes,
             revision: get("client_protocol_version")
                 .and_then(|text| text.parse().ok())
                 .unwrap_or(0),
@@ -122,7 +122,7 @@ impl Request {
         }
         let waits = get("wait_end_of_query").or_else(|| get("http_wait_end_of_query"));
         if flag(waits, false)? {
-            request.sending = Sending::WhenWhole;
+            request.send_mode = SendMode::WhenWhole;
         }
         for (name, value) in url {
             request.add_parameter(name, value)?;

@@ -26,8 +26,8 @@ use super::exception::Exception;
 use super::formats::content_type;
 use super::native::Framer;
 use super::options::ClickHouseOptions;
-use super::origin::{self, Page};
-use super::request::{Request, Sending, credentials, random_id, random_tag};
+use super::origin::{self, AllowedOrigin};
+use super::request::{Request, SendMode, credentials, random_id, random_tag};
 use super::result_pipe;
 use super::result_stream::ResultStream;
 use super::running_query::RunningQuery;
@@ -138,7 +138,7 @@ async fn route(
         Err(error) => refuse(&front, &error, &random_id()),
         Ok(None) => handle(front, line, parts, body).await,
         Ok(Some(page)) => {
-            let mut response = match Page::preflight(&parts.method) {
+            let mut response = match AllowedOrigin::preflight(&parts.method) {
                 Some(response) => response,
                 None => handle(front, line, parts, body).await,
             };
@@ -189,7 +189,7 @@ async fn query(
     let request = Request::read(parts)?;
     query_id.clone_from(&request.query_id);
     let mut compressor = Compressor::new(request.compress, request.response_encoding);
-    let (revision, sending) = (request.revision, request.sending);
+    let (revision, send_mode) = (request.revision, request.send_mode);
     let most_held = match user.role {
         Role::Reader => HELD_FOR_READER,
         Role::Admin | Role::Writer => HELD_AT_MOST,
@@ -200,7 +200,7 @@ async fn query(
     let slot = front.slots.query(user.role).await?;
     let (writer, mut pipe) = result_pipe::pipe()?;
     let mut running = RunningQuery::start(front, user, request, body, slot, writer)?;
-    let (first, file) = if sending == Sending::WhenWhole {
+    let (first, file) = if send_mode == SendMode::WhenWhole {
         hold_all(front, &mut pipe, most_held).await?
     } else {
         let (first, ended) = hold_back(&mut pipe).await?;

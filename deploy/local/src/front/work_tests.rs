@@ -48,7 +48,7 @@ fn handle(query: &str, body: &[u8]) -> Result<(), Exception> {
             let _ = rewrite(&header, &table[..table.len().min(100)], "JSONEachRow", 7);
             let data = data.into_bytes()?;
             let _ = Statement::read(&data)
-                .and_then(|statement| forbidden::check(&statement, &data, Extent::Whole));
+                .and_then(|statement| forbidden::check(&statement, &data, StatementPart::Whole));
         }
     }
     Ok(())

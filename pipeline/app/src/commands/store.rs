@@ -3,7 +3,7 @@ mod archive;
 use std::time::Duration;
 
 use serde::Serialize;
-use tapeline_clickhouse::{KeptChange, Plan, Rebuilt, Step, Store, keep, retention_changes};
+use tapeline_clickhouse::{Plan, Rebuilt, RetentionChange, Step, Store, keep, retention_changes};
 use tapeline_schemas::topics::Topic;
 
 use super::{block_on, quiet_logs, show_progress};
@@ -50,14 +50,14 @@ pub(super) fn run(config: &Config, action: &cli::Store) -> Result<(), Failure> {
 struct Changes {
     #[serde(flatten)]
     plan: Plan,
-    retention: Vec<KeptChange>,
+    retention: Vec<RetentionChange>,
 }
 
 /// The migrations, then for how long rows are kept.
 pub(super) async fn bring_up(
     config: &Config,
     store: &Store,
-) -> Result<(Vec<Step>, Vec<KeptChange>), Failure> {
+) -> Result<(Vec<Step>, Vec<RetentionChange>), Failure> {
     let applied = tapeline_clickhouse::apply(store).await?;
     let retention = config.retention().unwrap_or_default();
     let changes = retention_changes(store, &retention).await?;
@@ -80,7 +80,7 @@ fn apply(config: &Config, store: &Store) -> Result<(), Failure> {
 }
 
 /// `quotes keeps its rows for 90days, before for ever`
-fn sentence(change: &KeptChange) -> String {
+fn sentence(change: &RetentionChange) -> String {
     let span = |kept: Option<u64>| {
         let span = kept.map(|seconds| humantime::format_duration(Duration::from_secs(seconds)));
         span.map_or_else(|| "ever".to_owned(), |span| span.to_string())

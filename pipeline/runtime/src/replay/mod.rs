@@ -175,7 +175,7 @@ impl Replay {
                 let _refused = task.process(origin, InputRecord { key, value }, now);
             }
         })?;
-        let (step, recorded) = (shown(step), step.count);
+        let (step, recorded) = (describe(step), step.count);
         Ok((count != recorded).then(|| format!("{step} holds {count} of {recorded} records")))
     }
 }
@@ -184,11 +184,11 @@ fn difference(journal: &Journal, what: String) -> Difference {
     Difference {
         transaction: journal.transaction,
         what,
-        inputs: journal.steps.iter().map(shown).collect(),
+        inputs: journal.steps.iter().map(describe).collect(),
     }
 }
 
-fn shown(step: &JournalStep) -> String {
+fn describe(step: &JournalStep) -> String {
     match step.kind {
         StepKind::Tick => format!("tick at {}", step.now),
         StepKind::Read | StepKind::Parked => format!(

@@ -34,7 +34,7 @@ pub(super) fn backfill(
     json: bool,
 ) -> Result<(), Failure> {
     let topic = topic_of(table)?;
-    let lows = tapeline_clickhouse::lows(&config.kafka_settings()?, topic)?;
+    let lows = tapeline_clickhouse::first_offsets(&config.kafka_settings()?, topic)?;
     let backfilled = tapeline_clickhouse::backfill(store, topic, &lows, files);
     let Backfilled { rows, added } = block_on(async { Ok(backfilled.await?) })?;
     if json {

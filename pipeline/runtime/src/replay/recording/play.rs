@@ -76,7 +76,9 @@ impl Player<'_> {
         while let Some(entry) = reader.next()? {
             match (entry.kind, self.open.take()) {
                 (LineKind::Task, _) => self.begin(reader, &entry)?,
-                (LineKind::Journal, Some(replay)) => self.again(reader, replay, &entry)?,
+                (LineKind::Journal, Some(replay)) => {
+                    self.replay_transaction(reader, replay, &entry)?;
+                }
                 (_, None) if self.passing => {}
                 (_, open) => {
                     self.left_over(&entry);
@@ -140,7 +142,7 @@ impl Player<'_> {
     }
 
     /// Does one transaction again.
-    fn again<R: Read>(
+    fn replay_transaction<R: Read>(
         &mut self,
         reader: &mut Reader<R>,
         mut replay: Replay,
