@@ -313,7 +313,7 @@ pub struct Message<'a> {
 }
 
 impl Batch {
-    /// True if there is neither a message nor the news of a partition's end.
+    /// True if there is neither a message nor the end of a partition.
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }

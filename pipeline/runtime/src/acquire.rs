@@ -1,7 +1,6 @@
-//! Acquiring a task: its former owner is fenced, then its last
-//! transaction is completed if need be, then its state is read back and checked,
-//! then its inputs are found again. In any other order a zombie could still commit
-//! after its progress was read.
+//! Acquiring a task: fence the former owner, repair its last transaction if need be, restore
+//! and check the state, seek the inputs. In any other order a zombie could still commit after
+//! its progress was read.
 
 use std::time::{Duration, Instant};
 
@@ -18,14 +17,14 @@ use crate::metric_names as names;
 use crate::repair::repair_partial_commit;
 use crate::task::{SnapshotPolicy, Task};
 
-/// The longest a restore may take before it is given up and started anew.
+/// A restore that takes longer fails, and is tried again.
 const RESTORE_WITHIN: Duration = Duration::from_secs(600);
-/// A restore that takes longer says how far it is.
+/// A long restore logs its progress this often.
 const LOG_EVERY: Duration = Duration::from_secs(1);
-/// After a change of leader, a partition may show less than it holds for a moment.
+/// After a change of leader, a partition may report too low an end for a moment.
 const RETRY_EVERY: Duration = Duration::from_millis(100);
 
-/// A task as far as its changelog was read.
+/// A task with the state that was read of its changelog so far.
 pub(crate) struct RestoredTask {
     task: Task,
     /// The next offset of the changelog; none before the first read.
@@ -177,7 +176,7 @@ fn inputs(job: &Job, inputs: &[Input]) -> Vec<(Topic, u32)> {
     all.collect()
 }
 
-/// Before anything is processed: reading would tell only when it gets there.
+/// Checked before anything is processed: reading would fail only once it gets there.
 fn check_position_exists(
     job: &Job,
     task: &Task,

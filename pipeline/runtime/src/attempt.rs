@@ -22,8 +22,8 @@ const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
 /// it is ours after all.
 const FENCED_PATIENCE: Duration = Duration::from_secs(12);
 
-/// Takes the task again from the log after what passes, a bounded number of
-/// times without a commit in between.
+/// Acquires the task again after errors that pass, a bounded number of times without a commit
+/// in between.
 pub(crate) fn attempt(
     job: &Job,
     make: &dyn Fn() -> Box<dyn Processor>,

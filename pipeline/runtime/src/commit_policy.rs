@@ -38,7 +38,7 @@ pub(crate) struct Pending {
     pub records: usize,
     pub urgent: bool,
     pub haste: Haste,
-    /// Nothing more lies fetched: what is urgent has all its company.
+    /// Every fetched record is processed: an urgent output need not wait for others.
     pub drained: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Alerts about hanging transactions, which nobody ends: readers of committed
-//! records, this program among them, get nothing from behind them.
+//! Alerts about hanging transactions, which no producer ends: readers of committed records,
+//! this program among them, get nothing behind them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use tapeline_schemas::codec::EncodeError;
 use crate::clock;
 
 const DELIVERED_WITHIN: Duration = Duration::from_secs(10);
-/// So many are remembered; beyond, one may be raised again.
+/// So many are remembered, to raise each once; beyond that, one may be raised again.
 const MOST_REMEMBERED: usize = 1000;
 
 pub(crate) struct HangingAlerts {
     kafka: KafkaSettings,
     processor: &'static str,
-    /// Topic, partition and the offset at which it stands.
+    /// Topic, partition and last stable offset.
     raised: BTreeSet<(String, i32, i64)>,
 }
 
@@ -40,7 +40,7 @@ impl HangingAlerts {
         }
     }
 
-    /// Once for each: in the log, and as an alert.
+    /// Raises an alert, once for each transaction, and logs it.
     pub fn raise(&mut self, hanging: &HangingTransaction) {
         let transaction = (hanging.topic.clone(), hanging.partition, hanging.stable);
         if self.raised.len() >= MOST_REMEMBERED {
@@ -68,7 +68,7 @@ impl HangingAlerts {
     }
 }
 
-/// Every process that sees the same gives it the same id.
+/// The id is the same in every process that sees the transaction.
 fn alert(hanging: &HangingTransaction, processor: &str, now: Micros) -> Alert {
     let HangingTransaction {
         topic,

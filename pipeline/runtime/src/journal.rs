@@ -20,7 +20,7 @@ impl Steps {
         self.run_of(StepKind::Read, origin, now);
     }
 
-    /// A record that was put aside without being processed.
+    /// A parked record: it was not processed.
     pub fn park(&mut self, origin: Origin, now: Micros) {
         self.run_of(StepKind::Parked, origin, now);
     }
@@ -79,7 +79,7 @@ impl Steps {
     }
 }
 
-/// Of records in job: none can be changed, left out, added or moved unnoticed.
+/// Over records in their order: none can be changed, left out, added or moved unnoticed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fingerprint {
     hash: Sha256,

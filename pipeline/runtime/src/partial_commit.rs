@@ -1,7 +1,7 @@
-//! Whether one transaction was committed on all its partitions. It need not be: a broker
-//! that is killed while it coordinates a commit, and is back before the others
-//! missed it, tells some partitions to commit, and its successor tells the rest to
-//! abort. What was aborted still lies in the log, so it can be written again.
+//! Whether one transaction was committed on all its partitions. It need not be: a
+//! transaction coordinator that is killed during a commit, and is back before the others notice,
+//! commits on some partitions, and its successor aborts on the rest. Aborted records are still
+//! in the log, so they can be written again.
 
 use std::collections::BTreeMap;
 
@@ -90,7 +90,7 @@ mod tests {
         Steps::default().seal(7, Micros(1), fingerprint)
     }
 
-    /// What is committed is told by a bit for each partition.
+    /// Each bit says whether a partition is committed.
     fn written(committed: u32) -> Vec<WrittenRecord> {
         let partitions = [0, 0, 1, 2, 3, 4];
         let records = KINDS.iter().zip(partitions).enumerate();

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tapeline_kafka::{TaskProducer, TxError};
 
-/// Between what belongs together: long, so that a kill falls in between.
+/// Between the two halves of a commit: long, so that a kill falls in between.
 const APART: Duration = Duration::from_millis(300);
-/// From when the group gives the task of a frozen owner away until that one is back and commits.
+/// Long enough for a frozen owner, whose task the group gave away, to be back and commit.
 const LATE: Duration = Duration::from_millis(4_500);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,12 +34,12 @@ fn parse(name: &str) -> Option<Fault> {
     }
 }
 
-/// Then nothing mends what it breaks.
+/// Whether a fault is planted: then nothing is repaired either.
 pub(crate) fn is_broken() -> bool {
     PLANTED.is_some()
 }
 
-/// Stands where the right worker fences: before it reads anything.
+/// Called where a correct worker fences: before it reads anything.
 pub(crate) fn fence_in_time(producer: &TaskProducer) -> Result<(), TxError> {
     match *PLANTED {
         Some(Fault::FenceLate) => Ok(()),
@@ -47,7 +47,7 @@ pub(crate) fn fence_in_time(producer: &TaskProducer) -> Result<(), TxError> {
     }
 }
 
-/// Stands behind the reading of the changelog.
+/// Called after the changelog was read.
 pub(crate) fn fence_late(producer: &TaskProducer) -> Result<(), TxError> {
     match *PLANTED {
         Some(Fault::FenceLate) => {
@@ -58,7 +58,7 @@ pub(crate) fn fence_late(producer: &TaskProducer) -> Result<(), TxError> {
     }
 }
 
-/// Stands before the journal, which the progress follows: outputs and state are written by then.
+/// Called before the journal and the progress are written, after outputs and state.
 pub(crate) fn before_journal(producer: &TaskProducer) -> Result<(), TxError> {
     if *PLANTED == Some(Fault::ProgressApart) {
         producer.commit()?;

@@ -109,7 +109,7 @@ impl TaskPartitions {
         }
     }
 
-    /// What a record of the transaction's time is to it; none if it is another's.
+    /// Which part of the transaction a record with its time is; none if it belongs to another.
     fn kind(&self, message: &OwnedMessage, journal: &Journal) -> Option<RecordKind> {
         let topic = message.topic.as_str();
         if let Some(topic) = self.outputs.get(topic) {
@@ -202,7 +202,7 @@ fn mark_committed(
     Ok(written.collect())
 }
 
-/// With the time they had, so that a next look finds them as the same.
+/// With their original time, so that the next owner finds them as part of the transaction.
 fn write_missing(
     job: &Job,
     processor: &'static str,

@@ -21,11 +21,11 @@ use crate::standby::Standby;
 use crate::status::Status;
 use crate::task::SnapshotPolicy;
 
-/// The group is asked this often whether tasks come or go.
+/// How often the group is polled for changes of ownership.
 const POLL: Duration = Duration::from_millis(100);
-/// More are not told at a time.
+/// So many hanging transactions wait for their alert at most.
 const MOST_HANGING: usize = 16;
-/// A task that does not stop by then is left behind; the next owner fences it.
+/// A task that does not stop within this is abandoned; the next owner fences it.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
 
 #[derive(Debug, thiserror::Error)]
@@ -198,7 +198,7 @@ impl ProcessorService {
         }
     }
 
-    /// Follows every task that is not run here.
+    /// Follows the changelog of every task that is not run here.
     fn stand_by(&self, tasks: &mut Tasks) {
         let sample = (self.make)(Share::ALL);
         let processor = sample.name();

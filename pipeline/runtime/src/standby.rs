@@ -14,12 +14,11 @@ use crate::error::WorkerError;
 use crate::metric_names as names;
 
 const BATCH: usize = 4096;
-/// It sees this often whether it should stop.
+/// It checks this often whether it should stop.
 const WAIT: Duration = Duration::from_millis(100);
-/// Before the next attempt after something that passes.
+/// The pause before reading again after an error that passes.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// The changelog forgets removals after a day: a copy that missed some of them
-/// would bring keys back.
+/// Compaction removes tombstones after a day: a copy that missed some would bring keys back.
 const FRESH: Duration = Duration::from_secs(12 * 3600);
 
 pub(crate) struct Standby {
@@ -39,7 +38,7 @@ impl Standby {
         let thread = std::thread::spawn(move || {
             let outcome = follow(&kafka, task, processor, restored, &stopping);
             outcome.unwrap_or_else(|error| {
-                // Who takes the task reads the same, and says what to do about it.
+                // Whoever acquires the task meets the same error, and reports what to do about it.
                 tracing::warn!(processor, task, %error, "the standby ended");
                 None
             })
@@ -47,7 +46,7 @@ impl Standby {
         Self { stop, thread }
     }
 
-    /// What it knows; nothing if it could not follow.
+    /// Ends it and returns the state; none if it could not follow.
     pub fn end(self) -> Option<RestoredTask> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().ok().flatten()

@@ -247,7 +247,7 @@ impl Task {
         self.out.emit(Event::Alert(alert));
     }
 
-    /// Gives the processor the time it asked for, if that has come.
+    /// Ticks the processor if the time it asked for has come.
     pub fn tick(&mut self, now: Micros) {
         if self.processor.wake_at().is_some_and(|wanted| wanted <= now) {
             self.steps.tick(now);

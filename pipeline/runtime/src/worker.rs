@@ -41,7 +41,7 @@ pub(crate) struct Worker {
     /// Topics by the index the reader gives them.
     topics: Vec<Option<Topic>>,
     open_since: Option<Instant>,
-    /// On processing, in the open transaction.
+    /// Time spent on processing in the open transaction.
     processing: Duration,
     last_commit: Instant,
     last_tick: Instant,
@@ -51,7 +51,7 @@ pub(crate) struct Worker {
     /// How often in a row an input was not there.
     missing: u32,
     now: Micros,
-    /// When the last transaction was.
+    /// The last transaction's sealed time.
     sealed: Micros,
 }
 
@@ -83,7 +83,7 @@ impl Worker {
         }
     }
 
-    /// Until told to stop; then commits what is open.
+    /// Runs until it should stop, then commits the open transaction.
     pub fn run(&mut self) -> Result<(), WorkerError> {
         while !self.job.stop.load(Ordering::Relaxed) {
             self.step()?;
@@ -179,7 +179,7 @@ impl Worker {
         Ok(count)
     }
 
-    /// A panic costs the whole task: what it did half is dropped with it.
+    /// A panic costs the whole task, whose state may be inconsistent.
     fn process_record(
         &mut self,
         origin: Origin,
@@ -294,7 +294,7 @@ impl Worker {
         self.job.status.committed(records as u64);
     }
 
-    /// Reading tells nothing about an input that was deleted.
+    /// A deleted input is not an error of reading, so it is looked for now and then.
     fn check_inputs(&mut self) -> Result<(), WorkerError> {
         let gone = |error: &KafkaError| {
             matches!(
