@@ -12,11 +12,7 @@ pub(crate) use auth::{Auth, AuthEnrol, AuthSessions};
 pub(crate) use risk::{Author, Risk, RiskLimit, RiskReset, RiskStop};
 pub(crate) use secrets::{Secrets, SecretsGet};
 
-const EXAMPLES: &str = "\
-Examples:
-  tapeline up --demo                     everything on this machine, with a made-up market
-  tapeline up --demo --for 60s --json    the same for a minute, then one JSON object
-  tapeline init > tapeline.toml          a configuration to start from
+const EXAMPLES: &str = "  tapeline init > tapeline.toml          a configuration to start from
   tapeline check                         everything that is wrong with it
   tapeline alerts tail                   alerts as they come
   tapeline audit                         proof that the store holds every record once
@@ -24,9 +20,21 @@ Examples:
 Exit codes: 0 fine, 1 the thing checked is not so, 2 wrong usage or configuration,
 3 an outside system failed.";
 
+const LOCAL_EXAMPLES: &str = "
+  tapeline up --demo                     everything on this machine, with a made-up market
+  tapeline up --demo --for 60s --json    the same for a minute, then one JSON object";
+
+/// What is not built in is not shown, and answers that it is not.
+const HAS_LOCAL: bool = cfg!(feature = "local");
+
+fn examples() -> String {
+    let of_local = if HAS_LOCAL { LOCAL_EXAMPLES } else { "" };
+    format!("Examples:{of_local}\n{EXAMPLES}")
+}
+
 /// Stream processing for people who trade through broker APIs.
 #[derive(Debug, Parser)]
-#[command(name = "tapeline", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "tapeline", version, after_help = examples(), max_term_width = 100)]
 pub(crate) struct Cli {
     /// The configuration; otherwise tapeline.toml of this folder, if there is one
     #[arg(long, global = true, value_name = "FILE")]
@@ -38,8 +46,10 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run everything on this machine: Kafka, ClickHouse and all roles
+    #[command(hide = !HAS_LOCAL)]
     Up(Up),
     /// Stop an `up` that was left running
+    #[command(hide = !HAS_LOCAL)]
     Down(DataFolder),
     /// Run one role against a Kafka and a ClickHouse that are there already
     Run(Run),
@@ -48,6 +58,7 @@ pub(crate) enum Command {
     /// Find everything that is wrong with the configuration
     Check(Check),
     /// What this machine has and lacks for `up`
+    #[command(hide = !HAS_LOCAL)]
     Doctor,
     /// The topics: what must change, and change it
     #[command(subcommand)]
@@ -311,7 +322,7 @@ pub(crate) struct Replay {
     #[arg(long, conflicts_with = "with")]
     pub verify: bool,
     /// The line was started with `up --demo`: its accounts count
-    #[arg(long)]
+    #[arg(long, hide = !HAS_LOCAL)]
     pub demo: bool,
     /// Decide under the limits of this configuration as well, and show which verdicts change
     #[arg(long, value_name = "FILE")]
@@ -385,7 +396,7 @@ pub(crate) struct Save {
     #[arg(long)]
     pub to: Option<i64>,
     /// The line was started with `up --demo`: its accounts count
-    #[arg(long)]
+    #[arg(long, hide = !HAS_LOCAL)]
     pub demo: bool,
     /// Replace the file if it is there
     #[arg(long)]

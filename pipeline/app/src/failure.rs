@@ -2,7 +2,6 @@ use std::fmt;
 
 use tapeline_clickhouse::{ArchiveError, AuditError, RebuildError, StoreError};
 use tapeline_kafka::KafkaError;
-use tapeline_local::StackError;
 use tapeline_model::Fault;
 use tapeline_runtime::RuntimeError;
 use tapeline_secrets::ReferenceError;
@@ -93,17 +92,6 @@ keep_fault! {
     RebuildError
     StoreError
     VenueError
-}
-
-impl From<StackError> for Failure {
-    fn from(error: StackError) -> Self {
-        match error {
-            StackError::PortInUse { .. } | StackError::DataInUse { .. } => {
-                Self::Usage(error.to_string())
-            }
-            _ => Self::Outside(error.to_string()),
-        }
-    }
 }
 
 impl From<RuntimeError> for Failure {

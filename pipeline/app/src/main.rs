@@ -12,6 +12,7 @@ mod publish;
 mod registry;
 mod roles;
 mod sessions;
+mod store_audit;
 mod telemetry;
 
 use std::process::ExitCode;
@@ -30,9 +31,9 @@ fn main() -> ExitCode {
         return ExitCode::from(3);
     }
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
-    // Children of the embedded stack are this program again; they need no configuration.
+    // Children of the embedded stack are this program again.
     if arguments.get(1).is_some_and(|word| word == "local")
-        && let Some(code) = tapeline_local::local_main(&arguments[2..])
+        && let Some(code) = commands::run_child(&arguments[2..])
     {
         return code;
     }

@@ -2,6 +2,7 @@
 
 use tapeline_auth::flows::{ApiKey, BadAddress, Credentials, Device, Gateway, OAuth, is_here};
 use tapeline_auth::{Flow, Outside};
+#[cfg(feature = "local")]
 use tapeline_demo::DemoVenue;
 use tapeline_processors::logins::{self, LoginSettings, Logins};
 use tapeline_processors::market::{self, Market};
@@ -64,13 +65,6 @@ const PROCESSORS: &[ProcessorEntry] = &[
     },
 ];
 
-pub(crate) fn processor_names() -> Vec<String> {
-    PROCESSORS
-        .iter()
-        .map(|entry| entry.name.to_owned())
-        .collect()
-}
-
 /// How to make each processor the configuration wants to run.
 pub(crate) fn processors(config: &Config) -> Vec<(&'static str, MakeProcessor)> {
     PROCESSORS
@@ -124,17 +118,29 @@ pub(crate) fn flow(
     })
 }
 
+/// Nothing where the configuration does not enable the venue.
+type VenueEntry = fn(&Config) -> Option<MakeVenue>;
+
+const VENUES: &[VenueEntry] = &[
+    #[cfg(feature = "local")]
+    demo,
+];
+
 /// Every venue the configuration enables.
 pub(crate) fn venues(config: &Config) -> Vec<MakeVenue> {
-    let mut venues: Vec<MakeVenue> = Vec::new();
-    if config.demo.enabled {
-        let settings = config.demo.settings.clone();
-        venues.push(Box::new(move || {
-            let venue = DemoVenue::new(&settings).map_err(|e| Failure::Usage(e.to_string()))?;
-            Ok(Box::new(venue))
-        }));
+    VENUES.iter().filter_map(|entry| entry(config)).collect()
+}
+
+#[cfg(feature = "local")]
+fn demo(config: &Config) -> Option<MakeVenue> {
+    if !config.demo.enabled {
+        return None;
     }
-    venues
+    let settings = config.demo.settings.clone();
+    Some(Box::new(move || {
+        let venue = DemoVenue::new(&settings).map_err(|e| Failure::Usage(e.to_string()))?;
+        Ok(Box::new(venue))
+    }))
 }
 
 #[cfg(test)]
@@ -146,10 +152,10 @@ mod tests {
     #[test]
     fn every_processor_has_its_name_and_its_topics_in_the_manifest() {
         let config = Config::default();
-        let names = processor_names();
+        let names: Vec<&str> = PROCESSORS.iter().map(|entry| entry.name).collect();
         assert_eq!(names, config.processors.run);
         for name in &names {
-            assert_eq!(processor(&config, name).unwrap()(Share::ALL).name(), name);
+            assert_eq!(processor(&config, name).unwrap()(Share::ALL).name(), *name);
         }
         let in_manifest: Vec<&str> = manifest()
             .processors
@@ -167,6 +173,11 @@ mod tests {
         config.processors.run = vec!["strategy".to_owned()];
         assert!(processors(&config).is_empty(), "no strategy is configured");
         assert!(venues(&config).is_empty());
-        assert_eq!(venues(&config.with_demo()).len(), 1);
+    }
+
+    #[cfg(feature = "local")]
+    #[test]
+    fn the_demo_is_a_venue_once_it_is_enabled() {
+        assert_eq!(venues(&Config::default().with_demo()).len(), 1);
     }
 }

@@ -1,5 +1,6 @@
 use clap::{Args, Subcommand};
 
+use super::HAS_LOCAL;
 use crate::config::Span;
 
 #[derive(Debug, Subcommand)]
@@ -56,7 +57,7 @@ pub(crate) enum RiskLimit {
     /// Those in force: what the configuration says, and what commands made of it
     List {
         /// The line was started with `up --demo`: its limits count
-        #[arg(long)]
+        #[arg(long, hide = !HAS_LOCAL)]
         demo: bool,
         #[arg(long)]
         json: bool,

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use tapeline_clickhouse::{AuditOptions, AuditReport, Store};
 
 use super::store::topic_of;
@@ -8,7 +6,7 @@ use crate::cli::Audit;
 use crate::config::Config;
 use crate::console;
 use crate::failure::Failure;
-use crate::publish::now;
+use crate::store_audit::{ago_ms, problem};
 
 pub(super) fn run(config: &Config, arguments: &Audit) -> Result<(), Failure> {
     quiet_logs(config);
@@ -16,7 +14,7 @@ pub(super) fn run(config: &Config, arguments: &Audit) -> Result<(), Failure> {
     let options = AuditOptions {
         only: named.map(topic_of).transpose()?,
         since_ms: arguments.since.map(|since| ago_ms(since.0)),
-        ..options(config)
+        ..config.audit_options()
     };
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::outside)?;
     let handle = runtime.handle().clone();
@@ -29,32 +27,11 @@ pub(super) fn run(config: &Config, arguments: &Audit) -> Result<(), Failure> {
     if report.is_clean() {
         return Ok(());
     }
-    Err(Failure::NotSo(verdict(&report)))
-}
-
-pub(crate) fn options(config: &Config) -> AuditOptions {
-    AuditOptions {
-        // A configuration with faults is refused before any command runs.
-        retention: config.retention().unwrap_or_default(),
-        ..AuditOptions::default()
-    }
-}
-
-/// What is wrong, in numbers.
-pub(crate) fn verdict(report: &AuditReport) -> String {
-    format!(
-        "the store does not hold every record once: {} lost, {} duplicated, {} extra, {} with another content",
-        report.lost, report.duplicated, report.extra, report.differing
-    )
-}
-
-pub(crate) fn ago_ms(span: Duration) -> i64 {
-    let span = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
-    now().millis().saturating_sub(span).max(0)
+    Err(Failure::NotSo(problem(&report)))
 }
 
 /// Waits for the sink to reach the present end of the topics, then compares.
-pub(super) async fn once_caught_up(
+pub(crate) async fn once_caught_up(
     config: &Config,
     runtime: &tokio::runtime::Handle,
     options: AuditOptions,

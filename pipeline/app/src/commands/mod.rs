@@ -1,46 +1,48 @@
 //! A file a command.
 
-pub(crate) mod alerts;
-pub(crate) mod audit;
+mod alerts;
+mod audit;
 mod auth;
 mod backtest;
 mod backtest_files;
 mod check;
 mod deadletters;
-mod down;
 mod health;
 mod init;
-mod machine;
+#[cfg_attr(not(feature = "local"), path = "without_local.rs")]
+mod local;
+mod processor_tasks;
 mod query;
 mod recording;
 mod reference;
 mod replay;
-pub(crate) mod risk;
+mod risk;
 mod run;
 mod schemas;
 mod secrets;
 mod store;
-pub(crate) mod tail;
+mod tail;
 mod tasks;
 mod topics;
-mod up;
 
 use std::io::{IsTerminal, Write};
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Local};
 use crate::config::{Config, Source, load};
 use crate::failure::Failure;
+
+pub(crate) use local::run_child;
 
 pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     let source = Source::from(cli.config);
     let config = || load(&source);
     match cli.command {
-        Command::Up(arguments) => up::run(&source, arguments),
-        Command::Down(arguments) => down::run(&config()?, arguments),
+        Command::Up(arguments) => local::up(&source, arguments),
+        Command::Down(arguments) => local::down(&source, arguments),
         Command::Run(arguments) => run::run(config()?, &arguments),
         Command::Init(arguments) => init::run(&arguments),
         Command::Check(arguments) => check::run(&source, &arguments),
-        Command::Doctor => machine::doctor(&config()?),
+        Command::Doctor => local::doctor(&source),
         Command::Topics(action) => topics::run(&config()?, &action),
         Command::Store(action) => store::run(&config()?, &action),
         Command::Schemas(action) => schemas::run(&action),
@@ -64,7 +66,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
             Ok(())
         }
         Command::Man => init::manual(),
-        Command::Local(action) => machine::local(&action),
+        Command::Local(Local::Fetch) => local::fetch(),
     }
 }
 

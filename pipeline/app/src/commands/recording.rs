@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tapeline_processors::Share;
 use tapeline_runtime::replay::recording::{self, Contents, Head, Reader, RecordingError, Writer};
-use tapeline_runtime::replay::{Range, ReplayError, save};
+use tapeline_runtime::replay::{Range, ReplayError, Report, save};
 use tapeline_schemas::topics::Topic;
 
+use super::processor_tasks::{processor, tasks};
 use super::quiet_logs;
-use super::replay::{Done, processor, tasks};
 use crate::cli::{Recording, Save};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, with_demo};
 use crate::console;
 use crate::failure::Failure;
 
@@ -49,8 +49,7 @@ struct Summary {
 
 fn save_file(config: Config, arguments: &Save) -> Result<(), Failure> {
     quiet_logs(&config);
-    let demo = arguments.demo || config.demo.enabled;
-    let config = if demo { config.with_demo() } else { config };
+    let config = with_demo(config, arguments.demo)?;
     let file = &arguments.file;
     if file.exists() && !arguments.force {
         let message = format!(
@@ -204,6 +203,16 @@ fn print(summary: &Summary, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What came of all tasks.
+#[derive(Default)]
+pub(super) struct Replayed {
+    pub reports: Vec<Report>,
+    /// Why not all of a recording could be read.
+    pub fault: Option<Failure>,
+    /// Where differences may come from, to be appended.
+    pub hint: Option<String>,
+}
+
 /// Replays a file with the processor that `rules` makes.
 pub(super) fn replay(
     file: &Path,
@@ -211,7 +220,7 @@ pub(super) fn replay(
     task: Option<u32>,
     range: Range,
     output: &mut dyn FnMut(Topic, &[u8]),
-) -> Result<Done, Failure> {
+) -> Result<Replayed, Failure> {
     let mut reader = open(file)?;
     let make = processor(rules, &reader.head().processor)?;
     let (then, now) = (
@@ -225,7 +234,7 @@ pub(super) fn replay(
          take that configuration (--config), and --demo if it was saved with it"
             .to_owned()
     });
-    Ok(Done {
+    Ok(Replayed {
         reports: played.reports,
         fault: played.fault.map(in_file(file)),
         hint,

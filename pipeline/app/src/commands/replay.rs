@@ -3,29 +3,28 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tapeline_model::Event;
 use tapeline_model::records::Verdict;
-use tapeline_processors::Share;
 use tapeline_runtime::replay::{Range, ReplayError, Report, replay};
-use tapeline_schemas::topics::{Topic, manifest};
+use tapeline_schemas::topics::Topic;
 
-use super::{backtest, quiet_logs, recording};
+use super::processor_tasks::{processor, tasks};
+use super::recording::{self, Replayed};
+use super::{backtest, quiet_logs};
 use crate::cli::Replay;
-use crate::config::{Config, Source, load};
+use crate::config::{Config, Source, load, with_demo};
 use crate::console;
 use crate::failure::Failure;
-use crate::registry::{self, MakeProcessor};
 
 pub(super) fn run(config: Config, arguments: &Replay) -> Result<(), Failure> {
     quiet_logs(&config);
     if !arguments.backtest.history.is_empty() {
         return backtest::run(&config, &arguments.backtest, arguments.json);
     }
-    let demo = arguments.demo || config.demo.enabled;
-    let complete = |config: Config| if demo { config.with_demo() } else { config };
-    let config = complete(config);
+    let demo = arguments.demo || config.demo.is_on();
+    let config = with_demo(config, demo)?;
     match &arguments.with {
         None => verify(&config, arguments),
         Some(file) => {
-            let other = complete(load(&Source::File(file.clone()))?);
+            let other = with_demo(load(&Source::File(file.clone()))?, demo)?;
             compare(&config, &other, arguments)
         }
     }
@@ -160,23 +159,13 @@ fn decision(verdict: &Verdict) -> Decision {
     }
 }
 
-/// What came of all tasks.
-#[derive(Default)]
-pub(super) struct Done {
-    pub reports: Vec<Report>,
-    /// Why not all of a recording could be read.
-    pub fault: Option<Failure>,
-    /// Where differences may come from, to be appended.
-    pub hint: Option<String>,
-}
-
 /// Replays each task with the processor that `rules` makes.
 fn replay_tasks(
     config: &Config,
     rules: &Config,
     arguments: &Replay,
     mut each: impl FnMut(&Verdict),
-) -> Result<Done, Failure> {
+) -> Result<Replayed, Failure> {
     let range = Range {
         from: arguments.from,
         to: arguments.to,
@@ -198,38 +187,10 @@ fn replay_tasks(
         let processor = make(share);
         Ok(replay(&kafka, processor, share.task(), range, &mut output)?)
     });
-    Ok(Done {
+    Ok(Replayed {
         reports: reports.collect::<Result<_, Failure>>()?,
-        ..Done::default()
+        ..Replayed::default()
     })
-}
-
-pub(super) fn processor(rules: &Config, name: &str) -> Result<MakeProcessor, Failure> {
-    registry::processor(rules, name).ok_or_else(|| {
-        let known = registry::processor_names().join(", ");
-        Failure::Usage(format!("`{name}` is no processor; there are {known}"))
-    })
-}
-
-/// The wanted task of a processor, or all of them.
-pub(super) fn tasks(
-    config: &Config,
-    processor: &str,
-    wanted: Option<u32>,
-) -> Result<impl Iterator<Item = Share> + use<>, Failure> {
-    let kafka = config.kafka_settings()?;
-    let mut specs = manifest().processors.iter();
-    let spec = specs.find(|spec| spec.name == processor);
-    let count = spec.map_or(0, |spec| kafka.partitions(spec.group));
-    let tasks = match wanted {
-        Some(task) if task >= count => {
-            let message = format!("there is no task {task}; {processor} has {count}, from 0 on");
-            return Err(Failure::Usage(message));
-        }
-        Some(task) => task..task + 1,
-        None => 0..count,
-    };
-    Ok(tasks.map(move |task| Share::new(task, count)))
 }
 
 impl From<ReplayError> for Failure {

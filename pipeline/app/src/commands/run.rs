@@ -1,7 +1,7 @@
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Role, Run};
-use crate::config::Config;
+use crate::config::{Config, with_demo};
 use crate::console;
 use crate::failure::Failure;
 use crate::roles::{self, Parts, Start};
@@ -9,11 +9,7 @@ use crate::telemetry::{self, Health};
 
 pub(super) fn run(config: Config, arguments: &Run) -> Result<(), Failure> {
     telemetry::init_logs(&config.telemetry);
-    let config = if config.demo.enabled {
-        config.with_demo()
-    } else {
-        config
-    };
+    let config = with_demo(config, false)?;
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::outside)?;
     runtime.block_on(async {
         let health = Health::default();
@@ -56,7 +52,7 @@ async fn wait(parts: &mut Parts) -> Result<(), Failure> {
 }
 
 /// Ctrl-C and SIGTERM.
-pub(super) struct Signals {
+pub(crate) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }

@@ -54,7 +54,7 @@ struct Changes {
 }
 
 /// The migrations, then for how long rows are kept.
-pub(super) async fn bring_up(
+pub(crate) async fn bring_up(
     config: &Config,
     store: &Store,
 ) -> Result<(Vec<Step>, Vec<RetentionChange>), Failure> {

@@ -6,7 +6,7 @@ use tapeline_schemas::topics::{Topic, manifest};
 
 use super::quiet_logs;
 use crate::cli::{AcceptGap, Tasks};
-use crate::config::Config;
+use crate::config::{Config, processor_names};
 use crate::console;
 use crate::failure::Failure;
 use crate::publish::now;
@@ -26,7 +26,7 @@ fn list(config: &Config, only: Option<&str>, json: bool) -> Result<(), Failure> 
     let mut found = Vec::new();
     let names = match only {
         Some(name) => vec![name.to_owned()],
-        None => registry::processor_names(),
+        None => processor_names(),
     };
     for name in &names {
         let (processor, tasks) = sample(config, name)?;
@@ -153,7 +153,7 @@ fn sample(config: &Config, name: &str) -> Result<(Box<dyn Processor>, u32), Fail
     let spec = specs.iter().find(|spec| spec.name == name);
     let make = registry::processor(config, name);
     let (Some(spec), Some(make)) = (spec, make) else {
-        let known = registry::processor_names().join(", ");
+        let known = processor_names().join(", ");
         let message = format!("`{name}` is no processor; there are {known}");
         return Err(Failure::Usage(message));
     };

@@ -1,47 +1,10 @@
 //! What can be wrong with a configuration: all of it at once, each with its
 //! place and what to write instead.
 
-use std::fmt;
 use std::net::SocketAddr;
 
-use super::{Config, secrets};
-use crate::registry;
-
-/// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fault {
-    pub key: String,
-    /// What is wrong and what to write instead.
-    pub message: String,
-}
-
-impl Fault {
-    pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            key: key.into(),
-            message: message.into(),
-        }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.key, self.message)
-    }
-}
-
-/// A configuration that cannot be used, and every reason.
-#[derive(Debug, thiserror::Error)]
-#[error("the configuration {place} has {} fault{}:\n{}", faults.len(), if faults.len() == 1 { "" } else { "s" }, list(faults))]
-pub(crate) struct ConfigError {
-    pub place: String,
-    pub faults: Vec<Fault>,
-}
-
-fn list(faults: &[Fault]) -> String {
-    let lines: Vec<String> = faults.iter().map(|fault| format!("  {fault}")).collect();
-    lines.join("\n")
-}
+use super::fault::Fault;
+use super::{Config, local, processor_names, secrets};
 
 /// Everything that types cannot say. Pure: looks nothing up.
 pub(super) fn validate(config: &Config) -> Vec<Fault> {
@@ -56,13 +19,7 @@ pub(super) fn validate(config: &Config) -> Vec<Fault> {
     processors(config, &mut faults);
     faults.extend(super::market::faults(config));
     faults.extend(super::risk::faults(config));
-    if let Err(invalid) = config.demo.settings.validate() {
-        for fault in invalid.0 {
-            let message = format!("{} {}", fault.value, fault.remedy);
-            faults.push(Fault::new(format!("demo.settings.{}", fault.key), message));
-        }
-    }
-    local(config, &mut faults);
+    faults.extend(local::faults(config));
     telemetry(config, &mut faults);
     faults.extend(secrets::faults(config));
     faults.extend(super::logins::faults(config));
@@ -94,7 +51,7 @@ fn clickhouse(config: &Config, faults: &mut Vec<Fault>) {
 }
 
 fn processors(config: &Config, faults: &mut Vec<Fault>) {
-    let known = registry::processor_names();
+    let known = processor_names();
     for name in &config.processors.run {
         if !known.contains(name) {
             let message = format!("`{name}` is no processor; there are {}", known.join(", "));
@@ -125,39 +82,6 @@ fn processors(config: &Config, faults: &mut Vec<Fault>) {
     if config.processors.urgent_gap.0 > interval {
         let message = "must not be above processors.commit_interval";
         faults.push(Fault::new("processors.urgent_gap", message));
-    }
-}
-
-fn local(config: &Config, faults: &mut Vec<Fault>) {
-    let local = &config.local;
-    let ports = [
-        ("kafka_port", local.kafka_port),
-        ("clickhouse_port", local.clickhouse_port),
-        ("registry_port", local.registry_port),
-    ];
-    for (index, (key, port)) in ports.iter().enumerate() {
-        if let Some((other, _)) = ports[..index].iter().find(|(_, p)| *port != 0 && p == port) {
-            let message =
-                format!("{port} is also local.{other}; every part needs a port of its own");
-            faults.push(Fault::new(format!("local.{key}"), message));
-        }
-    }
-    for (at, origin) in local.store_origins.iter().enumerate() {
-        let host = ["http://", "https://"]
-            .iter()
-            .find_map(|scheme| origin.strip_prefix(scheme));
-        if host.is_none_or(|host| host.is_empty() || host.contains(['/', '*', ' '])) {
-            faults.push(Fault::new(
-                format!("local.store_origins[{at}]"),
-                "must be like http://localhost:3000, as browsers write it: nothing behind the port",
-            ));
-        }
-    }
-    if !(128..=16_384).contains(&local.kafka_heap_mb) {
-        faults.push(Fault::new(
-            "local.kafka_heap_mb",
-            "must be from 128 to 16384",
-        ));
     }
 }
 

@@ -95,7 +95,7 @@ fn fault(fault: limits::Fault) -> Fault {
 
 /// A limit of nobody would be kept for ever.
 fn strangers(config: &Config, definition: &LimitDefinition, faults: &mut Vec<Fault>) {
-    if config.demo.enabled {
+    if config.demo.is_on() {
         return;
     }
     let accounts = config.accounts.iter();

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use toml::Value;
 
 use super::Config;
-use super::faults::{ConfigError, Fault, validate};
+use super::fault::{ConfigError, Fault};
+use super::faults::validate;
 
 const DEFAULT_FILE: &str = "tapeline.toml";
 const ENVIRONMENT: &str = "TAPELINE__";

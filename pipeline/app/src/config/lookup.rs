@@ -7,7 +7,7 @@ use tapeline_secrets::{Category, Reference, SecretError, Secrets, Value};
 use tokio::runtime::Runtime;
 
 use super::Places;
-use super::faults::Fault;
+use super::fault::Fault;
 
 /// With a thread of its own, which renews what has to be renewed.
 pub(crate) struct Lookup {

@@ -2,11 +2,12 @@
 //! Every default stands here.
 
 mod codes;
-mod demo;
-mod embedded;
+mod fault;
 mod faults;
 mod limits;
 mod load;
+#[cfg_attr(not(feature = "local"), path = "without_local.rs")]
+mod local;
 mod logins;
 mod lookup;
 mod market;
@@ -17,23 +18,25 @@ mod span;
 mod template;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tapeline_clickhouse::{Password, Retention, SinkSettings, StoreSettings};
-use tapeline_demo::DemoSettings;
+use tapeline_clickhouse::{AuditOptions, Password, Retention, SinkSettings, StoreSettings};
 use tapeline_kafka::KafkaSettings;
 use tapeline_model::ids::{AccountId, PortfolioId};
 use tapeline_processors::limits::LimitDefinition;
 use tapeline_processors::strategy::InstanceSettings;
 use tapeline_runtime::{CommitPolicy, RunSettings, SnapshotPolicy};
+use tapeline_schemas::topics::manifest;
 use tapeline_secrets::Reference;
 
 pub(crate) use codes::MailboxAccount;
-pub(crate) use faults::{ConfigError, Fault};
+pub(crate) use fault::{ConfigError, Fault};
 pub(crate) use load::{Source, json_schema, load};
+#[cfg(not(feature = "local"))]
+pub(crate) use local::not_built_in;
+pub(crate) use local::{Demo, Local, with_demo};
 pub(crate) use logins::{Auth, LoginAccount, SessionStore, Way};
 pub(crate) use lookup::Lookup;
 pub(crate) use market::Market;
@@ -164,7 +167,7 @@ impl Default for Processors {
     fn default() -> Self {
         let policy = CommitPolicy::default();
         Self {
-            run: crate::registry::processor_names(),
+            run: processor_names(),
             commit_interval: Span(policy.interval),
             prompt_interval: Span(policy.prompt_interval),
             urgent_gap: Span(policy.urgent_gap),
@@ -202,45 +205,6 @@ impl Default for Sink {
             buffer_bytes: defaults.buffer_bytes,
             parallel_inserts: defaults.parallel_inserts,
             audit_every: Span(Duration::from_secs(3600)),
-        }
-    }
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Demo {
-    /// A made-up market and brokers, and logins to venues of its own.
-    pub enabled: bool,
-    pub settings: DemoSettings,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Local {
-    /// Where `tapeline up` keeps its data.
-    pub data: PathBuf,
-    /// Ports on loopback; 0 takes a free one.
-    pub kafka_port: u16,
-    pub clickhouse_port: u16,
-    pub registry_port: u16,
-    pub kafka_heap_mb: u32,
-    /// `up` does not start with less free space than this.
-    pub min_free_mb: u64,
-    /// Pages that may ask the store from a browser, like http://localhost:3000.
-    pub store_origins: Vec<String>,
-}
-
-impl Default for Local {
-    fn default() -> Self {
-        let ports = tapeline_local::Ports::default();
-        Self {
-            data: PathBuf::from(".tapeline"),
-            kafka_port: ports.kafka,
-            clickhouse_port: ports.clickhouse,
-            registry_port: ports.registry,
-            kafka_heap_mb: 512,
-            min_free_mb: 512,
-            store_origins: Vec::new(),
         }
     }
 }
@@ -307,7 +271,7 @@ impl Config {
 
     pub fn store_settings(&self) -> Result<StoreSettings, Fault> {
         let store = &self.clickhouse;
-        let password = if let Some(password) = embedded::password(self)? {
+        let password = if let Some(password) = local::store_password(self)? {
             password
         } else {
             let key = "clickhouse.password";
@@ -389,6 +353,14 @@ impl Config {
         }
     }
 
+    pub fn audit_options(&self) -> AuditOptions {
+        AuditOptions {
+            // A configuration with faults is refused before any command runs.
+            retention: self.retention().unwrap_or_default(),
+            ..AuditOptions::default()
+        }
+    }
+
     /// Every account, and the portfolio it belongs to.
     pub fn portfolios(&self) -> BTreeMap<AccountId, PortfolioId> {
         let accounts = self.accounts.iter();
@@ -396,6 +368,12 @@ impl Config {
             .map(|a| (AccountId::new(&*a.id), PortfolioId::new(a.portfolio())))
             .collect()
     }
+}
+
+/// Those that have topics.
+pub(crate) fn processor_names() -> Vec<String> {
+    let processors = manifest().processors.iter();
+    processors.map(|known| known.name.clone()).collect()
 }
 
 fn property_key(name: &str) -> String {

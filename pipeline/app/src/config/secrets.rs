@@ -11,7 +11,7 @@ use tapeline_secrets::{
     VaultLogin, VaultSettings, read_here,
 };
 
-use super::faults::Fault;
+use super::fault::Fault;
 use super::{Config, Lookup, Span};
 
 /// Where secrets are that references lead to, other than environment and files.

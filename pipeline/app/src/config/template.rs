@@ -2,6 +2,6 @@
 
 const TEMPLATE: &str = include_str!("template.toml");
 
-pub(crate) fn template() -> &'static str {
-    TEMPLATE
+pub(crate) fn template() -> String {
+    super::local::template(TEMPLATE)
 }

@@ -40,7 +40,7 @@ fn keys(table: &toml::Table) -> usize {
 
 #[test]
 fn the_template_says_every_key_with_its_default() {
-    assert_eq!(parse_text(template()).unwrap(), Config::default());
+    assert_eq!(parse_text(&template()).unwrap(), Config::default());
     let text = uncommented();
     assert_eq!(parse_text(&text).unwrap(), Config::default());
     let defaults = toml::Table::try_from(Config::default()).unwrap();
@@ -58,8 +58,7 @@ fn every_fault_is_told_at_once_with_its_place_and_a_remedy() {
         "[kafka]\nbootstrap = 'nowhere'\nmarket_partitions = 'four'\nspeed = 9\n\
          [risk]\ncurrency = 'dollars'\nmax_drawdown = '-5'\n\
          [clickhouse]\npassword = 'hunter2'\n\
-         [[accounts]]\nid = 'a'\n[[accounts]]\nid = 'a'\n\
-         [local]\nkafka_port = 8123\n",
+         [[accounts]]\nid = 'a'\n[[accounts]]\nid = 'a'\n",
     );
     let has = |start: &str, part: &str| {
         assert!(
@@ -76,8 +75,7 @@ fn every_fault_is_told_at_once_with_its_place_and_a_remedy() {
     has("risk.max_drawdown:", "above zero");
     has("clickhouse.password:", "secret://env/NAME");
     has("accounts[1].id:", "listed twice");
-    has("local.clickhouse_port:", "also local.kafka_port");
-    assert_eq!(found.len(), 8, "{found:#?}");
+    assert_eq!(found.len(), 7, "{found:#?}");
     assert!(!found.concat().contains("hunter2"));
 }
 
@@ -194,8 +192,6 @@ fn the_environment_overrides_the_file() {
         &[
             ("TAPELINE__KAFKA__BOOTSTRAP", "b:2"),
             ("TAPELINE__KAFKA__TOPIC_PREFIX", "7"),
-            ("TAPELINE__LOCAL__KAFKA_PORT", "19092"),
-            ("TAPELINE__DEMO__ENABLED", "true"),
             ("TAPELINE__PROCESSORS__RUN", "['market']"),
             ("TAPELINE__RISK__MAX_DRAWDOWN", "250.5"),
         ],
@@ -203,23 +199,10 @@ fn the_environment_overrides_the_file() {
     .unwrap();
     assert_eq!(config.kafka.bootstrap, "b:2");
     assert_eq!(config.kafka.topic_prefix, "7", "text stays text");
-    assert_eq!(config.local.kafka_port, 19092);
-    assert!(config.demo.enabled);
     assert_eq!(config.processors.run, ["market"]);
     assert_eq!(config.risk.max_drawdown.as_deref(), Some("250.5"));
     let error = with_environment("", &[("TAPELINE__KAFKA__SPEED", "9")]).unwrap_err();
     assert!(error.to_string().contains("kafka.speed"), "{error}");
-}
-
-#[test]
-fn the_demo_brings_accounts_that_are_not_there_yet() {
-    let config = parse_text("[[accounts]]\nid = 'alpha-1'\nportfolio = 'mine'\n")
-        .unwrap()
-        .with_demo();
-    let mine = config.accounts.iter().find(|a| a.id == "alpha-1").unwrap();
-    assert_eq!(mine.portfolio(), "mine");
-    assert!(config.accounts.len() > 1 && config.demo.enabled);
-    assert_eq!(config.risk_settings().accounts.len(), config.accounts.len());
 }
 
 #[test]

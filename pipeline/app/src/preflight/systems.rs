@@ -4,7 +4,6 @@ use std::path::Path;
 
 use tapeline_clickhouse::Store;
 use tapeline_kafka::Admin;
-use tapeline_local::free_mb;
 
 use super::{Checked, Found, records, timed};
 use crate::config::Config;
@@ -27,6 +26,12 @@ pub(super) async fn disk(config: &Config) -> Checked {
         }
     })
     .await
+}
+
+/// For a user without special rights.
+fn free_mb(folder: &Path) -> std::io::Result<u64> {
+    let disk = rustix::fs::statvfs(folder)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize) / (1024 * 1024))
 }
 
 pub(super) async fn kafka(config: &Config) -> Checked {

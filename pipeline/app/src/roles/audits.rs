@@ -12,11 +12,11 @@ use tapeline_schemas::topics::Topic;
 use tokio::runtime::Handle;
 
 use super::{Part, Start};
-use crate::commands::audit::{ago_ms, options, verdict};
 use crate::failure::Failure;
 use crate::publish::{now, put};
+use crate::store_audit::{ago_ms, problem};
 
-const LOOK: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 const RULE: &str = "store_audit";
 
 /// None where it is switched off.
@@ -28,7 +28,7 @@ pub(super) fn start(with: &Start<'_>) -> Result<Option<Part>, Failure> {
     let auditor = Auditor {
         kafka: with.config.kafka_settings()?,
         store: Store::connect(&with.config.store_settings()?)?,
-        options: options(with.config),
+        options: with.config.audit_options(),
         runtime: with.runtime.clone(),
         every,
         was_clean: true,
@@ -51,13 +51,13 @@ struct Auditor {
 
 impl Auditor {
     fn run(mut self, stop: &AtomicBool) {
-        let mut begun = Instant::now();
+        let mut last_audit = Instant::now();
         while !stop.load(Ordering::Relaxed) {
-            if begun.elapsed() < self.every {
-                std::thread::sleep(LOOK.min(self.every));
+            if last_audit.elapsed() < self.every {
+                std::thread::sleep(POLL_INTERVAL.min(self.every));
                 continue;
             }
-            begun = Instant::now();
+            last_audit = Instant::now();
             self.audit();
         }
     }
@@ -79,12 +79,12 @@ impl Auditor {
         report.measure();
         let is_clean = report.is_clean();
         if !is_clean || !self.was_clean {
-            self.tell(&report);
+            self.report(&report);
         }
         self.was_clean = is_clean;
     }
 
-    fn tell(&self, report: &AuditReport) {
+    fn report(&self, report: &AuditReport) {
         let alert = alert(report, now());
         if report.is_clean() {
             tracing::info!("{}", alert.message);
@@ -119,7 +119,7 @@ fn alert(report: &AuditReport, now: Micros) -> Alert {
     } else {
         let message = format!(
             "{}; tables: {}; `tapeline audit` names the offsets, `tapeline store rebuild TABLE` fills one anew",
-            verdict(report),
+            problem(report),
             tables.join(", ")
         );
         (Severity::Critical, message)

@@ -1,6 +1,7 @@
 //! Logins in, `auth.events` out: a part an account.
 
 mod codes;
+#[cfg(feature = "local")]
 mod demo;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::publish::{now, put};
 use crate::registry;
 use crate::sessions::{Lent, Sessions};
 
+#[cfg(feature = "local")]
 pub(crate) use demo::forget as forget_demo;
 
 const SOURCE: &str = "auth";
@@ -56,6 +58,7 @@ pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
             runtime.block_on(work.run(stop))
         })?);
     }
+    #[cfg(feature = "local")]
     parts.join(demo::start(with)?);
     Ok(parts)
 }

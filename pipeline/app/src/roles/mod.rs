@@ -1,9 +1,7 @@
 //! The roles a process can play, each a set of parts that run until told to stop.
 
-mod alerts;
 mod audits;
 mod connectors;
-mod demo_desk;
 mod logins;
 mod preflight;
 mod processors;
@@ -20,10 +18,10 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::telemetry::Health;
 
-pub(crate) use alerts::{AlertWatch, watch as watch_alerts};
 pub(crate) use connectors::start as start_connectors;
-pub(crate) use demo_desk::start as start_demo_desk;
-pub(crate) use logins::{Account as LoginOf, forget_demo as forget_demo_logins};
+pub(crate) use logins::Account as LoginOf;
+#[cfg(feature = "local")]
+pub(crate) use logins::forget_demo as forget_demo_logins;
 pub(crate) use processors::start as start_processors;
 pub(crate) use sinks::start as start_sinks;
 
@@ -47,7 +45,7 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    fn spawn(
+    pub(crate) fn spawn(
         name: impl Into<String>,
         stop_async: Option<StopSender>,
         body: impl FnOnce(&AtomicBool) -> Result<(), Failure> + Send + 'static,
@@ -80,7 +78,7 @@ impl Part {
 pub(crate) struct Parts(Vec<Part>);
 
 impl Parts {
-    fn add(&mut self, part: Part) {
+    pub fn add(&mut self, part: Part) {
         self.0.push(part);
     }
 

@@ -11,7 +11,7 @@ use tapeline_schemas::topics::Topic;
 
 use super::order::{EVERYBODY, command, send, tell};
 use crate::cli::RiskLimit;
-use crate::config::Config;
+use crate::config::{Config, with_demo};
 use crate::console;
 use crate::failure::Failure;
 
@@ -19,7 +19,9 @@ const READ_WITHIN: Duration = Duration::from_secs(60);
 
 pub(super) fn run(config: &Config, action: RiskLimit) -> Result<(), Failure> {
     match action {
-        RiskLimit::List { demo: true, json } => show(&in_force(&config.clone().with_demo())?, json),
+        RiskLimit::List { demo: true, json } => {
+            show(&in_force(&with_demo(config.clone(), true)?)?, json)
+        }
         RiskLimit::List { json, .. } => show(&in_force(config)?, json),
         RiskLimit::Set { definition, author } => {
             let limit = parse(config, &definition)?;

@@ -13,15 +13,16 @@ use tapeline_local::{Ports, PublishedSchema, Stack, StackOptions};
 use tapeline_schemas::registry;
 use tapeline_schemas::topics::Topic;
 
-use super::audit;
+use super::alert_watch::{self, AlertWatch};
+use super::demo_desk;
 use super::down::PidFile;
-use super::run::Signals;
-use super::store;
 use crate::cli::Up;
-use crate::config::{Config, Source, load};
+use crate::commands::run::Signals;
+use crate::commands::{audit, quiet_logs, store};
+use crate::config::{Config, Source, load, with_demo};
 use crate::console;
 use crate::failure::Failure;
-use crate::roles::{self, AlertWatch, Parts, Start};
+use crate::roles::{self, Parts, Start};
 use crate::telemetry::{self, Health};
 
 /// A stack whose roles are not ready by then has something wrong with it.
@@ -47,10 +48,10 @@ struct Counts {
     duplicated: u64,
 }
 
-pub(super) fn run(source: &Source, arguments: Up) -> Result<(), Failure> {
+pub(crate) fn run(source: &Source, arguments: Up) -> Result<(), Failure> {
     let began = Instant::now();
-    let config = configure(load(source)?, &arguments);
-    super::quiet_logs(&config);
+    let config = configure(load(source)?, &arguments)?;
+    quiet_logs(&config);
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::outside)?;
     let mut line = Line {
         config,
@@ -61,7 +62,7 @@ pub(super) fn run(source: &Source, arguments: Up) -> Result<(), Failure> {
     runtime.block_on(line.run())
 }
 
-fn configure(mut config: Config, arguments: &Up) -> Config {
+fn configure(mut config: Config, arguments: &Up) -> Result<Config, Failure> {
     let local = &mut config.local;
     if let Some(data) = &arguments.data {
         local.data.clone_from(data);
@@ -72,11 +73,7 @@ fn configure(mut config: Config, arguments: &Up) -> Config {
     if let Some(listen) = &arguments.metrics {
         config.telemetry.listen.clone_from(listen);
     }
-    if arguments.demo || config.demo.enabled {
-        config.with_demo()
-    } else {
-        config
-    }
+    Ok(with_demo(config, arguments.demo)?)
 }
 
 /// The whole line, from venue to store.
@@ -124,7 +121,7 @@ impl Line {
             ..Ports::default()
         };
         options.schemas = published(&self.config.kafka.topic_prefix);
-        if self.config.demo.enabled && !self.arguments.fresh {
+        if self.config.demo.is_on() && !self.arguments.fresh {
             check_demo(&self.config)?;
         }
         console::say("starting Kafka and ClickHouse");
@@ -136,7 +133,7 @@ impl Line {
         self.config.clickhouse.url = stack.clickhouse_url();
         "default".clone_into(&mut self.config.clickhouse.user);
         self.config.clickhouse.password.clear();
-        if self.config.demo.enabled {
+        if self.config.demo.is_on() {
             if self.arguments.fresh {
                 roles::forget_demo_logins(&self.config)?;
             }
@@ -187,11 +184,11 @@ impl Line {
             health,
         };
         let show = !self.arguments.json;
-        let (mut sinks, alerts) = roles::watch_alerts(&start, self.began, show)?;
+        let (mut sinks, alerts) = alert_watch::watch(&start, self.began, show)?;
         sinks.join(roles::start_sinks(&start)?);
         let processors = roles::start_processors(&start)?;
         let mut connectors = roles::start_connectors(&start)?;
-        connectors.join(roles::start_demo_desk(&start)?);
+        connectors.join(demo_desk::start(&start)?);
         Ok(Running {
             connectors,
             processors,
@@ -292,8 +289,7 @@ impl Line {
 
     async fn report(&self, alerts: &AlertWatch, started: Duration) -> Result<Report, Failure> {
         let audited =
-            audit::once_caught_up(&self.config, &self.runtime, audit::options(&self.config))
-                .await?;
+            audit::once_caught_up(&self.config, &self.runtime, self.config.audit_options()).await?;
         let store = Store::connect(&self.config.store_settings()?)?;
         Ok(Report {
             topics: audited

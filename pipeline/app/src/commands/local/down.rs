@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use crate::cli::DataFolder;
-use crate::config::Config;
+use crate::config::{Source, load};
 use crate::console;
 use crate::failure::Failure;
 
 const WITHIN: Duration = Duration::from_secs(60);
 
-pub(super) fn run(config: &Config, arguments: DataFolder) -> Result<(), Failure> {
-    let data = arguments.data.unwrap_or_else(|| config.local.data.clone());
+pub(crate) fn run(source: &Source, arguments: DataFolder) -> Result<(), Failure> {
+    let data = arguments.data.unwrap_or(load(source)?.local.data);
     let file = PidFile::in_folder(&data);
     let Some(pid) = file.running() else {
         console::line(format!("nothing runs on {}", data.display()));

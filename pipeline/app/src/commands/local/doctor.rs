@@ -1,14 +1,13 @@
 //! What this machine has for the embedded stack.
 
-use tapeline_local::{Ports, doctor as examine, fetch};
+use tapeline_local::{Ports, doctor as examine};
 
-use crate::cli::Local;
-use crate::config::Config;
+use crate::config::{Source, load};
 use crate::console;
 use crate::failure::Failure;
 
-pub(super) fn doctor(config: &Config) -> Result<(), Failure> {
-    let local = &config.local;
+pub(crate) fn run(source: &Source) -> Result<(), Failure> {
+    let local = load(source)?.local;
     let ports = Ports {
         kafka: local.kafka_port,
         clickhouse: local.clickhouse_port,
@@ -33,8 +32,6 @@ pub(super) fn doctor(config: &Config) -> Result<(), Failure> {
     )))
 }
 
-pub(super) fn local(action: &Local) -> Result<(), Failure> {
-    match action {
-        Local::Fetch => Ok(fetch()?),
-    }
+pub(crate) fn fetch() -> Result<(), Failure> {
+    Ok(tapeline_local::fetch()?)
 }

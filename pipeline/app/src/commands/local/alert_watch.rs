@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Part, Parts, Start};
 use tapeline_schemas::topics::Topic;
 
 use crate::commands::alerts::{next_alerts, sentence};
 use crate::commands::tail::EventTail;
 use crate::console;
 use crate::failure::Failure;
+use crate::roles::{Part, Parts, Start};
 
 const WAIT: Duration = Duration::from_millis(100);
 

@@ -2,12 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::faults::Fault;
-use super::{ClickHouse, Config};
+use crate::config::{ClickHouse, Config, Fault};
 
 /// Of the store that the configuration means without naming a password: `default` on this
 /// machine. It is sent nowhere else.
-pub(super) fn password(config: &Config) -> Result<Option<String>, Fault> {
+pub(in crate::config) fn store_password(config: &Config) -> Result<Option<String>, Fault> {
     if !is_meant(&config.clickhouse) {
         return Ok(None);
     }
@@ -40,7 +39,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         config.local.data = folder.path().to_owned();
-        assert_eq!(password(&config).unwrap(), None);
+        assert_eq!(store_password(&config).unwrap(), None);
 
         let secret = "0123456789abcdef".repeat(4);
         std::fs::write(
@@ -48,7 +47,7 @@ mod tests {
             format!("{secret}\n"),
         )
         .unwrap();
-        assert_eq!(password(&config).unwrap(), Some(secret.clone()));
+        assert_eq!(store_password(&config).unwrap(), Some(secret.clone()));
         for (url, is_given) in [
             ("http://localhost:9000", true),
             ("http://[::1]:8123/", true),
@@ -58,19 +57,23 @@ mod tests {
             ("http://10.0.0.1:8123", false),
         ] {
             url.clone_into(&mut config.clickhouse.url);
-            assert_eq!(password(&config).unwrap().is_some(), is_given, "{url}");
+            assert_eq!(
+                store_password(&config).unwrap().is_some(),
+                is_given,
+                "{url}"
+            );
         }
 
         config.clickhouse = ClickHouse::default();
         "reader".clone_into(&mut config.clickhouse.user);
-        assert_eq!(password(&config).unwrap(), None);
+        assert_eq!(store_password(&config).unwrap(), None);
         config.clickhouse = ClickHouse::default();
         "secret://env/NAME".clone_into(&mut config.clickhouse.password);
-        assert_eq!(password(&config).unwrap(), None);
+        assert_eq!(store_password(&config).unwrap(), None);
 
         config.clickhouse = ClickHouse::default();
         std::fs::write(tapeline_local::password_file(folder.path()), "").unwrap();
-        let fault = password(&config).unwrap_err().to_string();
+        let fault = store_password(&config).unwrap_err().to_string();
         assert!(
             fault.starts_with("clickhouse.password: ") && fault.contains("remove the file"),
             "{fault}"

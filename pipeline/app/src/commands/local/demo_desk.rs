@@ -14,11 +14,11 @@ use tapeline_model::records::{
 };
 use tapeline_schemas::topics::Topic;
 
-use super::{Part, Parts, Start};
 use crate::commands::risk::order::{new_command, send};
 use crate::commands::tail::EventTail;
 use crate::failure::Failure;
 use crate::publish::{now, put};
+use crate::roles::{Part, Parts, Start};
 
 const NAME: &str = "demo-desk";
 const WAIT: Duration = Duration::from_millis(200);
