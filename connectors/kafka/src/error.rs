@@ -146,6 +146,18 @@ impl KafkaError {
         }
     }
 
+    /// The same for what runs on, once its topics were there: what these lack by then is no
+    /// setting of its own.
+    pub fn fault_while_running(&self) -> Fault {
+        match self {
+            Self::TopicMissing { .. }
+            | Self::PartitionMissing { .. }
+            | Self::PartitionCount { .. }
+            | Self::OffsetGone { .. } => Fault::External,
+            error => error.fault(),
+        }
+    }
+
     /// Whether the same call may succeed later without anybody doing anything.
     pub fn retryable(&self) -> bool {
         match self {

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use tapeline_clickhouse::{ArchiveError, AuditError, RebuildError, StoreError};
+use tapeline_clickhouse::{ArchiveError, AuditError, RebuildError, SinkError, StoreError};
 use tapeline_kafka::KafkaError;
 use tapeline_model::Fault;
 use tapeline_runtime::RuntimeError;
@@ -90,14 +90,10 @@ keep_fault! {
     AuditError
     KafkaError
     RebuildError
+    RuntimeError
+    SinkError
     StoreError
     VenueError
-}
-
-impl From<RuntimeError> for Failure {
-    fn from(error: RuntimeError) -> Self {
-        Self::outside(error)
-    }
 }
 
 #[cfg(test)]
@@ -120,6 +116,27 @@ mod tests {
             user: "writer".to_owned(),
             code: 516,
         };
-        assert_eq!(Failure::from(login).code(), 2);
+        assert_eq!(Failure::from(login.clone()).code(), 2);
+        assert_eq!(Failure::from(SinkError::Store(login)).code(), 2);
+    }
+
+    /// A part that runs was configured well enough to begin: topics that are gone are not its
+    /// user's fault, settings that the cluster refuses are.
+    #[test]
+    fn what_topics_lack_is_the_fault_of_the_cluster_for_a_running_part() {
+        let gone = || KafkaError::TopicMissing {
+            topic: "market.quotes".to_owned(),
+        };
+        let denied = || KafkaError::Denied {
+            action: "reading market.quotes".to_owned(),
+            reason: "no right".to_owned(),
+        };
+        let processor = |source| {
+            let processor = "risk";
+            Failure::from(RuntimeError::Kafka { processor, source }).code()
+        };
+        let sink = |error| Failure::from(SinkError::Kafka(error)).code();
+        assert_eq!((processor(gone()), sink(gone())), (3, 3));
+        assert_eq!((processor(denied()), sink(denied())), (2, 2));
     }
 }

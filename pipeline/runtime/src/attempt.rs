@@ -28,7 +28,7 @@ pub(crate) fn attempt(
     job: &Job,
     make: &dyn Fn() -> Box<dyn Processor>,
     standby: Option<Standby>,
-) -> Result<(), String> {
+) -> Result<(), WorkerError> {
     let mut job = job.clone();
     let mut standby = standby.and_then(Standby::end);
     let mut strikes: BTreeMap<Origin, u32> = BTreeMap::new();
@@ -55,7 +55,7 @@ pub(crate) fn attempt(
             }
         }
         if !(error.is_retryable() || error.is_fenced()) || failures >= ATTEMPTS {
-            return Err(error.to_string());
+            return Err(error);
         }
         let wait = if error.is_fenced() {
             FENCED_PATIENCE

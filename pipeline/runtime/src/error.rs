@@ -1,7 +1,7 @@
 //! Why a task stops, and whether taking it anew from the log can help.
 
 use tapeline_kafka::{KafkaError, TxError};
-use tapeline_model::Origin;
+use tapeline_model::{Fault, Origin};
 use tapeline_schemas::topics::Topic;
 
 use crate::task::TaskError;
@@ -91,6 +91,16 @@ impl WorkerError {
                 gap,
             },
             (_, error) => Self::Kafka(error),
+        }
+    }
+
+    pub(crate) fn fault(&self) -> Fault {
+        match self {
+            Self::Kafka(error) | Self::Gap { gap: error, .. } => error.fault_while_running(),
+            Self::Transaction(_) | Self::Changelog { .. } | Self::ChangelogDamaged { .. } => {
+                Fault::External
+            }
+            Self::Task(_) | Self::Panicked(_) => Fault::Internal,
         }
     }
 

@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 
 use metrics::gauge;
 use tapeline_kafka::{Admin, HangingTransaction, KafkaError, KafkaSettings, Membership, Ownership};
+use tapeline_model::Fault;
 use tapeline_processors::{Processor, Reach, Share};
 
 use crate::acquire::RestoredTask;
 use crate::attempt::attempt;
 use crate::commit_policy::CommitPolicy;
+use crate::error::WorkerError;
 use crate::hanging_transactions::HangingAlerts;
 use crate::job::Job;
 use crate::metric_names as names;
@@ -40,6 +42,7 @@ pub enum RuntimeError {
         processor: &'static str,
         task: u32,
         reason: String,
+        fault: Fault,
     },
     #[error(
         "processor {processor}: {topic} has {found} partitions and {changelog} has {expected}; \
@@ -52,6 +55,16 @@ pub enum RuntimeError {
         changelog: String,
         expected: u32,
     },
+}
+
+impl RuntimeError {
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Kafka { source, .. } => source.fault_while_running(),
+            Self::Task { fault, .. } => *fault,
+            Self::Partitions { .. } => Fault::External,
+        }
+    }
 }
 
 pub(crate) type MakeProcessor = dyn Fn(Share) -> Box<dyn Processor> + Send + Sync;
@@ -83,7 +96,7 @@ struct Tasks {
 
 struct RunningTask {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<Result<(), String>>,
+    thread: JoinHandle<Result<(), WorkerError>>,
 }
 
 impl ProcessorService {
@@ -278,16 +291,20 @@ impl ProcessorService {
             let Some(running) = tasks.remove(&task) else {
                 continue;
             };
-            let reason = match running.thread.join() {
+            let (reason, fault) = match running.thread.join() {
                 Ok(Ok(())) => continue,
-                Ok(Err(reason)) => reason,
-                Err(panic) => format!("it panicked: {}", panic_text(&*panic)),
+                Ok(Err(error)) => (error.to_string(), error.fault()),
+                Err(panic) => {
+                    let reason = format!("it panicked: {}", panic_text(&*panic));
+                    (reason, Fault::Internal)
+                }
             };
             self.status.owned.store(tasks.len(), Ordering::Release);
             return Err(RuntimeError::Task {
                 processor,
                 task,
                 reason,
+                fault,
             });
         }
         Ok(())

@@ -118,7 +118,7 @@ impl SinkError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Store(error) => error.fault(),
-            Self::Kafka(error) => error.fault(),
+            Self::Kafka(error) => error.fault_while_running(),
             Self::Setting { .. } => Fault::User,
             Self::Letter { .. } => Fault::Internal,
         }
