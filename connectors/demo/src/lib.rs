@@ -12,18 +12,21 @@
 mod accounts;
 mod broker;
 mod market;
+mod names;
 mod outbox;
 mod pace;
 mod random;
 mod runner;
 mod settings;
 mod simulation;
+mod steps;
 mod units;
 
 pub use accounts::venue_accounts;
 pub use runner::DemoVenue;
 pub use settings::{DemoSettings, InvalidSettings, SCRIPT, SettingFault};
-pub use simulation::{STEP, STEPS_PER_SECOND, Simulation};
+pub use simulation::Simulation;
+pub use steps::{STEP, STEPS_PER_SECOND};
 
 /// The connector's name, and the source of every record it makes.
 pub const NAME: &str = "demo";

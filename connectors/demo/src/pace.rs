@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::simulation::{STEP, STEPS_PER_SECOND};
+use crate::steps::{STEP, STEPS_PER_SECOND};
 
 /// Steps made up for at once after a delay: the market speeds up, but does not
 /// come as one flood.

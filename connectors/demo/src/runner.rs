@@ -11,7 +11,8 @@ use crate::NAME;
 use crate::accounts::venue_accounts;
 use crate::pace::Pace;
 use crate::settings::{DemoSettings, InvalidSettings};
-use crate::simulation::{STEP, Simulation};
+use crate::simulation::Simulation;
+use crate::steps::STEP;
 
 /// The simulation against the wall clock, as a venue.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::market::{MAX_SYMBOLS, MIN_SYMBOLS};
+use crate::names::{MAX_SYMBOLS, MIN_SYMBOLS};
 
 const QUOTES_PER_SECOND: RangeInclusive<u32> = 100..=1_000_000;
 

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use tapeline_model::Micros;
 use tapeline_venue::Outgoing;
 
@@ -7,10 +5,6 @@ use crate::broker::Broker;
 use crate::market::Market;
 use crate::outbox::Outbox;
 use crate::settings::{DemoSettings, InvalidSettings};
-
-pub const STEPS_PER_SECOND: u64 = 200;
-/// The time that one step stands for.
-pub const STEP: Duration = Duration::from_millis(1000 / STEPS_PER_SECOND);
 
 /// Market and brokers as a function of the settings and the number of
 /// steps taken. The times given decide nothing: they are only written down.

@@ -12,7 +12,7 @@ use crate::broker::strategy::Positions;
 use crate::market::{CRASHING, Market};
 use crate::outbox::Outbox;
 use crate::random::Random;
-use crate::simulation::STEPS_PER_SECOND;
+use crate::steps::STEPS_PER_SECOND;
 
 /// Only what is this recent is still amended.
 const RECENT: usize = 64;

@@ -7,7 +7,7 @@ use crate::NAME;
 use crate::accounts::{ACCOUNTS, AccountIndex, OPENING_DEPOSIT_DOLLARS};
 use crate::broker::reports::CURRENCY;
 use crate::outbox::Outbox;
-use crate::simulation::STEPS_PER_SECOND;
+use crate::steps::STEPS_PER_SECOND;
 use crate::units::{CENTS_PER_DOLLAR, money};
 
 const EVERY_STEPS: u64 = 15 * STEPS_PER_SECOND;

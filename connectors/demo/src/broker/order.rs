@@ -3,7 +3,7 @@ use tapeline_model::records::Side;
 use crate::accounts::AccountIndex;
 use crate::market::InstrumentIndex;
 use crate::random::Random;
-use crate::simulation::STEPS_PER_SECOND;
+use crate::steps::STEPS_PER_SECOND;
 
 /// An order waits so long for a price within its limit.
 const PATIENCE_STEPS: u64 = 4 * STEPS_PER_SECOND;

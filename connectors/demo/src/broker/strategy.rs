@@ -6,7 +6,8 @@ use tapeline_model::records::Side;
 use crate::accounts::{ACCOUNTS, AccountIndex, MOMENTUM, TradingStyle};
 use crate::broker::order::OpenOrder;
 use crate::broker::reports::Execution;
-use crate::market::{CRASHING, InstrumentIndex, MIN_SYMBOLS, Market};
+use crate::market::{CRASHING, InstrumentIndex, Market};
+use crate::names::MIN_SYMBOLS;
 use crate::random::Random;
 use crate::units::CENTS_PER_DOLLAR;
 

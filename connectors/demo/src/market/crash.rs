@@ -1,6 +1,6 @@
 use crate::market::instrument::LEVEL_ONE;
 use crate::random::Random;
-use crate::simulation::STEPS_PER_SECOND;
+use crate::steps::STEPS_PER_SECOND;
 
 /// 1.5 s: the concentrated position stands by then.
 const FIRST_CRASH_STEP: u64 = 3 * STEPS_PER_SECOND / 2;

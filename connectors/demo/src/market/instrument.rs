@@ -4,7 +4,7 @@ use tapeline_model::records::{Quote, Trade, TradeKind};
 use tapeline_model::{Event, Micros};
 
 use crate::NAME;
-use crate::market::names::Listing;
+use crate::names::Listing;
 use crate::random::Random;
 use crate::units::{price, shares};
 

@@ -3,16 +3,14 @@
 
 mod crash;
 mod instrument;
-mod names;
 
 use crate::market::crash::Crash;
 use crate::market::instrument::{Character, Instrument};
+use crate::names::listing;
 use crate::outbox::Outbox;
 use crate::random::Random;
 use crate::settings::DemoSettings;
-use crate::simulation::STEPS_PER_SECOND;
-
-pub(crate) use crate::market::names::{MAX_SYMBOLS, MIN_SYMBOLS};
+use crate::steps::STEPS_PER_SECOND;
 
 /// A symbol by its place in the market; the busiest come first.
 pub(crate) type InstrumentIndex = usize;
@@ -49,7 +47,7 @@ impl Market {
         let rate = u64::from(settings.quotes_per_second);
         let instruments = (0..count)
             .map(|index| {
-                let listing = names::listing(index as usize, &mut random);
+                let listing = listing(index as usize, &mut random);
                 let rate = quotes_per_thousand_seconds(index, count, rate);
                 let character = Character::draw(rate, index as usize == CRASHING, &mut random);
                 Instrument::new(listing, character)
