@@ -58,9 +58,7 @@ impl Venue {
 
     /// On a free port, without encryption.
     pub async fn start(settings: Settings) -> std::io::Result<Self> {
-        let mut venue = Self::new(settings);
-        venue.address = serve::plain(venue.router()).await?;
-        Ok(venue)
+        Self::new(settings).listen(Self::router).await
     }
 
     /// On a free port, as the real one: with a certificate that nobody vouches for.

@@ -14,8 +14,8 @@ use form_urlencoded::Serializer;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::device::{form, header};
 use crate::faults::json as says;
+use crate::request::{form, header};
 use crate::venue::Local;
 use crate::{Settings, serve};
 
@@ -108,9 +108,7 @@ impl Venue {
 
     /// On a free port.
     pub async fn start(settings: Settings) -> std::io::Result<Self> {
-        let mut venue = Self::new(settings);
-        venue.address = serve::plain(venue.router()).await?;
-        Ok(venue)
+        Self::new(settings).listen(Self::router).await
     }
 
     pub fn router(&self) -> Router {

@@ -21,8 +21,9 @@ use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::server::TlsStream;
 
+use crate::clock::Clock;
 use crate::faults::befall;
-use crate::{Clock, Settings};
+use crate::settings::Settings;
 
 const SHAKE_HANDS_WITHIN: Duration = Duration::from_secs(5);
 

@@ -1,7 +1,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Clock, Faults, Kept};
+use crate::clock::Clock;
+use crate::faults::Faults;
 
 /// By what a venue sends a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,8 +14,17 @@ pub enum By {
 /// Given each code that a venue sends, in place of a telephone or a mailbox.
 pub type OnCode = Arc<dyn Fn(By, &str) + Send + Sync>;
 
+/// What a venue has to know again when its process ended, or its sessions end with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SavedSession {
+    /// So many sessions were opened, renewed or ended.
+    pub issued: u32,
+    /// When the newest ends, in microseconds.
+    pub expires: i64,
+}
+
 /// Given what a venue has to know again, before it is acted upon.
-pub type OnSession = Arc<dyn Fn(Kept) + Send + Sync>;
+pub type OnSession = Arc<dyn Fn(SavedSession) + Send + Sync>;
 
 /// What all venues have here.
 #[derive(Clone)]

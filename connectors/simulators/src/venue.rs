@@ -1,6 +1,11 @@
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::{Faults, Settings};
+use axum::Router;
+
+use crate::faults::Faults;
+use crate::serve;
+use crate::settings::Settings;
 
 /// A venue with its book. Clones are one.
 #[derive(Clone)]
@@ -19,6 +24,12 @@ impl<B: Clone> Local<B> {
             settings,
             book: Arc::new(Mutex::new(book)),
         }
+    }
+
+    /// On a free port, without encryption.
+    pub(crate) async fn listen(mut self, router: fn(&Self) -> Router) -> io::Result<Self> {
+        self.address = serve::plain(router(&self)).await?;
+        Ok(self)
     }
 
     pub fn book(&self) -> B {

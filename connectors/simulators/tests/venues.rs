@@ -10,7 +10,7 @@ use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tapeline_simulators::{
-    Asks, By, Clock, Factor, Fault, Kept, NAME, PASSWORD, Settings, Venue, gateway, oauth,
+    Asks, By, Clock, Factor, Fault, NAME, PASSWORD, SavedSession, Settings, Venue, gateway, oauth,
 };
 
 const SECOND: i64 = 1_000_000;
@@ -92,7 +92,7 @@ async fn what_goes_wrong_does_so_once_and_where_it_should() {
 
 #[tokio::test]
 async fn a_venue_that_is_started_again_knows_its_session_unless_it_was_dropped() {
-    let told = Arc::new(Mutex::new(Kept::default()));
+    let told = Arc::new(Mutex::new(SavedSession::default()));
     let note = told.clone();
     let settings = Settings {
         on_session: Arc::new(move |kept| *note.lock().unwrap() = kept),

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use tapeline_simulators::Kept;
+use tapeline_simulators::SavedSession;
 
 use crate::failure::Failure;
 
@@ -50,7 +50,7 @@ impl Folder {
     }
 
     /// Without it, the venue's session ends with the process: told, and no more than that.
-    pub(super) fn keep(&self, kept: Kept) {
+    pub(super) fn keep(&self, kept: SavedSession) {
         let text = format!("{} {}", kept.issued, kept.expires);
         if let Err(error) = self.write(KEPT, &text) {
             let place = self.0.join(KEPT);
@@ -58,11 +58,11 @@ impl Folder {
         }
     }
 
-    pub(super) fn kept(&self) -> Kept {
+    pub(super) fn kept(&self) -> SavedSession {
         let text = fs::read_to_string(self.0.join(KEPT)).unwrap_or_default();
         let read = || {
             let (issued, expires) = text.split_once(' ')?;
-            Some(Kept {
+            Some(SavedSession {
                 issued: issued.parse().ok()?,
                 expires: expires.parse().ok()?,
             })
@@ -118,8 +118,8 @@ mod tests {
         let name = folder.secret("name").unwrap();
         assert_eq!(name.len(), LETTERS);
         assert_ne!(folder.secret("password").unwrap(), name);
-        assert_eq!(folder.kept(), Kept::default());
-        let kept = Kept {
+        assert_eq!(folder.kept(), SavedSession::default());
+        let kept = SavedSession {
             issued: 7,
             expires: -3,
         };

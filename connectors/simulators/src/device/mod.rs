@@ -1,6 +1,9 @@
 //! Logs in by name, password, device and a second factor, and counts what it is sent; beside that,
 //! an account that is asked for with a key.
 
+mod sessions;
+mod workflow;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Router;
@@ -13,10 +16,12 @@ use totp_rs::{Builder, Secret};
 
 use crate::challenges::{Answered, Challenges};
 use crate::faults::json as says;
-use crate::kept::Kept;
+use crate::request::{form, header};
+use crate::serve;
+use crate::settings::{By, SavedSession, Settings};
 use crate::venue::Local;
-use crate::workflow::{self, Workflow};
-use crate::{By, Settings, serve};
+
+pub use workflow::Workflow;
 
 /// Of codes by time.
 pub const SEED: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
@@ -79,7 +84,7 @@ pub struct Book {
     pub(crate) challenges: Challenges,
     wrong_at: Vec<i64>,
     steps: BTreeSet<u64>,
-    pub(crate) kept: Kept,
+    pub(crate) kept: SavedSession,
 }
 
 /// The account that is asked for with a key.
@@ -112,9 +117,7 @@ impl Venue {
     }
 
     pub async fn start_with(settings: Settings) -> std::io::Result<Self> {
-        let mut venue = Self::new(settings);
-        venue.address = serve::plain(venue.router()).await?;
-        Ok(venue)
+        Self::new(settings).listen(Self::router).await
     }
 
     pub fn router(&self) -> Router {
@@ -373,15 +376,4 @@ fn remember(list: &mut Vec<String>, text: &str) {
         list.remove(0);
     }
     list.push(text.to_owned());
-}
-
-pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
-    let value = headers.get(name).and_then(|value| value.to_str().ok());
-    value.unwrap_or_default()
-}
-
-pub(crate) fn form(text: &str) -> BTreeMap<String, String> {
-    form_urlencoded::parse(text.as_bytes())
-        .into_owned()
-        .collect()
 }

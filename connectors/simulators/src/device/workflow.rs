@@ -1,4 +1,4 @@
-//! The second factor of a [`crate::Venue`] as a workflow: opened, asked about, met, gone on with.
+//! The second factor of a [`Venue`] as a workflow: opened, asked about, met, gone on with.
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -7,8 +7,8 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
+use super::{Asks, Book, Factor, Venue};
 use crate::By;
-use crate::device::{Asks, Book, Factor, Venue};
 use crate::faults::json as says;
 
 /// The newest one: an older one is forgotten.

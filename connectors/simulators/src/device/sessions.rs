@@ -1,18 +1,11 @@
-//! What a [`crate::Venue`] has to know again when its process ended, or its sessions end with it.
+//! The sessions of a [`Venue`], of which the newest may outlive its process.
 
-use crate::device::{Book, Venue};
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Kept {
-    /// So many sessions were opened, renewed or ended.
-    pub issued: u32,
-    /// When the newest ends, in microseconds.
-    pub expires: i64,
-}
+use super::{Book, Venue};
+use crate::settings::SavedSession;
 
 impl Venue {
     /// Goes on with the session that was open.
-    pub fn restore(&self, kept: Kept) {
+    pub fn restore(&self, kept: SavedSession) {
         let mut book = self.open();
         book.kept = kept;
         if kept.issued > 0 {
@@ -31,7 +24,7 @@ impl Venue {
     }
 
     /// Before an answer goes out, so that what is answered is never forgotten.
-    pub(crate) fn note(&self, before: Kept, book: &Book) {
+    pub(crate) fn note(&self, before: SavedSession, book: &Book) {
         if book.kept != before {
             (self.settings.on_session)(book.kept);
         }
@@ -41,7 +34,7 @@ impl Venue {
 impl Book {
     /// A token, and what renews it. Those of before end.
     pub(crate) fn issue(&mut self, expires: i64) -> (String, String) {
-        self.kept = Kept {
+        self.kept = SavedSession {
             issued: self.kept.issued + 1,
             expires,
         };
