@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use tapeline_simulators::{
-    ACCOUNT_SID, AUTH_TOKEN, Asks, By, Hook, Imap, MAIL_PASSWORD, MAIL_USER, NAME, PASSWORD,
-    Settings, Twilio, Venue,
+    ACCOUNT_SID, AUTH_TOKEN, CodeChannel, Hook, Imap, MAIL_PASSWORD, MAIL_USER, NAME, PASSWORD,
+    SecondFactor, Settings, Twilio, Venue,
 };
 use tapeline_tests::{Namespace, shows_code};
 use tokio::runtime::Runtime;
@@ -41,7 +41,7 @@ type Sent = Arc<Mutex<Vec<String>>>;
 /// A venue that sends its codes by one way.
 fn venue(
     runtime: &Runtime,
-    by: By,
+    by: CodeChannel,
     on_code: impl Fn(String) + Send + Sync + 'static,
 ) -> (Venue, Sent) {
     let sent = Sent::default();
@@ -54,7 +54,7 @@ fn venue(
         ..Settings::default()
     };
     let venue = runtime.block_on(Venue::start_with(settings)).unwrap();
-    venue.change(|book| book.asks = Asks::Sent(by));
+    venue.change(|book| book.asks = SecondFactor::Sent(by));
     (venue, sent)
 }
 
@@ -66,7 +66,7 @@ fn logs_in_unseen(namespace: &Namespace, venue: &Venue, method: &str, sent: &Sen
     let running = namespace.roles(&["connectors", "sinks"]);
     let steps = format!("CHALLENGE {method}\nCODE_SEEN {method}\nLOGIN_SUCCEEDED {method}");
     namespace.query_until(KINDS, &steps);
-    assert_eq!(venue.book().opened, 1);
+    assert_eq!(venue.state().opened, 1);
     let mut said = running.stdout() + &running.stderr();
     running.stop().ok();
     assert!(said.contains("a1"), "the log was read");
@@ -83,7 +83,7 @@ fn a_code_by_text_message_comes_through_the_webhook() {
     let runtime = Runtime::new().unwrap();
     let twilio = runtime.block_on(Twilio::start()).unwrap();
     let (sends, handle) = (twilio.clone(), runtime.handle().clone());
-    let (venue, sent) = venue(&runtime, By::Sms, move |code| {
+    let (venue, sent) = venue(&runtime, CodeChannel::Sms, move |code| {
         let twilio = sends.clone();
         handle.spawn(async move {
             let text = format!("Your code is {code}");
@@ -108,7 +108,7 @@ fn a_code_by_text_message_comes_through_the_webhook() {
     let codes = format!("sms = {{ number = '{NUMBER}', senders = ['+15550199'] }}");
     let namespace = Namespace::new("sms", &configuration(&venue, &more, &codes));
     logs_in_unseen(&namespace, &venue, "SMS", &sent);
-    assert_eq!(twilio.book().messages.len(), 2);
+    assert_eq!(twilio.state().messages.len(), 2);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_code_by_mail_comes_through_the_mailbox() {
     let imap = runtime.block_on(Imap::start()).unwrap();
     imap.change(|book| book.old = 100_000);
     let delivers = imap.clone();
-    let (venue, sent) = venue(&runtime, By::Email, move |code| {
+    let (venue, sent) = venue(&runtime, CodeChannel::Email, move |code| {
         delivers.deliver("From: x@evil.example\n\nYour code is 111111");
         delivers.deliver(&format!(
             "From: Broker <no-reply@broker.example>\nContent-Type: text/html\n\n<p>Your code: <b>{code}</b></p>"
@@ -130,7 +130,7 @@ fn a_code_by_mail_comes_through_the_mailbox() {
     let codes = "mail = { mailbox = 'codes', senders = ['no-reply@broker.example'] }";
     let namespace = Namespace::new("mail", &configuration(&venue, &more, codes));
     logs_in_unseen(&namespace, &venue, "EMAIL", &sent);
-    assert_eq!(imap.book().refused, 0);
+    assert_eq!(imap.state().refused, 0);
 
     let online = ["check", "--online", "--json"];
     let checked = namespace.program(online).run().ok().json();

@@ -94,7 +94,7 @@ fn a_short_demo_ends_with_a_report_in_which_nothing_is_lost() {
         count("/started_ms") > 0 && count("/first_alert_ms") > 0,
         "{report}"
     );
-    assert_eq!(own.book().opened, 1, "their login is theirs");
+    assert_eq!(own.state().opened, 1, "their login is theirs");
     assert!(folder.path().join("own-sessions").exists());
     let of_the_demo = |account: &str| data.join("demo-logins").join(account).exists();
     assert!(of_the_demo("alpha-1") && !of_the_demo("alpha-2"));

@@ -236,5 +236,5 @@ fn a_login_answers_with_codes_of_the_seed_that_was_enrolled() {
         "CHALLENGE TOTP\nCODE_SEEN TOTP\nLOGIN_SUCCEEDED TOTP",
     );
     running.stop().ok();
-    assert_eq!(venue.book().opened, 1);
+    assert_eq!(venue.state().opened, 1);
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tapeline_schemas::topics::Topic;
 use tapeline_simulators::{
-    ACCOUNT_SID, AUTH_TOKEN, Asks, By, Factor, Hook, Imap, MAIL_PASSWORD, MAIL_USER, NAME,
-    PASSWORD, SEED, Settings, Twilio, Venue, gateway, oauth,
+    ACCOUNT_SID, AUTH_TOKEN, CodeChannel, Factor, Hook, Imap, MAIL_PASSWORD, MAIL_USER, NAME,
+    PASSWORD, SEED, SecondFactor, Settings, Twilio, Venue, gateway, oauth,
 };
 use tapeline_tests::{Namespace, Running, eventually, shows_code};
 use tokio::runtime::Runtime;
@@ -16,15 +16,19 @@ use crate::logins::in_a_browser;
 
 const WITHIN: Duration = Duration::from_secs(120);
 const PUBLIC: &str = "https://codes.example/sms";
-const DEVICES: [(&str, Asks, &str); 6] = [
-    ("app", Asks::App, "TOTP"),
-    ("text", Asks::Sent(By::Sms), "SMS"),
-    ("mail", Asks::Sent(By::Email), "EMAIL"),
-    ("tap", Asks::Workflow(Factor::Prompt), "PUSH"),
-    ("flow-text", Asks::Workflow(Factor::Sent(By::Sms)), "SMS"),
+const DEVICES: [(&str, SecondFactor, &str); 6] = [
+    ("app", SecondFactor::App, "TOTP"),
+    ("text", SecondFactor::Sent(CodeChannel::Sms), "SMS"),
+    ("mail", SecondFactor::Sent(CodeChannel::Email), "EMAIL"),
+    ("tap", SecondFactor::Workflow(Factor::Prompt), "PUSH"),
+    (
+        "flow-text",
+        SecondFactor::Workflow(Factor::Sent(CodeChannel::Sms)),
+        "SMS",
+    ),
     (
         "flow-mail",
-        Asks::Workflow(Factor::Sent(By::Email)),
+        SecondFactor::Workflow(Factor::Sent(CodeChannel::Email)),
         "EMAIL",
     ),
 ];
@@ -110,10 +114,10 @@ impl Venues {
             let on_code = move |by, code: &str| {
                 let text = format!("Your code is {code}");
                 match by {
-                    By::Email => {
+                    CodeChannel::Email => {
                         mailbox.deliver(&format!("From: {name}@broker.example\n\n{text}"));
                     }
-                    By::Sms => {
+                    CodeChannel::Sms => {
                         let (twilio, number) = (telephone.clone(), number(at));
                         handle.spawn(async move {
                             twilio.send("+15550199", &number, &text).await;
@@ -169,12 +173,14 @@ impl Venues {
         let person = "name = 'secret://file/name'\npassword = 'secret://file/password'";
         for (at, (name, asks, _)) in DEVICES.into_iter().enumerate() {
             let codes = match asks {
-                Asks::App => "totp = 'secret://file/seed'".to_owned(),
-                Asks::Sent(By::Sms) | Asks::Workflow(Factor::Sent(By::Sms)) => {
+                SecondFactor::App => "totp = 'secret://file/seed'".to_owned(),
+                SecondFactor::Sent(CodeChannel::Sms)
+                | SecondFactor::Workflow(Factor::Sent(CodeChannel::Sms)) => {
                     let number = number(at);
                     format!("sms = {{ number = '{number}', senders = ['+15550199'] }}")
                 }
-                Asks::Sent(By::Email) | Asks::Workflow(Factor::Sent(By::Email)) => {
+                SecondFactor::Sent(CodeChannel::Email)
+                | SecondFactor::Workflow(Factor::Sent(CodeChannel::Email)) => {
                     format!("mail = {{ mailbox = 'codes', senders = ['{name}@broker.example'] }}")
                 }
                 _ => String::new(),
@@ -283,9 +289,9 @@ impl<'a> Desk<'a> {
             life.until(&kept);
         }
         for venue in &self.venues.devices {
-            assert_eq!(venue.book().opened, 1, "a restart makes no login");
+            assert_eq!(venue.state().opened, 1, "a restart makes no login");
         }
-        assert_eq!(self.venues.oauth.book().opened, 1);
+        assert_eq!(self.venues.oauth.state().opened, 1);
     }
 
     /// Sessions of three seconds, so that they are renewed before they end.
@@ -306,7 +312,7 @@ impl<'a> Desk<'a> {
             life.until(&expected);
         }
         for venue in &self.venues.devices {
-            assert_eq!(venue.book().opened, 1, "a renewal makes no login");
+            assert_eq!(venue.state().opened, 1, "a renewal makes no login");
             venue.change(|book| book.session = 3600);
         }
         self.venues.oauth.change(|book| book.token_seconds = 3600);
@@ -334,9 +340,9 @@ impl<'a> Desk<'a> {
         // Nobody says that a person did.
         self.venues.gateway.log_in();
         self.gateway.until(&["LOGIN_SUCCEEDED BROWSER"]);
-        let asked = self.venues.oauth.book().logins;
+        let asked = self.venues.oauth.state().logins;
         self.a_person_comes_to_the_browser();
-        let asked_since = self.venues.oauth.book().logins - asked;
+        let asked_since = self.venues.oauth.state().logins - asked;
         assert_eq!(asked_since, 1, "only a person brings a code");
     }
 
@@ -368,10 +374,10 @@ impl<'a> Desk<'a> {
         }
         self.key.until(&STOPPED);
         for venue in &self.venues.devices {
-            assert!(!venue.book().locked, "it stops before the venue locks");
-            assert_eq!(venue.book().repeated, 0, "no code is sent twice");
+            assert!(!venue.state().locked, "it stops before the venue locks");
+            assert_eq!(venue.state().repeated, 0, "no code is sent twice");
         }
-        assert_eq!(self.venues.gateway.book().fought, 0);
+        assert_eq!(self.venues.gateway.state().fought, 0);
     }
 }
 
@@ -401,7 +407,7 @@ fn each_way_and_each_factor_lives_its_life_in_kafka_and_in_the_store() {
     said += &namespace.query("SELECT * FROM auth_events");
     said += &namespace.in_topics();
     assert!(said.contains("flow-mail") && !said.contains("planted"));
-    let codes = venues.devices.iter().flat_map(|venue| venue.book().codes);
+    let codes = venues.devices.iter().flat_map(|venue| venue.state().codes);
     for code in codes {
         assert!(!shows_code(&said, &code), "a code was seen");
     }

@@ -48,7 +48,7 @@ fn a_login_with_a_code_outlives_its_process_and_no_secret_is_seen() {
         let said = second.stdout() + &second.stderr();
         said.contains("this one stands by").then_some(())
     });
-    assert_eq!(venue.book().opened, 1, "one process at a time logs in");
+    assert_eq!(venue.state().opened, 1, "one process at a time logs in");
     leaves_no_core(running.pid());
     let aborted = running.abort();
     assert!(!aborted.status.core_dumped());
@@ -57,11 +57,11 @@ fn a_login_with_a_code_outlives_its_process_and_no_secret_is_seen() {
     let running = second;
     let restarted = format!("{first}\nLOGIN_SUCCEEDED KEPT");
     namespace.query_until(KINDS, &restarted);
-    assert_eq!(venue.book().opened, 1, "a restart makes no login");
+    assert_eq!(venue.state().opened, 1, "a restart makes no login");
     venue.change(|book| book.tokens.clear());
     let renewed = format!("{restarted}\nSESSION_LOST \nLOGIN_SUCCEEDED RENEWAL");
     namespace.query_until(KINDS, &renewed);
-    assert_eq!(venue.book().opened, 1, "a renewal makes no login");
+    assert_eq!(venue.state().opened, 1, "a renewal makes no login");
     venue.drop_session();
     let dropped = format!("{renewed}\nSESSION_LOST \nREFUSED \nEXPIRED \n{first}");
     namespace.query_until(KINDS, &dropped);
@@ -78,7 +78,7 @@ fn a_login_with_a_code_outlives_its_process_and_no_secret_is_seen() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         said.push_str(&String::from_utf8_lossy(&bytes));
     }
-    let codes = venue.book().codes;
+    let codes = venue.state().codes;
     assert_eq!(codes.len(), 2);
     for secret in codes.iter().map(String::as_str).chain(["planted", SEED]) {
         assert!(!said.contains(secret), "{secret} was seen");
@@ -275,7 +275,7 @@ fn a_person_logs_in_with_a_browser_and_what_runs_goes_on_with_the_session() {
     unknown.failed(2, &["`nobody` has no login", "a1"]);
     let said = running.stdout() + &running.stderr() + &finished.stdout;
     running.stop().ok();
-    let codes = venue.book().codes;
+    let codes = venue.state().codes;
     for secret in codes.iter().map(String::as_str).chain(["planted"]) {
         assert!(!said.contains(secret), "{secret} was seen");
     }

@@ -71,7 +71,7 @@ fn all_that_a_day_needs_is_looked_at_without_a_login() {
         "warn login a1",
     ];
     assert_eq!(outcomes(&checked.json()), expected);
-    assert_eq!(venue.book().logins, 0, "what a venue counts is not tried");
+    assert_eq!(venue.state().logins, 0, "what a venue counts is not tried");
     let shown = namespace.program(["check", "--online"]).run().ok();
     assert!(shown.stdout.contains("no session yet"), "{}", shown.stdout);
 
@@ -103,7 +103,7 @@ fn connectors_do_not_start_without_what_they_need_and_an_alert_says_so() {
     let said = ["do not start", "codes of a1", "secret logins[0].password"];
     started.failed(3, &said);
     assert!(!started.stderr.contains("hunter"), "{}", started.stderr);
-    assert_eq!(venue.book().logins, 0);
+    assert_eq!(venue.state().logins, 0);
 
     std::fs::write(namespace.folder().join("password"), PASSWORD).unwrap();
     let seed = format!("otpauth://totp/alpha?secret={SEED}&period=1");

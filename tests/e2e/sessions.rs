@@ -77,12 +77,12 @@ fn another_machine_goes_on_with_the_session_of_one_that_died() {
     let sink = Namespace::roles_in(&here, &["sinks"]);
     let taken_over = format!("{LOGIN}\nLOGIN_SUCCEEDED KEPT");
     namespace.query_until(KINDS, &taken_over);
-    assert_eq!(venue.book().opened, 1, "the session was taken over, too");
+    assert_eq!(venue.state().opened, 1, "the session was taken over, too");
 
     // A person ends the session, while the process on the other machine has it.
     let revoked = sessions(&here, &["revoke", "canary-account"]).ok();
     namespace.query_until(KINDS, &format!("{taken_over}\nSESSION_LOST \n{LOGIN}"));
-    assert_eq!(venue.book().opened, 2);
+    assert_eq!(venue.state().opened, 2);
     assert_eq!(state(&here), "session");
 
     // And logs in anew from a third place; what runs goes on with that session.
@@ -90,7 +90,7 @@ fn another_machine_goes_on_with_the_session_of_one_that_died() {
     let logged_in = login.folder(&here).run().ok();
     let anew = format!("{taken_over}\nSESSION_LOST \n{LOGIN}\n{LOGIN}\nLOGIN_SUCCEEDED KEPT");
     namespace.query_until(KINDS, &anew);
-    assert_eq!(venue.book().opened, 3);
+    assert_eq!(venue.state().opened, 3);
     let stopped = second.stop();
     assert_eq!(stopped.code(), 0, "{}", stopped.stderr);
     seen += &(stopped.stdout + &stopped.stderr + &revoked.stdout + &revoked.stderr);
@@ -114,7 +114,7 @@ fn another_machine_goes_on_with_the_session_of_one_that_died() {
         seen += &shared;
     }
     seen += &namespace.in_topics();
-    let codes = venue.book().codes;
+    let codes = venue.state().codes;
     assert_eq!(codes.len(), 3);
     for secret in codes.iter().map(String::as_str).chain(["planted", SEED]) {
         assert!(!seen.contains(secret), "{secret} was seen");
@@ -131,10 +131,10 @@ fn sessions_in_memory_are_for_nobody_else() {
     let folder = namespace.folder();
     plant(&folder);
     for _ in 0..2 {
-        let opened = venue.book().opened;
+        let opened = venue.state().opened;
         let running = namespace.roles(&["connectors"]);
         tapeline_tests::eventually("a login", WITHIN, || {
-            (venue.book().opened > opened).then_some(())
+            (venue.state().opened > opened).then_some(())
         });
         running.stop().ok();
     }

@@ -85,7 +85,7 @@ impl Desk {
     async fn asked(&self, what: &str, times: usize) {
         let asked = async {
             loop {
-                let book = self.imap.book();
+                let book = self.imap.state();
                 if book
                     .asked
                     .iter()
@@ -122,7 +122,7 @@ async fn a_code_is_taken_from_a_mailbox_of_a_hundred_thousand_mails() {
     assert_eq!(code(waiting).await, Some(Code::new("482913")));
     following.abort();
 
-    let asked = desk.imap.book().asked;
+    let asked = desk.imap.state().asked;
     let fetches: Vec<&String> = asked
         .iter()
         .filter(|asked| asked.contains("FETCH"))
@@ -151,7 +151,7 @@ async fn a_mail_that_came_while_it_was_not_open_is_found_and_an_old_one_is_not()
     desk.deliver(BROKER, "Your code is 482913");
     let _following = desk.follow(desk.settings());
     assert_eq!(code(waiting).await, Some(Code::new("482913")));
-    let asked = desk.imap.book().asked;
+    let asked = desk.imap.state().asked;
     assert!(
         !asked.iter().any(|asked| asked.starts_with("UID FETCH 1 ")),
         "{asked:?}"
@@ -204,7 +204,7 @@ async fn a_mail_beyond_the_bound_is_read_up_to_it() {
     let before = format!("code 482913\n{}\ncode 111111", "x".repeat(1 << 20));
     desk.deliver(BROKER, &before);
     assert_eq!(code(waiting).await, Some(Code::new("482913")));
-    let asked = desk.imap.book().asked;
+    let asked = desk.imap.state().asked;
     assert!(
         asked.contains(&"UID FETCH 1 (UID BODY.PEEK[]<0.65536>)".to_owned()),
         "{asked:?}"
@@ -222,7 +222,7 @@ async fn of_a_flood_only_the_newest_are_read() {
     desk.deliver(BROKER, "Your code is 482913");
     let _following = desk.follow(desk.settings());
     assert_eq!(code(waiting).await, Some(Code::new("482913")));
-    let asked = desk.imap.book().asked;
+    let asked = desk.imap.state().asked;
     let bodies = asked.iter().filter(|asked| asked.contains("BODY")).count();
     assert_eq!(bodies, 20);
 }
@@ -254,7 +254,7 @@ async fn a_connection_that_waits_is_renewed() {
     };
     let _following = desk.follow(settings);
     desk.asked("IDLE", 4).await;
-    assert_eq!(desk.imap.book().connections, 1);
+    assert_eq!(desk.imap.state().connections, 1);
 }
 
 #[tokio::test]
@@ -274,7 +274,7 @@ async fn whatever_a_server_does_it_is_tried_again() {
     desk.asked("IDLE", 1).await;
     desk.deliver(BROKER, "Your code is 482913");
     assert_eq!(code(waiting).await, Some(Code::new("482913")));
-    assert_eq!(desk.imap.book().connections, 6);
+    assert_eq!(desk.imap.state().connections, 6);
 }
 
 #[tokio::test]

@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-const COUNTS_FOR: i64 = 300 * 1_000_000;
+const CODE_LIFETIME: i64 = 300 * 1_000_000;
 const ATTEMPTS: u32 = 3;
 /// Older ones are forgotten.
-const MOST: usize = 16;
+const MAX_OPEN: usize = 16;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Challenges {
@@ -22,7 +22,7 @@ struct Challenge {
     is_met: bool,
 }
 
-pub(crate) enum Answered {
+pub(crate) enum ChallengeOutcome {
     Met,
     Wrong {
         left: u32,
@@ -41,29 +41,29 @@ impl Challenges {
         self.open.push_back(Challenge {
             id: id.clone(),
             code: code.clone(),
-            until: now.saturating_add(COUNTS_FOR),
+            until: now.saturating_add(CODE_LIFETIME),
             left: ATTEMPTS,
             is_met: false,
         });
-        if self.open.len() > MOST {
+        if self.open.len() > MAX_OPEN {
             self.open.pop_front();
         }
         (id, code)
     }
 
-    pub fn answer(&mut self, id: &str, code: &str, now: i64) -> Answered {
+    pub fn answer(&mut self, id: &str, code: &str, now: i64) -> ChallengeOutcome {
         let open = |challenge: &&mut Challenge| {
             challenge.id == id && challenge.left > 0 && challenge.until > now
         };
         let Some(challenge) = self.open.iter_mut().find(open) else {
-            return Answered::Unknown;
+            return ChallengeOutcome::Unknown;
         };
         if challenge.code == code && !challenge.is_met {
             challenge.is_met = true;
-            return Answered::Met;
+            return ChallengeOutcome::Met;
         }
         challenge.left -= 1;
-        Answered::Wrong {
+        ChallengeOutcome::Wrong {
             left: challenge.left,
         }
     }

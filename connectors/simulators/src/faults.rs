@@ -61,12 +61,12 @@ impl Faults {
     }
 }
 
-pub(crate) async fn befall(State(faults): State<Faults>, request: Request, next: Next) -> Response {
+pub(crate) async fn inject(State(faults): State<Faults>, request: Request, next: Next) -> Response {
     let Some(fault) = faults.take(request.uri().path()) else {
         return next.run(request).await;
     };
     match fault {
-        Fault::Says(status, value) => json(status, &value),
+        Fault::Says(status, value) => json_response(status, &value),
         Fault::TooMany(seconds) => {
             let mut answer = StatusCode::TOO_MANY_REQUESTS.into_response();
             answer
@@ -89,7 +89,7 @@ pub(crate) async fn befall(State(faults): State<Faults>, request: Request, next:
     }
 }
 
-pub(crate) fn json(status: StatusCode, value: &Value) -> Response {
+pub(crate) fn json_response(status: StatusCode, value: &Value) -> Response {
     let kind = [(CONTENT_TYPE, "application/json")];
     (status, kind, value.to_string()).into_response()
 }

@@ -12,22 +12,22 @@ use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::faults::json as says;
-use crate::venue::Local;
+use crate::faults::json_response;
+use crate::venue::Simulator;
 use crate::{Settings, serve};
 
 const SECOND: i64 = 1_000_000;
 /// A session that nobody uses rests after so long,
-const RESTS_AFTER: i64 = 360 * SECOND;
+const IDLE_LIMIT: i64 = 360 * SECOND;
 /// and who asks more often than this in a second
-const MOST_A_SECOND: u32 = 10;
+const MAX_REQUESTS_A_SECOND: u32 = 10;
 /// is not answered for so long.
-const SHUT_FOR: i64 = 900 * SECOND;
+const LOCKOUT: i64 = 900 * SECOND;
 const PAGE: &str = "<!doctype html><title>Gateway</title><p>Log in here.";
 
 /// What it was sent, and how it is.
 #[derive(Debug, Clone, Default)]
-pub struct Book {
+pub struct GatewayState {
     pub statuses: u32,
     pub tickles: u32,
     pub revived: u32,
@@ -48,12 +48,12 @@ pub struct Book {
     this_second: (i64, u32),
 }
 
-pub type Venue = Local<Book>;
+pub type Venue = Simulator<GatewayState>;
 
 impl Venue {
     /// In process: its router is asked.
     pub fn new(settings: Settings) -> Self {
-        Self::with(settings, Book::default())
+        Self::with(settings, GatewayState::default())
     }
 
     /// On a free port, without encryption.
@@ -78,7 +78,7 @@ impl Venue {
             .route("/v1/api/iserver/accounts", get(accounts))
             .route("/v1/api/logout", post(logout))
             .with_state(self.clone());
-        serve::dressed(router, &self.settings)
+        serve::with_faults(router, &self.settings)
     }
 
     /// A person logs in at its page.
@@ -98,7 +98,7 @@ impl Venue {
     }
 }
 
-impl Book {
+impl GatewayState {
     fn log_in(&mut self, now: i64) {
         self.logged_in_until = Some(next_sunday(now));
         self.is_elsewhere = false;
@@ -110,7 +110,7 @@ impl Book {
     }
 
     fn is_awake(&self, now: i64) -> bool {
-        let is_used = now < self.used_at.saturating_add(RESTS_AFTER);
+        let is_used = now < self.used_at.saturating_add(IDLE_LIMIT);
         let is_of_today = self.awake_from >= last_midnight(now);
         self.is_connected(now) && is_used && is_of_today && !self.is_elsewhere
     }
@@ -122,8 +122,8 @@ impl Book {
             self.this_second = (second, 0);
         }
         self.this_second.1 += 1;
-        if self.this_second.1 > MOST_A_SECOND {
-            self.shut_until = now.saturating_add(SHUT_FOR);
+        if self.this_second.1 > MAX_REQUESTS_A_SECOND {
+            self.shut_until = now.saturating_add(LOCKOUT);
         }
         if now >= self.shut_until {
             return None;
@@ -159,38 +159,38 @@ async fn page() -> Response {
 
 async fn status(State(venue): State<Venue>) -> Response {
     let now = venue.settings.clock.now();
-    let mut book = venue.open();
-    book.statuses += 1;
-    answer(&mut book, now, |book| book.status(now))
+    let mut state = venue.open();
+    state.statuses += 1;
+    answer(&mut state, now, |state| state.status(now))
 }
 
 async fn init(State(venue): State<Venue>, body: String) -> Response {
     let now = venue.settings.clock.now();
     let asked: Value = serde_json::from_str(&body).unwrap_or_default();
     let competes = asked["compete"].as_bool().unwrap_or(true);
-    answer(&mut venue.open(), now, |book| {
-        book.revive(competes, now);
-        book.status(now)
+    answer(&mut venue.open(), now, |state| {
+        state.revive(competes, now);
+        state.status(now)
     })
 }
 
 async fn reauthenticate(State(venue): State<Venue>) -> Response {
     let now = venue.settings.clock.now();
-    answer(&mut venue.open(), now, |book| {
-        book.revive(true, now);
+    answer(&mut venue.open(), now, |state| {
+        state.revive(true, now);
         json!({"message": "triggered"})
     })
 }
 
 async fn tickle(State(venue): State<Venue>) -> Response {
     let now = venue.settings.clock.now();
-    let mut book = venue.open();
-    book.tickles += 1;
-    answer(&mut book, now, |book| {
-        if book.is_awake(now) {
-            book.used_at = now;
+    let mut state = venue.open();
+    state.tickles += 1;
+    answer(&mut state, now, |state| {
+        if state.is_awake(now) {
+            state.used_at = now;
         }
-        let status = book.status(now);
+        let status = state.status(now);
         json!({"session": "planted-session", "iserver": {"authStatus": status}})
     })
 }
@@ -206,23 +206,27 @@ async fn accounts(State(venue): State<Venue>) -> Response {
 
 async fn logout(State(venue): State<Venue>) -> Response {
     let now = venue.settings.clock.now();
-    let mut book = venue.open();
-    book.logouts += 1;
-    answer(&mut book, now, |book| {
-        book.logged_in_until = None;
+    let mut state = venue.open();
+    state.logouts += 1;
+    answer(&mut state, now, |state| {
+        state.logged_in_until = None;
         json!({"status": true})
     })
 }
 
 /// Without a person's login, nothing is said.
-fn answer(book: &mut Book, now: i64, say: impl FnOnce(&mut Book) -> Value) -> Response {
-    if let Some(shut) = book.shut(now) {
+fn answer(
+    state: &mut GatewayState,
+    now: i64,
+    say: impl FnOnce(&mut GatewayState) -> Value,
+) -> Response {
+    if let Some(shut) = state.shut(now) {
         return shut;
     }
-    if !book.is_connected(now) {
+    if !state.is_connected(now) {
         return (StatusCode::UNAUTHORIZED, "Access Denied").into_response();
     }
-    says(StatusCode::OK, &say(book))
+    json_response(StatusCode::OK, &say(state))
 }
 
 /// 01:00 of a Sunday in New York, after now.

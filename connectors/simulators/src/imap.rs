@@ -33,7 +33,7 @@ pub enum ImapFault {
 
 /// What it holds and was told, and how it answers.
 #[derive(Debug, Clone)]
-pub struct ImapBook {
+pub struct ImapState {
     pub password: String,
     /// In place of a password, by XOAUTH2.
     pub token: Option<String>,
@@ -53,11 +53,11 @@ pub struct ImapBook {
     pub ahead: i64,
 }
 
-/// Clones share their book.
+/// Clones share their state.
 #[derive(Clone)]
 pub struct Imap {
     pub address: String,
-    book: Arc<Mutex<ImapBook>>,
+    state: Arc<Mutex<ImapState>>,
     news: watch::Sender<usize>,
 }
 
@@ -65,7 +65,7 @@ impl Imap {
     /// On a free port, for this machine alone.
     pub async fn start() -> std::io::Result<Self> {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
-        let book = ImapBook {
+        let state = ImapState {
             password: MAIL_PASSWORD.to_owned(),
             token: None,
             old: 0,
@@ -81,7 +81,7 @@ impl Imap {
         };
         let imap = Self {
             address: format!("imap://{}", listener.local_addr()?),
-            book: Arc::new(Mutex::new(book)),
+            state: Arc::new(Mutex::new(state)),
             news: watch::Sender::new(0),
         };
         let serving = imap.clone();
@@ -97,36 +97,37 @@ impl Imap {
         Ok(imap)
     }
 
-    pub fn book(&self) -> ImapBook {
+    pub fn state(&self) -> ImapState {
         self.open().clone()
     }
 
-    pub fn change(&self, change: impl FnOnce(&mut ImapBook)) {
+    pub fn change(&self, change: impl FnOnce(&mut ImapState)) {
         change(&mut self.open());
     }
 
     /// A mail of these lines comes.
     pub fn deliver(&self, text: &str) {
         let count = {
-            let mut book = self.open();
-            let second = Clock::Wall.seconds() + book.ahead;
-            book.mails
+            let mut state = self.open();
+            let second = Clock::Wall.seconds() + state.ahead;
+            state
+                .mails
                 .push((second, text.replace('\n', "\r\n").into_bytes()));
-            book.mails.len()
+            state.mails.len()
         };
         self.news.send_replace(count);
     }
 
     /// A test that failed elsewhere does not matter here.
-    fn open(&self) -> MutexGuard<'_, ImapBook> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    fn open(&self) -> MutexGuard<'_, ImapState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
         let fault = {
-            let mut book = self.open();
-            book.connections += 1;
-            book.faults.pop_front()
+            let mut state = self.open();
+            state.connections += 1;
+            state.faults.pop_front()
         };
         let (read, mut write) = stream.into_split();
         match fault {
@@ -214,8 +215,8 @@ impl Client {
 
     async fn capability(&mut self) -> std::io::Result<bool> {
         let (can_idle, can_authenticate) = {
-            let book = self.imap.open();
-            (book.can_idle, book.can_authenticate)
+            let state = self.imap.open();
+            (state.can_idle, state.can_authenticate)
         };
         let idle = if can_idle { " IDLE" } else { "" };
         let ways = if can_authenticate {
@@ -233,9 +234,9 @@ impl Client {
             let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
             format!("\"{escaped}\"")
         };
-        let mut book = self.imap.open();
-        let expected = format!("{} {}", quoted(MAIL_USER), quoted(&book.password));
-        book.counts(rest == expected)
+        let mut state = self.imap.open();
+        let expected = format!("{} {}", quoted(MAIL_USER), quoted(&state.password));
+        state.counts(rest == expected)
     }
 
     async fn authenticate(&mut self, way: &str) -> std::io::Result<bool> {
@@ -243,10 +244,10 @@ impl Client {
         let given = self.line().await?.unwrap_or_default();
         let given = STANDARD.decode(given).unwrap_or_default();
         let expected = {
-            let book = self.imap.open();
-            let token = book.token.as_deref().unwrap_or_default();
+            let state = self.imap.open();
+            let token = state.token.as_deref().unwrap_or_default();
             match way {
-                "PLAIN" => format!("\0{MAIL_USER}\0{}", book.password),
+                "PLAIN" => format!("\0{MAIL_USER}\0{}", state.password),
                 _ => format!("user={MAIL_USER}\x01auth=Bearer {token}\x01\x01"),
             }
         };
@@ -325,7 +326,7 @@ impl Client {
     }
 }
 
-impl ImapBook {
+impl ImapState {
     fn counts(&mut self, is_in: bool) -> bool {
         *if is_in {
             &mut self.logins

@@ -16,9 +16,9 @@ mod twilio;
 mod venue;
 
 pub use clock::Clock;
-pub use device::{Asks, Book, Factor, NAME, PASSWORD, SEED, Venue, Workflow};
+pub use device::{Factor, NAME, PASSWORD, SEED, SecondFactor, Venue, VenueState, Workflow};
 pub use faults::{Fault, Faults};
-pub use imap::{Imap, ImapBook, ImapFault, MAIL_PASSWORD, MAIL_USER};
-pub use settings::{By, OnCode, OnSession, SavedSession, Settings};
-pub use twilio::{ACCOUNT_SID, AUTH_TOKEN, Delivery, Hook, Text, Twilio, TwilioBook};
-pub use venue::Local;
+pub use imap::{Imap, ImapFault, ImapState, MAIL_PASSWORD, MAIL_USER};
+pub use settings::{CodeChannel, OnCode, OnSession, SavedSession, Settings};
+pub use twilio::{ACCOUNT_SID, AUTH_TOKEN, Delivery, Hook, Text, Twilio, TwilioState};
+pub use venue::Simulator;

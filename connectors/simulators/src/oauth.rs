@@ -14,9 +14,9 @@ use form_urlencoded::Serializer;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::faults::json as says;
+use crate::faults::json_response;
 use crate::request::{form, header};
-use crate::venue::Local;
+use crate::venue::Simulator;
 use crate::{Settings, serve};
 
 pub const CLIENT: &str = "planted-client";
@@ -29,7 +29,7 @@ const PAGE: &str = "<!doctype html><title>Log in</title>\
 
 /// What it was sent, and how it answers.
 #[derive(Debug, Clone)]
-pub struct Book {
+pub struct OAuthState {
     /// Pages shown.
     pub asked: u32,
     pub approved: u32,
@@ -53,7 +53,7 @@ pub struct Book {
     pub renewal_seconds: u64,
     /// Two renewals within so many microseconds are taken for two programs, and end everything.
     pub apart: i64,
-    given: Vec<Given>,
+    codes_issued: Vec<IssuedCode>,
     issued: u32,
     expires: i64,
     renewable: i64,
@@ -62,7 +62,7 @@ pub struct Book {
 
 /// A code, and what must come with it.
 #[derive(Debug, Clone)]
-struct Given {
+struct IssuedCode {
     code: String,
     challenge: String,
     redirect: String,
@@ -70,9 +70,9 @@ struct Given {
     is_used: bool,
 }
 
-pub type Venue = Local<Book>;
+pub type Venue = Simulator<OAuthState>;
 
-impl Default for Book {
+impl Default for OAuthState {
     fn default() -> Self {
         Self {
             asked: 0,
@@ -91,7 +91,7 @@ impl Default for Book {
             token_seconds: 1800,
             renewal_seconds: 7 * DAY,
             apart: 300_000,
-            given: Vec::new(),
+            codes_issued: Vec::new(),
             issued: 0,
             expires: 0,
             renewable: 0,
@@ -103,7 +103,7 @@ impl Default for Book {
 impl Venue {
     /// In process: its router is asked.
     pub fn new(settings: Settings) -> Self {
-        Self::with(settings, Book::default())
+        Self::with(settings, OAuthState::default())
     }
 
     /// On a free port.
@@ -113,12 +113,12 @@ impl Venue {
 
     pub fn router(&self) -> Router {
         let router = Router::new()
-            .route("/v1/oauth/authorize", get(page).post(said))
+            .route("/v1/oauth/authorize", get(page).post(consent))
             .route("/v1/oauth/token", post(token))
             .route("/trader/v1/accounts/accountNumbers", get(accounts))
             .route("/trader/v1/userPreference", get(preference))
             .with_state(self.clone());
-        serve::dressed(router, &self.settings)
+        serve::with_faults(router, &self.settings)
     }
 
     /// A person opens the link and says yes: where the browser is sent then.
@@ -131,12 +131,12 @@ impl Venue {
     pub fn deny(&self, link: &str) -> Result<String, &'static str> {
         let query = form(link.split_once('?').map_or("", |(_, query)| query));
         self.open().check(&query)?;
-        Ok(back(&query, &[("error", "access_denied")]))
+        Ok(redirect_with(&query, &[("error", "access_denied")]))
     }
 
     /// Somebody else is quicker with the newest code.
     pub fn use_up(&self) {
-        if let Some(given) = self.open().given.last_mut() {
+        if let Some(given) = self.open().codes_issued.last_mut() {
             given.is_used = true;
         }
     }
@@ -149,7 +149,7 @@ impl Venue {
 
 type Fields = BTreeMap<String, String>;
 
-impl Book {
+impl OAuthState {
     /// Nobody is sent to an address that was not registered.
     fn check(&self, query: &Fields) -> Result<(), &'static str> {
         let field = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
@@ -171,14 +171,17 @@ impl Book {
         // As real ones, it ends with what must be escaped in an address.
         let code = format!("planted-code-{}@", self.approved);
         let life = i64::try_from(self.code_seconds).unwrap_or(i64::MAX);
-        self.given.push(Given {
+        self.codes_issued.push(IssuedCode {
             code: code.clone(),
             challenge: query.get("code_challenge").cloned().unwrap_or_default(),
             redirect: query.get("redirect_uri").cloned().unwrap_or_default(),
             until: now.saturating_add(life.saturating_mul(1_000_000)),
             is_used: false,
         });
-        Ok(back(query, &[("code", &code), ("session", "planted-page")]))
+        Ok(redirect_with(
+            query,
+            &[("code", &code), ("session", "planted-page")],
+        ))
     }
 
     fn token(&mut self, fields: &Fields, basic: &str, now: i64) -> Response {
@@ -203,7 +206,10 @@ impl Book {
         self.logins += 1;
         self.codes.push(code.to_owned());
         let hashed = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
-        let given = self.given.iter_mut().find(|given| given.code == code);
+        let given = self
+            .codes_issued
+            .iter_mut()
+            .find(|given| given.code == code);
         let is_right = given.as_ref().is_some_and(|given| {
             !given.is_used
                 && now < given.until
@@ -253,7 +259,7 @@ impl Book {
             "access_token": token, "refresh_token": self.renewals[0], "token_type": "Bearer",
             "expires_in": self.token_seconds, "scope": "api", "id_token": "planted-id",
         });
-        says(StatusCode::OK, &tokens)
+        json_response(StatusCode::OK, &tokens)
     }
 
     fn revoke(&mut self) {
@@ -263,15 +269,15 @@ impl Book {
 }
 
 async fn page(State(venue): State<Venue>, RawQuery(query): RawQuery) -> Response {
-    let mut book = venue.open();
-    book.asked += 1;
-    match book.check(&form(&query.unwrap_or_default())) {
+    let mut state = venue.open();
+    state.asked += 1;
+    match state.check(&form(&query.unwrap_or_default())) {
         Ok(()) => ([(CONTENT_TYPE, "text/html")], PAGE).into_response(),
         Err(what) => (StatusCode::BAD_REQUEST, what).into_response(),
     }
 }
 
-async fn said(State(venue): State<Venue>, RawQuery(query): RawQuery) -> Response {
+async fn consent(State(venue): State<Venue>, RawQuery(query): RawQuery) -> Response {
     let now = venue.settings.clock.now();
     let query = form(&query.unwrap_or_default());
     match venue.open().approve(&query, now) {
@@ -287,10 +293,10 @@ async fn token(State(venue): State<Venue>, headers: HeaderMap, body: String) -> 
 }
 
 async fn accounts(State(venue): State<Venue>, headers: HeaderMap) -> Response {
-    let mut book = venue.open();
-    book.probes += 1;
+    let mut state = venue.open();
+    state.probes += 1;
     let accounts = json!([{"accountNumber": "1", "hashValue": "h1"}]);
-    book.says(&headers, venue.settings.clock.now(), &accounts)
+    state.respond(&headers, venue.settings.clock.now(), &accounts)
 }
 
 async fn preference(State(venue): State<Venue>, headers: HeaderMap) -> Response {
@@ -298,20 +304,20 @@ async fn preference(State(venue): State<Venue>, headers: HeaderMap) -> Response 
         "accounts": [{"accountNumber": "1", "primaryAccount": true}],
         "offers": [{"level2Permissions": true, "mktDataPermission": "NP"}],
     });
-    let book = venue.open();
-    book.says(&headers, venue.settings.clock.now(), &preference)
+    let state = venue.open();
+    state.respond(&headers, venue.settings.clock.now(), &preference)
 }
 
-impl Book {
+impl OAuthState {
     /// To who is logged in.
-    fn says(&self, headers: &HeaderMap, now: i64, words: &Value) -> Response {
+    fn respond(&self, headers: &HeaderMap, now: i64, words: &Value) -> Response {
         let token = header(headers, "authorization").strip_prefix("Bearer ");
         let is_known = self
             .tokens
             .iter()
             .any(|known| Some(known.as_str()) == token);
         if is_known && now < self.expires {
-            return says(StatusCode::OK, words);
+            return json_response(StatusCode::OK, words);
         }
         refused(StatusCode::UNAUTHORIZED, "unauthorized")
     }
@@ -319,11 +325,11 @@ impl Book {
 
 fn refused(status: StatusCode, error: &str) -> Response {
     let words = json!({"error": error, "error_description": "planted-description"});
-    says(status, &words)
+    json_response(status, &words)
 }
 
 /// The redirect with what is told by it.
-fn back(query: &Fields, told: &[(&str, &str)]) -> String {
+fn redirect_with(query: &Fields, told: &[(&str, &str)]) -> String {
     let redirect = query.get("redirect_uri").cloned().unwrap_or_default();
     let begin = format!("{redirect}?");
     let at = begin.len();

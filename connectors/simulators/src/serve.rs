@@ -22,21 +22,21 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::server::TlsStream;
 
 use crate::clock::Clock;
-use crate::faults::befall;
+use crate::faults::inject;
 use crate::settings::Settings;
 
-const SHAKE_HANDS_WITHIN: Duration = Duration::from_secs(5);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Faults, and the date by the venue's clock, around what it answers.
-pub(crate) fn dressed(router: Router, settings: &Settings) -> Router {
+pub(crate) fn with_faults(router: Router, settings: &Settings) -> Router {
     router
-        .layer(from_fn_with_state(settings.faults.clone(), befall))
-        .layer(from_fn_with_state(settings.clock.clone(), dated))
+        .layer(from_fn_with_state(settings.faults.clone(), inject))
+        .layer(from_fn_with_state(settings.clock.clone(), add_date))
 }
 
 /// On a free port; its address.
 pub(crate) async fn plain(router: Router) -> io::Result<String> {
-    let listener = here().await?;
+    let listener = bind_loopback().await?;
     let address = format!("http://{}", listener.local_addr()?);
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(address)
@@ -44,7 +44,7 @@ pub(crate) async fn plain(router: Router) -> io::Result<String> {
 
 /// The same, with a certificate that nobody vouches for.
 pub(crate) async fn self_signed(router: Router) -> io::Result<String> {
-    let listener = here().await?;
+    let listener = bind_loopback().await?;
     let address = format!("https://{}", listener.local_addr()?);
     let acceptor = acceptor().map_err(io::Error::other)?;
     let listener = Tls { listener, acceptor };
@@ -52,11 +52,11 @@ pub(crate) async fn self_signed(router: Router) -> io::Result<String> {
     Ok(address)
 }
 
-async fn here() -> io::Result<TcpListener> {
+async fn bind_loopback() -> io::Result<TcpListener> {
     TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await
 }
 
-async fn dated(State(clock): State<Clock>, request: Request, next: Next) -> Response {
+async fn add_date(State(clock): State<Clock>, request: Request, next: Next) -> Response {
     let mut answer = next.run(request).await;
     if let Some(date) = date(&clock) {
         answer.headers_mut().insert(DATE, date);
@@ -94,8 +94,8 @@ impl Listener for Tls {
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
             let (stream, from) = Listener::accept(&mut self.listener).await;
-            let shaken = timeout(SHAKE_HANDS_WITHIN, self.acceptor.accept(stream)).await;
-            if let Ok(Ok(stream)) = shaken {
+            let handshake = timeout(HANDSHAKE_TIMEOUT, self.acceptor.accept(stream)).await;
+            if let Ok(Ok(stream)) = handshake {
                 return (stream, from);
             }
         }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::faults::Faults;
 
-/// By what a venue sends a code.
+/// CodeChannel what a venue sends a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
+pub enum CodeChannel {
     Sms,
     Email,
 }
 
 /// Given each code that a venue sends, in place of a telephone or a mailbox.
-pub type OnCode = Arc<dyn Fn(By, &str) + Send + Sync>;
+pub type OnCode = Arc<dyn Fn(CodeChannel, &str) + Send + Sync>;
 
 /// What a venue has to know again when its process ended, or its sessions end with it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

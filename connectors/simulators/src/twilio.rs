@@ -56,7 +56,7 @@ pub struct Hook {
 
 /// What it holds and was asked, and how it answers.
 #[derive(Debug, Clone)]
-pub struct TwilioBook {
+pub struct TwilioState {
     pub messages: Vec<Text>,
     pub hook: Hook,
     pub token: String,
@@ -71,25 +71,25 @@ pub struct TwilioBook {
     made: u32,
 }
 
-impl TwilioBook {
+impl TwilioState {
     fn second(&self) -> i64 {
         self.clock.seconds() + self.ahead
     }
 }
 
-/// Clones share their book.
+/// Clones share their state.
 #[derive(Clone)]
 pub struct Twilio {
     /// Of its interface; empty where it has no socket.
     pub address: String,
-    book: Arc<Mutex<TwilioBook>>,
+    state: Arc<Mutex<TwilioState>>,
     client: reqwest::Client,
 }
 
 impl Twilio {
     /// Without a socket: its router is called, and its requests are taken.
     pub fn quiet() -> Self {
-        let book = TwilioBook {
+        let state = TwilioState {
             messages: Vec::new(),
             hook: Hook::default(),
             token: AUTH_TOKEN.to_owned(),
@@ -105,7 +105,7 @@ impl Twilio {
         let _already = rustls::crypto::ring::default_provider().install_default();
         Self {
             address: String::new(),
-            book: Arc::new(Mutex::new(book)),
+            state: Arc::new(Mutex::new(state)),
             client: reqwest::Client::new(),
         }
     }
@@ -126,22 +126,22 @@ impl Twilio {
         let path = "/2010-04-01/Accounts/{account}/Messages.json";
         Router::new()
             .route(path, get(list))
-            .with_state(self.book.clone())
+            .with_state(self.state.clone())
     }
 
-    pub fn book(&self) -> TwilioBook {
-        open(&self.book).clone()
+    pub fn state(&self) -> TwilioState {
+        open(&self.state).clone()
     }
 
-    pub fn change(&self, change: impl FnOnce(&mut TwilioBook)) {
-        change(&mut open(&self.book));
+    pub fn change(&self, change: impl FnOnce(&mut TwilioState)) {
+        change(&mut open(&self.state));
     }
 
     /// A message comes in. It is in the list, and is brought to the webhook unless that goes wrong;
     /// the status and the text of each answer.
     pub async fn send(&self, from: &str, to: &str, body: &str) -> Vec<(u16, String)> {
         let text = self.receive(from, to, body);
-        let delivery = open(&self.book).deliveries.pop_front();
+        let delivery = open(&self.state).deliveries.pop_front();
         match delivery {
             Some(Delivery::Dropped) => return Vec::new(),
             Some(Delivery::Late(by)) => tokio::time::sleep(by).await,
@@ -166,31 +166,31 @@ impl Twilio {
     /// A message that is in the list and was brought nowhere yet.
     pub fn receive(&self, from: &str, to: &str, body: &str) -> Text {
         let text = self.unlisted(from, to, body);
-        open(&self.book).messages.push(text.clone());
+        open(&self.state).messages.push(text.clone());
         text
     }
 
     /// One that somebody else made up.
     pub fn unlisted(&self, from: &str, to: &str, body: &str) -> Text {
-        let mut book = open(&self.book);
-        book.made += 1;
+        let mut state = open(&self.state);
+        state.made += 1;
         Text {
-            sid: format!("SM{:032x}", book.made),
+            sid: format!("SM{:032x}", state.made),
             from: from.to_owned(),
             to: to.to_owned(),
             body: body.to_owned(),
-            second: book.second(),
+            second: state.second(),
         }
     }
 
     /// The request that brings a message.
     pub fn request(&self, text: &Text) -> Request<String> {
-        let token = self.book().token;
+        let token = self.state().token;
         self.request_signed_with(text, &token)
     }
 
     fn request_signed_with(&self, text: &Text, token: &str) -> Request<String> {
-        let hook = self.book().hook;
+        let hook = self.state().hook;
         let fields = fields(text);
         let form = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(&fields)
@@ -261,38 +261,38 @@ fn signature(url: &str, fields: &BTreeMap<&str, String>, token: &str) -> String 
 }
 
 async fn list(
-    State(book): State<Arc<Mutex<TwilioBook>>>,
+    State(state): State<Arc<Mutex<TwilioState>>>,
     Path(account): Path<String>,
     Query(query): Query<BTreeMap<String, String>>,
     headers: HeaderMap,
 ) -> Response {
-    let mut book = open(&book);
-    book.questions += 1;
-    if let Some(status) = book.faults.pop_front() {
+    let mut state = open(&state);
+    state.questions += 1;
+    if let Some(status) = state.faults.pop_front() {
         return (status, [("retry-after", "1")], "<html>").into_response();
     }
-    let expected = STANDARD.encode(format!("{ACCOUNT_SID}:{}", book.token));
+    let expected = STANDARD.encode(format!("{ACCOUNT_SID}:{}", state.token));
     let given = headers
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
     if given != Some(&format!("Basic {expected}")) || account != ACCOUNT_SID {
-        book.refused += 1;
+        state.refused += 1;
         let says = json!({"code": 20003, "message": "Authenticate", "status": 401});
         return (StatusCode::UNAUTHORIZED, says.to_string()).into_response();
     }
-    let body = Body::from(page(&book, &query).to_string());
+    let body = Body::from(page(&state, &query).to_string());
     let mut response = Response::new(body);
     if let Ok(json) = "application/json".parse() {
         response.headers_mut().insert(CONTENT_TYPE, json);
     }
-    if let Ok(date) = rfc2822(book.second()).replace("+0000", "GMT").parse() {
+    if let Ok(date) = rfc2822(state.second()).replace("+0000", "GMT").parse() {
         response.headers_mut().insert("date", date);
     }
     response
 }
 
 /// The newest first.
-fn page(book: &TwilioBook, query: &BTreeMap<String, String>) -> Value {
+fn page(state: &TwilioState, query: &BTreeMap<String, String>) -> Value {
     let field = |name: &str| query.get(name).cloned().unwrap_or_default();
     let since = field("DateSent>").parse::<Timestamp>();
     let since = since.map_or(i64::MIN, Timestamp::as_second);
@@ -300,7 +300,7 @@ fn page(book: &TwilioBook, query: &BTreeMap<String, String>) -> Value {
         field("PageSize").parse().unwrap_or(50_usize).clamp(1, 1000),
         field("Page").parse().unwrap_or(0_usize),
     );
-    let wanted = book.messages.iter().rev();
+    let wanted = state.messages.iter().rev();
     let wanted = wanted.filter(|text| text.to == field("To") && text.second >= since);
     let wanted: Vec<Value> = wanted.map(entry).collect();
     let from = number.saturating_mul(size);
@@ -328,6 +328,6 @@ fn rfc2822(second: i64) -> String {
 }
 
 /// A test that failed elsewhere does not matter here.
-fn open(book: &Mutex<TwilioBook>) -> MutexGuard<'_, TwilioBook> {
-    book.lock().unwrap_or_else(PoisonError::into_inner)
+fn open(state: &Mutex<TwilioState>) -> MutexGuard<'_, TwilioState> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,22 +7,22 @@ use crate::faults::Faults;
 use crate::serve;
 use crate::settings::Settings;
 
-/// A venue with its book. Clones are one.
+/// A venue with its state. Clones are one.
 #[derive(Clone)]
-pub struct Local<B> {
+pub struct Simulator<B> {
     /// Empty, where it is not on a socket.
     pub address: String,
     pub(crate) settings: Settings,
-    book: Arc<Mutex<B>>,
+    state: Arc<Mutex<B>>,
 }
 
-impl<B: Clone> Local<B> {
+impl<B: Clone> Simulator<B> {
     /// Not on a socket.
-    pub(crate) fn with(settings: Settings, book: B) -> Self {
+    pub(crate) fn with(settings: Settings, state: B) -> Self {
         Self {
             address: String::new(),
             settings,
-            book: Arc::new(Mutex::new(book)),
+            state: Arc::new(Mutex::new(state)),
         }
     }
 
@@ -32,7 +32,7 @@ impl<B: Clone> Local<B> {
         Ok(self)
     }
 
-    pub fn book(&self) -> B {
+    pub fn state(&self) -> B {
         self.open().clone()
     }
 
@@ -46,6 +46,6 @@ impl<B: Clone> Local<B> {
 
     /// A test that failed elsewhere does not matter here.
     pub(crate) fn open(&self) -> MutexGuard<'_, B> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,7 +10,8 @@ use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tapeline_simulators::{
-    Asks, By, Clock, Factor, Fault, NAME, PASSWORD, SavedSession, Settings, Venue, gateway, oauth,
+    Clock, CodeChannel, Factor, Fault, NAME, PASSWORD, SavedSession, SecondFactor, Settings, Venue,
+    gateway, oauth,
 };
 
 const SECOND: i64 = 1_000_000;
@@ -56,15 +57,15 @@ async fn what_goes_wrong_does_so_once_and_where_it_should() {
             .post(format!("{}/oauth2/token/", venue.address))
             .form(&form)
     };
-    venue.change(|book| book.asks = Asks::Nothing);
+    venue.change(|book| book.asks = SecondFactor::Nothing);
     venue.faults().next_at("/user", Fault::Page);
 
     venue.faults().next(Fault::Lost);
     assert!(login().send().await.is_err());
-    assert_eq!(venue.book().logins, 0, "broken before it was done");
+    assert_eq!(venue.state().logins, 0, "broken before it was done");
     venue.faults().next(Fault::LostAnswer);
     assert!(login().send().await.is_err());
-    assert_eq!(venue.book().opened, 1, "broken after it was done");
+    assert_eq!(venue.state().opened, 1, "broken after it was done");
     venue.faults().next(Fault::Cut);
     let answer = login().send().await.unwrap();
     assert_eq!(answer.status(), 200);
@@ -111,8 +112,8 @@ async fn a_venue_that_is_started_again_knows_its_session_unless_it_was_dropped()
     };
 
     let venue = again().await;
-    assert_eq!(venue.book().tokens, [""; 0], "no session without a login");
-    venue.change(|book| book.asks = Asks::Nothing);
+    assert_eq!(venue.state().tokens, [""; 0], "no session without a login");
+    venue.change(|book| book.asks = SecondFactor::Nothing);
     let form = [("username", NAME), ("password", PASSWORD)];
     let login = client.post(format!("{}/oauth2/token/", venue.address));
     let (_, tokens) = says(login.form(&form)).await;
@@ -155,7 +156,7 @@ async fn a_workflow_gives_a_session_once_it_was_gone_through() {
         client.post(at("/oauth2/token/")).form(&form)
     };
     let body = |path: &str, value: Value| client.post(at(path)).body(value.to_string());
-    venue.change(|book| book.asks = Asks::Workflow(Factor::Sent(By::Sms)));
+    venue.change(|book| book.asks = SecondFactor::Workflow(Factor::Sent(CodeChannel::Sms)));
 
     let (status, words) = says(login()).await;
     assert_eq!(status, 403);
@@ -189,7 +190,7 @@ async fn a_workflow_gives_a_session_once_it_was_gone_through() {
         "workflow_status_approved"
     );
     let (by, code) = sent.lock().unwrap().pop().unwrap();
-    assert_eq!(by, By::Sms);
+    assert_eq!(by, CodeChannel::Sms);
     assert_eq!(says(body(&respond, json!({"response": code}))).await.0, 200);
     assert_eq!(
         says(login()).await.0,
@@ -256,7 +257,10 @@ async fn a_code_of_oauth_counts_once_for_a_while_and_for_who_asked() {
     let (status, _) = says(exchange("planted-code-3@", &verifier)).await;
     assert_eq!(status, 200);
     assert_eq!(says(exchange("planted-code-3@", &verifier)).await.0, 400);
-    assert!(venue.book().tokens.is_empty(), "a code used twice ends all");
+    assert!(
+        venue.state().tokens.is_empty(),
+        "a code used twice ends all"
+    );
     venue.approve(&link(oauth::REDIRECT)).unwrap();
     time.fetch_add(31 * SECOND, Ordering::SeqCst);
     assert_eq!(
@@ -312,7 +316,7 @@ async fn renewals_of_oauth_end_a_week_after_the_login_and_when_two_race() {
     let (first, second) = tokio::join!(says(renew(renewal)), says(renew(renewal)));
     assert_eq!(first.0.min(second.0), 200);
     assert_eq!(first.0.max(second.0), 400);
-    assert!(venue.book().tokens.is_empty(), "both are locked out");
+    assert!(venue.state().tokens.is_empty(), "both are locked out");
 }
 
 #[tokio::test]
@@ -355,7 +359,7 @@ async fn a_gateway_rests_ends_and_is_another_s() {
         (&json!(false), &json!(true))
     );
     assert_eq!(init(true).await.1["authenticated"], true);
-    assert_eq!(venue.book().fought, 1);
+    assert_eq!(venue.state().fought, 1);
 
     // Sunday, 01:00 in New York.
     time.store(WEDNESDAY + 87 * HOUR - SECOND, Ordering::SeqCst);

@@ -54,7 +54,7 @@ async fn a_login_ends_with_the_window_of_a_browser() {
     assert!(matches!(reply, Ok(Reply::Session(_))), "{reply:?}");
     let again = flow.prove("d", &challenge, Proof::Code(&code)).await;
     assert!(again.is_err(), "what was asked is answered once");
-    assert_eq!(desk.venue.book().logins, 1);
+    assert_eq!(desk.venue.state().logins, 1);
 }
 
 #[tokio::test]

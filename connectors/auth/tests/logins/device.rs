@@ -59,7 +59,7 @@ async fn a_cold_start_needs_a_code_and_a_restart_needs_no_login() {
     let token = process.session().token;
     assert!(
         desk.venue
-            .book()
+            .state()
             .tokens
             .iter()
             .any(|known| known == token.expose())
@@ -73,7 +73,7 @@ async fn a_cold_start_needs_a_code_and_a_restart_needs_no_login() {
         (AuthEventKind::LoginSucceeded, Some("KEPT"))
     );
     restarted.until(AuthEventKind::Healthy).await;
-    let book = desk.venue.book();
+    let book = desk.venue.state();
     assert_eq!(
         (book.opened, book.logins),
         (1, 2),
@@ -93,7 +93,7 @@ async fn a_session_is_renewed_before_its_end_and_opened_anew_when_that_is_refuse
     process.until(AuthEventKind::LoginSucceeded).await;
     let steps = process.until(AuthEventKind::LoginSucceeded).await;
     assert_eq!(steps.last().unwrap().method, Some("RENEWAL"));
-    assert_eq!(desk.venue.book().renewed, 1);
+    assert_eq!(desk.venue.state().renewed, 1);
 
     desk.venue.change(|book| book.refuses_renewals = true);
     let steps = process.until(AuthEventKind::LoginSucceeded).await;
@@ -102,8 +102,8 @@ async fn a_session_is_renewed_before_its_end_and_opened_anew_when_that_is_refuse
         kinds.contains(&AuthEventKind::Refused) && kinds.contains(&AuthEventKind::Expired),
         "{kinds:?}"
     );
-    assert_eq!(desk.venue.book().opened, 2);
-    let devices = desk.venue.book().devices;
+    assert_eq!(desk.venue.state().opened, 2);
+    let devices = desk.venue.state().devices;
     assert!(
         devices
             .iter()
@@ -121,14 +121,14 @@ async fn a_session_that_the_venue_drops_is_noticed_and_replaced() {
     process.until(AuthEventKind::SessionLost).await;
     let steps = process.until(AuthEventKind::LoginSucceeded).await;
     assert_eq!(steps.last().unwrap().method, Some("RENEWAL"));
-    let book = desk.venue.book();
+    let book = desk.venue.state();
     assert_eq!((book.opened, book.renewed), (1, 1));
 
     desk.venue.drop_session();
     process.until(AuthEventKind::SessionLost).await;
     let steps = process.until(AuthEventKind::LoginSucceeded).await;
     assert_eq!(steps.last().unwrap().method, Some("TOTP"));
-    assert_eq!(desk.venue.book().opened, 2);
+    assert_eq!(desk.venue.state().opened, 2);
 
     // And when a request of somebody else finds it out.
     process.ends.words.send(Word::Lost).await.unwrap();
@@ -139,7 +139,7 @@ async fn a_session_that_the_venue_drops_is_noticed_and_replaced() {
     process.until(AuthEventKind::SessionLost).await;
     process.without_session().await;
     process.kill().await;
-    let tokens = desk.venue.book().tokens;
+    let tokens = desk.venue.state().tokens;
     assert!(
         tokens.iter().all(|known| known != token.expose()),
         "ended at the venue too"
@@ -154,7 +154,7 @@ async fn refused_codes_stop_short_of_the_venues_lock_and_a_restart_does_not_forg
     let steps = process.until(AuthEventKind::Refused).await;
     assert_eq!(steps.last().unwrap().category, Some(Category::Locked));
     process.kill().await;
-    let before = desk.venue.book();
+    let before = desk.venue.state();
     assert_eq!((before.wrong, before.locked), (3, false));
     let mut codes = before.codes.clone();
     codes.sort();
@@ -168,7 +168,7 @@ async fn refused_codes_stop_short_of_the_venues_lock_and_a_restart_does_not_forg
         (AuthEventKind::Refused, Some(Category::Locked))
     );
     assert_eq!(
-        desk.venue.book().logins,
+        desk.venue.state().logins,
         before.logins,
         "it waits for the venue to forget"
     );

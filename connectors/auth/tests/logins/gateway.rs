@@ -72,7 +72,7 @@ async fn a_person_logs_in_and_the_session_is_kept_awake_until_the_week_ends() {
     desk.pass(&restarted, MINUTE).await;
     let steps = restarted.until(AuthEventKind::Healthy).await;
     assert!(!kinds(&steps).contains(&AuthEventKind::SessionLost));
-    let book = desk.venue.book();
+    let book = desk.venue.state();
     assert!(book.tickles > 0);
     assert_eq!((book.revived, book.fought), (1, 0));
 
@@ -97,7 +97,7 @@ async fn a_person_logs_in_and_the_session_is_kept_awake_until_the_week_ends() {
     restarted.say(Word::Revoke).await;
     restarted.until(AuthEventKind::SessionLost).await;
     restarted.kill().await;
-    assert_eq!(desk.venue.book().logouts, 1, "ended at the gateway too");
+    assert_eq!(desk.venue.state().logouts, 1, "ended at the gateway too");
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn a_session_that_a_person_has_elsewhere_is_left_to_them() {
     process
         .refused(AuthEventKind::LoginFailed, Category::Forbidden)
         .await;
-    let book = desk.venue.book();
+    let book = desk.venue.state();
     assert_eq!((book.fought, book.revived), (0, 0));
 
     desk.venue.change(|book| book.is_elsewhere = false);
@@ -139,7 +139,7 @@ async fn who_asks_too_often_waits_as_long_as_it_is_shut() {
     desk.pass(&process, MINUTE * 14).await;
     let early = tokio::time::timeout(SHORTLY, process.ends.steps.recv()).await;
     assert!(early.is_err(), "{early:?}");
-    assert_eq!(desk.venue.book().statuses, 0);
+    assert_eq!(desk.venue.state().statuses, 0);
     desk.pass(&process, MINUTE * 2).await;
     process.until(AuthEventKind::LoginSucceeded).await;
     process.kill().await;

@@ -88,7 +88,7 @@ async fn a_person_logs_in_once_and_renewals_go_on_for_a_week() {
         kinds(&steps)
     );
     restarted.without_session().await;
-    let book = desk.venue.book();
+    let book = desk.venue.state();
     assert_eq!((book.opened, book.renewed, book.refused), (1, 7, 0));
 
     restarted.say(Word::Begin).await;
@@ -109,7 +109,7 @@ async fn what_the_venue_took_back_waits_for_a_person() {
     process
         .refused(AuthEventKind::Refused, Category::Expired)
         .await;
-    assert_eq!(desk.venue.book().opened, 1);
+    assert_eq!(desk.venue.state().opened, 1);
     process.say(Word::Begin).await;
     process.until(AuthEventKind::LoginSucceeded).await;
 
@@ -150,7 +150,7 @@ async fn a_code_that_came_too_late_is_not_tried_again() {
     process
         .refused(AuthEventKind::Refused, Category::Expired)
         .await;
-    assert_eq!(desk.venue.book().logins, 1);
+    assert_eq!(desk.venue.state().logins, 1);
     process.kill().await;
 }
 
@@ -176,7 +176,7 @@ async fn another_s_code_is_not_sent_and_who_brought_it_may_try_again_at_once() {
         );
         process.say(Word::Begin).await;
     }
-    assert_eq!(desk.venue.book().logins, 0);
+    assert_eq!(desk.venue.state().logins, 0);
     process.kill().await;
 }
 
@@ -196,7 +196,7 @@ async fn who_says_no_is_not_asked_again_and_nobody_is_asked_where_nobody_is() {
         .refused(AuthEventKind::Refused, Category::MfaRequired)
         .await;
     process.kill().await;
-    assert_eq!(desk.venue.book().logins, 0);
+    assert_eq!(desk.venue.state().logins, 0);
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ async fn where_a_venue_is_not_known_to_say_anything_nothing_is_asked() {
     let desk = Desk::<Venue>::new().await;
     let key = ApiKey::new(&desk.venue.address, desk.credentials(), &outside());
     let session = session(&key.unwrap()).await;
-    let before = desk.venue.book();
+    let before = desk.venue.state();
     assert_eq!(desk.device().standing(&session).await, Ok(Vec::new()));
-    assert_eq!(desk.venue.book().probes, before.probes);
+    assert_eq!(desk.venue.state().probes, before.probes);
 }

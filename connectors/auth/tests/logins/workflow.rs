@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex};
 use tapeline_auth::mfa::Factors;
 use tapeline_auth::{Category, Word};
 use tapeline_model::records::AuthEventKind;
-use tapeline_simulators::{Asks, By, Factor, NAME, PASSWORD, Settings, Venue};
+use tapeline_simulators::{CodeChannel, Factor, NAME, PASSWORD, SecondFactor, Settings, Venue};
 
 use crate::common::{Desk, Time, kinds, person};
 
 /// What was sent, the newest last.
-type Sent = Arc<Mutex<Vec<(By, String)>>>;
+type Sent = Arc<Mutex<Vec<(CodeChannel, String)>>>;
 
-async fn desk(asks: Asks) -> (Desk<Venue>, Sent) {
+async fn desk(asks: SecondFactor) -> (Desk<Venue>, Sent) {
     let (time, sent) = (Time::default(), Sent::default());
     let post = sent.clone();
     let settings = Settings {
@@ -33,7 +33,7 @@ fn reader(sent: &Sent) -> Factors {
 
 #[tokio::test]
 async fn a_prompt_is_waited_for_and_a_restart_needs_none() {
-    let (desk, _) = desk(Asks::Workflow(Factor::Prompt)).await;
+    let (desk, _) = desk(SecondFactor::Workflow(Factor::Prompt)).await;
     desk.venue.change(|book| {
         book.workflow.ready_after = 1;
         book.workflow.approved_after = Some(0);
@@ -49,7 +49,7 @@ async fn a_prompt_is_waited_for_and_a_restart_needs_none() {
     process.kill().await;
     let mut restarted = desk.begin_with(desk.device(), Factors::default()).await;
     assert_eq!(restarted.next().await.method, Some("KEPT"));
-    let book = desk.venue.book();
+    let book = desk.venue.state();
     assert_eq!((book.logins, book.workflow.begun), (2, 1));
 
     desk.venue.change(|book| book.tokens.clear());
@@ -60,7 +60,7 @@ async fn a_prompt_is_waited_for_and_a_restart_needs_none() {
 
 #[tokio::test]
 async fn who_says_no_to_a_prompt_is_not_asked_again() {
-    let (desk, _) = desk(Asks::Workflow(Factor::Prompt)).await;
+    let (desk, _) = desk(SecondFactor::Workflow(Factor::Prompt)).await;
     let venue = desk.venue.clone();
     let no = person(move |_| {
         venue.deny();
@@ -70,17 +70,33 @@ async fn who_says_no_to_a_prompt_is_not_asked_again() {
     process
         .refused(AuthEventKind::Refused, Category::Forbidden)
         .await;
-    assert_eq!(desk.venue.book().opened, 0);
+    assert_eq!(desk.venue.state().opened, 0);
     process.kill().await;
 }
 
 #[tokio::test]
 async fn codes_that_are_sent_lead_to_a_session_by_either_way() {
     for (asks, by, method) in [
-        (Asks::Workflow(Factor::Sent(By::Sms)), By::Sms, "SMS"),
-        (Asks::Workflow(Factor::Sent(By::Email)), By::Email, "EMAIL"),
-        (Asks::Sent(By::Sms), By::Sms, "SMS"),
-        (Asks::Sent(By::Email), By::Email, "EMAIL"),
+        (
+            SecondFactor::Workflow(Factor::Sent(CodeChannel::Sms)),
+            CodeChannel::Sms,
+            "SMS",
+        ),
+        (
+            SecondFactor::Workflow(Factor::Sent(CodeChannel::Email)),
+            CodeChannel::Email,
+            "EMAIL",
+        ),
+        (
+            SecondFactor::Sent(CodeChannel::Sms),
+            CodeChannel::Sms,
+            "SMS",
+        ),
+        (
+            SecondFactor::Sent(CodeChannel::Email),
+            CodeChannel::Email,
+            "EMAIL",
+        ),
     ] {
         let (desk, sent) = desk(asks).await;
         let mut process = desk.begin_with(desk.device(), reader(&sent)).await;
@@ -88,7 +104,7 @@ async fn codes_that_are_sent_lead_to_a_session_by_either_way() {
         assert_eq!(steps.last().unwrap().method, Some(method), "{asks:?}");
         assert_eq!(sent.lock().unwrap()[0].0, by);
         process.until(AuthEventKind::Healthy).await;
-        assert_eq!(desk.venue.book().wrong, 0);
+        assert_eq!(desk.venue.state().wrong, 0);
         process.say(Word::Revoke).await;
         process.until(AuthEventKind::SessionLost).await;
         process.without_session().await;
@@ -98,7 +114,10 @@ async fn codes_that_are_sent_lead_to_a_session_by_either_way() {
 
 #[tokio::test]
 async fn wrong_codes_stop_short_of_the_venue_s_lock_by_either_way() {
-    for asks in [Asks::Workflow(Factor::Sent(By::Sms)), Asks::Sent(By::Email)] {
+    for asks in [
+        SecondFactor::Workflow(Factor::Sent(CodeChannel::Sms)),
+        SecondFactor::Sent(CodeChannel::Email),
+    ] {
         let (desk, sent) = desk(asks).await;
         desk.venue.change(|book| book.refuses_codes = true);
         let mut process = desk.begin_with(desk.device(), reader(&sent)).await;
@@ -108,7 +127,7 @@ async fn wrong_codes_stop_short_of_the_venue_s_lock_by_either_way() {
         process
             .refused(AuthEventKind::Refused, Category::Locked)
             .await;
-        let book = desk.venue.book();
+        let book = desk.venue.state();
         assert_eq!((book.wrong, book.locked), (3, false), "{asks:?}");
         process.kill().await;
     }

@@ -42,7 +42,7 @@ async fn a_code_that_the_webhook_did_not_bring_is_asked_for_after_its_head_start
         .receive(BROKER, NUMBER, "an hour ago: code 111111");
     desk.twilio.change(|book| book.messages[0].second -= 3600);
     sleep(Duration::from_hours(1)).await;
-    assert_eq!(desk.twilio.book().questions, 0, "nobody wants a code");
+    assert_eq!(desk.twilio.state().questions, 0, "nobody wants a code");
 
     let began = Instant::now();
     let waiting = desk.wait();
@@ -54,7 +54,7 @@ async fn a_code_that_the_webhook_did_not_bring_is_asked_for_after_its_head_start
     assert_eq!(began.elapsed(), PollSettings::HEAD_START);
     sleep(Duration::from_hours(1)).await;
     assert_eq!(
-        desk.twilio.book().questions,
+        desk.twilio.state().questions,
         1,
         "and none is asked for any more"
     );
@@ -74,7 +74,7 @@ async fn it_goes_on_asking_at_its_pace_or_at_twilios() {
     ];
     desk.twilio.change(|book| book.faults.extend(faults));
     sleep(Duration::from_secs(30)).await;
-    let questions = desk.twilio.book().questions;
+    let questions = desk.twilio.state().questions;
     assert!((5..=8).contains(&questions), "{questions}");
     desk.twilio.receive(BROKER, NUMBER, "Your code is 482913");
     assert_eq!(waiting.await.unwrap(), Some(Code::new("482913")));
@@ -92,7 +92,7 @@ async fn a_code_behind_a_flood_of_messages_is_found_and_the_flood_is_not_read_to
             .receive("+15550666", NUMBER, &format!("code {n}99999"));
     }
     assert_eq!(waiting.await.unwrap(), Some(Code::new("482913")));
-    assert_eq!(desk.twilio.book().questions, 3);
+    assert_eq!(desk.twilio.state().questions, 3);
 
     let waiting = desk.wait();
     desk.post.wanted().await;
@@ -101,7 +101,7 @@ async fn a_code_behind_a_flood_of_messages_is_found_and_the_flood_is_not_read_to
             .receive("+15550666", NUMBER, &format!("code {n}99999"));
     }
     assert_eq!(waiting.await.unwrap(), None);
-    let questions = desk.twilio.book().questions;
+    let questions = desk.twilio.state().questions;
     assert!(questions <= 3 + 3 * 40, "{questions}");
 }
 
@@ -145,7 +145,7 @@ async fn a_token_that_was_rotated_is_looked_up_again() {
     desk.twilio.receive(BROKER, NUMBER, "Your code is 482913");
     assert_eq!(waiting.await.unwrap(), Some(Code::new("482913")));
     assert_eq!(asked.load(Ordering::SeqCst), 2);
-    assert_eq!(desk.twilio.book().refused, 1);
+    assert_eq!(desk.twilio.state().refused, 1);
 }
 
 #[test]

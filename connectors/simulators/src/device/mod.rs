@@ -14,12 +14,12 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 use totp_rs::{Builder, Secret};
 
-use crate::challenges::{Answered, Challenges};
-use crate::faults::json as says;
+use crate::challenges::{ChallengeOutcome, Challenges};
+use crate::faults::json_response;
 use crate::request::{form, header};
 use crate::serve;
-use crate::settings::{By, SavedSession, Settings};
-use crate::venue::Local;
+use crate::settings::{CodeChannel, SavedSession, Settings};
+use crate::venue::Simulator;
 
 pub use workflow::Workflow;
 
@@ -27,22 +27,22 @@ pub use workflow::Workflow;
 pub const SEED: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 pub const NAME: &str = "planted-name";
 pub const PASSWORD: &str = "planted-password";
-/// So much of what it was sent is in its book.
-const REMEMBERED: usize = 1024;
+/// So much of what it was sent is in its state.
+const MAX_REMEMBERED: usize = 1024;
 /// It locks an account at this many wrong answers,
-const LOCKS_AT: usize = 5;
+const MAX_FAILURES: usize = 5;
 /// of the last half hour.
-const COUNTS_FOR: i64 = 1800 * 1_000_000;
-const ANSWERED: &str = "x-robinhood-challenge-response-id";
+const FAILURE_WINDOW: i64 = 1800 * 1_000_000;
+const CHALLENGE_HEADER: &str = "x-robinhood-challenge-response-id";
 
 /// What it wants besides the password.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Asks {
+pub enum SecondFactor {
     Nothing,
     #[default]
     App,
     /// A code that it sends.
-    Sent(By),
+    Sent(CodeChannel),
     /// The same, wrapped into a workflow.
     Workflow(Factor),
 }
@@ -51,12 +51,12 @@ pub enum Asks {
 pub enum Factor {
     /// A person says yes on a telephone.
     Prompt,
-    Sent(By),
+    Sent(CodeChannel),
 }
 
 /// What it was sent, and how it answers.
 #[derive(Debug, Default, Clone)]
-pub struct Book {
+pub struct VenueState {
     pub logins: u32,
     pub opened: u32,
     pub renewed: u32,
@@ -76,7 +76,7 @@ pub struct Book {
     /// What its tokens begin with.
     pub word: String,
     pub password: String,
-    pub asks: Asks,
+    pub asks: SecondFactor,
     pub refuses_codes: bool,
     pub refuses_renewals: bool,
     pub account: Account,
@@ -84,7 +84,7 @@ pub struct Book {
     pub(crate) challenges: Challenges,
     wrong_at: Vec<i64>,
     steps: BTreeSet<u64>,
-    pub(crate) kept: SavedSession,
+    pub(crate) saved: SavedSession,
 }
 
 /// The account that is asked for with a key.
@@ -95,20 +95,20 @@ pub struct Account {
     pub has_one_exchange: bool,
 }
 
-pub type Venue = Local<Book>;
+pub type Venue = Simulator<VenueState>;
 
 impl Venue {
     /// In process: its router is asked.
     pub fn new(settings: Settings) -> Self {
-        let book = Book {
+        let state = VenueState {
             session: 3600,
             name: NAME.to_owned(),
             seed: SEED.to_owned(),
             word: "planted".to_owned(),
             password: PASSWORD.to_owned(),
-            ..Book::default()
+            ..VenueState::default()
         };
-        Self::with(settings, book)
+        Self::with(settings, state)
     }
 
     /// On a free port.
@@ -130,7 +130,7 @@ impl Venue {
             .route("/v2/stocks/{symbol}/quotes/latest", get(newest_quote))
             .merge(workflow::router())
             .with_state(self.clone());
-        serve::dressed(router, &self.settings)
+        serve::with_faults(router, &self.settings)
     }
 
     /// A person says yes to the newest prompt.
@@ -152,11 +152,11 @@ impl Venue {
 async fn token(State(venue): State<Venue>, headers: HeaderMap, body: String) -> Response {
     let form = form(&body);
     let (answer, sent) = {
-        let mut book = venue.open();
-        let before = book.kept;
-        let said = book.token(&venue.settings, &form, &headers);
-        venue.note(before, &book);
-        said
+        let mut state = venue.open();
+        let before = state.saved;
+        let reply = state.token(&venue.settings, &form, &headers);
+        venue.save_if_changed(before, &state);
+        reply
     };
     if let Some((by, code)) = sent {
         (venue.settings.on_code)(by, &code);
@@ -165,11 +165,11 @@ async fn token(State(venue): State<Venue>, headers: HeaderMap, body: String) -> 
 }
 
 /// An answer, and the code that is sent with it.
-type Said = (Response, Option<(By, String)>);
+type Reply = (Response, Option<(CodeChannel, String)>);
 
-impl Book {
+impl VenueState {
     /// Whether it is asked with the account's key.
-    fn opens(&self, headers: &HeaderMap) -> bool {
+    fn has_key(&self, headers: &HeaderMap) -> bool {
         header(headers, "apca-api-key-id") == self.name
             && header(headers, "apca-api-secret-key") == self.password
     }
@@ -179,7 +179,7 @@ impl Book {
         settings: &Settings,
         form: &BTreeMap<String, String>,
         headers: &HeaderMap,
-    ) -> Said {
+    ) -> Reply {
         let now = settings.clock.now();
         let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
         if field("grant_type") == "refresh_token" {
@@ -189,20 +189,20 @@ impl Book {
         remember(&mut self.devices, field("device_token"));
         if self.locked {
             let detail = json!({"detail": "locked"});
-            return (says(StatusCode::LOCKED, &detail), None);
+            return (json_response(StatusCode::LOCKED, &detail), None);
         }
         if field("username") != self.name || field("password") != self.password {
             let detail = "Unable to log in with provided credentials.";
-            return (self.wrong(now, &json!({"detail": detail})), None);
+            return (self.reject(now, &json!({"detail": detail})), None);
         }
         match self.asks {
-            Asks::Nothing => (self.session(now), None),
-            Asks::App => (self.by_time(settings, field("mfa_code")), None),
-            Asks::Sent(by) => self.by_message(by, now, headers),
-            Asks::Workflow(_) if self.workflow.use_up(field("device_token")) => {
+            SecondFactor::Nothing => (self.session(now), None),
+            SecondFactor::App => (self.by_time(settings, field("mfa_code")), None),
+            SecondFactor::Sent(by) => self.by_message(by, now, headers),
+            SecondFactor::Workflow(_) if self.workflow.use_up(field("device_token")) => {
                 (self.session(now), None)
             }
-            Asks::Workflow(_) => (self.workflow.begin(field("device_token")), None),
+            SecondFactor::Workflow(_) => (self.workflow.begin(field("device_token")), None),
         }
     }
 
@@ -210,7 +210,7 @@ impl Book {
         let is_known = self.renewals.iter().any(|known| known == renewal);
         if self.refuses_renewals || !is_known {
             let detail = json!({"detail": "invalid token"});
-            return says(StatusCode::UNAUTHORIZED, &detail);
+            return json_response(StatusCode::UNAUTHORIZED, &detail);
         }
         self.renewed += 1;
         self.tokens(now)
@@ -219,60 +219,69 @@ impl Book {
     fn by_time(&mut self, settings: &Settings, code: &str) -> Response {
         if code.is_empty() {
             let asks = json!({"mfa_required": true, "mfa_type": "app"});
-            return says(StatusCode::OK, &asks);
+            return json_response(StatusCode::OK, &asks);
         }
         remember(&mut self.codes, code);
         let step = step_of(&self.seed, code, settings);
         let is_new = step.is_none_or(|step| self.steps.insert(step));
         self.repeated += u32::from(!is_new);
-        if self.steps.len() > REMEMBERED {
+        if self.steps.len() > MAX_REMEMBERED {
             self.steps.pop_first();
         }
         if self.refuses_codes || step.is_none() || !is_new {
             let detail = json!({"detail": "Please enter a valid code."});
-            return self.wrong(settings.clock.now(), &detail);
+            return self.reject(settings.clock.now(), &detail);
         }
         self.session(settings.clock.now())
     }
 
-    fn by_message(&mut self, by: By, now: i64, headers: &HeaderMap) -> Said {
-        let answered = headers.get(ANSWERED).and_then(|id| id.to_str().ok());
+    fn by_message(&mut self, by: CodeChannel, now: i64, headers: &HeaderMap) -> Reply {
+        let answered = headers
+            .get(CHALLENGE_HEADER)
+            .and_then(|id| id.to_str().ok());
         if answered.is_some_and(|id| self.challenges.use_up(id)) {
             return (self.session(now), None);
         }
         let (id, code) = self.challenges.issue(now);
         let kind = match by {
-            By::Sms => "sms",
-            By::Email => "email",
+            CodeChannel::Sms => "sms",
+            CodeChannel::Email => "email",
         };
         let challenge =
             json!({"id": id, "type": kind, "status": "issued", "remaining_attempts": 3});
         let detail = "Request blocked, challenge issued.";
         let asks = json!({"detail": detail, "challenge": challenge});
-        (says(StatusCode::BAD_REQUEST, &asks), Some((by, code)))
+        (
+            json_response(StatusCode::BAD_REQUEST, &asks),
+            Some((by, code)),
+        )
     }
 
     fn respond(&mut self, id: &str, code: &str, now: i64) -> Response {
         remember(&mut self.codes, code);
         let code = if self.refuses_codes { "" } else { code };
         match self.challenges.answer(id, code, now) {
-            Answered::Met => says(StatusCode::OK, &json!({"id": id, "status": "validated"})),
-            Answered::Wrong { left } => {
+            ChallengeOutcome::Met => {
+                json_response(StatusCode::OK, &json!({"id": id, "status": "validated"}))
+            }
+            ChallengeOutcome::Wrong { left } => {
                 let challenge = json!({"id": id, "status": "issued", "remaining_attempts": left});
                 let detail = "Challenge response is invalid.";
-                self.wrong(now, &json!({"detail": detail, "challenge": challenge}))
+                self.reject(now, &json!({"detail": detail, "challenge": challenge}))
             }
-            Answered::Unknown => says(StatusCode::NOT_FOUND, &json!({"detail": "Not found."})),
+            ChallengeOutcome::Unknown => {
+                json_response(StatusCode::NOT_FOUND, &json!({"detail": "Not found."}))
+            }
         }
     }
 
-    fn wrong(&mut self, now: i64, words: &Value) -> Response {
+    fn reject(&mut self, now: i64, words: &Value) -> Response {
         self.wrong += 1;
         self.wrong_at.push(now);
         self.wrong_at
-            .retain(|at| *at > now.saturating_sub(COUNTS_FOR));
-        self.locked |= self.wrong_at.len() >= LOCKS_AT;
-        says(StatusCode::BAD_REQUEST, words)
+            .retain(|at| *at > now.saturating_sub(FAILURE_WINDOW));
+        self.locked |= self.wrong_at.len() >= MAX_FAILURES;
+        json_response(StatusCode::BAD_REQUEST, words)
     }
 
     fn session(&mut self, now: i64) -> Response {
@@ -288,17 +297,17 @@ impl Book {
         let (token, renewal) = self.issue(now.saturating_add(life.saturating_mul(1_000_000)));
         let tokens =
             json!({"access_token": token, "refresh_token": renewal, "expires_in": seconds});
-        says(StatusCode::OK, &tokens)
+        json_response(StatusCode::OK, &tokens)
     }
 }
 
 async fn revoke(State(venue): State<Venue>, body: String) -> Response {
     let token = form(&body).remove("token").unwrap_or_default();
-    let book = venue.book();
-    if book.tokens.contains(&token) || book.renewals.contains(&token) {
+    let state = venue.state();
+    if state.tokens.contains(&token) || state.renewals.contains(&token) {
         venue.drop_session();
     }
-    says(StatusCode::OK, &json!({}))
+    json_response(StatusCode::OK, &json!({}))
 }
 
 async fn respond(State(venue): State<Venue>, Path(id): Path<String>, body: String) -> Response {
@@ -312,30 +321,30 @@ async fn respond(State(venue): State<Venue>, Path(id): Path<String>, body: Strin
 }
 
 async fn user(State(venue): State<Venue>, headers: HeaderMap) -> Response {
-    let mut book = venue.open();
-    book.probes += 1;
+    let mut state = venue.open();
+    state.probes += 1;
     let token = header(&headers, "authorization");
     let token = token.strip_prefix("Bearer ").unwrap_or_default();
-    let is_known = book.tokens.iter().any(|known| known == token);
-    if is_known && venue.settings.clock.now() < book.kept.expires {
-        return says(StatusCode::OK, &json!({"id": "u1"}));
+    let is_known = state.tokens.iter().any(|known| known == token);
+    if is_known && venue.settings.clock.now() < state.saved.expires {
+        return json_response(StatusCode::OK, &json!({"id": "u1"}));
     }
     let detail = json!({"detail": "Incorrect authentication credentials."});
-    says(StatusCode::UNAUTHORIZED, &detail)
+    json_response(StatusCode::UNAUTHORIZED, &detail)
 }
 
 /// As another kind of venue: a key with each request.
 async fn account(State(venue): State<Venue>, headers: HeaderMap) -> Response {
-    let mut book = venue.open();
-    book.probes += 1;
-    if !book.opens(&headers) {
-        return not_authorised();
+    let mut state = venue.open();
+    state.probes += 1;
+    if !state.has_key(&headers) {
+        return unauthorized();
     }
     let account = json!({
         "id": "x", "status": "ACTIVE", "cash": "1000.00", "account_blocked": false,
-        "trading_blocked": book.account.takes_no_orders, "shorting_enabled": true,
+        "trading_blocked": state.account.takes_no_orders, "shorting_enabled": true,
     });
-    let mut answer = says(StatusCode::OK, &account);
+    let mut answer = json_response(StatusCode::OK, &account);
     for (name, number) in [("x-ratelimit-limit", 200), ("x-ratelimit-remaining", 199)] {
         answer.headers_mut().insert(name, number.into());
     }
@@ -343,20 +352,20 @@ async fn account(State(venue): State<Venue>, headers: HeaderMap) -> Response {
 }
 
 async fn newest_quote(State(venue): State<Venue>, headers: HeaderMap) -> Response {
-    let book = venue.open();
-    if !book.opens(&headers) {
-        return not_authorised();
+    let state = venue.open();
+    if !state.has_key(&headers) {
+        return unauthorized();
     }
-    if book.account.has_one_exchange {
+    if state.account.has_one_exchange {
         let why = "subscription does not permit querying recent SIP data";
-        return says(StatusCode::FORBIDDEN, &json!({"message": why}));
+        return json_response(StatusCode::FORBIDDEN, &json!({"message": why}));
     }
-    says(StatusCode::OK, &json!({"symbol": "AAPL", "quote": {}}))
+    json_response(StatusCode::OK, &json!({"symbol": "AAPL", "quote": {}}))
 }
 
-fn not_authorised() -> Response {
+fn unauthorized() -> Response {
     let words = json!({"code": 40_110_000, "message": "request is not authorized"});
-    says(StatusCode::UNAUTHORIZED, &words)
+    json_response(StatusCode::UNAUTHORIZED, &words)
 }
 
 /// The step that a code is of, if that is now or beside it.
@@ -372,7 +381,7 @@ fn step_of(seed: &str, code: &str, settings: &Settings) -> Option<u64> {
 }
 
 fn remember(list: &mut Vec<String>, text: &str) {
-    if list.len() == REMEMBERED {
+    if list.len() == MAX_REMEMBERED {
         list.remove(0);
     }
     list.push(text.to_owned());

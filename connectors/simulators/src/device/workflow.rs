@@ -7,9 +7,9 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
-use super::{Asks, Book, Factor, Venue};
-use crate::By;
-use crate::faults::json as says;
+use super::{Factor, SecondFactor, Venue, VenueState};
+use crate::CodeChannel;
+use crate::faults::json_response;
 
 /// The newest one: an older one is forgotten.
 #[derive(Debug, Default, Clone)]
@@ -23,11 +23,11 @@ pub struct Workflow {
     pub polls: u32,
     pub(crate) is_denied: bool,
     pub(crate) is_expired: bool,
-    now: Option<Now>,
+    open: Option<OpenWorkflow>,
 }
 
 #[derive(Debug, Clone)]
-struct Now {
+struct OpenWorkflow {
     id: String,
     device: String,
     inquiry: Option<String>,
@@ -36,7 +36,7 @@ struct Now {
 }
 
 pub(crate) fn router() -> Router<Venue> {
-    let view = get(view).post(go_on);
+    let view = get(view).post(proceed);
     Router::new()
         .route("/pathfinder/user_machine/", post(machine))
         .route("/pathfinder/inquiries/{id}/user_view/", view)
@@ -52,63 +52,64 @@ impl Workflow {
         let words = json!({"verification_workflow": {
             "id": id, "workflow_status": "workflow_status_internal_pending",
         }});
-        self.now = Some(Now {
+        self.open = Some(OpenWorkflow {
             id,
             device: device.to_owned(),
             inquiry: None,
             challenge: None,
             is_approved: false,
         });
-        says(StatusCode::FORBIDDEN, &words)
+        json_response(StatusCode::FORBIDDEN, &words)
     }
 
     /// An approved one counts for one login of its device.
     pub(crate) fn use_up(&mut self, device: &str) -> bool {
-        let fits = |now: &mut Now| now.is_approved && now.device == device;
-        self.now.take_if(fits).is_some()
+        let fits = |open: &mut OpenWorkflow| open.is_approved && open.device == device;
+        self.open.take_if(fits).is_some()
     }
 
-    fn of_inquiry(&mut self, inquiry: &str) -> Option<&mut Now> {
-        let now = self.now.as_mut()?;
-        (now.inquiry.as_deref() == Some(inquiry)).then_some(now)
+    fn of_inquiry(&mut self, inquiry: &str) -> Option<&mut OpenWorkflow> {
+        let open = self.open.as_mut()?;
+        (open.inquiry.as_deref() == Some(inquiry)).then_some(open)
     }
 }
 
-impl Book {
+impl VenueState {
     pub(crate) fn approve(&mut self) {
-        let now = self.workflow.now.as_ref();
-        if let Some(id) = now.and_then(|now| now.challenge.as_ref()) {
+        let open = self.workflow.open.as_ref();
+        if let Some(id) = open.and_then(|open| open.challenge.as_ref()) {
             self.challenges.approve(id);
         }
     }
 
     fn machine(&mut self, asked: &Value) -> Response {
         let inquiry = format!("planted-inquiry-{}", self.workflow.begun);
-        let is_known = |now: &&mut Now| {
+        let is_known = |open: &&mut OpenWorkflow| {
             asked["flow"] == "suv"
-                && asked["device_id"] == now.device.as_str()
-                && asked["input"]["workflow_id"] == now.id.as_str()
+                && asked["device_id"] == open.device.as_str()
+                && asked["input"]["workflow_id"] == open.id.as_str()
         };
-        let Some(now) = self.workflow.now.as_mut().filter(is_known) else {
+        let Some(open) = self.workflow.open.as_mut().filter(is_known) else {
             return not_found();
         };
-        now.inquiry = Some(inquiry.clone());
-        says(StatusCode::OK, &json!({"id": inquiry}))
+        open.inquiry = Some(inquiry.clone());
+        json_response(StatusCode::OK, &json!({"id": inquiry}))
     }
 
     /// An answer, and the code that is sent with it.
-    fn view(&mut self, inquiry: &str, at: i64) -> (Response, Option<(By, String)>) {
+    fn view(&mut self, inquiry: &str, at: i64) -> (Response, Option<(CodeChannel, String)>) {
         self.workflow.views += 1;
         let is_ready = self.workflow.views > self.workflow.ready_after;
-        let (Some(now), Asks::Workflow(factor)) = (self.workflow.of_inquiry(inquiry), self.asks)
+        let (Some(open), SecondFactor::Workflow(factor)) =
+            (self.workflow.of_inquiry(inquiry), self.asks)
         else {
             return (not_found(), None);
         };
         if !is_ready {
-            return (says(StatusCode::OK, &json!({"context": {}})), None);
+            return (json_response(StatusCode::OK, &json!({"context": {}})), None);
         }
         let mut sent = None;
-        let id = now.challenge.get_or_insert_with(|| {
+        let id = open.challenge.get_or_insert_with(|| {
             let (id, code) = self.challenges.issue(at);
             if let Factor::Sent(by) = factor {
                 sent = Some((by, code));
@@ -122,18 +123,18 @@ impl Book {
         };
         let kind = match factor {
             Factor::Prompt => "prompt",
-            Factor::Sent(By::Sms) => "sms",
-            Factor::Sent(By::Email) => "email",
+            Factor::Sent(CodeChannel::Sms) => "sms",
+            Factor::Sent(CodeChannel::Email) => "email",
         };
         let challenge = json!({"id": id, "type": kind, "status": status});
         let words = json!({"context": {"sheriff_challenge": challenge}});
-        (says(StatusCode::OK, &words), sent)
+        (json_response(StatusCode::OK, &words), sent)
     }
 
     fn prompt(&mut self, id: &str) -> Response {
         self.workflow.polls += 1;
-        let of_now = |now: &Now| now.challenge.as_deref() == Some(id);
-        if !self.workflow.now.as_ref().is_some_and(of_now) {
+        let of_now = |open: &OpenWorkflow| open.challenge.as_deref() == Some(id);
+        if !self.workflow.open.as_ref().is_some_and(of_now) {
             return not_found();
         }
         let after = self.workflow.approved_after;
@@ -146,26 +147,26 @@ impl Book {
             () if self.challenges.is_met(id) => "validated",
             () => "issued",
         };
-        says(StatusCode::OK, &json!({"challenge_status": status}))
+        json_response(StatusCode::OK, &json!({"challenge_status": status}))
     }
 
-    fn go_on(&mut self, inquiry: &str, said: &Value) -> Response {
+    fn proceed(&mut self, inquiry: &str, said: &Value) -> Response {
         let challenges = &self.challenges;
-        let Some(now) = self.workflow.of_inquiry(inquiry) else {
+        let Some(open) = self.workflow.of_inquiry(inquiry) else {
             return not_found();
         };
-        let is_met = now
+        let is_met = open
             .challenge
             .as_ref()
             .is_some_and(|id| challenges.is_met(id));
         let goes_on = said["sequence"] == 0 && said["user_input"]["status"] == "continue";
-        now.is_approved |= is_met && goes_on;
-        let result = if now.is_approved {
+        open.is_approved |= is_met && goes_on;
+        let result = if open.is_approved {
             "workflow_status_approved"
         } else {
             "workflow_status_internal_pending"
         };
-        says(StatusCode::OK, &json!({"type_context": {"result": result}}))
+        json_response(StatusCode::OK, &json!({"type_context": {"result": result}}))
     }
 }
 
@@ -185,8 +186,8 @@ async fn prompt(State(venue): State<Venue>, Path(id): Path<String>) -> Response 
     venue.open().prompt(&id)
 }
 
-async fn go_on(State(venue): State<Venue>, Path(id): Path<String>, body: String) -> Response {
-    venue.open().go_on(&id, &read(&body))
+async fn proceed(State(venue): State<Venue>, Path(id): Path<String>, body: String) -> Response {
+    venue.open().proceed(&id, &read(&body))
 }
 
 fn read(body: &str) -> Value {
@@ -194,5 +195,5 @@ fn read(body: &str) -> Value {
 }
 
 fn not_found() -> Response {
-    says(StatusCode::NOT_FOUND, &json!({"detail": "Not found."}))
+    json_response(StatusCode::NOT_FOUND, &json!({"detail": "Not found."}))
 }

@@ -74,7 +74,7 @@ async fn hit_and_mend(cast: &mut Cast, step: Step<Kind>, random: &mut Random) ->
         }
         Kind::KeyBlocked => {
             if let House::Device(venue) = &house {
-                let right = venue.book().password;
+                let right = venue.state().password;
                 house.change_password("planted-nothing");
                 cast.wait(lasts).await;
                 house.change_password(&right);

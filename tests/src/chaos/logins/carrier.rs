@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tapeline_simulators::By;
+use tapeline_simulators::CodeChannel;
 use tokio::runtime::Handle;
 
 use super::chance::Chance;
@@ -86,7 +86,7 @@ impl Carrier {
     }
 
     /// A venue sends a code; it arrives some seconds later, or does not.
-    pub(super) fn send(&self, by: By, code: &str) {
+    pub(super) fn send(&self, by: CodeChannel, code: &str) {
         let (carrier, code) = (self.clone(), code.to_owned());
         let mishap = lock(&self.mishaps).pop_front();
         if let Ok(world) = Handle::try_current() {
@@ -94,15 +94,15 @@ impl Carrier {
         }
     }
 
-    async fn bring(&self, by: By, code: &str, mishap: Option<Mishap>) {
+    async fn bring(&self, by: CodeChannel, code: &str, mishap: Option<Mishap>) {
         self.chance.pause(500, 8_000).await;
         if mishap == Some(Mishap::Late) {
             self.chance.pause(90_000, 400_000).await;
         }
         for piece in self.pieces(code, mishap) {
             match by {
-                By::Sms => self.texts.deliver(&piece).await,
-                By::Email => self.letters.deliver(&piece).await,
+                CodeChannel::Sms => self.texts.deliver(&piece).await,
+                CodeChannel::Email => self.letters.deliver(&piece).await,
             }
         }
     }

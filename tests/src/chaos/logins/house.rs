@@ -87,7 +87,7 @@ impl House {
             }
             Self::Device(_) => Box::new(Device::new(ADDRESS, "client", credentials, outside)?),
             Self::OAuth(venue) => {
-                let week = Duration::from_secs(venue.book().renewal_seconds);
+                let week = Duration::from_secs(venue.state().renewal_seconds);
                 let oauth = OAuth::new(ADDRESS, oauth::REDIRECT, credentials, outside)?;
                 Box::new(oauth.renewable_for(week))
             }
@@ -106,7 +106,7 @@ impl House {
     pub(super) fn ledger(&self) -> Ledger {
         match self {
             Self::Device(venue) => {
-                let book = venue.book();
+                let book = venue.state();
                 Ledger {
                     given: book.opened + book.renewed,
                     wrong: book.wrong,
@@ -117,14 +117,14 @@ impl House {
                 }
             }
             Self::OAuth(venue) => {
-                let book = venue.book();
+                let book = venue.state();
                 Ledger {
                     given: book.opened + book.renewed,
                     ..Ledger::default()
                 }
             }
             Self::Gateway(venue) => {
-                let book = venue.book();
+                let book = venue.state();
                 Ledger {
                     fought: book.fought,
                     shut: book.shut,
@@ -137,7 +137,7 @@ impl House {
     /// For how long after a login its session can be renewed, in microseconds.
     pub(super) fn week(&self) -> Option<i64> {
         match self {
-            Self::OAuth(venue) => Some(venue.book().renewal_seconds as i64 * SECOND),
+            Self::OAuth(venue) => Some(venue.state().renewal_seconds as i64 * SECOND),
             Self::Device(_) | Self::Gateway(_) => None,
         }
     }

@@ -1,6 +1,6 @@
 //! What goes wrong.
 
-use tapeline_simulators::By;
+use tapeline_simulators::CodeChannel;
 
 use super::way::Way;
 use crate::chaos::plan::kinds;
@@ -108,9 +108,9 @@ impl Kind {
             | Self::ForeignMessage
             | Self::ForgedMessage
             | Self::TwoCodes => way.sent().is_some(),
-            Self::HtmlMail | Self::TwoSenders => way.sent() == Some(By::Email),
-            Self::WebhookAway => way.sent() == Some(By::Sms) && way != Way::SmsList,
-            Self::ListDown => way.sent() == Some(By::Sms),
+            Self::HtmlMail | Self::TwoSenders => way.sent() == Some(CodeChannel::Email),
+            Self::WebhookAway => way.sent() == Some(CodeChannel::Sms) && way != Way::SmsList,
+            Self::ListDown => way.sent() == Some(CodeChannel::Sms),
             Self::LatePerson | Self::NoPerson => way.needs_person() || way == Way::Prompt,
             Self::Denied => matches!(way, Way::OAuth | Way::Prompt),
             Self::PromptEnds => way == Way::Prompt,

@@ -1,6 +1,6 @@
 //! The kinds of account that a life may be of.
 
-use tapeline_simulators::{Asks, By, Factor};
+use tapeline_simulators::{CodeChannel, Factor, SecondFactor};
 
 /// How an account is logged in to, and what its venue wants besides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,29 +52,29 @@ impl Way {
     }
 
     /// What a venue that is logged in to with a password wants besides.
-    pub(super) fn asks(self) -> Asks {
+    pub(super) fn asks(self) -> SecondFactor {
         match self {
-            Self::App => Asks::App,
-            Self::Sms | Self::SmsList => Asks::Sent(By::Sms),
-            Self::Mail => Asks::Sent(By::Email),
-            Self::Prompt => Asks::Workflow(Factor::Prompt),
-            Self::WorkflowSms => Asks::Workflow(Factor::Sent(By::Sms)),
-            Self::WorkflowMail => Asks::Workflow(Factor::Sent(By::Email)),
-            Self::OAuth | Self::Gateway | Self::Key => Asks::Nothing,
+            Self::App => SecondFactor::App,
+            Self::Sms | Self::SmsList => SecondFactor::Sent(CodeChannel::Sms),
+            Self::Mail => SecondFactor::Sent(CodeChannel::Email),
+            Self::Prompt => SecondFactor::Workflow(Factor::Prompt),
+            Self::WorkflowSms => SecondFactor::Workflow(Factor::Sent(CodeChannel::Sms)),
+            Self::WorkflowMail => SecondFactor::Workflow(Factor::Sent(CodeChannel::Email)),
+            Self::OAuth | Self::Gateway | Self::Key => SecondFactor::Nothing,
         }
     }
 
     /// By what the codes come that the venue sends.
-    pub(super) fn sent(self) -> Option<By> {
+    pub(super) fn sent(self) -> Option<CodeChannel> {
         match self.asks() {
-            Asks::Sent(by) | Asks::Workflow(Factor::Sent(by)) => Some(by),
+            SecondFactor::Sent(by) | SecondFactor::Workflow(Factor::Sent(by)) => Some(by),
             _ => None,
         }
     }
 
     /// With a password, and a second factor.
     pub(super) fn has_factor(self) -> bool {
-        self.asks() != Asks::Nothing
+        self.asks() != SecondFactor::Nothing
     }
 
     /// Only a person can open a session.

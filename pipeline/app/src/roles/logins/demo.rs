@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tapeline_demo::venue_accounts;
-use tapeline_simulators::{Asks, By, Factor, Settings, Venue};
+use tapeline_simulators::{CodeChannel, Factor, SecondFactor, Settings, Venue};
 use tapeline_venue::Stop;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -30,7 +30,7 @@ const WORD: &str = "word";
 struct Plan {
     account: &'static str,
     way: Way,
-    asks: Asks,
+    asks: SecondFactor,
     session: Duration,
     loses: Option<Losses>,
 }
@@ -45,21 +45,21 @@ const PLANS: &[Plan] = &[
     Plan {
         account: "alpha-1",
         way: Way::Device,
-        asks: Asks::App,
+        asks: SecondFactor::App,
         session: Duration::from_secs(60),
         loses: None,
     },
     Plan {
         account: "alpha-2",
         way: Way::Device,
-        asks: Asks::Workflow(Factor::Prompt),
+        asks: SecondFactor::Workflow(Factor::Prompt),
         session: Duration::from_secs(75),
         loses: None,
     },
     Plan {
         account: "beta-1",
         way: Way::Device,
-        asks: Asks::Sent(By::Email),
+        asks: SecondFactor::Sent(CodeChannel::Email),
         session: Duration::from_secs(120),
         loses: Some(Losses {
             first: Duration::from_secs(20),
@@ -69,7 +69,7 @@ const PLANS: &[Plan] = &[
     Plan {
         account: "beta-2",
         way: Way::Key,
-        asks: Asks::Nothing,
+        asks: SecondFactor::Nothing,
         session: Duration::from_secs(3600),
         loses: None,
     },
@@ -166,7 +166,7 @@ impl Plan {
         };
         config.secrets = Places::default();
         let totp = match self.asks {
-            Asks::App => folder.reference(SEED),
+            SecondFactor::App => folder.reference(SEED),
             _ => String::new(),
         };
         config.logins = vec![LoginAccount {
