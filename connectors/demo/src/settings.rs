@@ -48,8 +48,8 @@ pub struct InvalidSettings(pub Vec<SettingFault>);
 impl DemoSettings {
     pub fn validate(&self) -> Result<(), InvalidSettings> {
         let faults: Vec<SettingFault> = [
-            outside("symbols", self.symbols, MIN_SYMBOLS..=MAX_SYMBOLS),
-            outside(
+            out_of_range("symbols", self.symbols, MIN_SYMBOLS..=MAX_SYMBOLS),
+            out_of_range(
                 "quotes_per_second",
                 self.quotes_per_second,
                 QUOTES_PER_SECOND,
@@ -66,7 +66,7 @@ impl DemoSettings {
     }
 }
 
-fn outside(key: &'static str, value: u32, range: RangeInclusive<u32>) -> Option<SettingFault> {
+fn out_of_range(key: &'static str, value: u32, range: RangeInclusive<u32>) -> Option<SettingFault> {
     (!range.contains(&value)).then(|| SettingFault {
         key,
         value: value.to_string(),

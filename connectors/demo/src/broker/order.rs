@@ -7,7 +7,7 @@ use crate::steps::STEPS_PER_SECOND;
 
 /// An order waits so long for a price within its limit.
 const PATIENCE_STEPS: u64 = 4 * STEPS_PER_SECOND;
-const BETWEEN_LOOKS: u64 = STEPS_PER_SECOND / 10;
+const CHECK_INTERVAL: u64 = STEPS_PER_SECOND / 10;
 const BETWEEN_PARTS: (i64, i64) = (15, 80);
 
 #[derive(Debug, Clone)]
@@ -61,7 +61,7 @@ impl OpenOrder {
             parts: parts.clamp(1, quantity.max(1)),
             cancel_at_parts: None,
             between_parts: BETWEEN_PARTS,
-            due: step + BETWEEN_LOOKS / 2,
+            due: step + CHECK_INTERVAL / 2,
             expires: step + PATIENCE_STEPS,
         }
     }
@@ -90,7 +90,7 @@ impl OpenOrder {
             if step >= self.expires {
                 return Progress::Canceled("its limit was not reached in time");
             }
-            self.due = step + BETWEEN_LOOKS;
+            self.due = step + CHECK_INTERVAL;
             return Progress::Waiting;
         }
         let quantity = self.next_part(random);

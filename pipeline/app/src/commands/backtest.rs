@@ -25,23 +25,23 @@ pub(super) fn run(config: &Config, arguments: &Backtest, json: bool) -> Result<(
     let paper = paper(config, arguments)?;
     let history = History::open(&arguments.history)?;
     let kinds: Vec<Kind> = history.kinds().collect();
-    let mut taken = Taken {
+    let mut results = Results {
         report: Report::new(&paper),
         digest: Digest::default(),
         files: arguments.out.as_deref().map(Files::create).transpose()?,
         fault: None,
     };
-    let mut sink = |event: &Event<'static>| taken.take(event);
+    let mut sink = |event: &Event<'static>| results.collect(event);
     let passed = tapeline_backtest::run(processors(config), &paper, history, &mut sink)?;
     if passed.records == 0 {
         let message = "the history holds no rows: give files that do".to_owned();
         return Err(Failure::Usage(message));
     }
-    let done = taken.finish(config, &kinds, passed)?;
+    let backtested = results.finish(config, &kinds, passed)?;
     if json {
-        return console::json(&done.json());
+        return console::json(&backtested.json());
     }
-    done.show();
+    backtested.show();
     Ok(())
 }
 
@@ -85,7 +85,7 @@ fn paper(config: &Config, arguments: &Backtest) -> Result<PaperSettings, Failure
 }
 
 /// Everything that came out so far.
-struct Taken {
+struct Results {
     report: Report,
     digest: Digest,
     files: Option<Files>,
@@ -93,14 +93,14 @@ struct Taken {
     fault: Option<Failure>,
 }
 
-impl Taken {
-    fn take(&mut self, event: &Event<'_>) {
+impl Results {
+    fn collect(&mut self, event: &Event<'_>) {
         if self.fault.is_none() {
-            self.fault = self.try_take(event).err();
+            self.fault = self.try_collect(event).err();
         }
     }
 
-    fn try_take(&mut self, event: &Event<'_>) -> Result<(), Failure> {
+    fn try_collect(&mut self, event: &Event<'_>) -> Result<(), Failure> {
         self.digest.take(event).map_err(Failure::outside)?;
         let noted = self.report.take(event).map_err(Failure::outside)?;
         let Some(files) = &mut self.files else {
@@ -114,7 +114,12 @@ impl Taken {
         }
     }
 
-    fn finish(self, config: &Config, kinds: &[Kind], passed: Passed) -> Result<Done, Failure> {
+    fn finish(
+        self,
+        config: &Config,
+        kinds: &[Kind],
+        passed: Passed,
+    ) -> Result<Backtested, Failure> {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
@@ -122,7 +127,7 @@ impl Taken {
             files.finish()?;
         }
         let summary = self.report.summary(&passed);
-        Ok(Done {
+        Ok(Backtested {
             notes: notes(config, kinds, &summary),
             currency: config.risk.currency.clone(),
             hash: self.digest.finish(),
@@ -165,7 +170,7 @@ fn notes(config: &Config, kinds: &[Kind], summary: &Summary) -> Vec<String> {
 }
 
 /// A backtest that went through.
-struct Done {
+struct Backtested {
     passed: Passed,
     summary: Summary,
     /// In which sums are told.
@@ -174,7 +179,7 @@ struct Done {
     notes: Vec<String>,
 }
 
-impl Done {
+impl Backtested {
     fn json(&self) -> Value {
         let Summary { counts, .. } = &self.summary;
         let summary = &self.summary;

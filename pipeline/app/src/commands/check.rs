@@ -14,7 +14,7 @@ pub(super) fn run(source: &Source, arguments: &Check) -> Result<(), Failure> {
                 .iter()
                 .map(|f| serde_json::json!({ "key": f.key, "message": f.message }))
                 .collect();
-            console::json(&serde_json::json!({ "configuration": error.place, "faults": faults }))?;
+            console::json(&serde_json::json!({ "configuration": error.origin, "faults": faults }))?;
             return Err(error.into());
         }
         Err(error) => return Err(error.into()),

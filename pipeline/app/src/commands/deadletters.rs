@@ -17,7 +17,7 @@ use crate::failure::Failure;
 
 const READ_WITHIN: Duration = Duration::from_secs(120);
 /// The newest this many are looked at.
-const MOST: usize = 100_000;
+const MAX_READ: usize = 100_000;
 
 pub(super) fn run(config: &Config, action: &DeadLetters) -> Result<(), Failure> {
     quiet_logs(config);
@@ -29,28 +29,28 @@ pub(super) fn run(config: &Config, action: &DeadLetters) -> Result<(), Failure> 
             limit,
             json,
         } => {
-            let mut letters = read(
+            let mut dead_letters = read(
                 &kafka,
-                &Wanted {
+                &Filter {
                     topic: topic.as_deref(),
                     reason: reason.as_deref(),
                     ids: &[],
                 },
             )?;
-            let skip = letters.len().saturating_sub(*limit);
-            letters.drain(..skip);
-            list(&letters, *json)
+            let skip = dead_letters.len().saturating_sub(*limit);
+            dead_letters.drain(..skip);
+            list(&dead_letters, *json)
         }
         DeadLetters::Show { id } => {
             let ids = [id.clone()];
-            let letters = read(
+            let dead_letters = read(
                 &kafka,
-                &Wanted {
+                &Filter {
                     ids: &ids,
-                    ..Wanted::default()
+                    ..Filter::default()
                 },
             )?;
-            match letters.last() {
+            match dead_letters.last() {
                 Some(letter) => {
                     show(letter);
                     Ok(())
@@ -64,7 +64,7 @@ pub(super) fn run(config: &Config, action: &DeadLetters) -> Result<(), Failure> 
             topic,
             yes,
         } => {
-            let wanted = Wanted {
+            let wanted = Filter {
                 topic: topic.as_deref(),
                 reason: reason.as_deref(),
                 ids,
@@ -75,14 +75,14 @@ pub(super) fn run(config: &Config, action: &DeadLetters) -> Result<(), Failure> 
 }
 
 #[derive(Default)]
-struct Wanted<'a> {
+struct Filter<'a> {
     topic: Option<&'a str>,
     reason: Option<&'a str>,
     ids: &'a [String],
 }
 
-impl Wanted<'_> {
-    fn fits(&self, letter: &DeadLetter) -> bool {
+impl Filter<'_> {
+    fn matches(&self, letter: &DeadLetter) -> bool {
         let id = letter.letter_id.to_string();
         self.topic.is_none_or(|topic| topic == letter.topic)
             && self.reason.is_none_or(|reason| reason == letter.reason)
@@ -95,32 +95,32 @@ impl Wanted<'_> {
 }
 
 /// Oldest first, each once, however often it was written.
-fn read(kafka: &KafkaSettings, wanted: &Wanted<'_>) -> Result<Vec<DeadLetter>, Failure> {
+fn read(kafka: &KafkaSettings, wanted: &Filter<'_>) -> Result<Vec<DeadLetter>, Failure> {
     let names = kafka.names();
     let topic = names.topic(Topic::DeadLetters);
-    let mut letters: Vec<DeadLetter> = Vec::new();
+    let mut dead_letters: Vec<DeadLetter> = Vec::new();
     for partition in 0..kafka.partitions(Topic::DeadLetters.spec().group) as i32 {
         read_to_end(kafka, topic, partition, None, READ_WITHIN, |message| {
             if let Ok(Event::DeadLetter(letter)) = Event::decode(Topic::DeadLetters, message.value)
-                && wanted.fits(&letter)
-                && letters.len() < MOST
+                && wanted.matches(&letter)
+                && dead_letters.len() < MAX_READ
             {
-                letters.push(letter);
+                dead_letters.push(letter);
             }
             Ok::<(), KafkaError>(())
         })?;
     }
-    letters.sort_by_key(|letter| (letter.event_time, letter.letter_id));
-    letters.dedup_by_key(|letter| letter.letter_id);
-    Ok(letters)
+    dead_letters.sort_by_key(|letter| (letter.event_time, letter.letter_id));
+    dead_letters.dedup_by_key(|letter| letter.letter_id);
+    Ok(dead_letters)
 }
 
-fn list(letters: &[DeadLetter], json: bool) -> Result<(), Failure> {
+fn list(dead_letters: &[DeadLetter], json: bool) -> Result<(), Failure> {
     if json {
-        let all: Vec<_> = letters.iter().map(as_json).collect();
+        let all: Vec<_> = dead_letters.iter().map(as_json).collect();
         return console::json(&all);
     }
-    let rows: Vec<Vec<String>> = letters
+    let rows: Vec<Vec<String>> = dead_letters
         .iter()
         .map(|letter| {
             vec![
@@ -194,15 +194,19 @@ fn show(letter: &DeadLetter) {
     }
 }
 
-fn replay(kafka: &KafkaSettings, mut letters: Vec<DeadLetter>, yes: bool) -> Result<(), Failure> {
+fn replay(
+    kafka: &KafkaSettings,
+    mut dead_letters: Vec<DeadLetter>,
+    yes: bool,
+) -> Result<(), Failure> {
     // A record that two consumers refused is sent once.
     let mut seen = BTreeSet::new();
-    letters.retain(|l| seen.insert((l.topic.clone(), l.partition, l.offset)));
-    if letters.is_empty() {
+    dead_letters.retain(|l| seen.insert((l.topic.clone(), l.partition, l.offset)));
+    if dead_letters.is_empty() {
         return Err(Failure::NotSo("no dead letter fits".to_owned()));
     }
     if !yes {
-        for letter in &letters {
+        for letter in &dead_letters {
             console::line(format!(
                 "would send {} to {}",
                 letter.letter_id, letter.topic
@@ -210,20 +214,20 @@ fn replay(kafka: &KafkaSettings, mut letters: Vec<DeadLetter>, yes: bool) -> Res
         }
         console::line(format!(
             "{}; add --yes to send them",
-            console::count(letters.len(), "record")
+            console::count(dead_letters.len(), "record")
         ));
         return Ok(());
     }
     let publisher = Publisher::new(kafka, "deadletters")?;
     let names = kafka.names();
-    for letter in &letters {
+    for letter in &dead_letters {
         let Some(topic) = Topic::from_name(&letter.topic) else {
             return Err(Failure::NotSo(format!(
                 "{} is no topic of this release",
                 letter.topic
             )));
         };
-        if was_cut(letter) {
+        if is_truncated(letter) {
             let message = format!(
                 "{} holds only the first part of its record",
                 letter.letter_id
@@ -245,13 +249,13 @@ fn replay(kafka: &KafkaSettings, mut letters: Vec<DeadLetter>, yes: bool) -> Res
     publisher.flush(READ_WITHIN)?;
     console::line(format!(
         "{} sent again",
-        console::count(letters.len(), "record")
+        console::count(dead_letters.len(), "record")
     ));
     Ok(())
 }
 
-/// Letters of very large records hold only what fits.
-fn was_cut(letter: &DeadLetter) -> bool {
+/// Dead letters of very large records hold only what fits.
+fn is_truncated(letter: &DeadLetter) -> bool {
     let len = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
     len(&letter.key) + len(&letter.value) >= MAX_DEAD_LETTER_BYTES
 }

@@ -126,10 +126,10 @@ fn accept(config: &Config, arguments: &AcceptGap) -> Result<(), Failure> {
         arguments.task,
         &acceptance,
     )?;
-    tell(&accepted, arguments.json)
+    print_accepted(&accepted, arguments.json)
 }
 
-fn tell(accepted: &Accepted, json: bool) -> Result<(), Failure> {
+fn print_accepted(accepted: &Accepted, json: bool) -> Result<(), Failure> {
     if json {
         return console::json(accepted);
     }

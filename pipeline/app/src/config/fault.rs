@@ -27,9 +27,9 @@ impl fmt::Display for Fault {
 
 /// A configuration that cannot be used, and every reason.
 #[derive(Debug, thiserror::Error)]
-#[error("the configuration {place} has {} fault{}:\n{}", faults.len(), if faults.len() == 1 { "" } else { "s" }, list(faults))]
+#[error("the configuration {origin} has {} fault{}:\n{}", faults.len(), if faults.len() == 1 { "" } else { "s" }, list(faults))]
 pub(crate) struct ConfigError {
-    pub place: String,
+    pub origin: String,
     pub faults: Vec<Fault>,
 }
 

@@ -25,14 +25,14 @@ impl Config {
         };
         let own = risk.max_drawdown_of.iter();
         let own = own.map(|(portfolio, amount)| drawdown(Some(portfolio), amount));
-        let listed = self.limits.clone().unwrap_or_else(rails);
+        let listed = self.limits.clone().unwrap_or_else(default_limits);
         general.into_iter().chain(own).chain(listed).collect()
     }
 }
 
 /// What nobody should be without: to be told of a session that is lost, and of a broker
 /// who sees things differently.
-fn rails() -> Vec<LimitDefinition> {
+fn default_limits() -> Vec<LimitDefinition> {
     let minute = |name: &str, rule: &str| LimitDefinition {
         name: name.to_owned(),
         rule: rule.to_owned(),
@@ -73,7 +73,7 @@ pub(super) fn faults(config: &Config, faults: &mut Vec<Fault>) {
         faults.extend(found.into_iter().map(fault));
     }
     for definition in &definitions {
-        strangers(config, definition, faults);
+        unknown_owner(config, definition, faults);
     }
 }
 
@@ -94,7 +94,7 @@ fn fault(fault: limits::Fault) -> Fault {
 }
 
 /// A limit of nobody would be kept for ever.
-fn strangers(config: &Config, definition: &LimitDefinition, faults: &mut Vec<Fault>) {
+fn unknown_owner(config: &Config, definition: &LimitDefinition, faults: &mut Vec<Fault>) {
     if config.demo.is_on() {
         return;
     }

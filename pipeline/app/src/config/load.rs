@@ -11,7 +11,7 @@ use super::faults::validate;
 const DEFAULT_FILE: &str = "tapeline.toml";
 const ENVIRONMENT: &str = "TAPELINE__";
 /// A file with more faults than this is told only these.
-const MOST_FAULTS: usize = 50;
+const MAX_FAULTS: usize = 50;
 
 /// Where the configuration comes from.
 #[derive(Debug, Clone)]
@@ -29,9 +29,9 @@ impl From<Option<PathBuf>> for Source {
 }
 
 pub(crate) fn load(source: &Source) -> Result<Config, ConfigError> {
-    let (place, text) = read(source)?;
+    let (origin, text) = read(source)?;
     let environment = std::env::vars().filter(|(name, _)| name.starts_with(ENVIRONMENT));
-    parse(&place, &text, environment)
+    parse(&origin, &text, environment)
 }
 
 fn read(source: &Source) -> Result<(String, String), ConfigError> {
@@ -40,30 +40,30 @@ fn read(source: &Source) -> Result<(String, String), ConfigError> {
         Source::Usual if Path::new(DEFAULT_FILE).exists() => Path::new(DEFAULT_FILE),
         Source::Usual => return Ok(("(defaults)".to_owned(), String::new())),
     };
-    let place = path.display().to_string();
+    let origin = path.display().to_string();
     match std::fs::read_to_string(path) {
-        Ok(text) => Ok((place, text)),
+        Ok(text) => Ok((origin, text)),
         Err(error) => {
             let message =
                 format!("cannot be read: {error}; `tapeline init` writes one to start from");
-            let faults = vec![Fault::new(&place, message)];
-            Err(ConfigError { place, faults })
+            let faults = vec![Fault::new(&origin, message)];
+            Err(ConfigError { origin, faults })
         }
     }
 }
 
 /// Pure: what a file and an environment amount to.
 pub(super) fn parse(
-    place: &str,
+    origin: &str,
     text: &str,
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<Config, ConfigError> {
     let fail = |faults| ConfigError {
-        place: place.to_owned(),
+        origin: origin.to_owned(),
         faults,
     };
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        fail(vec![Fault::new(place, error.to_string().trim_end())])
+        fail(vec![Fault::new(origin, error.to_string().trim_end())])
     })?;
     let mut value = Value::Table(table);
     let mut faults = Vec::new();
@@ -133,7 +133,7 @@ fn is_text(path: &str) -> bool {
 
 /// Notes the first fault, takes the offending key out, and tries again.
 fn deserialize(mut value: Value, faults: &mut Vec<Fault>) -> Config {
-    while faults.len() < MOST_FAULTS {
+    while faults.len() < MAX_FAULTS {
         let error = match serde_path_to_error::deserialize::<_, Config>(value.clone()) {
             Ok(config) => return config,
             Err(error) => error,

@@ -19,7 +19,7 @@ use crate::registry::{self, MakeVenue};
 const SEQUENCE_HEADER: &str = "tapeline-seq";
 /// Records that may wait between a venue and the publisher.
 const FEED_CAPACITY: usize = 8192;
-const AT_ONCE: usize = 1024;
+const BATCH: usize = 1024;
 const FLUSH_WITHIN: Duration = Duration::from_secs(10);
 /// How far back the newest record of a connector is looked for in a partition
 /// that others write to as well.
@@ -61,13 +61,13 @@ impl Connector {
         loop {
             let venue = (self.make)()?;
             let name = venue.name().to_owned();
-            let marks = Marks::find(&self.kafka, &*venue)?;
+            let published = PublishedSequences::find(&self.kafka, &*venue)?;
             let (feed, receiver) = Feed::channel(FEED_CAPACITY);
             let resume = Resume {
-                up_to: marks.highest(),
+                up_to: published.highest(),
             };
             let running = self.runtime.spawn(venue.run(feed, resume, stop.clone()));
-            marks.publish_all(&self.kafka, &name, receiver)?;
+            published.publish_all(&self.kafka, &name, receiver)?;
             let error = match self.runtime.block_on(running) {
                 Ok(Ok(())) if stopped.load(Ordering::Relaxed) => return Ok(()),
                 Ok(Ok(())) => {
@@ -92,13 +92,13 @@ impl Connector {
 }
 
 /// How far a connector's records stand in each partition.
-struct Marks {
+struct PublishedSequences {
     names: Names,
     partitions: BTreeMap<Topic, u32>,
     newest: BTreeMap<(Topic, u32), u64>,
 }
 
-impl Marks {
+impl PublishedSequences {
     fn find(kafka: &KafkaSettings, venue: &dyn Venue) -> Result<Self, Failure> {
         let names = kafka.names();
         let mut partitions = BTreeMap::new();
@@ -113,7 +113,7 @@ impl Marks {
         }
         let newest = found
             .into_iter()
-            .map(|(place, newest)| (place, newest.unwrap_or(0)));
+            .map(|(partition, newest)| (partition, newest.unwrap_or(0)));
         let newest = newest.collect();
         Ok(Self {
             names,
@@ -134,13 +134,13 @@ impl Marks {
         mut receiver: FeedReceiver,
     ) -> Result<(), Failure> {
         let publisher = Publisher::new(kafka, venue)?;
-        let mut outgoing = Vec::with_capacity(AT_ONCE);
+        let mut outgoing = Vec::with_capacity(BATCH);
         let mut value = Vec::with_capacity(256);
-        while receiver.blocking_next_many(&mut outgoing, AT_ONCE) > 0 {
+        while receiver.blocking_next_many(&mut outgoing, BATCH) > 0 {
             let now = now();
             for Outgoing { seq, mut event } in outgoing.drain(..) {
                 let key = event.key().as_bytes();
-                if self.is_there(event.topic(), key, seq) {
+                if self.is_published(event.topic(), key, seq) {
                     continue;
                 }
                 event.set_ingest_time(now);
@@ -156,12 +156,14 @@ impl Marks {
     }
 
     /// A restart hands over again what the topic holds already.
-    fn is_there(&self, topic: Topic, key: &[u8], seq: u64) -> bool {
+    fn is_published(&self, topic: Topic, key: &[u8], seq: u64) -> bool {
         let Some(count) = self.partitions.get(&topic) else {
             return false;
         };
-        let place = (topic, partition_of(key, *count));
-        self.newest.get(&place).is_some_and(|newest| seq <= *newest)
+        let partition = (topic, partition_of(key, *count));
+        self.newest
+            .get(&partition)
+            .is_some_and(|newest| seq <= *newest)
     }
 }
 
@@ -236,18 +238,18 @@ mod tests {
     #[test]
     fn what_a_partition_holds_already_is_dropped_there_and_only_there() {
         let there = partition_of(b"AAPL", 4);
-        let marks = Marks {
+        let published = PublishedSequences {
             names: Names::new("", "tapeline"),
             partitions: [(Topic::MarketQuotes, 4)].into(),
             newest: [((Topic::MarketQuotes, there), 10)].into(),
         };
-        assert!(marks.is_there(Topic::MarketQuotes, b"AAPL", 10));
-        assert!(!marks.is_there(Topic::MarketQuotes, b"AAPL", 11));
+        assert!(published.is_published(Topic::MarketQuotes, b"AAPL", 10));
+        assert!(!published.is_published(Topic::MarketQuotes, b"AAPL", 11));
         let elsewhere = ["A", "B", "C", "D", "E", "F"]
             .into_iter()
             .find(|key| partition_of(key.as_bytes(), 4) != there)
             .unwrap();
-        assert!(!marks.is_there(Topic::MarketQuotes, elsewhere.as_bytes(), 3));
-        assert!(!marks.is_there(Topic::BrokerFills, b"AAPL", 3));
+        assert!(!published.is_published(Topic::MarketQuotes, elsewhere.as_bytes(), 3));
+        assert!(!published.is_published(Topic::BrokerFills, b"AAPL", 3));
     }
 }

@@ -26,7 +26,7 @@ pub(crate) use processors::start as start_processors;
 pub(crate) use sinks::start as start_sinks;
 
 /// A part that has not ended by then is left behind: the process leaves anyway.
-const STOP_WITHIN: Duration = Duration::from_secs(25);
+const STOP_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// What a role needs to start.
 pub(crate) struct Start<'a> {
@@ -65,7 +65,7 @@ impl Part {
         })
     }
 
-    fn ask_to_stop(&self) {
+    fn request_stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(sender) = &self.stop_async {
             sender.stop();
@@ -105,9 +105,9 @@ impl Parts {
     /// Asks all parts to stop and waits for them, up to a deadline.
     pub fn stop(self) -> Result<(), Failure> {
         for part in &self.0 {
-            part.ask_to_stop();
+            part.request_stop();
         }
-        let deadline = Instant::now() + STOP_WITHIN;
+        let deadline = Instant::now() + STOP_TIMEOUT;
         let mut outcome = Ok(());
         for part in self.0 {
             while !part.thread.is_finished() && Instant::now() < deadline {
@@ -115,7 +115,7 @@ impl Parts {
             }
             if !part.thread.is_finished() {
                 outcome = Err(Failure::Outside(format!(
-                    "{} did not stop in {STOP_WITHIN:?}",
+                    "{} did not stop in {STOP_TIMEOUT:?}",
                     part.name
                 )));
             } else if let Ok(Err(failure)) = part.thread.join() {

@@ -22,7 +22,7 @@ use crate::publish::{now, put};
 const SOURCE: &str = "preflight";
 const RULE: &str = "preflight";
 /// A look at the clock this often: it may be set, and a machine may sleep.
-const LOOK_EVERY: Duration = Duration::from_secs(30);
+const POLL_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Fails with all that keeps connectors from starting.
 pub(super) fn at_start(with: &Start<'_>) -> Result<(), Failure> {
@@ -34,7 +34,7 @@ pub(super) fn at_start(with: &Start<'_>) -> Result<(), Failure> {
     if blocking.is_empty() {
         return Ok(());
     }
-    let told = teller(with.config).and_then(|mut teller| teller.tell(&checked));
+    let told = alert_writer(with.config).and_then(|mut alert_writer| alert_writer.report(&checked));
     if let Err(failure) = told {
         tracing::error!(%failure, "the alerts could not be written");
     }
@@ -80,12 +80,12 @@ async fn before_each_opening(
     before: Duration,
     mut stop: Stop,
 ) -> Result<(), Failure> {
-    let mut teller = teller(&config)?;
+    let mut alert_writer = alert_writer(&config)?;
     let mut due = due_after(&calendar, before, now());
     loop {
         tokio::select! {
             () = stop.wanted() => return Ok(()),
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = tokio::time::sleep(POLL_INTERVAL) => {}
         }
         if due.is_none_or(|due| now() < due) {
             continue;
@@ -94,7 +94,7 @@ async fn before_each_opening(
             () = stop.wanted() => return Ok(()),
             checked = preflight::all(&config) => checked,
         };
-        teller.tell(&checked)?;
+        alert_writer.report(&checked)?;
         due = due_after(&calendar, before, now());
     }
 }
@@ -108,21 +108,21 @@ fn due_after(calendar: &Calendar, before: Duration, now: Micros) -> Option<Micro
     Some(Micros(opens.0.saturating_sub(ahead)))
 }
 
-struct Teller {
+struct AlertWriter {
     kafka: KafkaSettings,
     /// What was told as failing.
     failing: BTreeSet<String>,
 }
 
-fn teller(config: &Config) -> Result<Teller, Failure> {
-    Ok(Teller {
+fn alert_writer(config: &Config) -> Result<AlertWriter, Failure> {
+    Ok(AlertWriter {
         kafka: config.kafka_settings()?,
         failing: BTreeSet::new(),
     })
 }
 
-impl Teller {
-    fn tell(&mut self, checked: &[Checked]) -> Result<(), Failure> {
+impl AlertWriter {
+    fn report(&mut self, checked: &[Checked]) -> Result<(), Failure> {
         let mut alerts = Vec::new();
         for one in checked {
             let is_failing = one.outcome == Outcome::Fail;

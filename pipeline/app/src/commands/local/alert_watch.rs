@@ -34,7 +34,7 @@ impl AlertWatch {
         }
     }
 
-    fn saw(&self, since_began: Duration) {
+    fn record(&self, since_began: Duration) {
         if self.count.fetch_add(1, Ordering::Relaxed) == 0 {
             self.first
                 .store(since_began.as_micros() as u64, Ordering::Relaxed);
@@ -54,7 +54,7 @@ pub(crate) fn watch(
     let part = Part::spawn("alert watch", None, move |stop| {
         while !stop.load(Ordering::Relaxed) {
             for alert in next_alerts(&mut tail, WAIT)? {
-                seen.saw(began.elapsed());
+                seen.record(began.elapsed());
                 if show {
                     console::line(sentence(&alert));
                 }
@@ -75,8 +75,8 @@ mod tests {
     fn only_the_first_alert_sets_the_time() {
         let watch = AlertWatch::default();
         assert_eq!((watch.count(), watch.first()), (0, None));
-        watch.saw(Duration::from_millis(5));
-        watch.saw(Duration::from_millis(9));
+        watch.record(Duration::from_millis(5));
+        watch.record(Duration::from_millis(9));
         assert_eq!(
             (watch.count(), watch.first()),
             (2, Some(Duration::from_millis(5)))

@@ -23,15 +23,15 @@ use crate::roles::{Part, Parts, Start};
 const NAME: &str = "demo-desk";
 const WAIT: Duration = Duration::from_millis(200);
 /// So long it takes to look.
-const LOOKS_FOR: Duration = Duration::from_secs(4);
-const ANSWERED_WITHIN: Duration = Duration::from_secs(3);
+const REVIEW_TIME: Duration = Duration::from_secs(4);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 /// Far beyond what the portfolio may hold of a symbol.
 const TOO_MANY: Quantity = match Quantity::from_raw(1000 * 100_000_000) {
     Some(many) => many,
     None => Quantity::MAX,
 };
 const REMEMBERED: usize = 1000;
-const ASKS_EVERY: Duration = Duration::from_secs(2);
+const REQUEST_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Portfolios that are stopped: since when, and by which verdicts.
 type Stopped = BTreeMap<PortfolioId, (Instant, Vec<String>)>;
@@ -46,18 +46,18 @@ pub(crate) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
     let mut tail = EventTail::open(&kafka, &topics, false)?;
     parts.add(Part::spawn("demo desk", None, move |stop| {
         let mut stopped = Stopped::new();
-        let mut by_limits = ByLimits::default();
-        let mut asked = Asked::new(&kafka)?;
+        let mut limit_verdicts = LimitVerdicts::default();
+        let mut requests = OrderRequests::new(&kafka)?;
         while !stop.load(Ordering::Relaxed) {
             tail.next(WAIT, |event| match event {
                 Event::Equity(equity) => note(&mut stopped, equity),
-                Event::Verdict(verdict) => by_limits.note(&verdict),
+                Event::Verdict(verdict) => limit_verdicts.note(&verdict),
                 _ => {}
             })?;
-            asked.ask_if_due()?;
-            let due = stopped.extract_if(.., |_, (since, _)| since.elapsed() > LOOKS_FOR);
+            requests.send_if_due()?;
+            let due = stopped.extract_if(.., |_, (since, _)| since.elapsed() > REVIEW_TIME);
             for (portfolio, (_, verdicts)) in due.collect::<Vec<_>>() {
-                if by_limits.has(&verdicts) {
+                if limit_verdicts.has(&verdicts) {
                     reset(&kafka, &portfolio, verdicts);
                 }
             }
@@ -69,9 +69,9 @@ pub(crate) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
 
 /// Verdicts with which a limit stopped a portfolio. What a person stopped is left alone.
 #[derive(Default)]
-struct ByLimits(VecDeque<String>);
+struct LimitVerdicts(VecDeque<String>);
 
-impl ByLimits {
+impl LimitVerdicts {
     fn note(&mut self, verdict: &Verdict) {
         if verdict.grade == Grade::Breach && verdict.author.is_empty() {
             self.0.push_back(verdict.verdict_id.to_string());
@@ -104,20 +104,20 @@ fn reset(kafka: &KafkaSettings, portfolio: &PortfolioId, verdicts: Vec<String>) 
     let mut command = new_command(CommandKind::Reset, portfolio.as_str(), NAME, why, NAME);
     command.overrides = verdicts;
     // What was stopped again in between is looked at again.
-    if let Err(failure) = send(kafka, &command, ANSWERED_WITHIN) {
+    if let Err(failure) = send(kafka, &command, ANSWER_TIMEOUT) {
         tracing::debug!(%portfolio, %failure, "the reset did not pass");
     }
 }
 
 /// Requests for orders, which nothing sends to a broker.
-struct Asked {
+struct OrderRequests {
     publisher: Publisher,
     topic: String,
     count: u64,
     last: Instant,
 }
 
-impl Asked {
+impl OrderRequests {
     fn new(kafka: &KafkaSettings) -> Result<Self, Failure> {
         Ok(Self {
             publisher: Publisher::new(kafka, NAME)?,
@@ -127,8 +127,8 @@ impl Asked {
         })
     }
 
-    fn ask_if_due(&mut self) -> Result<(), Failure> {
-        if self.last.elapsed() < ASKS_EVERY {
+    fn send_if_due(&mut self) -> Result<(), Failure> {
+        if self.last.elapsed() < REQUEST_INTERVAL {
             return Ok(());
         }
         self.last = Instant::now();

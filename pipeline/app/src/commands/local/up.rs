@@ -27,7 +27,7 @@ use crate::telemetry::{self, Health};
 
 /// A stack whose roles are not ready by then has something wrong with it.
 const READY_WITHIN: Duration = Duration::from_secs(60);
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// The demo's settings, beside the data they made.
 const DEMO_FILE: &str = "demo.json";
 
@@ -37,13 +37,13 @@ struct Report {
     topics: BTreeMap<&'static str, u64>,
     tables: BTreeMap<&'static str, u64>,
     alerts: u64,
-    audit: Counts,
+    audit: AuditCounts,
     started_ms: u64,
     first_alert_ms: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
-struct Counts {
+struct AuditCounts {
     lost: u64,
     duplicated: u64,
 }
@@ -53,13 +53,13 @@ pub(crate) fn run(source: &Source, arguments: Up) -> Result<(), Failure> {
     let config = configure(load(source)?, &arguments)?;
     quiet_logs(&config);
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::outside)?;
-    let mut line = Line {
+    let mut pipeline = Pipeline {
         config,
         arguments,
         began,
         runtime: runtime.handle().clone(),
     };
-    runtime.block_on(line.run())
+    runtime.block_on(pipeline.run())
 }
 
 fn configure(mut config: Config, arguments: &Up) -> Result<Config, Failure> {
@@ -76,23 +76,23 @@ fn configure(mut config: Config, arguments: &Up) -> Result<Config, Failure> {
     Ok(with_demo(config, arguments.demo)?)
 }
 
-/// The whole line, from venue to store.
-struct Line {
+/// The whole pipeline, from venue to store.
+struct Pipeline {
     config: Config,
     arguments: Up,
     began: Instant,
     runtime: tokio::runtime::Handle,
 }
 
-/// The line while it runs.
-struct Running {
+/// The pipeline while it runs.
+struct RunningPipeline {
     connectors: Parts,
     processors: Parts,
     sinks: Parts,
     alerts: Arc<AlertWatch>,
 }
 
-impl Line {
+impl Pipeline {
     async fn run(&mut self) -> Result<(), Failure> {
         let mut signals = Signals::new()?;
         let mut stack = tokio::select! {
@@ -149,7 +149,7 @@ impl Line {
         let mut running = self.start_roles(&health)?;
         self.wait_ready(&health, &mut running, signals).await?;
         let started = self.began.elapsed();
-        self.say_where(stack, metrics, started);
+        self.print_addresses(stack, metrics, started);
         let outcome = self.watch(stack, &mut running, signals).await;
         let report = self.finish(running, started).await;
         outcome?;
@@ -177,7 +177,7 @@ impl Line {
         Ok(topics.await.map_err(Failure::outside)??)
     }
 
-    fn start_roles(&self, health: &Health) -> Result<Running, Failure> {
+    fn start_roles(&self, health: &Health) -> Result<RunningPipeline, Failure> {
         let start = Start {
             config: &self.config,
             runtime: &self.runtime,
@@ -189,7 +189,7 @@ impl Line {
         let processors = roles::start_processors(&start)?;
         let mut connectors = roles::start_connectors(&start)?;
         connectors.join(demo_desk::start(&start)?);
-        Ok(Running {
+        Ok(RunningPipeline {
             connectors,
             processors,
             sinks,
@@ -200,7 +200,7 @@ impl Line {
     async fn wait_ready(
         &self,
         health: &Health,
-        running: &mut Running,
+        running: &mut RunningPipeline,
         signals: &mut Signals,
     ) -> Result<(), Failure> {
         let deadline = Instant::now() + READY_WITHIN;
@@ -217,13 +217,13 @@ impl Line {
                 )));
             }
             tokio::select! {
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
                 () = signals.wanted() => return Ok(()),
             }
         }
     }
 
-    fn say_where(&self, stack: &Stack, metrics: std::net::SocketAddr, started: Duration) {
+    fn print_addresses(&self, stack: &Stack, metrics: std::net::SocketAddr, started: Duration) {
         let database = &self.config.clickhouse.database;
         console::say(format!(
             "started in {:.1} s\n\
@@ -249,7 +249,7 @@ impl Line {
     async fn watch(
         &self,
         stack: &mut Stack,
-        running: &mut Running,
+        running: &mut RunningPipeline,
         signals: &mut Signals,
     ) -> Result<(), Failure> {
         let end = self.arguments.duration.map(|span| Instant::now() + span.0);
@@ -260,16 +260,20 @@ impl Line {
                 return Ok(());
             }
             tokio::select! {
-                () = tokio::time::sleep(LOOK_EVERY * 5) => {}
+                () = tokio::time::sleep(POLL_INTERVAL * 5) => {}
                 () = signals.wanted() => return Ok(()),
             }
         }
     }
 
-    /// Stops the line from its source to its end, so that what was read is
+    /// Stops the pipeline from its source to its end, so that what was read is
     /// written; then counts and proves it.
-    async fn finish(&self, running: Running, started: Duration) -> Result<Option<Report>, Failure> {
-        let Running {
+    async fn finish(
+        &self,
+        running: RunningPipeline,
+        started: Duration,
+    ) -> Result<Option<Report>, Failure> {
+        let RunningPipeline {
             connectors,
             processors,
             sinks,
@@ -299,7 +303,7 @@ impl Line {
                 .collect(),
             tables: tapeline_clickhouse::counts(&store).await?,
             alerts: alerts.count(),
-            audit: Counts {
+            audit: AuditCounts {
                 lost: audited.lost,
                 duplicated: audited.duplicated,
             },
@@ -309,7 +313,7 @@ impl Line {
     }
 }
 
-impl Running {
+impl RunningPipeline {
     fn check(&mut self) -> Result<(), Failure> {
         self.connectors.check()?;
         self.processors.check()?;
@@ -330,7 +334,7 @@ fn show(report: &Report) {
     for (table, rows) in &report.tables {
         console::line(format!("{table:20} {rows:>10} rows"));
     }
-    let Counts { lost, duplicated } = report.audit;
+    let AuditCounts { lost, duplicated } = report.audit;
     console::line(format!(
         "{} alerts; audit: {lost} lost, {duplicated} duplicated",
         report.alerts

@@ -9,7 +9,7 @@ use tapeline_processors::limits::{Limit, LimitDefinition, Limits, StateLimit};
 use tapeline_schemas::partition_of;
 use tapeline_schemas::topics::Topic;
 
-use super::order::{EVERYBODY, command, send, tell};
+use super::order::{ALL_PORTFOLIOS, command, print_verdicts, send};
 use crate::cli::RiskLimit;
 use crate::config::{Config, with_demo};
 use crate::console;
@@ -25,17 +25,17 @@ pub(super) fn run(config: &Config, action: RiskLimit) -> Result<(), Failure> {
         RiskLimit::List { json, .. } => show(&in_force(config)?, json),
         RiskLimit::Set { definition, author } => {
             let limit = parse(config, &definition)?;
-            let mut command = command(CommandKind::SetLimit, EVERYBODY, &author)?;
+            let mut command = command(CommandKind::SetLimit, ALL_PORTFOLIOS, &author)?;
             command.limit = Some(limit.name);
             command.definition = Some(definition);
             let verdicts = send(&config.kafka_settings()?, &command, author.wait.0)?;
-            tell(&verdicts, author.json)
+            print_verdicts(&verdicts, author.json)
         }
         RiskLimit::Remove { name, author } => {
-            let mut command = command(CommandKind::RemoveLimit, EVERYBODY, &author)?;
+            let mut command = command(CommandKind::RemoveLimit, ALL_PORTFOLIOS, &author)?;
             command.limit = Some(name);
             let verdicts = send(&config.kafka_settings()?, &command, author.wait.0)?;
-            tell(&verdicts, author.json)
+            print_verdicts(&verdicts, author.json)
         }
     }
 }
@@ -74,7 +74,7 @@ fn commands(config: &Config) -> Result<Vec<Command>, Failure> {
     let kafka = config.kafka_settings()?;
     let topic = Topic::ControlCommands;
     let count = kafka.partitions(topic.spec().group);
-    let partition = partition_of(EVERYBODY.as_bytes(), count) as i32;
+    let partition = partition_of(ALL_PORTFOLIOS.as_bytes(), count) as i32;
     let mut commands = Vec::new();
     let name = kafka.names().topic(topic).to_owned();
     let within = READ_WITHIN;
@@ -86,7 +86,7 @@ fn commands(config: &Config) -> Result<Vec<Command>, Failure> {
         within,
         |message: &Message<'_>| {
             if let Ok(Event::Command(command)) = Event::decode(topic, message.value)
-                && command.portfolio.as_str() == EVERYBODY
+                && command.portfolio.as_str() == ALL_PORTFOLIOS
             {
                 commands.push(command);
             }

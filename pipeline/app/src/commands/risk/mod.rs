@@ -14,8 +14,8 @@ pub(super) fn run(config: &Config, action: Risk) -> Result<(), Failure> {
     quiet_logs(config);
     match action {
         Risk::Status { portfolio, json } => status::run(config, portfolio.as_deref(), json),
-        Risk::Kill(stop) => order::stop(config, stop, order::Stop::Halt),
-        Risk::Reduce(stop) => order::stop(config, stop, order::Stop::Reduce),
+        Risk::Kill(stop) => order::stop(config, stop, order::StopKind::Halt),
+        Risk::Reduce(stop) => order::stop(config, stop, order::StopKind::Reduce),
         Risk::Reset(reset) => order::reset(config, reset),
         Risk::Limit(action) => limits::run(config, action),
     }

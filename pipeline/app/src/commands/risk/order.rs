@@ -18,21 +18,21 @@ use crate::failure::Failure;
 use crate::publish::{now, put};
 
 /// In a command: every portfolio.
-pub(super) const EVERYBODY: &str = "*";
+pub(super) const ALL_PORTFOLIOS: &str = "*";
 const SOURCE: &str = "cli";
 /// So many of a partition's newest commands may have come since ours.
-const LOOK_BACK: usize = 256;
+const READ_BACK: usize = 256;
 const POLL: Duration = Duration::from_millis(200);
 /// Of many verdicts, no more come once none came for so long.
 const SETTLED_AFTER: Duration = Duration::from_millis(800);
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Stop {
+pub(super) enum StopKind {
     Halt,
     Reduce,
 }
 
-pub(super) fn stop(config: &Config, arguments: RiskStop, how: Stop) -> Result<(), Failure> {
+pub(super) fn stop(config: &Config, arguments: RiskStop, how: StopKind) -> Result<(), Failure> {
     let RiskStop {
         portfolio,
         all,
@@ -40,19 +40,19 @@ pub(super) fn stop(config: &Config, arguments: RiskStop, how: Stop) -> Result<()
     } = arguments;
     let portfolio = match portfolio {
         Some(portfolio) => portfolio,
-        None if all => EVERYBODY.to_owned(),
+        None if all => ALL_PORTFOLIOS.to_owned(),
         None => {
             let message = "name a portfolio, or say --all".to_owned();
             return Err(Failure::Usage(message));
         }
     };
     let kind = match how {
-        Stop::Halt => CommandKind::Halt,
-        Stop::Reduce => CommandKind::Reduce,
+        StopKind::Halt => CommandKind::Halt,
+        StopKind::Reduce => CommandKind::Reduce,
     };
     let command = command(kind, &portfolio, &author)?;
     let verdicts = send(&config.kafka_settings()?, &command, author.wait.0)?;
-    tell(&verdicts, author.json)
+    print_verdicts(&verdicts, author.json)
 }
 
 pub(super) fn reset(config: &Config, arguments: RiskReset) -> Result<(), Failure> {
@@ -62,16 +62,16 @@ pub(super) fn reset(config: &Config, arguments: RiskReset) -> Result<(), Failure
         author,
     } = arguments;
     if verdict.is_empty() {
-        return Err(name_them(config, &portfolio));
+        return Err(ask_for_verdicts(config, &portfolio));
     }
     let mut command = command(CommandKind::Reset, &portfolio, &author)?;
     command.overrides = verdict;
     let verdicts = send(&config.kafka_settings()?, &command, author.wait.0)?;
-    tell(&verdicts, author.json)
+    print_verdicts(&verdicts, author.json)
 }
 
 /// Nobody resets what nobody looked at.
-fn name_them(config: &Config, portfolio: &str) -> Failure {
+fn ask_for_verdicts(config: &Config, portfolio: &str) -> Failure {
     let holds = match status::holds(config, portfolio) {
         Ok(holds) => holds,
         Err(failure) => return failure,
@@ -139,7 +139,7 @@ pub(crate) fn send(
     command: &Command,
     wait: Duration,
 ) -> Result<Vec<Verdict>, Failure> {
-    let is_for_all = command.portfolio.as_str() == EVERYBODY;
+    let is_for_all = command.portfolio.as_str() == ALL_PORTFOLIOS;
     let outcomes = [Topic::RiskVerdicts, Topic::DeadLetters];
     let mut outcome = EventTail::open(kafka, &outcomes, false)?;
     let origin = publish(kafka, command)?;
@@ -153,7 +153,7 @@ pub(crate) fn send(
                 newest = Instant::now();
                 verdicts.push(verdict);
             }
-            Event::DeadLetter(letter) if is_of(&letter, origin) => refused = Some(letter),
+            Event::DeadLetter(letter) if is_refusal_of(&letter, origin) => refused = Some(letter),
             _ => {}
         })?;
         if let Some(letter) = refused {
@@ -175,27 +175,27 @@ pub(crate) fn send(
     Ok(verdicts)
 }
 
-type Place = (i32, i64);
+type CommandOffset = (i32, i64);
 
-fn is_about(verdict: &Verdict, (partition, offset): Place) -> bool {
+fn is_about(verdict: &Verdict, (partition, offset): CommandOffset) -> bool {
     verdict.cause_topic == Topic::ControlCommands.name()
         && (verdict.cause_partition, verdict.cause_offset) == (partition, offset)
 }
 
-fn is_of(letter: &DeadLetter, (partition, offset): Place) -> bool {
+fn is_refusal_of(letter: &DeadLetter, (partition, offset): CommandOffset) -> bool {
     letter.topic == Topic::ControlCommands.name()
         && (letter.partition, letter.offset) == (partition, offset)
 }
 
-/// Where the command came to stand.
-fn publish(kafka: &KafkaSettings, command: &Command) -> Result<Place, Failure> {
+/// Where the command stands in its topic.
+fn publish(kafka: &KafkaSettings, command: &Command) -> Result<CommandOffset, Failure> {
     let topic = Topic::ControlCommands;
     let name = kafka.names().topic(topic).to_owned();
     let event = Event::Command(command.clone());
     put(&Publisher::new(kafka, SOURCE)?, &name, &event)?;
     let count = kafka.partitions(topic.spec().group);
     let partition = partition_of(event.key().as_bytes(), count) as i32;
-    let newest = tail(kafka, &name, partition, LOOK_BACK)?;
+    let newest = tail(kafka, &name, partition, READ_BACK)?;
     let ours = |record: &&tapeline_kafka::OwnedMessage| {
         let found = Event::decode(topic, record.value.as_deref());
         matches!(found, Ok(Event::Command(found)) if found.command_id == command.command_id)
@@ -207,7 +207,7 @@ fn publish(kafka: &KafkaSettings, command: &Command) -> Result<Place, Failure> {
     Ok((partition, found.offset))
 }
 
-pub(super) fn tell(verdicts: &[Verdict], json: bool) -> Result<(), Failure> {
+pub(super) fn print_verdicts(verdicts: &[Verdict], json: bool) -> Result<(), Failure> {
     if json {
         let all: Vec<_> = verdicts.iter().map(status::verdict_json).collect();
         return console::json(&all);
@@ -220,7 +220,7 @@ pub(super) fn tell(verdicts: &[Verdict], json: bool) -> Result<(), Failure> {
             verdict_id,
             ..
         } = verdict;
-        let state = if portfolio.as_str() == EVERYBODY {
+        let state = if portfolio.as_str() == ALL_PORTFOLIOS {
             String::new()
         } else {
             format!("{portfolio} is {guard}: ")

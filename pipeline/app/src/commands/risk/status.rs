@@ -15,28 +15,28 @@ use crate::console;
 use crate::failure::Failure;
 
 /// The first look into a partition takes so many of its newest records ...
-const FIRST_LOOK: usize = 1000;
+const FIRST_READ: usize = 1000;
 /// (of verdicts, where some hold a guard up and may be old, so many) ...
-const HELD_LOOK: usize = 20_000;
+const READ_IF_HELD: usize = 20_000;
 /// ... and the last one at most so many.
-const LAST_LOOK: usize = 1_000_000;
+const MAX_READ: usize = 1_000_000;
 
 pub(super) fn run(config: &Config, portfolio: Option<&str>, json: bool) -> Result<(), Failure> {
-    let mut standings = standings(config)?;
+    let mut statuses = statuses(config)?;
     if let Some(wanted) = portfolio {
-        standings.retain(|standing| standing.equity.portfolio.as_str() == wanted);
-        if standings.is_empty() {
+        statuses.retain(|status| status.equity.portfolio.as_str() == wanted);
+        if statuses.is_empty() {
             let message = format!("nothing is known of portfolio {wanted}");
             return Err(Failure::NotSo(message));
         }
     }
     if json {
-        let all: Vec<_> = standings.iter().map(Standing::json).collect();
+        let all: Vec<_> = statuses.iter().map(PortfolioStatus::json).collect();
         console::json(&all)?;
     } else {
-        show(&standings);
+        show(&statuses);
     }
-    let stopped = standings.iter().filter(|standing| standing.is_stopped());
+    let stopped = statuses.iter().filter(|status| status.is_stopped());
     match stopped.count() {
         0 => Ok(()),
         count => Err(Failure::NotSo(format!(
@@ -58,29 +58,29 @@ pub(super) fn portfolios(config: &Config) -> BTreeSet<String> {
 
 /// The verdicts that hold the guard of a portfolio up, with what they say.
 pub(super) fn holds(config: &Config, portfolio: &str) -> Result<Vec<(String, String)>, Failure> {
-    let standings = standings(config)?.into_iter();
-    let mut own = standings.filter(|standing| standing.equity.portfolio.as_str() == portfolio);
-    let Some(standing) = own.next() else {
+    let statuses = statuses(config)?.into_iter();
+    let mut own = statuses.filter(|status| status.equity.portfolio.as_str() == portfolio);
+    let Some(status) = own.next() else {
         let message = format!("nothing is known of portfolio {portfolio}");
         return Err(Failure::NotSo(message));
     };
     let said = |id: &String| {
-        let verdict = standing.holds.get(id);
+        let verdict = status.holds.get(id);
         let message = verdict.map_or("(not found any more)", |verdict| &*verdict.message);
         (id.clone(), message.to_owned())
     };
-    Ok(standing.equity.held_by.iter().map(said).collect())
+    Ok(status.equity.held_by.iter().map(said).collect())
 }
 
 /// What is known of a portfolio: its newest figures, and the verdicts behind them.
-struct Standing {
+struct PortfolioStatus {
     equity: Equity,
     /// That hold the guard up, by id.
     holds: BTreeMap<String, Verdict>,
     newest: Option<Verdict>,
 }
 
-impl Standing {
+impl PortfolioStatus {
     fn is_beyond(&self) -> bool {
         let mut limits = self.equity.limits.iter();
         limits.any(|limit| limit.grade == Grade::Breach)
@@ -171,28 +171,34 @@ pub(super) fn verdict_json(verdict: &Verdict) -> serde_json::Value {
     })
 }
 
-fn standings(config: &Config) -> Result<Vec<Standing>, Failure> {
+fn statuses(config: &Config) -> Result<Vec<PortfolioStatus>, Failure> {
     let kafka = config.kafka_settings()?;
     let equity = newest_equity(&kafka, &portfolios(config))?;
     let held = equity.values().flat_map(|equity| equity.held_by.clone());
     let held: BTreeSet<String> = held.collect();
     let mut verdicts = Verdicts::default();
-    let look = if held.is_empty() {
-        FIRST_LOOK
+    let count_back = if held.is_empty() {
+        FIRST_READ
     } else {
-        HELD_LOOK
+        READ_IF_HELD
     };
     for partition in 0..kafka.partitions(Topic::RiskVerdicts.spec().group) {
-        each_of_newest(&kafka, Topic::RiskVerdicts, partition, look, |event| {
-            verdicts.take(event, &held);
-        })?;
+        each_of_newest(
+            &kafka,
+            Topic::RiskVerdicts,
+            partition,
+            count_back,
+            |event| {
+                verdicts.insert(event, &held);
+            },
+        )?;
     }
-    let standing = |(id, equity): (String, Equity)| Standing {
+    let status = |(id, equity): (String, Equity)| PortfolioStatus {
         holds: verdicts.of(&equity.held_by),
         newest: verdicts.newest.get(&id).cloned(),
         equity,
     };
-    Ok(equity.into_iter().map(standing).collect())
+    Ok(equity.into_iter().map(status).collect())
 }
 
 #[derive(Default)]
@@ -204,7 +210,7 @@ struct Verdicts {
 }
 
 impl Verdicts {
-    fn take(&mut self, event: Event<'_>, held: &BTreeSet<String>) {
+    fn insert(&mut self, event: Event<'_>, held: &BTreeSet<String>) {
         let Event::Verdict(verdict) = event else {
             return;
         };
@@ -235,19 +241,19 @@ fn newest_equity(
     for partition in 0..count {
         let is_here = |id: &&String| partition_of(id.as_bytes(), count) == partition;
         let wanted: Vec<&String> = known.iter().filter(is_here).collect();
-        let mut look = FIRST_LOOK;
+        let mut count_back = FIRST_READ;
         loop {
-            let seen = each_of_newest(kafka, topic, partition, look, |event| match event {
+            let seen = each_of_newest(kafka, topic, partition, count_back, |event| match event {
                 Event::Equity(equity) if equity.account.is_none() => {
                     found.insert(equity.portfolio.to_string(), equity);
                 }
                 _ => {}
             })?;
-            let is_all = seen < look || look >= LAST_LOOK;
+            let is_all = seen < count_back || count_back >= MAX_READ;
             if is_all || wanted.iter().all(|id| found.contains_key(id.as_str())) {
                 break;
             }
-            look *= 10;
+            count_back *= 10;
         }
     }
     Ok(found)
@@ -271,12 +277,12 @@ fn each_of_newest(
     Ok(records.len())
 }
 
-fn show(standings: &[Standing]) {
+fn show(statuses: &[PortfolioStatus]) {
     let amount = |money: Option<Money>| money.map_or("?".to_owned(), |money| money.to_string());
-    let rows: Vec<Vec<String>> = standings
+    let rows: Vec<Vec<String>> = statuses
         .iter()
-        .map(|standing| {
-            let equity = &standing.equity;
+        .map(|status| {
+            let equity = &status.equity;
             vec![
                 equity.portfolio.to_string(),
                 equity.guard.to_string(),
@@ -291,9 +297,9 @@ fn show(standings: &[Standing]) {
         &rows,
     );
     console::line("");
-    let limits = standings.iter().flat_map(|standing| {
-        let of = &standing.equity.portfolio;
-        standing.equity.limits.iter().map(move |limit| (of, limit))
+    let limits = statuses.iter().flat_map(|status| {
+        let of = &status.equity.portfolio;
+        status.equity.limits.iter().map(move |limit| (of, limit))
     });
     let rows: Vec<Vec<String>> = limits
         .map(|(portfolio, limit)| {
@@ -311,7 +317,7 @@ fn show(standings: &[Standing]) {
     let heading = ["PORTFOLIO", "LIMIT", "IS", "VALUE", "LEVEL", "LEFT", "IN"];
     console::table(&heading, &rows);
     console::line("");
-    standings.iter().for_each(explain);
+    statuses.iter().for_each(explain);
 }
 
 fn name(limit: &LimitStanding) -> String {
@@ -323,8 +329,8 @@ fn name(limit: &LimitStanding) -> String {
 }
 
 /// In sentences: what is missing, what holds the guard up, what was decided last.
-fn explain(standing: &Standing) {
-    let equity = &standing.equity;
+fn explain(status: &PortfolioStatus) {
+    let equity = &status.equity;
     let id = &equity.portfolio;
     if equity.missing_prices > 0 {
         let count = equity.missing_prices;
@@ -333,14 +339,14 @@ fn explain(standing: &Standing) {
         ));
     }
     for held in &equity.held_by {
-        let said = standing.holds.get(held);
+        let said = status.holds.get(held);
         let said = said.map_or("(not found any more)", |verdict| &*verdict.message);
         console::line(format!(
             "{id} is {} because of {held}: {said}",
             equity.guard
         ));
     }
-    if let Some(verdict) = &standing.newest {
+    if let Some(verdict) = &status.newest {
         let time = verdict.event_time.to_string();
         let time = time.get(..19).unwrap_or(&time);
         console::line(format!(
