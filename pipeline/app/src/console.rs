@@ -14,7 +14,7 @@ pub(crate) fn line(text: impl Display) {
 }
 
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string(value).map_err(Failure::outside)?;
+    let text = serde_json::to_string(value).map_err(Failure::external)?;
     line(text);
     Ok(())
 }

@@ -13,38 +13,38 @@ use crate::config::{self, ConfigError};
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// 1: the thing checked is not so.
-    NotSo(String),
+    CheckFailed(String),
     /// 2: wrong usage or configuration.
     Usage(String),
     /// 3: an outside system failed.
-    Outside(String),
+    External(String),
 }
 
 impl Failure {
     pub fn code(&self) -> u8 {
         match self {
-            Self::NotSo(_) => 1,
+            Self::CheckFailed(_) => 1,
             Self::Usage(_) => 2,
-            Self::Outside(_) => 3,
+            Self::External(_) => 3,
         }
     }
 
-    pub fn outside(error: impl fmt::Display) -> Self {
-        Self::Outside(error.to_string())
+    pub fn external(error: impl fmt::Display) -> Self {
+        Self::External(error.to_string())
     }
 
     /// Who has to act decides: the person who runs it, or somebody else.
-    pub fn by(fault: Fault, error: impl fmt::Display) -> Self {
+    pub fn from_fault(fault: Fault, error: impl fmt::Display) -> Self {
         match fault {
             Fault::User => Self::Usage(error.to_string()),
-            Fault::External | Fault::Internal => Self::Outside(error.to_string()),
+            Fault::External | Fault::Internal => Self::External(error.to_string()),
         }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::NotSo(text) | Self::Usage(text) | Self::Outside(text)) = self;
+        let (Self::CheckFailed(text) | Self::Usage(text) | Self::External(text)) = self;
         f.write_str(text)
     }
 }
@@ -79,7 +79,7 @@ macro_rules! keep_fault {
     ($($error:ty)*) => {$(
         impl From<$error> for Failure {
             fn from(error: $error) -> Self {
-                Self::by(error.fault(), error)
+                Self::from_fault(error.fault(), error)
             }
         }
     )*};

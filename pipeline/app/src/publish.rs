@@ -16,7 +16,7 @@ pub(crate) fn now() -> Micros {
 /// Publishes one event, and waits until it is there.
 pub(crate) fn put(publisher: &Publisher, topic: &str, event: &Event<'_>) -> Result<(), Failure> {
     let mut value = Vec::new();
-    event.encode(&mut value).map_err(Failure::outside)?;
+    event.encode(&mut value).map_err(Failure::external)?;
     publisher.publish(topic, event.key().as_bytes(), &value, &[], None)?;
     publisher.flush(DELIVER_WITHIN)?;
     Ok(())

@@ -75,7 +75,7 @@ pub(crate) async fn serve(listen: &str, health: Health) -> Result<SocketAddr, Fa
              set telemetry.listen to another address, or port 0 for any free one"
             ))
         })?;
-    let address = listener.local_addr().map_err(Failure::outside)?;
+    let address = listener.local_addr().map_err(Failure::external)?;
     tokio::spawn(async move { axum::serve(listener, app).await });
     Ok(address)
 }
@@ -105,7 +105,7 @@ fn recorder() -> Result<PrometheusHandle, Failure> {
         .set_buckets(&buckets)
         .and_then(|builder| builder.set_buckets_for_metric(of_records, &records))
         .and_then(PrometheusBuilder::install_recorder)
-        .map_err(Failure::outside)?;
+        .map_err(Failure::external)?;
     Ok(HANDLE.get_or_init(|| handle).clone())
 }
 

@@ -16,7 +16,7 @@ pub(super) fn run(config: &Config, arguments: &Audit) -> Result<(), Failure> {
         since_ms: arguments.since.map(|since| ago_ms(since.0)),
         ..config.audit_options()
     };
-    let runtime = tokio::runtime::Runtime::new().map_err(Failure::outside)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::external)?;
     let handle = runtime.handle().clone();
     let report = runtime.block_on(once_caught_up(config, &handle, options))?;
     if arguments.json {
@@ -27,7 +27,7 @@ pub(super) fn run(config: &Config, arguments: &Audit) -> Result<(), Failure> {
     if report.is_clean() {
         return Ok(());
     }
-    Err(Failure::NotSo(problem(&report)))
+    Err(Failure::CheckFailed(problem(&report)))
 }
 
 /// Waits for the sink to reach the present end of the topics, then compares.
@@ -45,7 +45,7 @@ pub(crate) async fn once_caught_up(
         })
     })
     .await
-    .map_err(Failure::outside)?
+    .map_err(Failure::external)?
     .map_err(Failure::from)
 }
 

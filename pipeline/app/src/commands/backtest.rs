@@ -101,8 +101,8 @@ impl Results {
     }
 
     fn try_collect(&mut self, event: &Event<'_>) -> Result<(), Failure> {
-        self.digest.take(event).map_err(Failure::outside)?;
-        let noted = self.report.take(event).map_err(Failure::outside)?;
+        self.digest.take(event).map_err(Failure::external)?;
+        let noted = self.report.take(event).map_err(Failure::external)?;
         let Some(files) = &mut self.files else {
             return Ok(());
         };
@@ -288,7 +288,7 @@ impl From<BacktestError> for Failure {
     fn from(error: BacktestError) -> Self {
         match error {
             BacktestError::History(error) => error.into(),
-            BacktestError::Line(_) => Self::outside(error),
+            BacktestError::Line(_) => Self::external(error),
         }
     }
 }

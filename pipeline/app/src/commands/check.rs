@@ -52,5 +52,5 @@ fn online(config: &Config, json: bool) -> Result<(), Failure> {
     if problems.is_empty() {
         return Ok(());
     }
-    Err(Failure::NotSo(problems.join("\n")))
+    Err(Failure::CheckFailed(problems.join("\n")))
 }

@@ -55,7 +55,9 @@ pub(super) fn run(config: &Config, action: &DeadLetters) -> Result<(), Failure> 
                     show(letter);
                     Ok(())
                 }
-                None => Err(Failure::NotSo(format!("no dead letter has the id {id}"))),
+                None => Err(Failure::CheckFailed(format!(
+                    "no dead letter has the id {id}"
+                ))),
             }
         }
         DeadLetters::Replay {
@@ -203,7 +205,7 @@ fn replay(
     let mut seen = BTreeSet::new();
     dead_letters.retain(|l| seen.insert((l.topic.clone(), l.partition, l.offset)));
     if dead_letters.is_empty() {
-        return Err(Failure::NotSo("no dead letter fits".to_owned()));
+        return Err(Failure::CheckFailed("no dead letter fits".to_owned()));
     }
     if !yes {
         for letter in &dead_letters {
@@ -222,7 +224,7 @@ fn replay(
     let names = kafka.names();
     for letter in &dead_letters {
         let Some(topic) = Topic::from_name(&letter.topic) else {
-            return Err(Failure::NotSo(format!(
+            return Err(Failure::CheckFailed(format!(
                 "{} is no topic of this release",
                 letter.topic
             )));
@@ -232,7 +234,7 @@ fn replay(
                 "{} holds only the first part of its record",
                 letter.letter_id
             );
-            return Err(Failure::NotSo(message));
+            return Err(Failure::CheckFailed(message));
         }
         let record = RefusedRecord {
             topic: &letter.topic,

@@ -11,7 +11,7 @@ const WITHIN: Duration = Duration::from_secs(3);
 
 /// Exit code 0 when the role on this machine says it is well, 1 otherwise.
 pub(super) fn run(config: &Config, arguments: &Health) -> Result<(), Failure> {
-    let mut address: SocketAddr = config.telemetry.listen.parse().map_err(Failure::outside)?;
+    let mut address: SocketAddr = config.telemetry.listen.parse().map_err(Failure::external)?;
     if address.ip().is_unspecified() {
         address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
     }
@@ -21,7 +21,7 @@ pub(super) fn run(config: &Config, arguments: &Health) -> Result<(), Failure> {
         "/health/ready"
     };
     let answer = ask(address, path)
-        .map_err(|error| Failure::NotSo(format!("nothing answers on {address}: {error}")))?;
+        .map_err(|error| Failure::CheckFailed(format!("nothing answers on {address}: {error}")))?;
     let body = answer
         .split("\r\n\r\n")
         .nth(1)
@@ -32,7 +32,7 @@ pub(super) fn run(config: &Config, arguments: &Health) -> Result<(), Failure> {
         console::line(body);
         Ok(())
     } else {
-        Err(Failure::NotSo(body))
+        Err(Failure::CheckFailed(body))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 
 pub(super) fn run(arguments: &Init) -> Result<(), Failure> {
     if arguments.json_schema {
-        let text = serde_json::to_string_pretty(&json_schema()).map_err(Failure::outside)?;
+        let text = serde_json::to_string_pretty(&json_schema()).map_err(Failure::external)?;
         console::line(text);
     } else {
         console::line(template().trim_end());
@@ -27,5 +27,5 @@ pub(super) fn completions(shell: clap_complete::Shell) {
 pub(super) fn manual() -> Result<(), Failure> {
     clap_mangen::Man::new(Cli::command())
         .render(&mut std::io::stdout())
-        .map_err(Failure::outside)
+        .map_err(Failure::external)
 }

@@ -75,7 +75,7 @@ pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> R
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(Failure::outside)?
+        .map_err(Failure::external)?
         .block_on(future)
 }
 

@@ -151,7 +151,7 @@ fn show(file: &Path, json: bool) -> Result<(), Failure> {
     }
     let (file, count) = (file.display(), console::count(damaged as usize, "record"));
     let message = format!("{file}: {count} damaged; export or copy it again");
-    Err(Failure::NotSo(message))
+    Err(Failure::CheckFailed(message))
 }
 
 fn summary(file: &Path, head: &Head, contents: Contents) -> Result<Summary, Failure> {
@@ -255,8 +255,8 @@ fn in_file(file: &Path) -> impl Fn(RecordingError) -> Failure {
     move |error| {
         let message = format!("{}: {error}", file.display());
         match error {
-            RecordingError::Io(_) => Failure::Outside(message),
-            _ => Failure::NotSo(message),
+            RecordingError::Io(_) => Failure::External(message),
+            _ => Failure::CheckFailed(message),
         }
     }
 }

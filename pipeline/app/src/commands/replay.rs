@@ -46,7 +46,7 @@ fn verify(config: &Config, arguments: &Replay) -> Result<(), Failure> {
         (None, _) => {
             let hint = done.hint.unwrap_or_default();
             let message = format!("{count} transactions came out differently{hint}");
-            Err(Failure::NotSo(message))
+            Err(Failure::CheckFailed(message))
         }
     }
 }
@@ -200,8 +200,8 @@ impl From<ReplayError> for Failure {
             ReplayError::NoStart { .. }
             | ReplayError::InputsGone { .. }
             | ReplayError::NoSuchTask { .. }
-            | ReplayError::Recording(_) => Self::NotSo(error.to_string()),
-            ReplayError::Task(_) | ReplayError::Decode { .. } => Self::outside(error),
+            | ReplayError::Recording(_) => Self::CheckFailed(error.to_string()),
+            ReplayError::Task(_) | ReplayError::Decode { .. } => Self::external(error),
         }
     }
 }

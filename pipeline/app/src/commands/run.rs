@@ -10,7 +10,7 @@ use crate::telemetry::{self, Health};
 pub(super) fn run(config: Config, arguments: &Run) -> Result<(), Failure> {
     telemetry::init_logs(&config.telemetry);
     let config = with_demo(config, false)?;
-    let runtime = tokio::runtime::Runtime::new().map_err(Failure::outside)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::external)?;
     runtime.block_on(async {
         let health = Health::default();
         let address = telemetry::serve(&config.telemetry.listen, health.clone()).await?;
@@ -23,7 +23,7 @@ pub(super) fn run(config: Config, arguments: &Run) -> Result<(), Failure> {
         let mut parts = start_roles(&start, &arguments.role)?;
         let outcome = wait(&mut parts).await;
         let stopped = tokio::task::spawn_blocking(move || parts.stop()).await;
-        outcome.and(stopped.map_err(Failure::outside)?)
+        outcome.and(stopped.map_err(Failure::external)?)
     })
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct Signals {
 
 impl Signals {
     pub fn new() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(Failure::outside);
+        let listen = |kind| signal(kind).map_err(Failure::external);
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,

@@ -69,7 +69,7 @@ fn check(config: &Config, json: bool) -> Result<(), Failure> {
         return Ok(());
     }
     let total = console::count(checked.len(), "reference");
-    Err(Failure::NotSo(format!(
+    Err(Failure::CheckFailed(format!(
         "{failed} of {total} lead to nothing"
     )))
 }
@@ -176,8 +176,8 @@ pub(super) fn local_file(config: &Config) -> Result<LocalFile, Failure> {
 
 pub(super) fn failure(error: SecretError) -> Failure {
     match error.category {
-        Category::Unreachable => Failure::Outside(error.to_string()),
+        Category::Unreachable => Failure::External(error.to_string()),
         Category::BadReference => Failure::Usage(error.to_string()),
-        _ => Failure::NotSo(error.to_string()),
+        _ => Failure::CheckFailed(error.to_string()),
     }
 }

@@ -95,7 +95,7 @@ fn sentence(change: &RetentionChange) -> String {
 
 fn rebuild(config: &Config, store: &Store, table: &str, json: bool) -> Result<(), Failure> {
     let topic = topic_of(table)?;
-    let runtime = tokio::runtime::Runtime::new().map_err(Failure::outside)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::external)?;
     let rebuilt = tapeline_clickhouse::rebuild(
         &config.kafka_settings()?,
         store,
@@ -155,7 +155,7 @@ fn show_plan(changes: &Changes, json: bool) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    Err(Failure::NotSo(
+    Err(Failure::CheckFailed(
         if plan.drifted.is_empty() && plan.altered.is_empty() {
             "the tables differ; `tapeline store apply` brings them up to date"
         } else {

@@ -47,7 +47,7 @@ fn list(config: &Config, only: Option<&str>, json: bool) -> Result<(), Failure> 
     let gaps = found.iter().flat_map(|task| &task.inputs);
     match gaps.filter(|input| input.is_gap()).count() {
         0 => Ok(()),
-        count => Err(Failure::NotSo(format!(
+        count => Err(Failure::CheckFailed(format!(
             "{} cannot be read on: the records that come next are gone; `tapeline tasks accept-gap` goes on behind them",
             console::count(count, "input")
         ))),
@@ -170,10 +170,10 @@ impl From<ProgressError> for Failure {
             ProgressError::NotBegun(_) | ProgressError::NotRead { .. } | ProgressError::Reason => {
                 Self::Usage(error.to_string())
             }
-            ProgressError::NoGap { .. } => Self::NotSo(error.to_string()),
+            ProgressError::NoGap { .. } => Self::CheckFailed(error.to_string()),
             ProgressError::Transaction(_)
             | ProgressError::Decode { .. }
-            | ProgressError::Encode(_) => Self::outside(error),
+            | ProgressError::Encode(_) => Self::external(error),
         }
     }
 }

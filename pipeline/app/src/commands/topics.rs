@@ -31,7 +31,7 @@ fn plan(changes: &[TopicChange], json: bool) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    Err(Failure::NotSo(format!(
+    Err(Failure::CheckFailed(format!(
         "{} changes are needed; `tapeline topics apply` makes them",
         changes.len()
     )))
@@ -46,7 +46,7 @@ fn apply(admin: &Admin, changes: &[TopicChange], yes: bool) -> Result<(), Failur
         return Ok(());
     }
     if !yes && !confirmed()? {
-        return Err(Failure::NotSo("nothing was changed".to_owned()));
+        return Err(Failure::CheckFailed("nothing was changed".to_owned()));
     }
     admin.apply(changes)?;
     console::line(format!("{} made", console::count(changes.len(), "change")));
@@ -64,6 +64,6 @@ fn confirmed() -> Result<bool, Failure> {
     std::io::stdin()
         .lock()
         .read_line(&mut answer)
-        .map_err(Failure::outside)?;
+        .map_err(Failure::external)?;
     Ok(answer.trim().eq_ignore_ascii_case("y"))
 }

@@ -34,23 +34,23 @@ async fn told(check: impl Future<Output = Result<&'static str, Failure>>) -> Fou
 async fn webhook(desk: &Desk<'_>) -> Result<&'static str, Failure> {
     let twilio = &desk.config.auth.twilio;
     let token = secrets(desk)?.get(&twilio.token.parse()?).await;
-    let token = token.map_err(Failure::outside)?.secret;
-    let outside = Outside::real().map_err(Failure::outside)?;
+    let token = token.map_err(Failure::external)?.secret;
+    let outside = Outside::real().map_err(Failure::external)?;
     let sent = self_test(&twilio.public_url, &token, &outside).await;
-    sent.map_err(Failure::outside)?;
+    sent.map_err(Failure::external)?;
     Ok("a message that was sent to it arrived")
 }
 
 async fn opened(desk: &Desk<'_>, mailbox: &MailboxAccount) -> Result<&'static str, Failure> {
-    let outside = Outside::real().map_err(Failure::outside)?;
+    let outside = Outside::real().map_err(Failure::external)?;
     let settings = mailbox.settings()?;
     let made = Mailbox::new(settings, secrets(desk)?, Posts::default(), outside.clock);
-    let mut mailbox = made.map_err(Failure::outside)?;
-    mailbox.check().await.map_err(Failure::outside)?;
+    let mut mailbox = made.map_err(Failure::external)?;
+    mailbox.check().await.map_err(Failure::external)?;
     Ok("it opens")
 }
 
 fn secrets(desk: &Desk<'_>) -> Result<Secrets, Failure> {
     let secrets = desk.secrets.as_ref();
-    secrets.cloned().map_err(Failure::outside)
+    secrets.cloned().map_err(Failure::external)
 }

@@ -87,7 +87,7 @@ impl<'a> Visit<'a> {
 
     async fn flow(&self) -> Result<&dyn Flow, Failure> {
         let make = || async {
-            let outside = Outside::real().map_err(Failure::outside)?;
+            let outside = Outside::real().map_err(Failure::external)?;
             registry::flow(&self.of.login, self.of.secrets(), &outside)
         };
         Ok(&**self.flow.get_or_try_init(make).await?)

@@ -130,7 +130,7 @@ impl<'a> Desk<'a> {
 }
 
 fn places(config: &Config) -> Result<Secrets, Failure> {
-    Secrets::new(&config.secrets.settings()?).map_err(Failure::outside)
+    Secrets::new(&config.secrets.settings()?).map_err(Failure::external)
 }
 
 /// What can be seen without asking a venue, Kafka or the store.

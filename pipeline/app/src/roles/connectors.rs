@@ -71,10 +71,10 @@ impl Connector {
             let error = match self.runtime.block_on(running) {
                 Ok(Ok(())) if stopped.load(Ordering::Relaxed) => return Ok(()),
                 Ok(Ok(())) => {
-                    return Err(Failure::Outside(format!("venue {name} ended by itself")));
+                    return Err(Failure::External(format!("venue {name} ended by itself")));
                 }
                 Ok(Err(error)) => error,
-                Err(panic) => return Err(Failure::outside(panic)),
+                Err(panic) => return Err(Failure::external(panic)),
             };
             let Retry::After(wait) = error.retry else {
                 return Err(error.into());
@@ -144,7 +144,7 @@ impl PublishedSequences {
                     continue;
                 }
                 event.set_ingest_time(now);
-                event.encode(&mut value).map_err(Failure::outside)?;
+                event.encode(&mut value).map_err(Failure::external)?;
                 let origin = format!("{venue}/{seq}");
                 let headers = [(SEQUENCE_HEADER, origin.as_bytes())];
                 let topic = self.names.topic(event.topic());

@@ -91,7 +91,7 @@ impl Account {
         }
         let kafka = config.kafka_settings()?;
         let settings = config.secrets.settings()?;
-        let secrets = Secrets::new(&settings).map_err(Failure::outside)?;
+        let secrets = Secrets::new(&settings).map_err(Failure::external)?;
         let portfolios = config.portfolios();
         let host = cleaned(&rustix::system::uname().nodename().to_string_lossy());
         let of = |login: &LoginAccount| {
@@ -122,7 +122,7 @@ impl Account {
             match ended {
                 Ok(None) => return Ok(()),
                 Ok(Some(Ended::Unheard)) => {
-                    return Err(Failure::outside("the login ended by itself"));
+                    return Err(Failure::external("the login ended by itself"));
                 }
                 Ok(Some(Ended::HandedOver)) => {
                     tracing::info!(account = %self.account, "another process takes over the login; this one stands by");
@@ -211,7 +211,7 @@ impl Account {
                     self.publish(publisher, step, *number)?;
                 }
                 ended = &mut *keeping => {
-                    return Ok(ended.map_err(Failure::outside)??);
+                    return Ok(ended.map_err(Failure::external)??);
                 }
             }
         }
@@ -233,11 +233,11 @@ impl Account {
         factors: Factors,
         policy: Policy,
     ) -> Result<(Keeper, Ends), Failure> {
-        let outside = Outside::real().map_err(Failure::outside)?;
+        let outside = Outside::real().map_err(Failure::external)?;
         let flow = registry::flow(&self.login, &self.secrets, &outside)?;
         let login = Login::new(policy, seed_of(self.account.as_str()));
         let keeper = Keeper::new(login, flow, factors, cache, outside.clock).await;
-        keeper.map_err(Failure::outside)
+        keeper.map_err(Failure::external)
     }
 
     pub(crate) async fn factors(&self) -> Result<Factors, Failure> {
@@ -265,12 +265,12 @@ impl Account {
             keys.push(self.secret(former).await?);
         }
         let seal = Seal::new(&self.login.venue, self.account.as_str(), &keys);
-        seal.map_err(Failure::outside)
+        seal.map_err(Failure::external)
     }
 
     async fn secret(&self, text: &str) -> Result<Arc<Secret>, Failure> {
         let found = self.secrets.get(&text.parse()?).await;
-        Ok(found.map_err(Failure::outside)?.secret)
+        Ok(found.map_err(Failure::external)?.secret)
     }
 
     fn publish(&self, publisher: &Publisher, step: Step, number: u64) -> Result<(), Failure> {
@@ -328,7 +328,7 @@ impl From<CacheError> for Trouble {
     fn from(error: CacheError) -> Self {
         match error {
             CacheError::OutOfReach(_) | CacheError::Lost => Self::Passing(error),
-            lasting => Self::Lasting(Failure::outside(lasting)),
+            lasting => Self::Lasting(Failure::external(lasting)),
         }
     }
 }

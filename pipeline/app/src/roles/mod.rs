@@ -56,7 +56,7 @@ impl Part {
         let thread = std::thread::Builder::new()
             .name(name.clone())
             .spawn(move || body(&flag))
-            .map_err(Failure::outside)?;
+            .map_err(Failure::external)?;
         Ok(Self {
             name,
             stop,
@@ -94,9 +94,9 @@ impl Parts {
         let part = self.0.remove(index);
         let name = part.name;
         match part.thread.join() {
-            Ok(Ok(())) => Err(Failure::Outside(format!("{name} ended by itself"))),
+            Ok(Ok(())) => Err(Failure::External(format!("{name} ended by itself"))),
             Ok(Err(failure)) => Err(failure),
-            Err(_) => Err(Failure::Outside(format!(
+            Err(_) => Err(Failure::External(format!(
                 "{name} panicked; its message is above"
             ))),
         }
@@ -114,7 +114,7 @@ impl Parts {
                 std::thread::sleep(Duration::from_millis(2));
             }
             if !part.thread.is_finished() {
-                outcome = Err(Failure::Outside(format!(
+                outcome = Err(Failure::External(format!(
                     "{} did not stop in {STOP_TIMEOUT:?}",
                     part.name
                 )));

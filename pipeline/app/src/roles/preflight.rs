@@ -40,7 +40,7 @@ pub(super) fn at_start(with: &Start<'_>) -> Result<(), Failure> {
     }
     let problems: Vec<String> = blocking.iter().map(|one| one.problem()).collect();
     let problems = problems.join("\n");
-    Err(Failure::Outside(format!(
+    Err(Failure::External(format!(
         "connectors do not start:\n{problems}\n`tapeline check --online` shows all; \
          preflight.at_start = false starts them all the same"
     )))
@@ -60,7 +60,7 @@ fn blocked_on<T: Send>(with: &Start<'_>, work: impl Future<Output = T> + Send) -
 /// None where it is switched off.
 pub(super) fn start(with: &Start<'_>) -> Result<Option<Part>, Failure> {
     let before = with.config.preflight.before_open.0;
-    let calendars = Calendars::built_in().map_err(Failure::outside)?;
+    let calendars = Calendars::built_in().map_err(Failure::external)?;
     let calendar = calendars.get(&with.config.preflight.calendar);
     let (Some(calendar), false) = (calendar.cloned(), before.is_zero()) else {
         return Ok(None);

@@ -95,7 +95,7 @@ impl Sessions {
             SessionStore::Memory => return Err(out_of_reach()),
             SessionStore::Kafka => self.seize().await,
         };
-        lent.map_err(Failure::outside)
+        lent.map_err(Failure::external)
     }
 
     async fn seize(&self) -> Result<Lent, CacheError> {
@@ -115,18 +115,18 @@ impl Sessions {
             SessionStore::File => FileShelf::peek(&self.folder, &self.venue, &self.account),
             SessionStore::Memory => return Err(out_of_reach()),
             SessionStore::Kafka => {
-                let (mut log, _) = self.log().map_err(Failure::outside)?;
+                let (mut log, _) = self.log().map_err(Failure::external)?;
                 let newest = log.newest().await;
                 newest.map(|newest| newest.as_deref().and_then(sealed_in))
             }
         };
-        found.map_err(Failure::outside)
+        found.map_err(Failure::external)
     }
 
     /// What only a person can put right, before anything waits for it.
     pub(crate) async fn check(&self) -> Result<(), Failure> {
         if self.store == SessionStore::Kafka {
-            let (log, _) = self.log().map_err(Failure::outside)?;
+            let (log, _) = self.log().map_err(Failure::external)?;
             log.check().await?;
         }
         Ok(())

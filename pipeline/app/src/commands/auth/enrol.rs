@@ -28,7 +28,7 @@ pub(super) fn run(config: &Config, arguments: &AuthEnrol) -> Result<(), Failure>
         Some(picture) => shown_in(picture)?,
         None => prompt::secret("the otpauth:// address or the seed")?,
     };
-    let wrong = |error| Failure::NotSo(format!("{}: {error}", source(arguments)));
+    let wrong = |error| Failure::CheckFailed(format!("{}: {error}", source(arguments)));
     Seed::parse(text.expose()).map_err(wrong)?;
     let version = place.file.set(&place.name, &text).map_err(failure)?;
     // What the login will read, and not what was handed over.
@@ -99,13 +99,13 @@ fn shown_in(picture: &Path) -> Result<Secret, Failure> {
     let mut bytes = Vec::new();
     let mut bounded = file.take(LARGEST_PICTURE + 1);
     bounded.read_to_end(&mut bytes).map_err(unread)?;
-    let text = read_picture(&bytes).map_err(|wrong| Failure::NotSo(told(&wrong)))?;
+    let text = read_picture(&bytes).map_err(|wrong| Failure::CheckFailed(told(&wrong)))?;
     // Letters that happen to be base32 are no seed when they stand in a QR code.
     let start = text.expose().trim_start().get(..SCHEME.len());
     if !start.is_some_and(|start| start.eq_ignore_ascii_case(SCHEME)) {
         let wrong = "the QR code holds no otpauth:// address; have the venue show the one for an \
                      authenticator app";
-        return Err(Failure::NotSo(told(&wrong)));
+        return Err(Failure::CheckFailed(told(&wrong)));
     }
     Ok(text)
 }

@@ -25,7 +25,7 @@ pub(super) async fn run(config: &Config, name: &str) -> Result<(), Failure> {
     let (keeper, mut ends) = of.keeper(cache, factors, policy).await?;
     let keeping = tokio::spawn(keeper.anew().run());
     let mut steps = Vec::new();
-    let mut outcome = Err(Failure::outside("the login ended by itself"));
+    let mut outcome = Err(Failure::external("the login ended by itself"));
     while let Some(step) = ends.steps.recv().await {
         console::say(format!("{}: {}", step.kind, step.detail));
         let (kind, detail) = (step.kind, step.detail.clone());
@@ -39,7 +39,9 @@ pub(super) async fn run(config: &Config, name: &str) -> Result<(), Failure> {
             break;
         }
         if is_stop || kind == AuthEventKind::LoginFailed {
-            outcome = Err(Failure::NotSo(format!("{name} is not logged in: {detail}")));
+            outcome = Err(Failure::CheckFailed(format!(
+                "{name} is not logged in: {detail}"
+            )));
             break;
         }
     }

@@ -95,8 +95,8 @@ pub(super) async fn revoke(config: &Config, name: &str) -> Result<(), Failure> {
     back.wait().await;
     let venue = &of.login.venue;
     match ended? {
-        None => Err(Failure::NotSo(format!("{name} has no session"))),
-        Some(AtVenue::Refused(category)) => Err(Failure::outside(format!(
+        None => Err(Failure::CheckFailed(format!("{name} has no session"))),
+        Some(AtVenue::Refused(category)) => Err(Failure::external(format!(
             "the session of {name} is forgotten here, and may go on at {venue} ({category}): log out there"
         ))),
         Some(AtVenue::HasNoWay) => {
@@ -117,7 +117,7 @@ async fn end(of: &LoginOf, shelf: Box<dyn Shelf>) -> Result<Option<AtVenue>, Fai
     let cache = of.cache(shelf).await?;
     let made = of.keeper(cache, Factors::default(), of.policy());
     let (mut keeper, _nobody_listens) = made.await?;
-    let at_venue = keeper.end_session().await.map_err(Failure::outside)?;
+    let at_venue = keeper.end_session().await.map_err(Failure::external)?;
     // Told while others wait for the place, so that what they do is told behind it.
     if let Some(at_venue) = at_venue {
         super::tell(of, vec![ended_by_a_person(at_venue)]);

@@ -29,7 +29,7 @@ impl Terminal {
         let callback = if redirect.is_empty() {
             None
         } else {
-            Some(Callback::open(redirect).await.map_err(Failure::outside)?)
+            Some(Callback::open(redirect).await.map_err(Failure::external)?)
         };
         Ok(Self {
             callback,

@@ -27,7 +27,7 @@ pub(crate) fn run(source: &Source) -> Result<(), Failure> {
     if lacking == 0 {
         return Ok(());
     }
-    Err(Failure::NotSo(format!(
+    Err(Failure::CheckFailed(format!(
         "{lacking} things are lacking for `tapeline up`"
     )))
 }

@@ -17,7 +17,7 @@ pub(crate) fn run(source: &Source, arguments: DataFolder) -> Result<(), Failure>
         console::line(format!("nothing runs on {}", data.display()));
         return Ok(());
     };
-    kill_process(pid, Signal::TERM).map_err(Failure::outside)?;
+    kill_process(pid, Signal::TERM).map_err(Failure::external)?;
     let deadline = Instant::now() + WITHIN;
     while test_kill_process(pid).is_ok() {
         if Instant::now() > deadline {
@@ -25,7 +25,7 @@ pub(crate) fn run(source: &Source, arguments: DataFolder) -> Result<(), Failure>
                 "process {} is still there after {WITHIN:?}",
                 pid.as_raw_nonzero()
             );
-            return Err(Failure::Outside(message));
+            return Err(Failure::External(message));
         }
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -43,7 +43,7 @@ impl PidFile {
 
     pub fn write(&self) -> Result<(), Failure> {
         std::fs::write(&self.0, std::process::id().to_string()).map_err(|error| {
-            Failure::Outside(format!("cannot write {}: {error}", self.0.display()))
+            Failure::External(format!("cannot write {}: {error}", self.0.display()))
         })
     }
 

@@ -29,7 +29,7 @@ impl From<StackError> for Failure {
             StackError::PortInUse { .. } | StackError::DataInUse { .. } => {
                 Self::Usage(error.to_string())
             }
-            _ => Self::Outside(error.to_string()),
+            _ => Self::External(error.to_string()),
         }
     }
 }

@@ -52,7 +52,7 @@ pub(crate) fn run(source: &Source, arguments: Up) -> Result<(), Failure> {
     let began = Instant::now();
     let config = configure(load(source)?, &arguments)?;
     quiet_logs(&config);
-    let runtime = tokio::runtime::Runtime::new().map_err(Failure::outside)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::external)?;
     let mut pipeline = Pipeline {
         config,
         arguments,
@@ -174,7 +174,7 @@ impl Pipeline {
         let store = Store::connect(&self.config.store_settings()?)?;
         store.wait_ready(READY_WITHIN).await?;
         store::bring_up(&self.config, &store).await?;
-        Ok(topics.await.map_err(Failure::outside)??)
+        Ok(topics.await.map_err(Failure::external)??)
     }
 
     fn start_roles(&self, health: &Health) -> Result<RunningPipeline, Failure> {
@@ -212,7 +212,7 @@ impl Pipeline {
             }
             if Instant::now() > deadline {
                 let names = waiting.join(", ");
-                return Err(Failure::Outside(format!(
+                return Err(Failure::External(format!(
                     "not ready after {READY_WITHIN:?}: {names}"
                 )));
             }
@@ -324,7 +324,7 @@ impl RunningPipeline {
 async fn stop(parts: Parts) -> Result<(), Failure> {
     tokio::task::spawn_blocking(move || parts.stop())
         .await
-        .map_err(Failure::outside)?
+        .map_err(Failure::external)?
 }
 
 fn show(report: &Report) {
@@ -383,12 +383,12 @@ fn remember_demo(config: &Config) -> Result<(), Failure> {
 
 fn demo_text(config: &Config) -> Result<String, Failure> {
     let made = serde_json::json!({ "script": SCRIPT, "settings": config.demo.settings });
-    serde_json::to_string(&made).map_err(Failure::outside)
+    serde_json::to_string(&made).map_err(Failure::external)
 }
 
 fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
     std::fs::write(path, text)
-        .map_err(|error| Failure::Outside(format!("cannot write {}: {error}", path.display())))
+        .map_err(|error| Failure::External(format!("cannot write {}: {error}", path.display())))
 }
 
 #[cfg(test)]

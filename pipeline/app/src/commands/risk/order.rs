@@ -78,7 +78,7 @@ fn ask_for_verdicts(config: &Config, portfolio: &str) -> Failure {
     };
     if holds.is_empty() {
         let message = format!("the guard of {portfolio} is ACTIVE: nothing is to be reset");
-        return Failure::NotSo(message);
+        return Failure::CheckFailed(message);
     }
     console::line(format!("What holds the guard of {portfolio} up:"));
     for (id, message) in &holds {
@@ -158,7 +158,7 @@ pub(crate) fn send(
         })?;
         if let Some(letter) = refused {
             let message = format!("{}: {}", letter.reason, letter.message);
-            return Err(Failure::NotSo(message));
+            return Err(Failure::CheckFailed(message));
         }
         let settled = !is_for_all || newest.elapsed() > SETTLED_AFTER;
         if !verdicts.is_empty() && settled {
@@ -166,7 +166,7 @@ pub(crate) fn send(
         }
     }
     if verdicts.is_empty() {
-        return Err(Failure::Outside(format!(
+        return Err(Failure::External(format!(
             "the command is in {}, but no verdict came within {wait:?}: is the processor `risk` running? \
              It will be carried out once it is",
             Topic::ControlCommands
@@ -202,7 +202,7 @@ fn publish(kafka: &KafkaSettings, command: &Command) -> Result<CommandOffset, Fa
     };
     let found = newest.iter().rev().find(ours);
     let found = found.ok_or_else(|| {
-        Failure::Outside(format!("the command was sent, but {name} does not show it"))
+        Failure::External(format!("the command was sent, but {name} does not show it"))
     })?;
     Ok((partition, found.offset))
 }

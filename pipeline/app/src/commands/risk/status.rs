@@ -27,7 +27,7 @@ pub(super) fn run(config: &Config, portfolio: Option<&str>, json: bool) -> Resul
         statuses.retain(|status| status.equity.portfolio.as_str() == wanted);
         if statuses.is_empty() {
             let message = format!("nothing is known of portfolio {wanted}");
-            return Err(Failure::NotSo(message));
+            return Err(Failure::CheckFailed(message));
         }
     }
     if json {
@@ -39,7 +39,7 @@ pub(super) fn run(config: &Config, portfolio: Option<&str>, json: bool) -> Resul
     let stopped = statuses.iter().filter(|status| status.is_stopped());
     match stopped.count() {
         0 => Ok(()),
-        count => Err(Failure::NotSo(format!(
+        count => Err(Failure::CheckFailed(format!(
             "{} beyond a limit or stopped",
             console::count(count, "portfolio")
         ))),
@@ -62,7 +62,7 @@ pub(super) fn holds(config: &Config, portfolio: &str) -> Result<Vec<(String, Str
     let mut own = statuses.filter(|status| status.equity.portfolio.as_str() == portfolio);
     let Some(status) = own.next() else {
         let message = format!("nothing is known of portfolio {portfolio}");
-        return Err(Failure::NotSo(message));
+        return Err(Failure::CheckFailed(message));
     };
     let said = |id: &String| {
         let verdict = status.holds.get(id);

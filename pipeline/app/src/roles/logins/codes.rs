@@ -75,7 +75,7 @@ impl Entrances {
     }
 
     fn doors(self, auth: &Auth, secrets: &Secrets) -> Result<Doors, Failure> {
-        let outside = Outside::real().map_err(Failure::outside)?;
+        let outside = Outside::real().map_err(Failure::external)?;
         let mut doors = Doors::default();
         let wrong = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
         for (number, posts) in &self.numbers {
@@ -130,7 +130,7 @@ impl Doors {
         };
         // What the webhook has begun may end by itself; all else never does.
         if let Some(Err(panic)) = ended {
-            return Err(Failure::outside(panic));
+            return Err(Failure::external(panic));
         }
         stop.wanted().await;
         Ok(())

@@ -122,7 +122,7 @@ impl Plan {
         let Some(mut account) = Account::all(&config)?.pop() else {
             let account = self.account;
             let message = format!("the demo's account {account} is none of [[accounts]]");
-            return Err(Failure::Outside(message));
+            return Err(Failure::External(message));
         };
         account.person = Some(Box::new(move || Box::new(telephone.clone())));
         tokio::select! {
@@ -137,7 +137,7 @@ impl Plan {
         let (name, password, seed, word) = (name?, password?, seed?, word?);
         let venue = Venue::start_with(settings).await;
         let venue = venue.map_err(|error| {
-            Failure::Outside(format!("the demo's venue cannot listen here: {error}"))
+            Failure::External(format!("the demo's venue cannot listen here: {error}"))
         })?;
         venue.change(|book| {
             (book.name, book.password, book.seed, book.word) = (name, password, seed, word);

@@ -90,14 +90,14 @@ pub(super) fn remove(path: &Path) -> Result<(), Failure> {
 fn made_up() -> Result<String, Failure> {
     let mut bytes = [0; LETTERS];
     getrandom::fill(&mut bytes).map_err(|_| {
-        Failure::Outside("this machine gives no random bytes for the demo's logins".to_owned())
+        Failure::External("this machine gives no random bytes for the demo's logins".to_owned())
     })?;
     let letter = |byte: u8| char::from(ALPHABET[usize::from(byte % 32)]);
     Ok(bytes.into_iter().map(letter).collect())
 }
 
 fn failed(what: &str, path: &Path, error: &io::Error) -> Failure {
-    Failure::Outside(format!(
+    Failure::External(format!(
         "cannot {what} {}, where the demo keeps its logins: {error}; set local.data to a folder \
          that can be written to",
         path.display()
