@@ -9,7 +9,7 @@ use tapeline_model::records::Grade;
 use super::limit::{Levels, Limit};
 use super::measure::{Unknown, Value};
 use super::picture::BEYOND_ALL;
-use super::rule::Rule;
+use super::rules::{LossRule, Rule};
 
 /// Where a limit stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,9 @@ pub(super) fn reason(limit: &Limit, grade: Grade) -> Reason {
     match grade {
         Grade::Breach => limit.rule.info().reason,
         Grade::Warn => Reason::LimitNeared,
-        _ if matches!(limit.rule, Rule::Drawdown { .. }) => Reason::DrawdownRecovered,
+        _ if matches!(limit.rule, Rule::Loss(LossRule::Drawdown { .. })) => {
+            Reason::DrawdownRecovered
+        }
         _ => Reason::LimitRecovered,
     }
 }

@@ -11,7 +11,7 @@ use tapeline_model::records::LimitAction;
 
 use super::calendar::Calendars;
 use super::limit::{Levels, Limit, Limits};
-use super::rule::{Basis, DrawdownMode, RULES, Rule, RuleInfo, Unit, Window};
+use super::rules::{Basis, RULES, RuleInfo, Unit, Window};
 use super::scope::Scope;
 
 pub const DEFAULT_RELEASE: i64 = 20;
@@ -107,7 +107,7 @@ impl LimitDefinition {
         version: i64,
     ) -> Result<Limit, Vec<Fault>> {
         let mut reader = Reader::new(self, calendars);
-        let rule = reader.rule();
+        let rule = reader.info.and_then(|info| (info.read)(&mut reader));
         let scope = reader.scope();
         let levels = reader.levels();
         let action = reader.action();
@@ -157,8 +157,8 @@ pub fn parse_all(
 }
 
 /// Reads one definition and collects its faults.
-struct Reader<'a> {
-    definition: &'a LimitDefinition,
+pub(super) struct Reader<'a> {
+    pub definition: &'a LimitDefinition,
     calendars: &'a Calendars,
     /// None when the rule's name is wrong: then only what every rule has is looked at.
     info: Option<&'static RuleInfo>,
@@ -184,7 +184,7 @@ impl<'a> Reader<'a> {
         reader
     }
 
-    fn fault(&mut self, key: &str, value: &str, remedy: impl Into<String>) {
+    pub fn fault(&mut self, key: &str, value: &str, remedy: impl Into<String>) {
         self.faults.push(Fault {
             key: format!("limits.{}.{key}", self.definition.name),
             value: value.to_owned(),
@@ -222,92 +222,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn rule(&mut self) -> Option<Rule> {
-        Some(match self.info?.name {
-            "max_drawdown" => {
-                let (mode, basis) = (self.mode(), self.basis());
-                Rule::Drawdown {
-                    mode: mode?,
-                    basis: basis?,
-                }
-            }
-            "daily_loss" => {
-                let (calendar, basis) = (self.calendar(), self.basis());
-                Rule::DailyLoss {
-                    calendar: calendar?,
-                    basis: basis?,
-                }
-            }
-            "max_profit" => {
-                let (calendar, basis) = (self.calendar(), self.basis());
-                Rule::MaxProfit {
-                    calendar: calendar?,
-                    basis: basis?,
-                }
-            }
-            "order_rate" => Rule::OrderRate {
-                window: self.window()?,
-            },
-            "cancel_rate" => Rule::CancelRate {
-                window: self.window()?,
-            },
-            "trading_hours" => Rule::TradingHours {
-                calendar: self.calendar()?,
-            },
-            "restricted" => Rule::Restricted {
-                symbols: self.symbols()?,
-            },
-            name => plain(name)?,
-        })
-    }
-
-    fn mode(&mut self) -> Option<DrawdownMode> {
-        let text = self.definition.mode.as_deref().unwrap_or_default();
-        let mode = match text {
-            "static" => DrawdownMode::Static,
-            "trailing" => DrawdownMode::Trailing,
-            "session" => DrawdownMode::Session {
-                calendar: self.calendar()?,
-            },
-            "rolling" => DrawdownMode::Rolling {
-                window: self.window()?,
-            },
-            _ => {
-                let remedy = "must say from where the drawdown is counted: write `static` (from the start), \
-                    `trailing` (from the highest ever), `session` (from the highest of the day) or \
-                    `rolling` (from the highest of `window`)";
-                self.fault("mode", text, remedy);
-                return None;
-            }
-        };
-        let d = self.definition;
-        let idle = [
-            (
-                "calendar",
-                &d.calendar,
-                matches!(mode, DrawdownMode::Session { .. }),
-            ),
-            (
-                "window",
-                &d.window,
-                matches!(mode, DrawdownMode::Rolling { .. }),
-            ),
-        ];
-        for (key, given, used) in idle {
-            if let Some(value) = given
-                && !used
-            {
-                self.fault(
-                    key,
-                    value,
-                    format!("means nothing in the mode {text}; leave it out"),
-                );
-            }
-        }
-        Some(mode)
-    }
-
-    fn basis(&mut self) -> Option<Basis> {
+    pub fn basis(&mut self) -> Option<Basis> {
         match self.definition.basis.as_deref().unwrap_or_default() {
             "realised" => Some(Basis::Realised),
             "marked" => Some(Basis::Marked),
@@ -320,7 +235,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn calendar(&mut self) -> Option<String> {
+    pub fn calendar(&mut self) -> Option<String> {
         let name = self.definition.calendar.as_deref();
         let name = name.unwrap_or(Calendars::DEFAULT);
         if self.calendars.get(name).is_some() {
@@ -332,7 +247,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    fn window(&mut self) -> Option<Window> {
+    pub fn window(&mut self) -> Option<Window> {
         let text = self.definition.window.as_deref().unwrap_or_default();
         let window = text.parse().ok();
         if window.is_none() {
@@ -343,7 +258,7 @@ impl<'a> Reader<'a> {
         window
     }
 
-    fn symbols(&mut self) -> Option<BTreeSet<Symbol>> {
+    pub fn symbols(&mut self) -> Option<BTreeSet<Symbol>> {
         let listed = self.definition.symbols.iter().flatten();
         let symbols: BTreeSet<Symbol> = listed.map(Symbol::new).collect();
         if symbols.is_empty() || symbols.contains("") {
@@ -468,25 +383,4 @@ impl<'a> Reader<'a> {
             }
         }
     }
-}
-
-/// A rule that is all said with its name.
-fn plain(name: &str) -> Option<Rule> {
-    [
-        Rule::GrossExposure,
-        Rule::NetExposure,
-        Rule::SymbolExposure,
-        Rule::SectorExposure,
-        Rule::CurrencyExposure,
-        Rule::Leverage,
-        Rule::BuyingPower,
-        Rule::PositionSize,
-        Rule::PositionCount,
-        Rule::LossStreak,
-        Rule::StalePrice,
-        Rule::LostSession,
-        Rule::Unreconciled,
-    ]
-    .into_iter()
-    .find(|rule| rule.name() == name)
 }

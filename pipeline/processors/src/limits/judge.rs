@@ -13,8 +13,8 @@ use super::guard::Hold;
 use super::limit::{Levels, Limit};
 use super::measure::{NO_SECTOR, count};
 use super::plan::Planned;
-use super::projection::{Reach, TooLarge};
-use super::rule::{Gate, Grouping, Rule};
+use super::projection::{OrderEffect, Reach, TooLarge};
+use super::rules::Grouping;
 use super::scope::Doing;
 use super::views::Views;
 use super::wording::{Measured, projection, subject};
@@ -315,7 +315,7 @@ impl<'a> Bench<'a> {
         }
         for planned in &desk.plan.measured {
             let limit = &planned.limit;
-            if let Rule::OrderRate { window } = limit.rule
+            if let OrderEffect::OneMore(window) = limit.rule.projection()
                 && limit.scope.covers(&doing)
                 && let Some(levels) = &limit.levels
             {
@@ -333,7 +333,7 @@ impl<'a> Bench<'a> {
         if let Ok(views) = Views::new(self.desk, self.request) {
             let plan = self.desk.plan;
             for planned in &plan.measured {
-                if planned.limit.rule.info().gate == Gate::Projected
+                if planned.limit.rule.projection().is_projected()
                     && planned.limit.scope.covers(&self.doing())
                 {
                     self.project(planned, &views);
@@ -430,11 +430,10 @@ impl<'a> Bench<'a> {
         let desk = self.desk;
         for planned in &desk.plan.measured {
             let limit = &planned.limit;
-            let info = limit.rule.info();
-            if info.gate != Gate::ByGuard || !limit.scope.covers(&self.doing()) {
+            if limit.rule.projection() != OrderEffect::None || !limit.scope.covers(&self.doing()) {
                 continue;
             }
-            let group = self.group(info.grouping);
+            let group = self.group(limit.rule.info().grouping);
             let (Some(levels), Some(standing)) =
                 (&limit.levels, desk.watch.standing(&limit.name, &group))
             else {

@@ -9,7 +9,7 @@ use tapeline_model::records::{Grade, LimitAction};
 
 use super::ROUNDING;
 use super::definition::Fault;
-use super::rule::{Rule, Unit};
+use super::rules::{Rule, Unit};
 use super::scope::Scope;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,15 +117,7 @@ impl fmt::Display for Limit {
             self.rule.name(),
             self.rule.mode()
         )?;
-        match &self.rule {
-            Rule::TradingHours { calendar } => write!(f, ", calendar {calendar}")?,
-            Rule::Restricted { symbols } => {
-                for symbol in symbols {
-                    write!(f, ", {symbol}")?;
-                }
-            }
-            _ => {}
-        }
+        self.rule.write_parameters(f)?;
         if let Some(levels) = &self.levels {
             if let Some(warn) = levels.warn {
                 write!(f, ", warn {}", warn.at)?;

@@ -84,7 +84,7 @@ mod plan;
 mod projection;
 mod quiet;
 mod reports;
-mod rule;
+mod rules;
 mod scope;
 mod state;
 mod tracks;
@@ -105,7 +105,10 @@ pub use measure::{NO_SECTOR, Unknown, Value};
 pub use picture::{Held, Known, Moved, Picture, Sums};
 pub use plan::{Plan, Plans};
 pub use quiet::Calm;
-pub use rule::{Basis, DrawdownMode, Gate, Grouping, RULES, Rule, RuleInfo, Unit, Window};
+pub use rules::{
+    Basis, DrawdownMode, ExposureRule, Gate, Grouping, LossRule, PositionRule, RULES, RateRule,
+    Rule, RuleInfo, StateRule, Unit, Window,
+};
 pub use scope::{Doing, Scope};
 pub use state::StateLimits;
 pub use watch::Watch;

@@ -6,7 +6,7 @@ use tapeline_model::reasons::{About, Reason};
 
 use super::calendar::Calendars;
 use super::definition::DEFAULT_RELEASE;
-use super::rule::{Gate, Grouping, RULES, RuleInfo, Unit};
+use super::rules::{Gate, Grouping, RULES, RuleInfo, Unit};
 
 /// Every reason code, by what it is about, and what it means.
 pub fn reason_codes() -> String {

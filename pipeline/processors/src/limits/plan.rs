@@ -7,7 +7,7 @@ use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
 
 use super::calendar::{Calendar, Calendars};
 use super::limit::{Limit, Limits};
-use super::rule::{DrawdownMode, Gate, Grouping, Rule, Window};
+use super::rules::{Grouping, Window};
 use super::scope::{Doing, Scope};
 
 /// Made anew whenever limits or accounts change; the watch's state outlives it.
@@ -26,6 +26,43 @@ pub(super) struct Planned {
     pub excluded: BTreeSet<String>,
     /// By what its window is tracked; empty where it has none.
     pub window: String,
+}
+
+/// What a plan must have ready for a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Needed<'a> {
+    /// The hours of the calendar.
+    Hours(&'a str),
+    /// A list of symbols that must not be traded.
+    Restriction,
+    /// It is measured at each evaluation.
+    Measured(Requirements<'a>),
+}
+
+/// What must be known to measure a rule, besides the sums of portfolio and accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Requirements<'a> {
+    /// Whose days are tracked.
+    pub calendar: Option<&'a str>,
+    /// Over which time highs are tracked.
+    pub window: Option<Window>,
+    /// Whether the points are tracked that losses of equity are counted from.
+    pub equity_points: bool,
+    /// Whether single positions are looked at, whatever the scope.
+    pub positions: bool,
+}
+
+impl Requirements<'_> {
+    pub const NONE: Self = Self {
+        calendar: None,
+        window: None,
+        equity_points: false,
+        positions: false,
+    };
+    pub const POSITIONS: Self = Self {
+        positions: true,
+        ..Self::NONE
+    };
 }
 
 /// What must be tracked for the limits.
@@ -95,17 +132,12 @@ impl Plan {
     pub fn needs_positions(&self) -> bool {
         self.measured.iter().any(|planned| {
             let limit = &planned.limit;
-            let from_positions = matches!(
-                limit.rule,
-                Rule::SymbolExposure
-                    | Rule::SectorExposure
-                    | Rule::CurrencyExposure
-                    | Rule::PositionSize
-                    | Rule::PositionCount
-                    | Rule::StalePrice
-            );
-            from_positions
-                || (limit.scope.is_of_positions() && limit.rule.info().gate == Gate::Projected)
+            let from_positions = match limit.rule.plan() {
+                Needed::Measured(requirements) => requirements.positions,
+                Needed::Hours(_) | Needed::Restriction => false,
+            };
+            let is_projected = limit.rule.projection().is_projected();
+            from_positions || (limit.scope.is_of_positions() && is_projected)
         })
     }
 
@@ -126,28 +158,27 @@ impl Plan {
 
     /// The first list that has the symbol.
     pub(super) fn restriction_of(&self, doing: &Doing<'_>) -> Option<&Arc<Limit>> {
-        self.restricted.iter().find(|limit| {
-            let listed = matches!(&limit.rule, Rule::Restricted { symbols } if symbols.contains(doing.symbol));
-            listed && limit.scope.covers(doing)
-        })
+        self.restricted
+            .iter()
+            .find(|limit| limit.rule.restricts(doing.symbol) && limit.scope.covers(doing))
     }
 
     fn add(&mut self, limit: &Arc<Limit>, bound: &[&Arc<Limit>], calendars: &Calendars) {
-        match &limit.rule {
-            Rule::TradingHours { calendar } => {
+        match limit.rule.plan() {
+            Needed::Hours(calendar) => {
                 if let Some(calendar) = calendars.get(calendar) {
                     self.hours.push((Arc::clone(limit), Arc::clone(calendar)));
                 }
             }
-            Rule::Restricted { .. } => self.restricted.push(Arc::clone(limit)),
-            _ if bound.iter().any(|other| wins(other, limit)) => {}
-            rule => {
-                self.needs.add(rule, calendars);
-                self.needs.add_account(limit);
+            Needed::Restriction => self.restricted.push(Arc::clone(limit)),
+            Needed::Measured(_) if bound.iter().any(|other| wins(other, limit)) => {}
+            Needed::Measured(requirements) => {
+                self.needs.add(limit, &requirements, calendars);
+                let window = requirements.window.map(|window| window.to_string());
                 self.measured.push(Planned {
                     limit: Arc::clone(limit),
                     excluded: excluded(limit, bound),
-                    window: rolling(rule).map(|w| w.to_string()).unwrap_or_default(),
+                    window: window.unwrap_or_default(),
                 });
             }
         }
@@ -155,23 +186,16 @@ impl Plan {
 }
 
 impl Needs {
-    fn add(&mut self, rule: &Rule, calendars: &Calendars) {
-        if let Some(name) = rule.calendar()
+    fn add(&mut self, limit: &Limit, requirements: &Requirements<'_>, calendars: &Calendars) {
+        if let Some(name) = requirements.calendar
             && let Some(calendar) = calendars.get(name)
         {
             self.calendars.insert(name.to_owned(), Arc::clone(calendar));
         }
-        if let Some(window) = rolling(rule) {
+        if let Some(window) = requirements.window {
             self.windows.insert(window.to_string(), window);
         }
-    }
-
-    fn add_account(&mut self, limit: &Limit) {
-        let of_equity = matches!(
-            limit.rule,
-            Rule::Drawdown { .. } | Rule::DailyLoss { .. } | Rule::MaxProfit { .. }
-        );
-        if of_equity {
+        if requirements.equity_points {
             self.accounts.extend(limit.scope.account.clone());
         }
     }
@@ -189,16 +213,6 @@ fn bound<'a, 'i>(
     in_portfolio
         .filter(|limit| is_here(&limit.scope.account))
         .collect()
-}
-
-fn rolling(rule: &Rule) -> Option<Window> {
-    match rule {
-        Rule::Drawdown {
-            mode: DrawdownMode::Rolling { window },
-            ..
-        } => Some(*window),
-        _ => None,
-    }
 }
 
 fn same_measure(one: &Limit, other: &Limit) -> bool {

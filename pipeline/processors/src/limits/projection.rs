@@ -11,6 +11,7 @@ use super::ROUNDING;
 use super::desk::Desk;
 use super::measure::sum;
 use super::picture::{Held, Known, Picture, Sums};
+use super::rules::Window;
 use crate::ledger::Missing;
 
 const ONE: Quantity = match Quantity::from_raw(100_000_000) {
@@ -31,6 +32,31 @@ pub(super) enum Filled {
     Upward,
     /// All that lower it.
     Downward,
+}
+
+/// What an order request does to the value of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OrderEffect {
+    /// Nothing that could be foreseen: the guard stops orders once the limit is breached.
+    None,
+    /// The value is largest with the largest positions.
+    Largest,
+    /// The value may be largest with all purchases filled, or with all sales.
+    EitherWay,
+    /// One more of what is counted in the window.
+    OneMore(Window),
+    /// The plan says whether it may be sent at all.
+    Permission,
+}
+
+impl OrderEffect {
+    /// Whether it is told from what would be held afterwards.
+    pub fn is_projected(self) -> bool {
+        match self {
+            Self::Largest | Self::EitherWay => true,
+            Self::None | Self::OneMore(_) | Self::Permission => false,
+        }
+    }
 }
 
 /// Everything held and ordered, one row for each account and symbol.

@@ -12,7 +12,7 @@ use super::limit::{Levels, Limit};
 use super::measure::Value;
 use super::picture::{BEYOND_ALL, Known, Sums, leverage};
 use super::plan::Plan;
-use super::rule::{Basis, Rule};
+use super::rules::Basis;
 use super::state::{Graded, StateLimits};
 use super::tracks::Track;
 use super::window::Highs;
@@ -29,6 +29,26 @@ impl Calm {
     pub fn holds(&self, whole: &Sums, now: Micros) -> bool {
         now < self.until && self.quiet.keeps(whole)
     }
+}
+
+/// How a new price moves the value of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PriceEffect {
+    /// Not at all: other calls or the time tell.
+    None,
+    /// It can only bring it back within the limit.
+    Relief,
+    /// By what is lost of this equity.
+    Loss(Basis),
+    /// By what is gained of it.
+    Gain(Basis),
+    /// As it moves a sum of the portfolio.
+    Gross,
+    Net,
+    BuyingPower,
+    Leverage,
+    /// In a way that the portfolio's sums do not tell.
+    Unbounded,
 }
 
 /// None where it cannot be told from the sums of the portfolio.
@@ -143,20 +163,20 @@ impl Bounds {
         if limit.scope.account.is_some() || limit.scope.is_of_positions() {
             return None;
         }
-        match &limit.rule {
-            Rule::Drawdown { basis, .. } | Rule::DailyLoss { basis, .. } => {
-                let (own, equity) = self.of(*basis, sums);
+        match limit.rule.quiet() {
+            PriceEffect::Loss(basis) => {
+                let (own, equity) = self.of(basis, sums);
                 own.narrow(kept.under(value.checked_add(equity.ok()?).ok()?));
             }
-            Rule::MaxProfit { basis, .. } => {
-                let (own, equity) = self.of(*basis, sums);
+            PriceEffect::Gain(basis) => {
+                let (own, equity) = self.of(basis, sums);
                 own.narrow(kept.over(equity.ok()?.checked_sub(value).ok()?));
             }
-            Rule::GrossExposure => self.gross.narrow(kept),
-            Rule::NetExposure => self.net.narrow(kept),
-            Rule::BuyingPower => self.used.narrow(kept),
-            Rule::Leverage => self.leverage.get_or_insert_default().narrow(kept),
-            _ => return None,
+            PriceEffect::Gross => self.gross.narrow(kept),
+            PriceEffect::Net => self.net.narrow(kept),
+            PriceEffect::BuyingPower => self.used.narrow(kept),
+            PriceEffect::Leverage => self.leverage.get_or_insert_default().narrow(kept),
+            PriceEffect::None | PriceEffect::Relief | PriceEffect::Unbounded => return None,
         }
         Some(())
     }
@@ -194,10 +214,16 @@ fn kept(levels: &Levels, graded: Option<&Graded>) -> Between {
 
 /// What happens without a new price is told by other calls or by the time.
 fn is_moved_by_prices(limit: &Limit, state: &StateLimits) -> bool {
-    match limit.rule {
-        // A newer price can only bring it back.
-        Rule::StalePrice => state.grades.contains_key(&limit.name),
-        _ => limit.rule.is_of_prices(),
+    match limit.rule.quiet() {
+        PriceEffect::None => false,
+        PriceEffect::Relief => state.grades.contains_key(&limit.name),
+        PriceEffect::Loss(_)
+        | PriceEffect::Gain(_)
+        | PriceEffect::Gross
+        | PriceEffect::Net
+        | PriceEffect::BuyingPower
+        | PriceEffect::Leverage
+        | PriceEffect::Unbounded => true,
     }
 }
 

@@ -7,22 +7,22 @@ use tapeline_model::money::Money;
 
 use super::picture::Known;
 use super::plan::Plan;
-use super::rule::{Rule, Window};
+use super::rules::{Counted, Window};
 use super::scope::Doing;
 use super::watch::Watch;
 
 impl Watch {
     pub fn order(&mut self, plan: &Plan, doing: &Doing<'_>, now: Micros) {
-        self.count(plan, doing, now, |rule| match rule {
-            Rule::OrderRate { window } => Some(*window),
-            _ => None,
+        self.count(plan, doing, now, |counted| match counted {
+            Counted::Orders(window) => Some(window),
+            Counted::Cancels(_) | Counted::LosingTrades => None,
         });
     }
 
     pub fn cancel(&mut self, plan: &Plan, doing: &Doing<'_>, now: Micros) {
-        self.count(plan, doing, now, |rule| match rule {
-            Rule::CancelRate { window } => Some(*window),
-            _ => None,
+        self.count(plan, doing, now, |counted| match counted {
+            Counted::Cancels(window) => Some(window),
+            Counted::Orders(_) | Counted::LosingTrades => None,
         });
     }
 
@@ -30,7 +30,7 @@ impl Watch {
     pub fn closed_trade(&mut self, plan: &Plan, doing: &Doing<'_>, result: Known) {
         for planned in &plan.measured {
             let limit = &planned.limit;
-            if limit.rule != Rule::LossStreak || !limit.scope.covers(doing) {
+            if limit.rule.counted() != Some(Counted::LosingTrades) || !limit.scope.covers(doing) {
                 continue;
             }
             if result.is_ok_and(|result| result > Money::ZERO) {
@@ -101,11 +101,11 @@ impl Watch {
         plan: &Plan,
         doing: &Doing<'_>,
         now: Micros,
-        window: impl Fn(&Rule) -> Option<Window>,
+        window: impl Fn(Counted) -> Option<Window>,
     ) {
         for planned in &plan.measured {
             let limit = &planned.limit;
-            if let Some(window) = window(&limit.rule)
+            if let Some(window) = limit.rule.counted().and_then(&window)
                 && limit.scope.covers(doing)
             {
                 let counts = self.state.counts.entry(limit.name.clone()).or_default();

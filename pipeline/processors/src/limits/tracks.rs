@@ -8,7 +8,7 @@ use tapeline_model::money::{Money, MoneyError};
 
 use super::picture::{Known, Moved, Sums};
 use super::plan::Needs;
-use super::rule::{Basis, Window};
+use super::rules::{Basis, Window};
 use super::window::Highs;
 
 /// Of a portfolio or of an account.

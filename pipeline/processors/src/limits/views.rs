@@ -7,8 +7,7 @@ use super::desk::Desk;
 use super::measure::{Look, Value};
 use super::picture::Picture;
 use super::plan::Planned;
-use super::projection::{Filled, Projection, Scene, TooLarge};
-use super::rule::Rule;
+use super::projection::{Filled, OrderEffect, Projection, Scene, TooLarge};
 
 /// What there would be without the request, and with it.
 pub(super) struct Views<'a> {
@@ -44,7 +43,7 @@ impl<'a> Views<'a> {
 impl View<'_> {
     pub fn value(&self, planned: &Planned, group: &str) -> Value {
         let now = self.desk.picture;
-        if planned.limit.rule == Rule::NetExposure {
+        if planned.limit.rule.projection() == OrderEffect::EitherWay {
             let long = self.look(planned, &self.upward.picture(now), group)?;
             let short = self.look(planned, &self.downward.picture(now), group)?;
             return Ok(long.max(short));

@@ -14,11 +14,11 @@ use tapeline_schemas::codec::Record;
 use super::decision::{Decision, Standing, Surveyed, distance, is_worse, reason};
 use super::guard::{Guard, GuardChange, Hold};
 use super::limit::{Levels, Limit};
-use super::measure::{Look, Value, grows_beyond};
+use super::measure::{Look, TimeEffect, Value, grows_beyond};
 use super::picture::{Moved, Picture};
 use super::plan::{Plan, Planned};
 use super::quiet::{Calm, Quiet};
-use super::rule::{Basis, DrawdownMode, Rule, Unit};
+use super::rules::{Basis, DrawdownMode, LossRule, Rule};
 use super::state::{Graded, StateLimits};
 use super::tracks::{Days, Tracks};
 use super::window::piece_ends;
@@ -105,10 +105,10 @@ impl Watch {
     pub fn carry_over(&mut self, plan: &Plan, high: Money, breached: bool) {
         self.state.whole.marked.high = Some(high);
         let from_high = |limit: &Limit| {
-            let trailing = Rule::Drawdown {
+            let trailing = Rule::Loss(LossRule::Drawdown {
                 mode: DrawdownMode::Trailing,
                 basis: Basis::Marked,
-            };
+            });
             limit.rule == trailing && limit.scope.account.is_none()
         };
         let limits = plan.measured.iter().map(|planned| &planned.limit);
@@ -364,15 +364,13 @@ impl Watch {
 
     fn wakes(&self, planned: &Planned, values: &[(String, Value)], now: Micros) -> Option<Micros> {
         let limit = &planned.limit;
-        match &limit.rule {
-            Rule::OrderRate { window } | Rule::CancelRate { window } => {
-                self.state.counts.get(&limit.name)?.falls_at(*window, now)
-            }
-            _ if limit.unit() == Unit::Seconds => values
+        match limit.rule.passing() {
+            TimeEffect::Falls(window) => self.state.counts.get(&limit.name)?.falls_at(window, now),
+            TimeEffect::Grows => values
                 .iter()
                 .filter_map(|(_, value)| grows_beyond(limit, (*value).ok()?, now))
                 .min(),
-            _ => None,
+            TimeEffect::None => None,
         }
     }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tapeline_model::Micros;
 use tapeline_model::money::{Money, MoneyError};
 
-use super::rule::Window;
+use super::rules::Window;
 
 const PIECES: i64 = 64;
 

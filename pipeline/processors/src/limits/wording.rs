@@ -5,8 +5,8 @@ use tapeline_model::money::Money;
 use tapeline_model::records::Grade;
 
 use super::limit::{Levels, Limit};
-use super::picture::BEYOND_ALL;
-use super::rule::{Basis, DrawdownMode, Rule, Unit};
+use super::projection::OrderEffect;
+use super::rules::Unit;
 
 /// How a value came to stand where it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub(super) fn sentence(
     turn: Turn,
 ) -> String {
     let whom = subject(limit, portfolio);
-    let what = measured.phrase(&limit.rule);
+    let what = limit.rule.phrase(measured);
     let level = |at: Money| amount(limit.unit(), at, measured.currency);
     let breach = level(levels.breach.at);
     let warn = levels.warn.map(|warn| level(warn.at)).unwrap_or_default();
@@ -73,10 +73,10 @@ pub(super) fn projection(
     measured: &Measured<'_>,
 ) -> String {
     let whom = subject(limit, portfolio);
-    let what = measured.phrase(&limit.rule);
+    let what = limit.rule.phrase(measured);
     let breach = amount(limit.unit(), levels.breach.at, measured.currency);
-    let lead = match limit.rule {
-        Rule::OrderRate { .. } => "with this order",
+    let lead = match limit.rule.projection() {
+        OrderEffect::OneMore(_) => "with this order",
         _ => "with this order and all open ones filled",
     };
     format!("{lead}, {whom} {what}, beyond its limit of {breach}")
@@ -98,74 +98,4 @@ pub(super) struct Measured<'a> {
     pub group: &'a str,
     pub value: Money,
     pub currency: &'a str,
-}
-
-impl Measured<'_> {
-    fn phrase(&self, rule: &Rule) -> String {
-        let Self {
-            group,
-            value,
-            currency,
-        } = self;
-        match rule {
-            Rule::Drawdown { mode, basis } => self.drawdown(mode, *basis),
-            Rule::DailyLoss { basis, .. } => self.gained(value.negated(), *basis),
-            Rule::MaxProfit { basis, .. } => self.gained(*value, *basis),
-            Rule::GrossExposure => format!("holds {value} {currency} gross"),
-            Rule::NetExposure => format!("holds {value} {currency} net"),
-            Rule::SymbolExposure => format!("holds {value} {currency} of {group}"),
-            Rule::SectorExposure => format!("holds {value} {currency} in the sector {group}"),
-            Rule::CurrencyExposure => {
-                format!("holds {value} {currency} in positions kept in {group}")
-            }
-            Rule::Leverage if *value == BEYOND_ALL => {
-                "has no equity that could carry what it holds".to_owned()
-            }
-            Rule::Leverage => format!("holds {value} times its equity"),
-            Rule::BuyingPower => format!("uses {value} {currency} of its buying power"),
-            Rule::PositionSize => format!("holds {value} units of {group}"),
-            Rule::PositionCount => format!("has {value} open positions"),
-            Rule::OrderRate { window } => format!("sent {value} orders in {window}"),
-            Rule::CancelRate { window } => format!("sent {value} cancels in {window}"),
-            Rule::LossStreak => format!("closed {value} trades in a row at a loss"),
-            Rule::StalePrice => format!("holds {group}, whose price is {value} s old"),
-            Rule::LostSession => format!("has had no session at account {group} for {value} s"),
-            Rule::Unreconciled => {
-                format!("has differed from the broker's report of account {group} for {value} s")
-            }
-            Rule::TradingHours { .. } | Rule::Restricted { .. } => String::new(),
-        }
-    }
-
-    fn drawdown(&self, mode: &DrawdownMode, basis: Basis) -> String {
-        let from = match mode {
-            DrawdownMode::Static => "its start".to_owned(),
-            DrawdownMode::Trailing => "its high".to_owned(),
-            DrawdownMode::Session { .. } => "its high of the day".to_owned(),
-            DrawdownMode::Rolling { window } => format!("its high of the last {window}"),
-        };
-        let side = if self.value.is_negative() {
-            "above"
-        } else {
-            "below"
-        };
-        let (value, currency) = (self.value.abs(), self.currency);
-        format!("is {value} {currency} {side} {from}{}", told(basis))
-    }
-
-    fn gained(&self, gain: Money, basis: Basis) -> String {
-        let verb = if gain.is_negative() { "lost" } else { "gained" };
-        let (value, currency) = (gain.abs(), self.currency);
-        format!(
-            "has {verb} {value} {currency} since the day's open{}",
-            told(basis)
-        )
-    }
-}
-
-fn told(basis: Basis) -> &'static str {
-    match basis {
-        Basis::Marked => "",
-        Basis::Realised => " without its open positions",
-    }
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{Cause, NAME, RiskSettings};
 use crate::contract::Out;
-use crate::limits::{Decision, GuardChange, Judgement, Left, Limit, Rule};
+use crate::limits::{Decision, GuardChange, Judgement, Left, Limit, LossRule, Rule};
 
 /// The rule of verdicts about orders, and of those about the guard.
 const ORDER: &str = "order";
@@ -264,7 +264,9 @@ fn alert(verdict: &Verdict, cause: Cause, severity: Severity) -> Alert {
 pub(super) fn severity(decision: &Decision) -> Severity {
     match decision.grade {
         // What one hoped for is no disaster.
-        Grade::Breach if matches!(decision.limit.rule, Rule::MaxProfit { .. }) => Severity::Warning,
+        Grade::Breach if matches!(decision.limit.rule, Rule::Loss(LossRule::MaxProfit { .. })) => {
+            Severity::Warning
+        }
         Grade::Breach => Severity::Critical,
         Grade::Warn => Severity::Warning,
         _ => Severity::Info,

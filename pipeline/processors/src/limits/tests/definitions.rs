@@ -18,10 +18,10 @@ fn a_limit_reads_the_same_from_the_configuration_and_from_a_command() {
     let limit = from_command.parse(&calendars(), "maria", 3).unwrap();
     assert_eq!(
         limit.rule,
-        Rule::DailyLoss {
+        Rule::Loss(LossRule::Daily {
             calendar: "XNYS".to_owned(),
             basis: Basis::Marked,
-        }
+        })
     );
     assert_eq!(limit.action, LimitAction::Reducing);
     assert_eq!(

@@ -1,0 +1,86 @@
+//! How much may be held, in units and in number.
+
+#![deny(clippy::wildcard_enum_match_arm)]
+
+use tapeline_model::reasons::Reason;
+
+use super::info::{Gate, Grouping, OF_ALL, RuleInfo, Unit};
+use super::{Family, Rule};
+use crate::limits::measure::{Look, TimeEffect, Values, count, sum, whole};
+use crate::limits::plan::{Needed, Planned, Requirements};
+use crate::limits::projection::OrderEffect;
+use crate::limits::quiet::PriceEffect;
+use crate::limits::wording::Measured;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PositionRule {
+    Size,
+    Count,
+}
+
+rules! { PositionRule:
+    Size "position_size" "Position size": "the quantity held of each symbol, long or short",
+        keys [], for OF_ALL, Units, Symbol, Projected, PositionSizeBreached,
+        example [name "tsla", symbol "TSLA", breach "500", action "alert"],
+        read |_| Some(Rule::Position(PositionRule::Size));
+    Count "position_count" "Number of positions": "open positions, one for each account and symbol",
+        keys [], for OF_ALL, Count, Whole, Projected, PositionCountBreached,
+        example [name "positions", strategy "trend", breach "10", action "alert"],
+        read |_| Some(Rule::Position(PositionRule::Count));
+}
+
+impl Family for PositionRule {
+    fn info(&self) -> &'static RuleInfo {
+        self.row()
+    }
+
+    fn mode(&self) -> String {
+        match self {
+            Self::Size | Self::Count => String::new(),
+        }
+    }
+
+    fn values(&self, look: &Look<'_>, planned: &Planned) -> Values {
+        let scope = &planned.limit.scope;
+        match self {
+            Self::Size => look.grouped(
+                scope,
+                |held| (held.symbol.as_str(), Ok(held.quantity.abs().into())),
+                |one, other| sum([one, other]),
+            ),
+            Self::Count => whole(Ok(count(look.positions(scope).count() as i64))),
+        }
+    }
+
+    fn phrase(&self, measured: &Measured<'_>) -> String {
+        let Measured { group, value, .. } = measured;
+        match self {
+            Self::Size => format!("holds {value} units of {group}"),
+            Self::Count => format!("has {value} open positions"),
+        }
+    }
+
+    fn quiet(&self) -> PriceEffect {
+        match self {
+            Self::Size | Self::Count => PriceEffect::None,
+        }
+    }
+
+    fn passing(&self) -> TimeEffect {
+        match self {
+            Self::Size | Self::Count => TimeEffect::None,
+        }
+    }
+
+    fn plan(&self) -> Needed<'_> {
+        Needed::Measured(match self {
+            Self::Size | Self::Count => Requirements::POSITIONS,
+        })
+    }
+
+    fn projection(&self) -> OrderEffect {
+        match self {
+            Self::Size | Self::Count => OrderEffect::Largest,
+        }
+    }
+}
