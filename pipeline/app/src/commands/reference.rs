@@ -12,8 +12,8 @@ pub(super) fn run(page: Page) {
 
 fn text(page: Page) -> String {
     match page {
-        Page::Reasons => limits::pages::reason_codes(),
-        Page::Limits => limits::pages::limits(),
+        Page::Reasons => limits::reference::reason_codes(),
+        Page::Limits => limits::reference::limits(),
         Page::Indicators => indicators::reference(),
         Page::Signals => signals::reference(),
         Page::Queries => tapeline_clickhouse::reference(),

@@ -157,12 +157,12 @@ fn positive(text: &str) -> Option<Positive> {
     Positive::try_from(text.parse::<Quantity>().ok()?).ok()
 }
 
-fn instrument(instrument: &Instrument) -> Option<(Symbol, risk::Instrument)> {
+fn instrument(instrument: &Instrument) -> Option<(Symbol, risk::InstrumentSettings)> {
     let multiplier = instrument
         .multiplier
         .as_deref()
         .map_or(Some(Positive::ONE), positive);
-    let known = risk::Instrument {
+    let known = risk::InstrumentSettings {
         currency: Currency::new(&instrument.currency).ok()?,
         multiplier: multiplier?,
         settlement: if instrument.margined {

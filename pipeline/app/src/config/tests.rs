@@ -280,7 +280,7 @@ fn the_examples_of_the_reference_pages_are_a_configuration() {
         of = 'mids'
         intervals = ['1m', '5m']
     ";
-    let limits = tapeline_processors::limits::pages::limits();
+    let limits = tapeline_processors::limits::reference::limits();
     let indicators = tapeline_processors::indicators::reference();
     let signals = tapeline_processors::signals::reference();
     let mut tried = 0;

@@ -7,11 +7,11 @@ use tapeline_model::Micros;
 use tapeline_model::money::{Money, MoneyError};
 use tapeline_schemas::codec::Record;
 
-use super::line::Booked;
-use super::memory::Memory;
+use super::error::LedgerError;
 use super::position::{Applied, Change};
-use super::refused::Refused;
+use super::seen_ids::SeenIds;
 use super::terms::Currency;
+use super::valuation::Booked;
 
 /// How many currencies one account may hold cash in.
 const CURRENCIES: usize = 64;
@@ -39,7 +39,7 @@ pub struct CashEvent {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CashBook {
     balances: BTreeMap<Currency, Balance>,
-    seen: Memory,
+    seen: SeenIds,
 }
 
 impl Record for CashBook {
@@ -55,16 +55,16 @@ struct Balance {
 }
 
 impl CashBook {
-    pub fn apply(&mut self, event: &CashEvent) -> Result<Applied, Refused> {
+    pub fn apply(&mut self, event: &CashEvent) -> Result<Applied, LedgerError> {
         if self.seen.knows(&event.id) {
             return Ok(Applied::Repeated);
         }
         if self.seen.may_have_forgotten(event.time) {
-            return Err(Refused::TooOld);
+            return Err(LedgerError::TooOld);
         }
         let known = self.balances.get(&event.currency);
         if known.is_none() && self.balances.len() >= CURRENCIES {
-            return Err(Refused::TooManyCurrencies { most: CURRENCIES });
+            return Err(LedgerError::TooManyCurrencies { most: CURRENCIES });
         }
         let balance = known.copied().unwrap_or_default().after(event)?;
         self.balances.insert(event.currency, balance);

@@ -1,10 +1,10 @@
-//! Fees: several, none, a rebate, or not told.
+//! Fees: several, none, a rebate, or unknown.
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use tapeline_model::money::{Money, MoneyError};
 
-use super::refused::Refused;
+use super::error::LedgerError;
 use super::terms::Currency;
 
 /// How many charges one fill may bear, and in how many currencies one position may.
@@ -39,9 +39,9 @@ impl Fees {
     }
 }
 
-pub(super) fn check(charges: &[Charge]) -> Result<(), Refused> {
+pub(super) fn check(charges: &[Charge]) -> Result<(), LedgerError> {
     if charges.len() > CHARGES {
-        return Err(Refused::TooManyCharges { most: CHARGES });
+        return Err(LedgerError::TooManyCharges { most: CHARGES });
     }
     Ok(())
 }
@@ -52,7 +52,7 @@ pub(super) fn check(charges: &[Charge]) -> Result<(), Refused> {
 pub struct ChargeSums(SmallVec<[Charge; 1]>);
 
 impl ChargeSums {
-    pub fn sum_of<'a>(charges: impl IntoIterator<Item = &'a Charge>) -> Result<Self, Refused> {
+    pub fn sum_of<'a>(charges: impl IntoIterator<Item = &'a Charge>) -> Result<Self, LedgerError> {
         let mut sums = Self::default();
         for charge in charges {
             sums.add(*charge)?;
@@ -60,7 +60,7 @@ impl ChargeSums {
         Ok(sums)
     }
 
-    pub fn add(&mut self, charge: Charge) -> Result<(), Refused> {
+    pub fn add(&mut self, charge: Charge) -> Result<(), LedgerError> {
         match self
             .0
             .binary_search_by_key(&charge.currency, |known| known.currency)
@@ -70,14 +70,14 @@ impl ChargeSums {
                 *sum = sum.checked_add(charge.amount)?;
             }
             Err(_) if self.0.len() >= CHARGES => {
-                return Err(Refused::TooManyCharges { most: CHARGES });
+                return Err(LedgerError::TooManyCharges { most: CHARGES });
             }
             Err(at) => self.0.insert(at, charge),
         }
         Ok(())
     }
 
-    pub fn subtract(&mut self, charge: Charge) -> Result<(), Refused> {
+    pub fn subtract(&mut self, charge: Charge) -> Result<(), LedgerError> {
         self.add(Charge {
             amount: charge.amount.negated(),
             ..charge

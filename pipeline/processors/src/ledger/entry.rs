@@ -7,9 +7,9 @@ use tapeline_model::money::Quantity;
 use tapeline_model::records::Side;
 
 use super::charges::{Charge, ChargeSums, check};
+use super::error::LedgerError;
 use super::events::{Amend, Amendment, Dividend, Execution, Split, Void};
 use super::queue::Named;
-use super::refused::Refused;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Entry {
@@ -66,7 +66,7 @@ impl FillEntry {
     }
 
     /// What is left of it after busts; negative when sold.
-    pub fn quantity(&self) -> Result<Quantity, Refused> {
+    pub fn quantity(&self) -> Result<Quantity, LedgerError> {
         let execution = self.execution();
         let whole = execution.quantity.get();
         let void = match self.void() {
@@ -74,14 +74,14 @@ impl FillEntry {
             None => Quantity::ZERO,
         };
         let left = whole.checked_sub(void).filter(|left| !left.is_negative());
-        let left = left.ok_or(Refused::OverVoid)?;
+        let left = left.ok_or(LedgerError::OverVoid)?;
         Ok(match execution.side {
             Side::Buy => left,
             Side::Sell => left.negated(),
         })
     }
 
-    /// The fees told last, before busts.
+    /// The fees reported last, before busts.
     pub fn fees(&self) -> Option<&[Charge]> {
         let amended = self.amendments.as_deref().and_then(Amendments::fees);
         amended.or(self.reported.fees.told())
@@ -91,8 +91,8 @@ impl FillEntry {
         self.amendments.as_deref()?.void.as_ref()
     }
 
-    /// None when nobody told.
-    pub fn charged(&self) -> Result<Option<Charged<'_>>, Refused> {
+    /// None when unknown.
+    pub fn charged(&self) -> Result<Option<Charged<'_>>, LedgerError> {
         let returned = self.void().and_then(|void| void.returned.as_deref());
         if returned.is_none() && self.quantity()?.is_zero() {
             return Ok(Some(Charged::default()));
@@ -103,14 +103,14 @@ impl FillEntry {
         }))
     }
 
-    pub fn amend(&mut self, amend: &Amend) -> Result<(), Refused> {
+    pub fn amend(&mut self, amend: &Amend) -> Result<(), LedgerError> {
         if let Amended::Anew(amendments) = self.amended_by(amend)? {
             self.amendments = Some(Box::new(amendments));
         }
         Ok(())
     }
 
-    pub fn amended_by(&self, amend: &Amend) -> Result<Amended, Refused> {
+    pub fn amended_by(&self, amend: &Amend) -> Result<Amended, LedgerError> {
         match self.amendments.as_deref() {
             Some(amendments) => amendments.with(amend),
             None => Amendments::default().with(amend),
@@ -118,7 +118,7 @@ impl FillEntry {
     }
 
     /// Whether its amendments can be true of it.
-    pub fn check(&self) -> Result<(), Refused> {
+    pub fn check(&self) -> Result<(), LedgerError> {
         self.quantity()?;
         let Some(Charged { charges, returned }) = self.charged()? else {
             return Ok(());
@@ -126,7 +126,7 @@ impl FillEntry {
         if ChargeSums::sum_of(charges)?.contain(&ChargeSums::sum_of(returned)?)? {
             Ok(())
         } else {
-            Err(Refused::OverVoid)
+            Err(LedgerError::OverVoid)
         }
     }
 }
@@ -168,7 +168,7 @@ impl Amendments {
         newest.max_by_key(|(time, _)| *time).map(|(_, fees)| fees)
     }
 
-    pub fn with(&self, amend: &Amend) -> Result<Amended, Refused> {
+    pub fn with(&self, amend: &Amend) -> Result<Amended, LedgerError> {
         let mut next = self.clone();
         let is_newer = match &amend.change {
             Amendment::Bust(void) => {

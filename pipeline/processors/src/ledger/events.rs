@@ -71,7 +71,7 @@ pub struct Amend {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Amendment {
     Bust(Void),
-    /// What the fill was in truth. Fees not told stay as they were.
+    /// What the fill was in truth. Fees not reported stay as they were.
     Correction(Currency, Execution),
     /// What the fill's fees were in truth.
     Fees(Vec<Charge>),
@@ -91,7 +91,7 @@ pub struct Split {
     pub id: String,
     pub ratio: Ratio,
     /// What the account was paid (a short position: paid, so negative) for the
-    /// fraction behind the point, which leaves then. Until that is told, with
+    /// fraction behind the point, which leaves then. Until that is reported, with
     /// the same id, the fraction stays and is valued like the rest.
     pub cash_in_lieu: Option<Money>,
     pub time: Micros,

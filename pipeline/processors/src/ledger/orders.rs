@@ -31,9 +31,9 @@ impl Tally {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Orders(Queue<Tally>);
+pub(super) struct OrderTallies(Queue<Tally>);
 
-impl Orders {
+impl OrderTallies {
     pub fn filled(&self, order_id: &OrderId, change: Quantity) -> Result<Tally, MoneyError> {
         let known = self.known(order_id);
         Ok(Tally {

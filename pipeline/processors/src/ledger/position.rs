@@ -9,10 +9,10 @@ use super::ROUNDING;
 use super::amount::Missing;
 use super::charges::check;
 use super::entry::{Amended, Entry, FillEntry};
+use super::error::LedgerError;
 use super::events::{Amend, Amendment, Dividend, Event, Fill, Opening, OrderSize, Split};
 use super::orders::Tally;
-use super::refused::Refused;
-use super::standing::Standing;
+use super::position_totals::PositionTotals;
 use super::state::{OPEN_ENTRIES, PositionState};
 use super::terms::{Currency, Terms};
 
@@ -21,7 +21,7 @@ use super::terms::{Currency, Terms};
 pub struct Position {
     state: PositionState,
     /// The base and the entries added up.
-    now: Standing,
+    now: PositionTotals,
 }
 
 impl Record for Position {
@@ -36,10 +36,10 @@ impl Serialize for Position {
 }
 
 impl TryFrom<PositionState> for Position {
-    type Error = Refused;
+    type Error = LedgerError;
 
-    fn try_from(state: PositionState) -> Result<Self, Refused> {
-        let now = state.standing_from(state.base.clone(), state.entries.iter())?;
+    fn try_from(state: PositionState) -> Result<Self, LedgerError> {
+        let now = state.totals_from(state.base.clone(), state.entries.iter())?;
         Ok(Self { state, now })
     }
 }
@@ -76,7 +76,7 @@ impl Position {
     pub fn new(terms: Terms) -> Self {
         Self {
             state: PositionState::new(terms),
-            now: Standing::default(),
+            now: PositionTotals::default(),
         }
     }
 
@@ -92,7 +92,7 @@ impl Position {
         entry.max(state.settled_until).max(opening)
     }
 
-    pub fn standing(&self) -> &Standing {
+    pub fn totals(&self) -> &PositionTotals {
         &self.now
     }
 
@@ -122,7 +122,7 @@ impl Position {
         Ok(Some(cost.unit_price(quantity, multiplier, ROUNDING)?))
     }
 
-    pub fn apply(&mut self, event: &Event) -> Result<Applied, Refused> {
+    pub fn apply(&mut self, event: &Event) -> Result<Applied, LedgerError> {
         match event {
             Event::Opening(opening) => self.open(opening),
             Event::Order(order) => Ok(self.order(order)),
@@ -134,25 +134,25 @@ impl Position {
     }
 
     /// Told again with the cost that was unknown, it replaces itself.
-    fn open(&mut self, opening: &Opening) -> Result<Applied, Refused> {
+    fn open(&mut self, opening: &Opening) -> Result<Applied, LedgerError> {
         if let Some(known) = self.state.opening {
             if known == *opening {
                 return Ok(Applied::Repeated);
             }
             let same = (known.quantity, known.time) == (opening.quantity, opening.time);
             if !same || known.price.is_some() {
-                return Err(Refused::Conflicting);
+                return Err(LedgerError::Conflicting);
             }
         }
         let oldest = self.state.entries.front();
         let contains_some = oldest.is_some_and(|entry| entry.time() <= opening.time);
         if contains_some || self.state.settled_until.is_some() {
-            return Err(Refused::OpeningNotFirst);
+            return Err(LedgerError::OpeningNotFirst);
         }
-        let base = Standing::opened(&self.state.terms, opening)?;
+        let base = PositionTotals::opened(&self.state.terms, opening)?;
         self.now = self
             .state
-            .standing_from(base.clone(), self.state.entries.iter())?;
+            .totals_from(base.clone(), self.state.entries.iter())?;
         self.state.base = base;
         self.state.opening = Some(*opening);
         Ok(Applied::Changed(Change::default()))
@@ -171,7 +171,7 @@ impl Position {
         })
     }
 
-    fn fill(&mut self, fill: &Fill) -> Result<Applied, Refused> {
+    fn fill(&mut self, fill: &Fill) -> Result<Applied, LedgerError> {
         self.check_currency(fill.currency)?;
         check(fill.execution.fees.told().unwrap_or_default())?;
         if let Some((_, known)) = self.state.fill_at(&fill.exec_id) {
@@ -184,16 +184,20 @@ impl Position {
             return Ok(Applied::Repeated);
         }
         if self.state.is_in_opening(fill.time) {
-            return Err(Refused::BeforeOpening);
+            return Err(LedgerError::BeforeOpening);
         }
         if self.state.settled.may_have_forgotten(fill.time) {
-            return Err(Refused::TooOld);
+            return Err(LedgerError::TooOld);
         }
         let entry = FillEntry {
             exec_id: fill.exec_id.clone(),
             order_id: fill.order_id.clone(),
             reported: fill.execution.clone(),
-            amendments: self.state.held_for(&fill.exec_id).cloned().map(Box::new),
+            amendments: self
+                .state
+                .amendments_for(&fill.exec_id)
+                .cloned()
+                .map(Box::new),
             time: fill.time,
         };
         entry.check()?;
@@ -202,16 +206,16 @@ impl Position {
             .orders
             .filled(&fill.order_id, entry.quantity()?.abs())?;
         let late = self.insert(Entry::Fill(entry))?;
-        self.state.let_go(&fill.exec_id);
+        self.state.release(&fill.exec_id);
         Ok(self.counted(late, tally))
     }
 
-    fn amend(&mut self, amend: &Amend) -> Result<Applied, Refused> {
+    fn amend(&mut self, amend: &Amend) -> Result<Applied, LedgerError> {
         if let Amendment::Correction(currency, _) = &amend.change {
             self.check_currency(*currency)?;
         }
         let Some((at, known)) = self.state.fill_at(&amend.of) else {
-            return self.hold(amend);
+            return self.hold_amendment(amend);
         };
         let amendments = match known.amended_by(amend)? {
             Amended::Anew(amendments) => amendments,
@@ -230,23 +234,23 @@ impl Position {
             .unwrap_or_default();
         let tally = self.state.orders.filled(&known.order_id, more)?;
         let amended = Entry::Fill(amended);
-        self.now = self.state.standing_with(at, at + 1, &amended)?;
+        self.now = self.state.totals_with(at, at + 1, &amended)?;
         self.state.entries.replace(at, amended);
         Ok(self.counted(None, tally))
     }
 
-    fn hold(&mut self, amend: &Amend) -> Result<Applied, Refused> {
+    fn hold_amendment(&mut self, amend: &Amend) -> Result<Applied, LedgerError> {
         if self.state.settled.knows(amend.of.as_str()) {
-            return Err(Refused::Settled);
+            return Err(LedgerError::Settled);
         }
-        Ok(match self.state.hold(amend)? {
+        Ok(match self.state.hold_amendment(amend)? {
             Amended::Anew(_) => Applied::Held,
             Amended::Repeated => Applied::Repeated,
             Amended::Superseded => Applied::Superseded,
         })
     }
 
-    fn split(&mut self, split: &Split) -> Result<Applied, Refused> {
+    fn split(&mut self, split: &Split) -> Result<Applied, LedgerError> {
         let known = self
             .state
             .entries
@@ -260,21 +264,21 @@ impl Position {
             return self.act(Entry::Split(split.clone()));
         };
         if (known.ratio, known.time) != (split.ratio, split.time) {
-            return Err(Refused::Conflicting);
+            return Err(LedgerError::Conflicting);
         }
         match (known.cash_in_lieu, split.cash_in_lieu) {
             (None, Some(_)) => {
                 let entry = Entry::Split(split.clone());
-                self.now = self.state.standing_with(at, at + 1, &entry)?;
+                self.now = self.state.totals_with(at, at + 1, &entry)?;
                 self.state.entries.replace(at, entry);
                 Ok(Applied::Changed(Change::default()))
             }
-            (Some(known), Some(told)) if known != told => Err(Refused::Conflicting),
+            (Some(known), Some(told)) if known != told => Err(LedgerError::Conflicting),
             _ => Ok(Applied::Repeated),
         }
     }
 
-    fn dividend(&mut self, dividend: &Dividend) -> Result<Applied, Refused> {
+    fn dividend(&mut self, dividend: &Dividend) -> Result<Applied, LedgerError> {
         self.check_currency(dividend.currency)?;
         let known = self.state.entries.iter().find_map(|entry| match entry {
             Entry::Dividend(known) if known.id == dividend.id => Some(known),
@@ -282,20 +286,20 @@ impl Position {
         });
         match known {
             Some(known) if known == dividend => Ok(Applied::Repeated),
-            Some(_) => Err(Refused::Conflicting),
+            Some(_) => Err(LedgerError::Conflicting),
             None => self.act(Entry::Dividend(dividend.clone())),
         }
     }
 
     /// A corporate action needs what was held at its time, so it must not lie
     /// behind what is settled.
-    fn act(&mut self, action: Entry) -> Result<Applied, Refused> {
+    fn act(&mut self, action: Entry) -> Result<Applied, LedgerError> {
         if self.state.is_in_opening(action.time()) {
-            return Err(Refused::BeforeOpening);
+            return Err(LedgerError::BeforeOpening);
         }
         let time = Some(action.time());
         if time < self.state.settled_until || self.state.settled.may_have_forgotten(action.time()) {
-            return Err(Refused::TooOld);
+            return Err(LedgerError::TooOld);
         }
         let late = self.insert(action)?;
         Ok(Applied::Changed(Change {
@@ -304,7 +308,7 @@ impl Position {
         }))
     }
 
-    fn insert(&mut self, entry: Entry) -> Result<Option<Late>, Refused> {
+    fn insert(&mut self, entry: Entry) -> Result<Option<Late>, LedgerError> {
         let state = &self.state;
         let at = state.place_of(entry.time());
         let late = if state
@@ -318,7 +322,7 @@ impl Position {
         let now = if at == state.entries.len() {
             self.now.clone().after(&state.terms, &entry)?
         } else {
-            state.standing_with(at, at, &entry)?
+            state.totals_with(at, at, &entry)?
         };
         let oldest = state.entries.front().filter(|_| at > 0).unwrap_or(&entry);
         let settled = if state.entries.len() >= OPEN_ENTRIES {
@@ -340,22 +344,22 @@ impl Position {
         Applied::Changed(Change { late, overfilled })
     }
 
-    fn check_currency(&self, found: Currency) -> Result<(), Refused> {
+    fn check_currency(&self, found: Currency) -> Result<(), LedgerError> {
         let kept_in = self.state.terms.currency;
         if found == kept_in {
             Ok(())
         } else {
-            Err(Refused::WrongCurrency { found, kept_in })
+            Err(LedgerError::WrongCurrency { found, kept_in })
         }
     }
 }
 
 /// A known fill that is reported again: nothing new, the fees that were
 /// missing, or a contradiction.
-fn told_again(known: &FillEntry, fill: &Fill) -> Result<Option<Amend>, Refused> {
+fn told_again(known: &FillEntry, fill: &Fill) -> Result<Option<Amend>, LedgerError> {
     let same_trade = |other| fill.execution.same_trade(other);
     if !same_trade(&known.reported) && !same_trade(known.execution()) {
-        return Err(Refused::Conflicting);
+        return Err(LedgerError::Conflicting);
     }
     let Some(told) = fill.execution.fees.told() else {
         return Ok(None);
@@ -363,7 +367,7 @@ fn told_again(known: &FillEntry, fill: &Fill) -> Result<Option<Amend>, Refused> 
     match (known.reported.fees.told(), known.fees()) {
         (Some(reported), _) if reported == told => Ok(None),
         (_, Some(fees)) if fees == told => Ok(None),
-        (_, Some(_)) => Err(Refused::Conflicting),
+        (_, Some(_)) => Err(LedgerError::Conflicting),
         (_, None) => Ok(Some(Amend {
             of: fill.exec_id.clone(),
             time: fill.time,

@@ -5,12 +5,12 @@ use tapeline_model::Micros;
 use tapeline_model::ids::ExecId;
 
 use super::entry::{Amended, Amendments, Entry, FillEntry};
+use super::error::LedgerError;
 use super::events::{Amend, Opening};
-use super::memory::Memory;
-use super::orders::Orders;
+use super::orders::OrderTallies;
+use super::position_totals::PositionTotals;
 use super::queue::Queue;
-use super::refused::Refused;
-use super::standing::Standing;
+use super::seen_ids::SeenIds;
 use super::terms::Terms;
 
 /// How many reports can still be amended or preceded by late ones.
@@ -24,19 +24,19 @@ pub(super) struct PositionState {
     pub(super) terms: Terms,
     pub(super) opening: Option<Opening>,
     /// The opening and everything settled.
-    pub(super) base: Standing,
+    pub(super) base: PositionTotals,
     pub(super) settled_until: Option<Micros>,
     /// The fills that are settled.
-    pub(super) settled: Memory,
+    pub(super) settled: SeenIds,
     /// By event time.
     pub(super) entries: Queue<Entry>,
-    pub(super) held: Vec<Held>,
-    pub(super) orders: Orders,
+    pub(super) held: Vec<HeldAmendments>,
+    pub(super) orders: OrderTallies,
 }
 
 /// Amendments that came before their fill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Held {
+pub(super) struct HeldAmendments {
     of: ExecId,
     amendments: Amendments,
 }
@@ -46,12 +46,12 @@ impl PositionState {
         Self {
             terms,
             opening: None,
-            base: Standing::default(),
+            base: PositionTotals::default(),
             settled_until: None,
-            settled: Memory::default(),
+            settled: SeenIds::default(),
             entries: Queue::default(),
             held: Vec::new(),
-            orders: Orders::default(),
+            orders: OrderTallies::default(),
         }
     }
 
@@ -76,26 +76,31 @@ impl PositionState {
     }
 
     /// Where the position stands with `entry` in place of the entries `at..to`.
-    pub fn standing_with(&self, at: usize, to: usize, entry: &Entry) -> Result<Standing, Refused> {
+    pub fn totals_with(
+        &self,
+        at: usize,
+        to: usize,
+        entry: &Entry,
+    ) -> Result<PositionTotals, LedgerError> {
         let before = self.entries.range(..at);
         let after = self.entries.range(to..);
-        self.standing_from(
+        self.totals_from(
             self.base.clone(),
             before.chain(std::iter::once(entry)).chain(after),
         )
     }
 
-    pub fn standing_from<'a>(
+    pub fn totals_from<'a>(
         &self,
-        base: Standing,
+        base: PositionTotals,
         entries: impl IntoIterator<Item = &'a Entry>,
-    ) -> Result<Standing, Refused> {
+    ) -> Result<PositionTotals, LedgerError> {
         entries
             .into_iter()
-            .try_fold(base, |standing, entry| standing.after(&self.terms, entry))
+            .try_fold(base, |totals, entry| totals.after(&self.terms, entry))
     }
 
-    pub fn settle(&mut self, base: Standing) {
+    pub fn settle(&mut self, base: PositionTotals) {
         let Some(oldest) = self.entries.pop_front() else {
             return;
         };
@@ -108,25 +113,25 @@ impl PositionState {
         }
     }
 
-    pub fn held_for(&self, exec_id: &ExecId) -> Option<&Amendments> {
+    pub fn amendments_for(&self, exec_id: &ExecId) -> Option<&Amendments> {
         let held = self.held.iter().find(|held| held.of == *exec_id);
         held.map(|held| &held.amendments)
     }
 
-    pub fn hold(&mut self, amend: &Amend) -> Result<Amended, Refused> {
+    pub fn hold_amendment(&mut self, amend: &Amend) -> Result<Amended, LedgerError> {
         let nothing = Amendments::default();
-        let known = self.held_for(&amend.of).unwrap_or(&nothing);
+        let known = self.amendments_for(&amend.of).unwrap_or(&nothing);
         let amended = known.with(amend)?;
         if let Amended::Anew(amendments) = &amended {
             let at = self.held.iter().position(|held| held.of == amend.of);
-            let held = Held {
+            let held = HeldAmendments {
                 of: amend.of.clone(),
                 amendments: amendments.clone(),
             };
             match at {
                 Some(at) => self.held[at] = held,
                 None if self.held.len() >= HELD => {
-                    return Err(Refused::TooManyHeld { most: HELD });
+                    return Err(LedgerError::TooManyHeld { most: HELD });
                 }
                 None => self.held.push(held),
             }
@@ -134,7 +139,7 @@ impl PositionState {
         Ok(amended)
     }
 
-    pub fn let_go(&mut self, exec_id: &ExecId) {
+    pub fn release(&mut self, exec_id: &ExecId) {
         self.held.retain(|held| held.of != *exec_id);
     }
 }

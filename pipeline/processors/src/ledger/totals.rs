@@ -9,59 +9,63 @@ use tapeline_model::money::{Money, MoneyError};
 
 use super::ROUNDING;
 use super::amount::Missing;
-use super::line::{Booked, Line, Open};
+use super::position_value::{Holding, PositionValue, Shift};
 use super::terms::{Currency, Positive};
-use super::worth::{Holding, Shift, Worth};
+use super::valuation::{Booked, Open, Valuation};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
     /// By currency; hardly ever more than one.
-    lines: SmallVec<[(Currency, Line); 1]>,
+    valuations: SmallVec<[(Currency, Valuation); 1]>,
 }
 
 impl Totals {
     /// What there is in one currency.
-    pub fn line(&self, currency: Currency) -> Line {
+    pub fn valuation(&self, currency: Currency) -> Valuation {
         self.find(currency)
-            .map_or_else(|_| Line::default(), |at| self.lines[at].1)
+            .map_or_else(|_| Valuation::default(), |at| self.valuations[at].1)
     }
 
     fn find(&self, currency: Currency) -> Result<usize, usize> {
-        self.lines
+        self.valuations
             .binary_search_by_key(&currency, |(known, _)| *known)
     }
 
-    fn line_mut(&mut self, currency: Currency) -> &mut Line {
+    fn valuation_mut(&mut self, currency: Currency) -> &mut Valuation {
         let at = self.find(currency).unwrap_or_else(|at| {
-            self.lines.insert(at, (currency, Line::default()));
+            self.valuations.insert(at, (currency, Valuation::default()));
             at
         });
-        &mut self.lines[at].1
+        &mut self.valuations[at].1
     }
 
     pub fn currencies(&self) -> impl Iterator<Item = Currency> {
-        self.lines.iter().map(|(currency, _)| *currency)
+        self.valuations.iter().map(|(currency, _)| *currency)
     }
 
     /// Puts what a position is worth now in place of what it was worth before.
-    pub fn replace(&mut self, old: Option<&Worth>, new: &Worth) -> Result<(), MoneyError> {
-        let mut changed = Changed::default();
+    pub fn replace(
+        &mut self,
+        old: Option<&PositionValue>,
+        new: &PositionValue,
+    ) -> Result<(), MoneyError> {
+        let mut changed = ChangedValuations::default();
         if let Some(old) = old {
             for (currency, booked) in old.booked() {
-                let line = changed.line(self, currency);
-                line.booked = line.booked.without(booked)?;
+                let valuation = changed.valuation(self, currency);
+                valuation.booked = valuation.booked.without(booked)?;
             }
-            let line = changed.line(self, old.currency);
-            line.open = line.open.without(&Open::from(&old.holding))?;
+            let valuation = changed.valuation(self, old.currency);
+            valuation.open = valuation.open.without(&Open::from(&old.holding))?;
         }
         for (currency, booked) in new.booked() {
-            let line = changed.line(self, currency);
-            line.booked = line.booked.plus(booked)?;
+            let valuation = changed.valuation(self, currency);
+            valuation.booked = valuation.booked.plus(booked)?;
         }
-        let line = changed.line(self, new.currency);
-        line.open = line.open.plus(&Open::from(&new.holding))?;
-        for (currency, line) in changed.0 {
-            *self.line_mut(currency) = line;
+        let valuation = changed.valuation(self, new.currency);
+        valuation.open = valuation.open.plus(&Open::from(&new.holding))?;
+        for (currency, valuation) in changed.0 {
+            *self.valuation_mut(currency) = valuation;
         }
         Ok(())
     }
@@ -73,14 +77,14 @@ impl Totals {
         old: &Holding,
         new: &Holding,
     ) -> Result<(), MoneyError> {
-        let line = self.line_mut(currency);
-        line.open = line.open.without(&old.into())?.plus(&new.into())?;
+        let valuation = self.valuation_mut(currency);
+        valuation.open = valuation.open.without(&old.into())?.plus(&new.into())?;
         Ok(())
     }
 
     /// The same where nothing is missing, before or after.
     pub fn shift(&mut self, currency: Currency, by: &Shift) -> Result<(), MoneyError> {
-        let open = &mut self.line_mut(currency).open;
+        let open = &mut self.valuation_mut(currency).open;
         *open = Open {
             unrealised: open.unrealised.shifted(by.unrealised)?,
             net: open.net.shifted(by.net)?,
@@ -97,21 +101,23 @@ impl Totals {
         old: &Booked,
         new: &Booked,
     ) -> Result<(), MoneyError> {
-        let line = self.line_mut(currency);
-        line.booked = line.booked.without(old)?.plus(new)?;
+        let valuation = self.valuation_mut(currency);
+        valuation.booked = valuation.booked.without(old)?.plus(new)?;
         Ok(())
     }
 
     /// Everything translated into one currency; what has no rate is missing.
-    pub fn translated(&self, rates: &Rates) -> Line {
-        let mut sum = Line::default();
-        for (currency, line) in &self.lines {
+    pub fn translated(&self, rates: &Rates) -> Valuation {
+        let mut sum = Valuation::default();
+        for (currency, valuation) in &self.valuations {
             let with = |money| rates.translate(money, *currency);
-            let line = Line {
-                booked: line.booked.translated(with),
-                open: line.open.translated(with),
+            let valuation = Valuation {
+                booked: valuation.booked.translated(with),
+                open: valuation.open.translated(with),
             };
-            sum = sum.plus(&line).unwrap_or_else(|_| Line::too_large());
+            sum = sum
+                .plus(&valuation)
+                .unwrap_or_else(|_| Valuation::too_large());
         }
         sum
     }
@@ -119,13 +125,13 @@ impl Totals {
 
 /// Lines of totals that are about to change together.
 #[derive(Default)]
-struct Changed(SmallVec<[(Currency, Line); 1]>);
+struct ChangedValuations(SmallVec<[(Currency, Valuation); 1]>);
 
-impl Changed {
-    fn line(&mut self, totals: &Totals, currency: Currency) -> &mut Line {
+impl ChangedValuations {
+    fn valuation(&mut self, totals: &Totals, currency: Currency) -> &mut Valuation {
         let at = self.0.iter().position(|(known, _)| *known == currency);
         let at = at.unwrap_or_else(|| {
-            self.0.push((currency, totals.line(currency)));
+            self.0.push((currency, totals.valuation(currency)));
             self.0.len() - 1
         });
         &mut self.0[at].1

@@ -1,4 +1,4 @@
-//! What a watch tells of a limit.
+//! What a watch decides about a limit.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use tapeline_model::records::Grade;
 
 use super::limit::{Levels, Limit};
 use super::measure::{Unknown, Value};
-use super::picture::BEYOND_ALL;
 use super::rules::{LossRule, Rule};
+use super::snapshot::BEYOND_ALL;
 
 /// Where a limit stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct LimitStatus {
     /// The last one that is known.
     pub grade: Grade,
     pub value: Value,
@@ -23,7 +23,7 @@ pub struct Standing {
 
 /// A limit and a value that it measures.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Surveyed {
+pub struct MeasuredLimit {
     pub limit: Arc<Limit>,
     pub group: String,
     pub grade: Grade,
@@ -51,8 +51,8 @@ pub struct Decision {
     pub message: String,
 }
 
-impl Standing {
-    /// Why it cannot be told, if so.
+impl LimitStatus {
+    /// Why the value is unknown, if it is.
     pub fn unknown(&self) -> Option<Unknown> {
         self.value.err()
     }
@@ -67,7 +67,7 @@ pub(super) fn is_worse(set_aside: Money, levels: &Levels, value: Money) -> bool 
 
 pub(super) fn distance(levels: &Levels, value: Money) -> Money {
     let level = levels.breach.at;
-    // Only a value far below nothing does not fit; it leaves more than can be told.
+    // Only a value far below nothing does not fit; it leaves more than an amount can be.
     level.checked_sub(value).unwrap_or(BEYOND_ALL)
 }
 

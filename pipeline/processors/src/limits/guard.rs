@@ -11,7 +11,7 @@ use tapeline_model::records::{Command, CommandKind, GuardState};
 
 /// So many causes hold by themselves; later ones are merged into one more. With the texts that
 /// are kept of each, the state of a portfolio stays far below what a record may hold.
-pub(super) const MOST_CAUSES: usize = 256;
+pub(super) const MAX_CAUSES: usize = 256;
 /// Of a message and of an author, in bytes. The verdict has all of it.
 const LONGEST_MESSAGE: usize = 512;
 const LONGEST_AUTHOR: usize = 128;
@@ -21,13 +21,13 @@ const CUT: char = '…';
 /// Latched: whatever raised it holds it up until a reset names the verdict.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guard {
-    pub(super) holds: Vec<Hold>,
+    pub(super) holds: Vec<GuardCause>,
 }
 
 /// What holds the guard up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hold {
-    /// The verdict that told it; a reset must name it.
+pub struct GuardCause {
+    /// The verdict about it; a reset must name it.
     pub verdict_id: String,
     pub state: GuardState,
     /// The limit that was breached; empty for a person.
@@ -39,12 +39,12 @@ pub struct Hold {
     /// The limit's or the command's.
     pub author: String,
     pub message: String,
-    /// For how many causes it stands: those that came when [`MOST_CAUSES`] held already.
+    /// For how many causes it stands: those that came when [`MAX_CAUSES`] held already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged: Option<i64>,
 }
 
-impl Hold {
+impl GuardCause {
     /// Why, for a person.
     pub fn sentence(&self) -> Cow<'_, str> {
         match self.merged {
@@ -57,7 +57,7 @@ impl Hold {
 
     /// One more cause. The newest verdict names them all, since a reset that names an older one
     /// does not know of what came after it.
-    fn take_in(&mut self, newest: Self) {
+    fn merge(&mut self, newest: Self) {
         *self = Self {
             state: self.state.max(newest.state),
             since: self.since,
@@ -78,53 +78,56 @@ pub struct GuardChange {
 
 impl Guard {
     pub fn state(&self) -> GuardState {
-        let states = self.holds.iter().map(|hold| hold.state);
+        let states = self.holds.iter().map(|cause| cause.state);
         states.max().unwrap_or_default()
     }
 
     /// Oldest first.
-    pub fn holds(&self) -> &[Hold] {
+    pub fn causes(&self) -> &[GuardCause] {
         &self.holds
     }
 
     /// What a verdict must say besides its own cause, if it stands for others as well.
     pub fn merged_note(&self, verdict_id: &str) -> Option<String> {
         let last = self.holds.last();
-        let count = last.filter(|hold| hold.verdict_id == verdict_id)?.merged?;
+        let count = last
+            .filter(|cause| cause.verdict_id == verdict_id)?
+            .merged?;
         Some(format!(
-            "; {MOST_CAUSES} causes hold already, so this verdict stands for all later ones, {count} by now"
+            "; {MAX_CAUSES} causes hold already, so this verdict stands for all later ones, {count} by now"
         ))
     }
 
     /// Tells whether anything changed. A limit that holds the guard up already keeps its
     /// first verdict, so that a reset need not chase new ones; so does a command that comes
     /// twice.
-    pub(super) fn raise(&mut self, hold: Hold) -> bool {
-        let same = |known: &&mut Hold| known.limit == hold.limit && known.group == hold.group;
+    pub(super) fn raise(&mut self, cause: GuardCause) -> bool {
+        let same =
+            |known: &&mut GuardCause| known.limit == cause.limit && known.group == cause.group;
         match self.holds.iter_mut().find(same) {
-            Some(known) if known.state >= hold.state => false,
+            Some(known) if known.state >= cause.state => false,
             Some(known) => {
-                known.state = hold.state;
+                known.state = cause.state;
                 true
             }
             None => {
-                self.add(hold);
+                self.add(cause);
                 true
             }
         }
     }
 
-    fn add(&mut self, hold: Hold) {
-        let hold = Hold {
-            author: cut(&hold.author, LONGEST_AUTHOR),
-            message: cut(&hold.message, LONGEST_MESSAGE),
-            ..hold
+    fn add(&mut self, cause: GuardCause) {
+        let cause = GuardCause {
+            author: cut(&cause.author, LONGEST_AUTHOR),
+            message: cut(&cause.message, LONGEST_MESSAGE),
+            ..cause
         };
         match self.holds.last_mut() {
-            Some(last) if last.merged.is_some() => last.take_in(hold),
+            Some(last) if last.merged.is_some() => last.merge(cause),
             _ => {
-                let merged = (self.holds.len() >= MOST_CAUSES).then_some(1);
-                self.holds.push(Hold { merged, ..hold });
+                let merged = (self.holds.len() >= MAX_CAUSES).then_some(1);
+                self.holds.push(GuardCause { merged, ..cause });
             }
         }
     }
@@ -149,15 +152,17 @@ impl Guard {
         };
         let from = self.state();
         let message = match state {
-            GuardState::Halted => format!("{} halted trading: {}", who(command), command.reason),
+            GuardState::Halted => {
+                format!("{} halted trading: {}", author_of(command), command.reason)
+            }
             _ => format!(
                 "{} allowed nothing but reducing: {}",
-                who(command),
+                author_of(command),
                 command.reason
             ),
         };
         // Whoever stops trading is never refused, not even without a name.
-        self.raise(Hold {
+        self.raise(GuardCause {
             verdict_id: verdict_id.to_owned(),
             state,
             limit: String::new(),
@@ -201,7 +206,7 @@ impl Guard {
         let unnamed: Vec<&str> = self
             .holds
             .iter()
-            .map(|hold| hold.verdict_id.as_str())
+            .map(|cause| cause.verdict_id.as_str())
             .filter(|id| !command.overrides.iter().any(|named| named == id))
             .collect();
         if !unnamed.is_empty() {
@@ -218,14 +223,14 @@ impl Guard {
             reason: Reason::GuardReset,
             message: format!(
                 "{} reset the guard from {from}: {}",
-                who(command),
+                author_of(command),
                 command.reason
             ),
         })
     }
 }
 
-fn who(command: &Command) -> &str {
+fn author_of(command: &Command) -> &str {
     match command.author.trim() {
         "" => "somebody",
         author => author,

@@ -8,36 +8,36 @@ use tapeline_model::reasons::Reason;
 use tapeline_model::records::{GuardState, LimitAction, OrderRequest, Side};
 
 use super::decision::distance;
-use super::desk::{Desk, Instrument};
-use super::guard::Hold;
+use super::guard::GuardCause;
 use super::limit::{Levels, Limit};
 use super::measure::{NO_SECTOR, count};
+use super::order_context::{Instrument, OrderContext};
 use super::plan::Planned;
-use super::projection::{OrderEffect, Reach, TooLarge};
-use super::rules::Grouping;
-use super::scope::Doing;
-use super::views::Views;
+use super::projection::{PositionRange, TooLarge};
+use super::rules::{Grouping, OrderEffect};
+use super::scenarios::Scenarios;
+use super::scope::Activity;
 use super::wording::{Measured, projection, subject};
 
 /// Approved if nothing is against it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Judgement {
-    pub refusals: Vec<Refused>,
+    pub refusals: Vec<OrderRefusal>,
     /// What each limit that binds the order leaves, the order counted as filled.
-    pub left: Vec<Left>,
+    pub headroom: Vec<Headroom>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct OrderRefusal {
     pub reason: Reason,
     /// One sentence for a person.
     pub message: String,
     /// Where a limit is against it.
-    pub limit: Option<Left>,
+    pub limit: Option<Headroom>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
+pub struct Headroom {
     pub limit: Arc<Limit>,
     pub group: String,
     pub value: Money,
@@ -65,37 +65,37 @@ impl Judgement {
 
 /// What brings a position closer to zero, and cannot flip it whatever other orders do, may
 /// pass where a price, a rate, a session or a value is missing. All else may not.
-pub fn judge(request: &OrderRequest, desk: &Desk<'_>) -> Judgement {
-    let reach = Reach::of(request, desk);
+pub fn judge(request: &OrderRequest, context: &OrderContext<'_>) -> Judgement {
+    let reach = PositionRange::of(request, context);
     let reduces =
         request.quantity.is_positive() && reach.is_ok_and(|reach| reach.reduces(request.side));
-    let mut bench = Bench {
+    let mut check = OrderCheck {
         request,
-        desk,
+        context,
         reduces,
         judgement: Judgement::default(),
     };
-    bench.belonging();
-    bench.quantity(reach);
-    bench.guard();
-    bench.state();
-    bench.prices();
-    bench.at_once();
-    bench.projected();
-    bench.standings();
-    bench.judgement
+    check.ownership();
+    check.quantity(reach);
+    check.guard();
+    check.state();
+    check.prices();
+    check.hours_and_rates();
+    check.projected();
+    check.unmoved_limits();
+    check.judgement
 }
 
-struct Bench<'a> {
+struct OrderCheck<'a> {
     request: &'a OrderRequest,
-    desk: &'a Desk<'a>,
+    context: &'a OrderContext<'a>,
     reduces: bool,
     judgement: Judgement,
 }
 
-impl<'a> Bench<'a> {
+impl<'a> OrderCheck<'a> {
     fn refuse(&mut self, reason: Reason, message: String) {
-        self.judgement.refusals.push(Refused {
+        self.judgement.refusals.push(OrderRefusal {
             reason,
             message,
             limit: None,
@@ -109,23 +109,23 @@ impl<'a> Bench<'a> {
         }
     }
 
-    fn doing(&self) -> Doing<'a> {
-        Doing {
+    fn activity(&self) -> Activity<'a> {
+        Activity {
             account: &self.request.account,
             symbol: &self.request.symbol,
             strategy: self.request.strategy.as_deref(),
         }
     }
 
-    fn belonging(&mut self) {
-        let (request, desk) = (self.request, self.desk);
+    fn ownership(&mut self) {
+        let (request, context) = (self.request, self.context);
         let account = &request.account;
-        match desk.accounts.get(account) {
+        match context.accounts.get(account) {
             None => {
                 let message = format!("account {account} is unknown: add it under [[accounts]]");
                 self.refuse(Reason::UnknownAccount, message);
             }
-            Some(owner) if *owner != request.portfolio || owner != desk.picture.portfolio => {
+            Some(owner) if *owner != request.portfolio || owner != context.snapshot.portfolio => {
                 let message = format!(
                     "account {account} belongs to portfolio {owner}, the request says {}",
                     request.portfolio
@@ -134,14 +134,14 @@ impl<'a> Bench<'a> {
             }
             Some(_) => {}
         }
-        if desk.instrument.is_none() {
+        if context.instrument.is_none() {
             let message = format!(
                 "nothing is known of {}: neither its currency nor its multiplier",
                 request.symbol
             );
             self.refuse(Reason::UnknownSymbol, message);
         }
-        if let Some(limit) = desk.plan.restriction_of(&self.doing()) {
+        if let Some(limit) = context.plan.restriction_of(&self.activity()) {
             let message = format!(
                 "{} is on the restricted list {}",
                 request.symbol, limit.name
@@ -150,7 +150,7 @@ impl<'a> Bench<'a> {
         }
     }
 
-    fn quantity(&mut self, reach: Result<Reach, TooLarge>) {
+    fn quantity(&mut self, reach: Result<PositionRange, TooLarge>) {
         let request = self.request;
         if !request.quantity.is_positive() {
             let message = format!("the quantity {} is not above zero", request.quantity);
@@ -178,9 +178,9 @@ impl<'a> Bench<'a> {
     }
 
     fn guard(&mut self) {
-        let guard = self.desk.watch.guard();
-        let cause = guard.holds().iter().max_by_key(|hold| hold.state);
-        let cause = cause.map(Hold::sentence).unwrap_or_default();
+        let guard = self.context.watch.guard();
+        let cause = guard.causes().iter().max_by_key(|hold| hold.state);
+        let cause = cause.map(GuardCause::sentence).unwrap_or_default();
         match guard.state() {
             GuardState::Halted => {
                 self.refuse(Reason::GuardHalted, format!("trading is halted: {cause}"));
@@ -195,28 +195,33 @@ impl<'a> Bench<'a> {
 
     /// What must be known before anything is raised.
     fn state(&mut self) {
-        let (request, desk) = (self.request, self.desk);
+        let (request, context) = (self.request, self.context);
         let account = &request.account;
-        if !desk.watch.is_ready() {
+        if !context.watch.is_ready() {
             let message = "the limits were not measured since the start".to_owned();
             self.refuse_raising(Reason::StateNotReady, message);
         }
-        if desk.watch.has_lost_session(account) {
+        if context.watch.has_lost_session(account) {
             let message = format!("account {account} has no session with its broker: log in again");
             self.refuse_raising(Reason::SessionLost, message);
         }
-        if desk.watch.is_unreconciled(account, &request.symbol) {
+        if context.watch.is_unreconciled(account, &request.symbol) {
             let message = format!(
                 "account {account} differs from its broker's report: compare both before trading {}",
                 request.symbol
             );
             self.refuse_raising(Reason::Unreconciled, message);
         }
-        if let Err(missing) = desk.picture.whole.equity {
+        if let Err(missing) = context.snapshot.whole.equity {
             let message = format!("the equity of {} is unknown: {missing}", request.portfolio);
             self.refuse_raising(Reason::EquityMissing, message);
         }
-        match desk.picture.accounts.get(account).map(|sums| sums.equity) {
+        match context
+            .snapshot
+            .accounts
+            .get(account)
+            .map(|sums| sums.equity)
+        {
             Some(Ok(_)) => {}
             Some(Err(missing)) => {
                 let message = format!("the equity of account {account} is unknown: {missing}");
@@ -230,20 +235,20 @@ impl<'a> Bench<'a> {
     }
 
     fn prices(&mut self) {
-        let (request, desk) = (self.request, self.desk);
+        let (request, context) = (self.request, self.context);
         let symbol = &request.symbol;
-        let Some(instrument) = desk.instrument else {
+        let Some(instrument) = context.instrument else {
             return;
         };
         let one = Money::from(instrument.multiplier.get());
-        if desk.rates.translate(one, instrument.currency).is_err() {
+        if context.rates.translate(one, instrument.currency).is_err() {
             let message = format!(
                 "{} has no rate into {}, so {symbol} cannot be measured",
-                instrument.currency, desk.picture.currency
+                instrument.currency, context.snapshot.currency
             );
             self.refuse_raising(Reason::RateMissing, message);
         }
-        if let (Some(bid), Some(ask)) = (desk.prices.bid, desk.prices.ask)
+        if let (Some(bid), Some(ask)) = (context.prices.bid, context.prices.ask)
             && bid.price > ask.price
         {
             let message = format!(
@@ -252,16 +257,16 @@ impl<'a> Bench<'a> {
             );
             self.refuse_raising(Reason::QuotesCrossed, message);
         }
-        let Some(market) = desk.prices.for_closing(request.side == Side::Sell) else {
+        let Some(market) = context.prices.for_closing(request.side == Side::Sell) else {
             let message = format!("{symbol} has no price");
             self.refuse_raising(Reason::PriceMissing, message);
             self.limit_price(&instrument, None);
             return;
         };
-        if is_stale(market.time, desk) {
+        if is_stale(market.time, context) {
             let message = format!(
                 "the price of {symbol} is of {}, more than {} s old",
-                market.time, desk.policy.max_price_age_seconds
+                market.time, context.policy.max_price_age_seconds
             );
             self.refuse_raising(Reason::PriceStale, message);
         }
@@ -284,7 +289,7 @@ impl<'a> Bench<'a> {
             let message = format!("the limit price {limit} is not above zero");
             self.refuse(Reason::PriceAbsurd, message);
         }
-        let collar = self.desk.policy.collar_percent;
+        let collar = self.context.policy.collar_percent;
         if let Some(market) = market
             && is_outside(limit, market, collar)
         {
@@ -296,11 +301,11 @@ impl<'a> Bench<'a> {
     }
 
     /// Hours and rates bind every order.
-    fn at_once(&mut self) {
-        let desk = self.desk;
-        let doing = self.doing();
-        if let Some((limit, calendar)) = desk.plan.hours_of(&doing) {
-            let session = calendar.session_of(desk.now);
+    fn hours_and_rates(&mut self) {
+        let context = self.context;
+        let activity = self.activity();
+        if let Some((limit, calendar)) = context.plan.hours_of(&activity) {
+            let session = calendar.session_of(context.now);
             if !session.is_some_and(|session| session.is_open) {
                 let opens = session.map_or_else(
                     || "its calendar does not reach this time".to_owned(),
@@ -308,35 +313,35 @@ impl<'a> Bench<'a> {
                 );
                 let message = format!(
                     "{} is not traded now ({}): {opens}",
-                    doing.symbol, limit.name
+                    activity.symbol, limit.name
                 );
                 self.refuse(Reason::MarketClosed, message);
             }
         }
-        for planned in &desk.plan.measured {
+        for planned in &context.plan.measured {
             let limit = &planned.limit;
             if let OrderEffect::OneMore(window) = limit.rule.projection()
-                && limit.scope.covers(&doing)
+                && limit.scope.covers(&activity)
                 && let Some(levels) = &limit.levels
             {
-                let counts = desk.watch.state().counts.get(&limit.name);
-                let sent = counts.map_or(0, |counts| counts.total(window, desk.now));
-                self.weigh(limit, levels, "", count(sent.saturating_add(1)));
+                let counts = context.watch.state().counts.get(&limit.name);
+                let sent = counts.map_or(0, |counts| counts.total(window, context.now));
+                self.refuse_beyond(limit, levels, "", count(sent.saturating_add(1)));
             }
         }
     }
 
     fn projected(&mut self) {
-        if self.desk.instrument.is_none() || !self.request.quantity.is_positive() {
+        if self.context.instrument.is_none() || !self.request.quantity.is_positive() {
             return;
         }
-        if let Ok(views) = Views::new(self.desk, self.request) {
-            let plan = self.desk.plan;
+        if let Ok(scenarios) = Scenarios::new(self.context, self.request) {
+            let plan = self.context.plan;
             for planned in &plan.measured {
                 if planned.limit.rule.projection().is_projected()
-                    && planned.limit.scope.covers(&self.doing())
+                    && planned.limit.scope.covers(&self.activity())
                 {
-                    self.project(planned, &views);
+                    self.project(planned, &scenarios);
                 }
             }
         } else {
@@ -345,7 +350,7 @@ impl<'a> Bench<'a> {
         }
     }
 
-    fn project(&mut self, planned: &Planned, views: &Views<'_>) {
+    fn project(&mut self, planned: &Planned, scenarios: &Scenarios<'_>) {
         let limit = &planned.limit;
         let Some(levels) = &limit.levels else { return };
         let group = self.group(limit.rule.info().grouping);
@@ -353,28 +358,28 @@ impl<'a> Bench<'a> {
             return;
         }
         let (before, after) = (
-            views.before.value(planned, &group),
-            views.after.value(planned, &group),
+            scenarios.before.value(planned, &group),
+            scenarios.after.value(planned, &group),
         );
         match after {
             Err(unknown) => {
                 let message = format!(
                     "limit {} of {} cannot be measured: {unknown}",
                     limit.name,
-                    subject(limit, self.desk.picture.portfolio)
+                    subject(limit, self.context.snapshot.portfolio)
                 );
                 self.refuse_raising(Reason::ValueMissing, message);
             }
             Ok(after) if before.is_ok_and(|before| after <= before) => {
-                self.leave(limit, levels, &group, after);
+                self.note_headroom(limit, levels, &group, after);
             }
-            Ok(after) => self.weigh(limit, levels, &group, after),
+            Ok(after) => self.refuse_beyond(limit, levels, &group, after),
         }
     }
 
     /// The group of the order among those that a rule measures.
     fn group(&self, grouping: Grouping) -> String {
-        let instrument = self.desk.instrument.as_ref();
+        let instrument = self.context.instrument.as_ref();
         match grouping {
             Grouping::Whole => String::new(),
             Grouping::Symbol => self.request.symbol.as_str().to_owned(),
@@ -390,57 +395,58 @@ impl<'a> Bench<'a> {
     }
 
     /// Refuses what would be beyond the limit, and notes what is left.
-    fn weigh(&mut self, limit: &Arc<Limit>, levels: &Levels, group: &str, value: Money) {
-        let left = self.left(limit, levels, group, value);
+    fn refuse_beyond(&mut self, limit: &Arc<Limit>, levels: &Levels, group: &str, value: Money) {
+        let headroom = self.headroom(limit, levels, group, value);
         if value > levels.breach.at {
             let measured = Measured {
                 group,
                 value,
-                currency: self.desk.picture.currency,
+                currency: self.context.snapshot.currency,
             };
-            self.judgement.refusals.push(Refused {
+            self.judgement.refusals.push(OrderRefusal {
                 reason: limit.rule.info().reason,
-                message: projection(limit, levels, self.desk.picture.portfolio, &measured),
-                limit: Some(left.clone()),
+                message: projection(limit, levels, self.context.snapshot.portfolio, &measured),
+                limit: Some(headroom.clone()),
             });
         }
-        self.judgement.left.push(left);
+        self.judgement.headroom.push(headroom);
     }
 
-    fn leave(&mut self, limit: &Arc<Limit>, levels: &Levels, group: &str, value: Money) {
-        let left = self.left(limit, levels, group, value);
-        self.judgement.left.push(left);
+    fn note_headroom(&mut self, limit: &Arc<Limit>, levels: &Levels, group: &str, value: Money) {
+        let headroom = self.headroom(limit, levels, group, value);
+        self.judgement.headroom.push(headroom);
     }
 
-    fn left(&self, limit: &Arc<Limit>, levels: &Levels, group: &str, value: Money) -> Left {
+    fn headroom(&self, limit: &Arc<Limit>, levels: &Levels, group: &str, value: Money) -> Headroom {
         let level = levels.breach.at;
-        Left {
+        Headroom {
             limit: Arc::clone(limit),
             group: group.to_owned(),
             value,
             level,
             distance: distance(levels, value),
-            unit: limit.unit().text(self.desk.picture.currency),
+            unit: limit.unit().text(self.context.snapshot.currency),
         }
     }
 
     /// Where limits stand that an order does not move. Their breaches raise the guard; a limit
     /// that could raise it and cannot be measured is against whatever raises an exposure.
-    fn standings(&mut self) {
-        let desk = self.desk;
-        for planned in &desk.plan.measured {
+    fn unmoved_limits(&mut self) {
+        let context = self.context;
+        for planned in &context.plan.measured {
             let limit = &planned.limit;
-            if limit.rule.projection() != OrderEffect::None || !limit.scope.covers(&self.doing()) {
+            if limit.rule.projection() != OrderEffect::None || !limit.scope.covers(&self.activity())
+            {
                 continue;
             }
             let group = self.group(limit.rule.info().grouping);
-            let (Some(levels), Some(standing)) =
-                (&limit.levels, desk.watch.standing(&limit.name, &group))
+            let (Some(levels), Some(status)) =
+                (&limit.levels, context.watch.status(&limit.name, &group))
             else {
                 continue;
             };
-            match standing.value {
-                Ok(value) => self.leave(limit, levels, &group, value),
+            match status.value {
+                Ok(value) => self.note_headroom(limit, levels, &group, value),
                 Err(_) if limit.action == LimitAction::Alert => {}
                 Err(unknown) => {
                     let message = format!("limit {} cannot be measured: {unknown}", limit.name);
@@ -458,9 +464,9 @@ fn side(side: Side) -> &'static str {
     }
 }
 
-fn is_stale(time: Micros, desk: &Desk<'_>) -> bool {
-    let most = i64::from(desk.policy.max_price_age_seconds) * 1_000_000;
-    desk.now.since(time) > most
+fn is_stale(time: Micros, context: &OrderContext<'_>) -> bool {
+    let most = i64::from(context.policy.max_price_age_seconds) * 1_000_000;
+    context.now.since(time) > most
 }
 
 fn is_outside(limit: Price, market: Price, percent: u32) -> bool {

@@ -1,4 +1,4 @@
-//! What a limit measures, in a picture and in what was counted.
+//! What a limit measures, in a snapshot and in what was counted.
 
 use std::collections::BTreeMap;
 
@@ -6,25 +6,15 @@ use tapeline_model::Micros;
 use tapeline_model::money::Money;
 
 use super::limit::Limit;
-use super::picture::{Held, Known, Picture, Sums};
+use super::limit_state::LimitState;
 use super::plan::Planned;
-use super::rules::{Basis, Window};
+use super::rules::{Basis, TimeEffect};
 use super::scope::Scope;
-use super::state::StateLimits;
+use super::snapshot::{HeldPosition, Known, Snapshot, Sums};
 use super::tracks::{Track, Tracks};
 use crate::ledger::Missing;
 
-/// How time alone moves the value of a rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TimeEffect {
-    None,
-    /// What was counted leaves the window.
-    Falls(Window),
-    /// A second each second.
-    Grows,
-}
-
-/// Why a limit has no standing. It is then neither kept nor breached.
+/// Why a limit has no value. It is then neither within nor breached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unknown {
     #[error(transparent)]
@@ -45,9 +35,9 @@ pub(super) type Values = Vec<(String, Value)>;
 /// The group of a position that belongs to no sector.
 pub const NO_SECTOR: &str = "(none)";
 
-pub(super) struct Look<'a> {
-    pub picture: &'a Picture<'a>,
-    pub state: &'a StateLimits,
+pub(super) struct Measurement<'a> {
+    pub snapshot: &'a Snapshot<'a>,
+    pub state: &'a LimitState,
     pub now: Micros,
 }
 
@@ -69,7 +59,7 @@ pub(super) fn micros(level: Money) -> i64 {
     i64::try_from(level.raw() / 100).unwrap_or(i64::MAX)
 }
 
-impl Look<'_> {
+impl Measurement<'_> {
     /// A value for each group that has no narrower limit.
     pub fn values(&self, planned: &Planned) -> Values {
         let mut groups = planned.limit.rule.values(self, planned);
@@ -77,10 +67,32 @@ impl Look<'_> {
         groups
     }
 
+    /// When time alone changes one of these values.
+    pub fn wakes_at(&self, planned: &Planned, values: &[(String, Value)]) -> Option<Micros> {
+        let limit = &planned.limit;
+        match limit.rule.passing() {
+            TimeEffect::Falls(window) => {
+                let counts = self.state.counts.get(&limit.name)?;
+                counts.falls_at(window, self.now)
+            }
+            TimeEffect::Grows => {
+                let known = values.iter().filter_map(|(_, value)| value.ok());
+                known
+                    .filter_map(|value| grows_beyond(limit, value, self.now))
+                    .min()
+            }
+            TimeEffect::None => None,
+        }
+    }
+
     pub fn sums(&self, scope: &Scope) -> Result<&Sums, Unknown> {
         match &scope.account {
-            Some(account) => self.picture.accounts.get(account).ok_or(Unknown::NoAccount),
-            None => Ok(&self.picture.whole),
+            Some(account) => self
+                .snapshot
+                .accounts
+                .get(account)
+                .ok_or(Unknown::NoAccount),
+            None => Ok(&self.snapshot.whole),
         }
     }
 
@@ -105,7 +117,7 @@ impl Look<'_> {
     pub fn grouped<'s>(
         &'s self,
         scope: &'s Scope,
-        part: impl Fn(&'s Held<'s>) -> (&'s str, Known),
+        part: impl Fn(&'s HeldPosition<'s>) -> (&'s str, Known),
         add: impl Fn(Known, Known) -> Known,
     ) -> Values {
         let mut groups: BTreeMap<&str, Known> = BTreeMap::new();
@@ -125,12 +137,12 @@ impl Look<'_> {
     }
 
     /// What is open and belongs to the scope.
-    pub fn positions<'s>(&'s self, scope: &'s Scope) -> impl Iterator<Item = &'s Held<'s>> {
-        self.picture
+    pub fn positions<'s>(&'s self, scope: &'s Scope) -> impl Iterator<Item = &'s HeldPosition<'s>> {
+        self.snapshot
             .positions
             .iter()
             .filter(|held| !held.quantity.is_zero())
-            .filter(move |held| scope.covers(&held.doing()))
+            .filter(move |held| scope.covers(&held.activity()))
     }
 }
 
@@ -146,7 +158,7 @@ pub(super) fn sum(parts: impl IntoIterator<Item = Known>) -> Known {
 }
 
 /// When a value that grows with time goes beyond the next level.
-pub(super) fn grows_beyond(limit: &Limit, value: Money, now: Micros) -> Option<Micros> {
+fn grows_beyond(limit: &Limit, value: Money, now: Micros) -> Option<Micros> {
     let levels = limit.levels.as_ref()?;
     let warn = levels.warn.map(|warn| warn.at);
     let ahead = warn.into_iter().chain([levels.breach.at]);

@@ -1,4 +1,4 @@
-//! Limits: how far a portfolio may go, and who says stop. Pure values: a picture and
+//! Limits: how far a portfolio may go, and who says stop. Pure values: a snapshot and
 //! the time go in, decisions come out.
 //!
 //! # What a drawdown is
@@ -22,7 +22,7 @@
 //! they cost. With 10,900 marked and an open loss of 300, realised equity is 11,200.
 //!
 //! Now 5,000 are paid in: equity is 15,900, and every point above moves up by 5,000,
-//! too. All the drawdowns and the daily loss stay what they were ([`Moved`]).
+//! too. All the drawdowns and the daily loss stay what they were ([`CapitalFlow`]).
 //!
 //! **Days.** A day lasts from one open to the next, in the exchange's own time. Its
 //! first equity is the one right before the first change at or after the open
@@ -35,7 +35,7 @@
 //! 2,000 with a release of 20 percent is over once the value is down to 1,600.
 //!
 //! Missing is missing: a limit whose value is unknown keeps its grade, its
-//! [`Standing`] says why, and [`judge()`] lets nothing pass that raises an exposure.
+//! [`LimitStatus`] says why, and [`judge()`] lets nothing pass that raises an exposure.
 //!
 //! # Which limit counts
 //!
@@ -52,15 +52,15 @@
 //! resets it, with a name, a reason and all verdicts that hold it. A limit that is breached at the reset raises the guard again
 //! when it was back within and is breached anew, or when its value got worse since by
 //! as much as it must come back to be over: at a level of 2,000 and a release of 20
-//! percent, a drawdown of 2,100 set aside speaks up again beyond 2,500.
+//! percent, a drawdown of 2,100 set aside is a breach again beyond 2,500.
 //!
 //! # How it is called
 //!
 //! The caller keeps a [`Watch`] for each portfolio and a [`Plan`] made of all limits.
 //! Before it takes in a record behind [`Watch::rolls_at`], it evaluates the
-//! picture as it is; then it takes in the record, tells the watch of orders, trades,
-//! sessions and money that moved, and evaluates the picture as it became. Where only
-//! prices changed and the portfolio is [`Calm`], it need not. Each [`Decision`] becomes a
+//! snapshot as it is; then it takes in the record, reports orders, trades,
+//! sessions and money that moved to the watch, and evaluates the new snapshot. Where only
+//! prices changed and the portfolio is [`QuietRange`], it need not. Each [`Decision`] becomes a
 //! verdict, whose id goes to [`Watch::latch`]. [`Watch::wake_at`] says when time alone
 //! changes something. The state is stored when [`Watch::take_changed`] says so; after
 //! a start nothing that raises an exposure passes until the first evaluation.
@@ -70,47 +70,47 @@
 
 mod calendar;
 mod closures;
-mod commands;
 mod decision;
 mod definition;
-mod desk;
 mod guard;
 mod judge;
 mod limit;
+mod limit_change;
+mod limit_state;
 mod measure;
-pub mod pages;
-mod picture;
+mod order_context;
 mod plan;
 mod projection;
 mod quiet;
+pub mod reference;
 mod reports;
 mod rules;
+mod scenarios;
 mod scope;
-mod state;
+mod snapshot;
 mod tracks;
-mod views;
 mod watch;
 mod window;
 mod wording;
 
 pub use calendar::{Calendar, CalendarError, Calendars, Closure, Closures, Hours, Session};
-pub use commands::{StateLimit, list};
-pub use decision::{Decision, Standing, Surveyed};
+pub use decision::{Decision, LimitStatus, MeasuredLimit};
 pub use definition::{DEFAULT_RELEASE, Fault, LimitDefinition, parse_all};
-pub use desk::{Desk, Instrument, OpenOrders, Policy, Resting};
-pub use guard::{Guard, GuardChange, Hold};
-pub use judge::{Judgement, Left, Refused, judge};
+pub use guard::{Guard, GuardCause, GuardChange};
+pub use judge::{Headroom, Judgement, OrderRefusal, judge};
 pub use limit::{Level, Levels, Limit, Limits};
+pub use limit_change::{LimitChange, list};
+pub use limit_state::LimitState;
 pub use measure::{NO_SECTOR, Unknown, Value};
-pub use picture::{Held, Known, Moved, Picture, Sums};
+pub use order_context::{Instrument, OpenOrders, OrderContext, Policy, RestingOrders};
 pub use plan::{Plan, Plans};
-pub use quiet::Calm;
+pub use quiet::QuietRange;
 pub use rules::{
     Basis, DrawdownMode, ExposureRule, Gate, Grouping, LossRule, PositionRule, RULES, RateRule,
     Rule, RuleInfo, StateRule, Unit, Window,
 };
-pub use scope::{Doing, Scope};
-pub use state::StateLimits;
+pub use scope::{Activity, Scope};
+pub use snapshot::{CapitalFlow, HeldPosition, Known, Snapshot, Sums};
 pub use watch::Watch;
 pub(crate) use watch::earlier;
 

@@ -7,8 +7,8 @@ use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
 
 use super::calendar::{Calendar, Calendars};
 use super::limit::{Limit, Limits};
-use super::rules::{Grouping, Window};
-use super::scope::{Doing, Scope};
+use super::rules::{Grouping, Needed, Requirements, Window};
+use super::scope::{Activity, Scope};
 
 /// Made anew whenever limits or accounts change; the watch's state outlives it.
 #[derive(Debug, Clone, Default)]
@@ -26,43 +26,6 @@ pub(super) struct Planned {
     pub excluded: BTreeSet<String>,
     /// By what its window is tracked; empty where it has none.
     pub window: String,
-}
-
-/// What a plan must have ready for a rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Needed<'a> {
-    /// The hours of the calendar.
-    Hours(&'a str),
-    /// A list of symbols that must not be traded.
-    Restriction,
-    /// It is measured at each evaluation.
-    Measured(Requirements<'a>),
-}
-
-/// What must be known to measure a rule, besides the sums of portfolio and accounts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Requirements<'a> {
-    /// Whose days are tracked.
-    pub calendar: Option<&'a str>,
-    /// Over which time highs are tracked.
-    pub window: Option<Window>,
-    /// Whether the points are tracked that losses of equity are counted from.
-    pub equity_points: bool,
-    /// Whether single positions are looked at, whatever the scope.
-    pub positions: bool,
-}
-
-impl Requirements<'_> {
-    pub const NONE: Self = Self {
-        calendar: None,
-        window: None,
-        equity_points: false,
-        positions: false,
-    };
-    pub const POSITIONS: Self = Self {
-        positions: true,
-        ..Self::NONE
-    };
 }
 
 /// What must be tracked for the limits.
@@ -122,13 +85,13 @@ impl Plan {
         plan
     }
 
-    /// Whether the sums of single accounts are looked at.
+    /// Whether the sums of single accounts are needed.
     pub fn needs_accounts(&self) -> bool {
         let mut measured = self.measured.iter();
         measured.any(|planned| planned.limit.scope.account.is_some())
     }
 
-    /// Whether the positions of a picture are looked at.
+    /// Whether the positions of a snapshot are needed.
     pub fn needs_positions(&self) -> bool {
         self.measured.iter().any(|planned| {
             let limit = &planned.limit;
@@ -149,18 +112,18 @@ impl Plan {
     }
 
     /// The calendar that the narrowest limit names.
-    pub(super) fn hours_of(&self, doing: &Doing<'_>) -> Option<&(Arc<Limit>, Arc<Calendar>)> {
+    pub(super) fn hours_of(&self, activity: &Activity<'_>) -> Option<&(Arc<Limit>, Arc<Calendar>)> {
         self.hours
             .iter()
-            .filter(|(limit, _)| limit.scope.covers(doing))
+            .filter(|(limit, _)| limit.scope.covers(activity))
             .max_by_key(|(limit, _)| limit.scope.narrowness())
     }
 
     /// The first list that has the symbol.
-    pub(super) fn restriction_of(&self, doing: &Doing<'_>) -> Option<&Arc<Limit>> {
+    pub(super) fn restriction_of(&self, activity: &Activity<'_>) -> Option<&Arc<Limit>> {
         self.restricted
             .iter()
-            .find(|limit| limit.rule.restricts(doing.symbol) && limit.scope.covers(doing))
+            .find(|limit| limit.rule.restricts(activity.symbol) && limit.scope.covers(activity))
     }
 
     fn add(&mut self, limit: &Arc<Limit>, bound: &[&Arc<Limit>], calendars: &Calendars) {

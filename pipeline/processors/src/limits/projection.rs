@@ -8,10 +8,9 @@ use tapeline_model::money::{Money, Quantity};
 use tapeline_model::records::{OrderRequest, Side};
 
 use super::ROUNDING;
-use super::desk::Desk;
 use super::measure::sum;
-use super::picture::{Held, Known, Picture, Sums};
-use super::rules::Window;
+use super::order_context::OrderContext;
+use super::snapshot::{HeldPosition, Known, Snapshot, Sums};
 use crate::ledger::Missing;
 
 const ONE: Quantity = match Quantity::from_raw(100_000_000) {
@@ -25,7 +24,7 @@ pub(super) struct TooLarge;
 
 /// Which of the orders are taken to be filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Filled {
+pub(super) enum FillAssumption {
     /// In each symbol those that make its position larger.
     Largest,
     /// All that raise the value of the portfolio's positions: the most it can be long.
@@ -34,38 +33,13 @@ pub(super) enum Filled {
     Downward,
 }
 
-/// What an order request does to the value of a rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum OrderEffect {
-    /// Nothing that could be foreseen: the guard stops orders once the limit is breached.
-    None,
-    /// The value is largest with the largest positions.
-    Largest,
-    /// The value may be largest with all purchases filled, or with all sales.
-    EitherWay,
-    /// One more of what is counted in the window.
-    OneMore(Window),
-    /// The plan says whether it may be sent at all.
-    Permission,
-}
-
-impl OrderEffect {
-    /// Whether it is told from what would be held afterwards.
-    pub fn is_projected(self) -> bool {
-        match self {
-            Self::Largest | Self::EitherWay => true,
-            Self::None | Self::OneMore(_) | Self::Permission => false,
-        }
-    }
-}
-
 /// Everything held and ordered, one row for each account and symbol.
 pub(super) struct Projection<'a> {
-    desk: &'a Desk<'a>,
-    rows: BTreeMap<(&'a AccountId, &'a Symbol), Row<'a>>,
+    context: &'a OrderContext<'a>,
+    rows: BTreeMap<(&'a AccountId, &'a Symbol), ProjectedPosition<'a>>,
 }
 
-struct Row<'a> {
+struct ProjectedPosition<'a> {
     sector: Option<&'a str>,
     currency: &'a str,
     strategy: Option<&'a str>,
@@ -78,16 +52,16 @@ struct Row<'a> {
     unit_value: Known,
 }
 
-/// A picture that owns what it shows.
-pub(super) struct Scene<'a> {
+/// Owns what a snapshot of it borrows.
+pub(super) struct ProjectedPortfolio<'a> {
     whole: Sums,
     accounts: BTreeMap<AccountId, Sums>,
-    positions: Vec<Held<'a>>,
+    positions: Vec<HeldPosition<'a>>,
 }
 
 /// What is held now, and what orders can make of it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reach {
+pub(super) struct PositionRange {
     pub held: Quantity,
     /// With all purchases.
     pub high: Quantity,
@@ -95,11 +69,11 @@ pub(super) struct Reach {
     pub low: Quantity,
 }
 
-impl Reach {
+impl PositionRange {
     /// Of the account and symbol that are asked for, with the request.
-    pub fn of(request: &OrderRequest, desk: &Desk<'_>) -> Result<Self, TooLarge> {
-        let own = desk
-            .picture
+    pub fn of(request: &OrderRequest, context: &OrderContext<'_>) -> Result<Self, TooLarge> {
+        let own = context
+            .snapshot
             .positions
             .iter()
             .filter(|held| *held.account == request.account && *held.symbol == request.symbol);
@@ -107,7 +81,7 @@ impl Reach {
             .map(|held| held.quantity)
             .try_fold(Quantity::ZERO, Quantity::checked_add)
             .ok_or(TooLarge)?;
-        let resting = desk.open_orders.get(&request.account, &request.symbol);
+        let resting = context.open_orders.get(&request.account, &request.symbol);
         let (mut buys, mut sells) = resting.map_or_else(Default::default, |r| (r.buys, r.sells));
         add(request, &mut buys, &mut sells)?;
         Ok(Self {
@@ -129,24 +103,27 @@ impl Reach {
 impl<'a> Projection<'a> {
     /// With the request as one more open order, or without it.
     pub fn new(
-        desk: &'a Desk<'a>,
+        context: &'a OrderContext<'a>,
         request: &'a OrderRequest,
         with_request: bool,
     ) -> Result<Self, TooLarge> {
         let mut projection = Self {
-            desk,
+            context,
             rows: BTreeMap::new(),
         };
-        for held in desk.picture.positions {
-            projection.hold(held)?;
+        for held in context.snapshot.positions {
+            projection.add_position(held)?;
         }
-        for (account, symbol, resting) in desk.open_orders.iter() {
-            let row = projection.rows.entry((account, symbol)).or_insert(Row {
-                sector: resting.sector.as_deref(),
-                currency: &resting.currency,
-                strategy: resting.strategy.as_deref(),
-                ..Row::EMPTY
-            });
+        for (account, symbol, resting) in context.open_orders.iter() {
+            let row = projection
+                .rows
+                .entry((account, symbol))
+                .or_insert(ProjectedPosition {
+                    sector: resting.sector.as_deref(),
+                    currency: &resting.currency,
+                    strategy: resting.strategy.as_deref(),
+                    ..ProjectedPosition::EMPTY
+                });
             row.buys = resting.buys;
             row.sells = resting.sells;
             row.unit_value = resting.unit_value;
@@ -155,32 +132,35 @@ impl<'a> Projection<'a> {
         Ok(projection)
     }
 
-    pub fn scene(&self, filled: Filled) -> Result<Scene<'a>, TooLarge> {
+    pub fn scene(&self, filled: FillAssumption) -> Result<ProjectedPortfolio<'a>, TooLarge> {
         let positions = self
             .rows
             .iter()
             .map(|((account, symbol), row)| row.filled(account, symbol, filled))
             .collect::<Result<Vec<_>, TooLarge>>()?;
-        let picture = self.desk.picture;
-        let accounts = picture.accounts.iter().map(|(account, now)| {
+        let snapshot = self.context.snapshot;
+        let accounts = snapshot.accounts.iter().map(|(account, now)| {
             let own = positions.iter().filter(|held| held.account == account);
             (account.clone(), sums(now, own))
         });
-        Ok(Scene {
-            whole: sums(&picture.whole, positions.iter()),
+        Ok(ProjectedPortfolio {
+            whole: sums(&snapshot.whole, positions.iter()),
             accounts: accounts.collect(),
             positions,
         })
     }
 
-    fn hold(&mut self, held: &Held<'a>) -> Result<(), TooLarge> {
-        let row = self.rows.entry((held.account, held.symbol)).or_insert(Row {
-            sector: held.sector,
-            currency: held.currency,
-            strategy: held.strategy,
-            price_time: held.price_time,
-            ..Row::EMPTY
-        });
+    fn add_position(&mut self, held: &HeldPosition<'a>) -> Result<(), TooLarge> {
+        let row = self
+            .rows
+            .entry((held.account, held.symbol))
+            .or_insert(ProjectedPosition {
+                sector: held.sector,
+                currency: held.currency,
+                strategy: held.strategy,
+                price_time: held.price_time,
+                ..ProjectedPosition::EMPTY
+            });
         row.held = row.held.checked_add(held.quantity).ok_or(TooLarge)?;
         row.value = sum([row.value, held.market_value]);
         Ok(())
@@ -188,13 +168,13 @@ impl<'a> Projection<'a> {
 
     /// The row that is asked for belongs to whoever asks.
     fn request(&mut self, request: &'a OrderRequest, with: bool) -> Result<(), TooLarge> {
-        let desk = self.desk;
+        let context = self.context;
         let key = (&request.account, &request.symbol);
-        let row = self.rows.entry(key).or_insert(Row::EMPTY);
-        if let Some(instrument) = &desk.instrument {
+        let row = self.rows.entry(key).or_insert(ProjectedPosition::EMPTY);
+        if let Some(instrument) = &context.instrument {
             row.sector = instrument.sector;
             row.currency = instrument.currency.as_str();
-            row.unit_value = unit_value(desk, request.side);
+            row.unit_value = unit_value(context, request.side);
         }
         if let Some(strategy) = request.strategy.as_deref() {
             row.strategy = Some(strategy);
@@ -206,8 +186,8 @@ impl<'a> Projection<'a> {
     }
 }
 
-impl Row<'_> {
-    const EMPTY: Self = Row {
+impl ProjectedPosition<'_> {
+    const EMPTY: Self = ProjectedPosition {
         sector: None,
         currency: "",
         strategy: None,
@@ -220,27 +200,27 @@ impl Row<'_> {
     };
 }
 
-impl<'a> Row<'a> {
+impl<'a> ProjectedPosition<'a> {
     fn filled(
         &self,
         account: &'a AccountId,
         symbol: &'a Symbol,
-        filled: Filled,
-    ) -> Result<Held<'a>, TooLarge> {
+        filled: FillAssumption,
+    ) -> Result<HeldPosition<'a>, TooLarge> {
         let high = self.held.checked_add(self.buys).ok_or(TooLarge)?;
         let low = self.held.checked_sub(self.sells).ok_or(TooLarge)?;
-        let (high_value, low_value) = (self.worth(high), self.worth(low));
+        let (high_value, low_value) = (self.value_of(high), self.value_of(low));
         let takes_high = match filled {
-            Filled::Largest => high.abs() >= low.abs(),
-            Filled::Upward => high_value >= low_value,
-            Filled::Downward => high_value < low_value,
+            FillAssumption::Largest => high.abs() >= low.abs(),
+            FillAssumption::Upward => high_value >= low_value,
+            FillAssumption::Downward => high_value < low_value,
         };
         let (quantity, market_value) = if takes_high {
             (high, high_value)
         } else {
             (low, low_value)
         };
-        Ok(Held {
+        Ok(HeldPosition {
             account,
             symbol,
             sector: self.sector,
@@ -252,7 +232,7 @@ impl<'a> Row<'a> {
         })
     }
 
-    fn worth(&self, quantity: Quantity) -> Known {
+    fn value_of(&self, quantity: Quantity) -> Known {
         if quantity.is_zero() {
             return Ok(Money::ZERO);
         }
@@ -265,9 +245,9 @@ impl<'a> Row<'a> {
     }
 }
 
-impl Scene<'_> {
-    pub fn picture<'s>(&'s self, now: &Picture<'s>) -> Picture<'s> {
-        Picture {
+impl ProjectedPortfolio<'_> {
+    pub fn snapshot<'s>(&'s self, now: &Snapshot<'s>) -> Snapshot<'s> {
+        Snapshot {
             portfolio: now.portfolio,
             currency: now.currency,
             whole: self.whole,
@@ -286,16 +266,19 @@ fn add(request: &OrderRequest, buys: &mut Quantity, sells: &mut Quantity) -> Res
     Ok(())
 }
 
-fn unit_value(desk: &Desk<'_>, side: Side) -> Known {
-    let instrument = desk.instrument.ok_or(Missing::Price)?;
-    let valued = desk.prices.for_closing(side == Side::Sell);
+fn unit_value(context: &OrderContext<'_>, side: Side) -> Known {
+    let instrument = context.instrument.ok_or(Missing::Price)?;
+    let valued = context.prices.for_closing(side == Side::Sell);
     let price = valued.ok_or(Missing::Price)?.price;
     let value = price.value(ONE, instrument.multiplier.get(), ROUNDING)?;
-    desk.rates.translate(value, instrument.currency)
+    context.rates.translate(value, instrument.currency)
 }
 
 /// The equity stays what it is; exposure and buying power follow the positions.
-fn sums<'h, 'd: 'h>(now: &Sums, positions: impl Iterator<Item = &'h Held<'d>> + Clone) -> Sums {
+fn sums<'h, 'd: 'h>(
+    now: &Sums,
+    positions: impl Iterator<Item = &'h HeldPosition<'d>> + Clone,
+) -> Sums {
     let gross = sum(positions
         .clone()
         .map(|held| held.market_value.map(Money::abs)));

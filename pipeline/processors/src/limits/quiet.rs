@@ -1,4 +1,4 @@
-//! How far prices may move before limits must be looked at again.
+//! How far prices may move before limits must be evaluated again.
 //!
 //! Prices move all the time, and hardly ever is a level crossed. After each evaluation
 //! it is known between which sums every grade and every high stays as it is; while
@@ -9,70 +9,50 @@ use tapeline_model::money::Money;
 use tapeline_model::records::Grade;
 
 use super::limit::{Levels, Limit};
+use super::limit_state::{Graded, LimitState};
 use super::measure::Value;
-use super::picture::{BEYOND_ALL, Known, Sums, leverage};
 use super::plan::Plan;
-use super::rules::Basis;
-use super::state::{Graded, StateLimits};
+use super::rules::{Basis, PriceEffect};
+use super::snapshot::{BEYOND_ALL, Known, Sums, leverage};
 use super::tracks::Track;
 use super::window::Highs;
 
 /// Until when, and between which sums, there is nothing to do.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Calm {
+pub struct QuietRange {
     pub(super) until: Micros,
     pub(super) quiet: Quiet,
 }
 
-impl Calm {
+impl QuietRange {
     /// Whether these sums can change nothing. No is never wrong, only dearer.
-    pub fn holds(&self, whole: &Sums, now: Micros) -> bool {
-        now < self.until && self.quiet.keeps(whole)
+    pub fn contains(&self, whole: &Sums, now: Micros) -> bool {
+        now < self.until && self.quiet.contain(whole)
     }
 }
 
-/// How a new price moves the value of a rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PriceEffect {
-    /// Not at all: other calls or the time tell.
-    None,
-    /// It can only bring it back within the limit.
-    Relief,
-    /// By what is lost of this equity.
-    Loss(Basis),
-    /// By what is gained of it.
-    Gain(Basis),
-    /// As it moves a sum of the portfolio.
-    Gross,
-    Net,
-    BuyingPower,
-    Leverage,
-    /// In a way that the portfolio's sums do not tell.
-    Unbounded,
-}
-
-/// None where it cannot be told from the sums of the portfolio.
+/// None where it cannot be derived from the sums of the portfolio.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Quiet(Option<Bounds>);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Bounds {
-    marked: Between,
-    realised: Between,
-    gross: Between,
-    net: Between,
-    used: Between,
-    leverage: Option<Between>,
+    marked: OpenInterval,
+    realised: OpenInterval,
+    gross: OpenInterval,
+    net: OpenInterval,
+    used: OpenInterval,
+    leverage: Option<OpenInterval>,
 }
 
 /// Both ends are outside.
 #[derive(Debug, Clone, Copy)]
-struct Between {
+struct OpenInterval {
     low: Money,
     high: Money,
 }
 
-impl Default for Between {
+impl Default for OpenInterval {
     fn default() -> Self {
         Self {
             low: BEYOND_ALL.negated(),
@@ -81,7 +61,7 @@ impl Default for Between {
     }
 }
 
-impl Between {
+impl OpenInterval {
     /// The equities at which what is lost from `from` is in between.
     fn under(self, from: Money) -> Self {
         Self {
@@ -109,10 +89,10 @@ impl Between {
 }
 
 impl Quiet {
-    /// As things stand after an evaluation, of which `value_of` tells the value of each limit.
+    /// As things stand after an evaluation, of which `value_of` knows the value of each limit.
     pub fn after(
         plan: &Plan,
-        state: &StateLimits,
+        state: &LimitState,
         sums: &Sums,
         value_of: impl Fn(&str) -> Option<Value>,
     ) -> Self {
@@ -132,7 +112,7 @@ impl Quiet {
                 .and_then(|groups| groups.get(""));
             let bounded = match (known, &limit.levels) {
                 (Some(value), Some(levels)) => {
-                    bounds.narrow(limit, sums, value, kept(levels, graded))
+                    bounds.narrow(limit, sums, value, unchanged(levels, graded))
                 }
                 _ => None,
             };
@@ -143,7 +123,7 @@ impl Quiet {
         Self(Some(bounds))
     }
 
-    pub fn keeps(&self, sums: &Sums) -> bool {
+    pub fn contain(&self, sums: &Sums) -> bool {
         self.0.as_ref().is_some_and(|bounds| {
             bounds.marked.has(sums.equity)
                 && bounds.realised.has(sums.realised_equity)
@@ -158,30 +138,36 @@ impl Quiet {
 }
 
 impl Bounds {
-    /// None where the sums of the portfolio do not tell the limit's value.
-    fn narrow(&mut self, limit: &Limit, sums: &Sums, value: Money, kept: Between) -> Option<()> {
+    /// None where the limit's value cannot be derived from the sums of the portfolio.
+    fn narrow(
+        &mut self,
+        limit: &Limit,
+        sums: &Sums,
+        value: Money,
+        unchanged: OpenInterval,
+    ) -> Option<()> {
         if limit.scope.account.is_some() || limit.scope.is_of_positions() {
             return None;
         }
         match limit.rule.quiet() {
             PriceEffect::Loss(basis) => {
                 let (own, equity) = self.of(basis, sums);
-                own.narrow(kept.under(value.checked_add(equity.ok()?).ok()?));
+                own.narrow(unchanged.under(value.checked_add(equity.ok()?).ok()?));
             }
             PriceEffect::Gain(basis) => {
                 let (own, equity) = self.of(basis, sums);
-                own.narrow(kept.over(equity.ok()?.checked_sub(value).ok()?));
+                own.narrow(unchanged.over(equity.ok()?.checked_sub(value).ok()?));
             }
-            PriceEffect::Gross => self.gross.narrow(kept),
-            PriceEffect::Net => self.net.narrow(kept),
-            PriceEffect::BuyingPower => self.used.narrow(kept),
-            PriceEffect::Leverage => self.leverage.get_or_insert_default().narrow(kept),
+            PriceEffect::Gross => self.gross.narrow(unchanged),
+            PriceEffect::Net => self.net.narrow(unchanged),
+            PriceEffect::BuyingPower => self.used.narrow(unchanged),
+            PriceEffect::Leverage => self.leverage.get_or_insert_default().narrow(unchanged),
             PriceEffect::None | PriceEffect::Relief | PriceEffect::Unbounded => return None,
         }
         Some(())
     }
 
-    fn of(&mut self, basis: Basis, sums: &Sums) -> (&mut Between, Known) {
+    fn of(&mut self, basis: Basis, sums: &Sums) -> (&mut OpenInterval, Known) {
         match basis {
             Basis::Marked => (&mut self.marked, sums.equity),
             Basis::Realised => (&mut self.realised, sums.realised_equity),
@@ -189,31 +175,31 @@ impl Bounds {
     }
 }
 
-/// The values with which a limit keeps its grade, and tells nothing.
-fn kept(levels: &Levels, graded: Option<&Graded>) -> Between {
-    let all = Between::default();
+/// The values with which a limit keeps its grade, so that nothing is decided.
+fn unchanged(levels: &Levels, graded: Option<&Graded>) -> OpenInterval {
+    let all = OpenInterval::default();
     let warn = levels.warn.unwrap_or(levels.breach);
     match graded {
-        None => Between {
+        None => OpenInterval {
             high: warn.at,
             ..all
         },
-        Some(graded) if graded.grade == Grade::Breach => Between {
+        Some(graded) if graded.grade == Grade::Breach => OpenInterval {
             low: levels.breach.until,
             high: graded
                 .set_aside
                 .and_then(|value| value.checked_add(levels.margin()).ok())
                 .unwrap_or(all.high),
         },
-        Some(_) => Between {
+        Some(_) => OpenInterval {
             low: warn.until,
             high: levels.breach.at,
         },
     }
 }
 
-/// What happens without a new price is told by other calls or by the time.
-fn is_moved_by_prices(limit: &Limit, state: &StateLimits) -> bool {
+/// What happens without a new price comes as an event, or by the time.
+fn is_moved_by_prices(limit: &Limit, state: &LimitState) -> bool {
     match limit.rule.quiet() {
         PriceEffect::None => false,
         PriceEffect::Relief => state.grades.contains_key(&limit.name),

@@ -5,32 +5,33 @@ use tapeline_model::Micros;
 use tapeline_model::ids::{AccountId, Symbol};
 use tapeline_model::money::Money;
 
-use super::picture::Known;
 use super::plan::Plan;
 use super::rules::{Counted, Window};
-use super::scope::Doing;
+use super::scope::Activity;
+use super::snapshot::Known;
 use super::watch::Watch;
 
 impl Watch {
-    pub fn order(&mut self, plan: &Plan, doing: &Doing<'_>, now: Micros) {
-        self.count(plan, doing, now, |counted| match counted {
+    pub fn order(&mut self, plan: &Plan, activity: &Activity<'_>, now: Micros) {
+        self.count(plan, activity, now, |counted| match counted {
             Counted::Orders(window) => Some(window),
             Counted::Cancels(_) | Counted::LosingTrades => None,
         });
     }
 
-    pub fn cancel(&mut self, plan: &Plan, doing: &Doing<'_>, now: Micros) {
-        self.count(plan, doing, now, |counted| match counted {
+    pub fn cancel(&mut self, plan: &Plan, activity: &Activity<'_>, now: Micros) {
+        self.count(plan, activity, now, |counted| match counted {
             Counted::Cancels(window) => Some(window),
             Counted::Orders(_) | Counted::LosingTrades => None,
         });
     }
 
     /// A result that is unknown counts as a loss; one of zero as nothing.
-    pub fn closed_trade(&mut self, plan: &Plan, doing: &Doing<'_>, result: Known) {
+    pub fn closed_trade(&mut self, plan: &Plan, activity: &Activity<'_>, result: Known) {
         for planned in &plan.measured {
             let limit = &planned.limit;
-            if limit.rule.counted() != Some(Counted::LosingTrades) || !limit.scope.covers(doing) {
+            if limit.rule.counted() != Some(Counted::LosingTrades) || !limit.scope.covers(activity)
+            {
                 continue;
             }
             if result.is_ok_and(|result| result > Money::ZERO) {
@@ -99,14 +100,14 @@ impl Watch {
     fn count(
         &mut self,
         plan: &Plan,
-        doing: &Doing<'_>,
+        activity: &Activity<'_>,
         now: Micros,
         window: impl Fn(Counted) -> Option<Window>,
     ) {
         for planned in &plan.measured {
             let limit = &planned.limit;
             if let Some(window) = limit.rule.counted().and_then(&window)
-                && limit.scope.covers(doing)
+                && limit.scope.covers(activity)
             {
                 let counts = self.state.counts.entry(limit.name.clone()).or_default();
                 counts.add(window, now);

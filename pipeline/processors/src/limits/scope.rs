@@ -13,7 +13,7 @@ pub struct Scope {
 
 /// One thing that happens in a portfolio: an order, a cancel, a closed trade.
 #[derive(Debug, Clone, Copy)]
-pub struct Doing<'a> {
+pub struct Activity<'a> {
     pub account: &'a AccountId,
     pub symbol: &'a Symbol,
     pub strategy: Option<&'a str>,
@@ -33,14 +33,19 @@ impl Scope {
         self.portfolio.as_ref().is_none_or(|own| own == portfolio)
     }
 
-    /// The portfolio was looked at before.
-    pub fn covers(&self, doing: &Doing<'_>) -> bool {
-        self.account.as_ref().is_none_or(|own| own == doing.account)
-            && self.symbol.as_ref().is_none_or(|own| own == doing.symbol)
+    /// The portfolio was compared before.
+    pub fn covers(&self, activity: &Activity<'_>) -> bool {
+        self.account
+            .as_ref()
+            .is_none_or(|own| own == activity.account)
+            && self
+                .symbol
+                .as_ref()
+                .is_none_or(|own| own == activity.symbol)
             && self
                 .strategy
                 .as_deref()
-                .is_none_or(|own| Some(own) == doing.strategy)
+                .is_none_or(|own| Some(own) == activity.strategy)
     }
 
     /// Whether the accounts' own sums can be used.

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use tapeline_model::Micros;
 use tapeline_model::money::{Money, MoneyError};
 
-use super::picture::{Known, Moved, Sums};
 use super::plan::Needs;
 use super::rules::{Basis, Window};
+use super::snapshot::{CapitalFlow, Known, Sums};
 use super::window::Highs;
 
 /// Of a portfolio or of an account.
@@ -57,7 +57,7 @@ impl Tracks {
         marked || realised
     }
 
-    pub fn shifted(&self, by: Moved) -> Result<Self, MoneyError> {
+    pub fn shifted(&self, by: CapitalFlow) -> Result<Self, MoneyError> {
         Ok(Self {
             marked: self.marked.shifted(by.marked)?,
             realised: self.realised.shifted(by.realised)?,

@@ -11,37 +11,37 @@ use tapeline_model::records::{Command, CommandKind, Grade, GuardState, LimitActi
 
 use tapeline_schemas::codec::Record;
 
-use super::decision::{Decision, Standing, Surveyed, distance, is_worse, reason};
-use super::guard::{Guard, GuardChange, Hold};
+use super::decision::{Decision, LimitStatus, MeasuredLimit, distance, is_worse, reason};
+use super::guard::{Guard, GuardCause, GuardChange};
 use super::limit::{Levels, Limit};
-use super::measure::{Look, TimeEffect, Value, grows_beyond};
-use super::picture::{Moved, Picture};
-use super::plan::{Plan, Planned};
-use super::quiet::{Calm, Quiet};
+use super::limit_state::{Graded, LimitState};
+use super::measure::{Measurement, Value};
+use super::plan::Plan;
+use super::quiet::{Quiet, QuietRange};
 use super::rules::{Basis, DrawdownMode, LossRule, Rule};
-use super::state::{Graded, StateLimits};
+use super::snapshot::{CapitalFlow, Snapshot};
 use super::tracks::{Days, Tracks};
 use super::window::piece_ends;
-use super::wording::{Measured, Turn, sentence, subject};
+use super::wording::{GradeChange, Measured, sentence, subject};
 
 /// What is stored, and what is known of the moment.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(from = "StateLimits")]
+#[serde(from = "LimitState")]
 pub struct Watch {
-    pub(super) state: StateLimits,
+    pub(super) state: LimitState,
     live: Live,
     changed: bool,
 }
 
 /// Where one value of a limit stands.
 #[derive(Debug, Clone)]
-struct Stood {
+struct GroupStatus {
     limit: Arc<Limit>,
     group: String,
-    standing: Standing,
+    status: LimitStatus,
 }
 
-impl Stood {
+impl GroupStatus {
     fn key(&self) -> (&str, &str) {
         (&self.limit.name, &self.group)
     }
@@ -54,8 +54,8 @@ impl Serialize for Watch {
     }
 }
 
-impl From<StateLimits> for Watch {
-    fn from(state: StateLimits) -> Self {
+impl From<LimitState> for Watch {
+    fn from(state: LimitState) -> Self {
         Self {
             state,
             ..Self::default()
@@ -64,7 +64,7 @@ impl From<StateLimits> for Watch {
 }
 
 impl Record for Watch {
-    const RECORD: &'static str = StateLimits::RECORD;
+    const RECORD: &'static str = LimitState::RECORD;
 
     fn version(&self) -> Option<u32> {
         self.state.version()
@@ -75,7 +75,7 @@ impl Record for Watch {
 #[derive(Debug, Clone, Default)]
 struct Live {
     /// By limit and group.
-    standings: Vec<Stood>,
+    statuses: Vec<GroupStatus>,
     days: Days,
     /// When the days were looked up; until the next open they stay the same.
     days_of: Micros,
@@ -86,7 +86,7 @@ struct Live {
 }
 
 impl Watch {
-    pub fn state(&self) -> &StateLimits {
+    pub fn state(&self) -> &LimitState {
         &self.state
     }
 
@@ -102,7 +102,7 @@ impl Watch {
 
     /// What a release before these limits knew: the highest equity, and whether the drawdown
     /// from there was beyond its limit.
-    pub fn carry_over(&mut self, plan: &Plan, high: Money, breached: bool) {
+    pub fn restore_legacy(&mut self, plan: &Plan, high: Money, breached: bool) {
         self.state.whole.marked.high = Some(high);
         let from_high = |limit: &Limit| {
             let trailing = Rule::Loss(LossRule::Drawdown {
@@ -128,7 +128,7 @@ impl Watch {
     }
 
     /// When a day or a piece of a window ends; at once until the first evaluation. Then
-    /// [`Self::evaluate`] wants the picture of before the next change: what is lost from
+    /// [`Self::evaluate`] wants the snapshot of before the next change: what is lost from
     /// there on counts from there.
     pub fn rolls_at(&self) -> Micros {
         self.live.rolls_at.unwrap_or(Micros(0))
@@ -144,10 +144,10 @@ impl Watch {
 
     /// Until when, and between which sums, [`Self::evaluate`] need not be called where
     /// only prices changed.
-    pub fn calm(&self) -> Calm {
+    pub fn quiet_range(&self) -> QuietRange {
         let live = &self.live;
         let rolls_at = live.rolls_at.unwrap_or_default();
-        Calm {
+        QuietRange {
             until: live.wake_at.map_or(rolls_at, |at| at.min(rolls_at)),
             quiet: live.quiet,
         }
@@ -174,40 +174,40 @@ impl Watch {
 
     /// Where all limits stand now. Decisions come in the order of the limits' names,
     /// then of their groups.
-    pub fn evaluate(&mut self, plan: &Plan, picture: &Picture<'_>, now: Micros) -> Vec<Decision> {
+    pub fn evaluate(&mut self, plan: &Plan, snapshot: &Snapshot<'_>, now: Micros) -> Vec<Decision> {
         self.find_days(plan, now);
-        self.observe(plan, picture, now);
+        self.observe(plan, snapshot, now);
         let mut decisions = Vec::new();
-        let mut standings = std::mem::take(&mut self.live.standings);
-        standings.clear();
+        let mut statuses = std::mem::take(&mut self.live.statuses);
+        statuses.clear();
         let mut wake = self.live.next_open;
         for planned in &plan.measured {
-            let look = Look {
-                picture,
+            let measurement = Measurement {
+                snapshot,
                 state: &self.state,
                 now,
             };
-            let values = look.values(planned);
-            wake = earlier(wake, self.wakes(planned, &values, now));
+            let values = measurement.values(planned);
+            wake = earlier(wake, measurement.wakes_at(planned, &values));
             self.grade_all(
                 &planned.limit,
                 values,
-                picture,
+                snapshot,
                 &mut decisions,
-                &mut standings,
+                &mut statuses,
             );
         }
         self.live.wake_at = wake;
         // Limits come by name and their groups in order.
-        self.live.standings = standings;
-        self.live.quiet = Quiet::after(plan, &self.state, &picture.whole, |limit| {
-            Some(self.standing(limit, "")?.value)
+        self.live.statuses = statuses;
+        self.live.quiet = Quiet::after(plan, &self.state, &snapshot.whole, |limit| {
+            Some(self.status(limit, "")?.value)
         });
         decisions
     }
 
     /// Deposits, withdrawals and positions that were taken over are no profit and no loss.
-    pub fn moved(&mut self, account: &AccountId, by: Moved) -> Result<(), MoneyError> {
+    pub fn moved(&mut self, account: &AccountId, by: CapitalFlow) -> Result<(), MoneyError> {
         let whole = self.state.whole.shifted(by)?;
         if let Some(tracks) = self.state.accounts.get_mut(account) {
             *tracks = tracks.shifted(by)?;
@@ -230,7 +230,7 @@ impl Watch {
             _ => return None,
         };
         let from = self.state.guard.state();
-        self.changed |= self.state.guard.raise(Hold {
+        self.changed |= self.state.guard.raise(GuardCause {
             verdict_id: verdict_id.to_owned(),
             state,
             limit: decision.limit.name.clone(),
@@ -266,10 +266,15 @@ impl Watch {
         Ok(change)
     }
 
-    /// Where everything stands in this picture, graded as it was when it was evaluated last.
-    pub fn survey(&self, plan: &Plan, picture: &Picture<'_>, now: Micros) -> Vec<Surveyed> {
-        let look = Look {
-            picture,
+    /// Where everything stands in this snapshot, graded as it was when it was evaluated last.
+    pub fn measure_all(
+        &self,
+        plan: &Plan,
+        snapshot: &Snapshot<'_>,
+        now: Micros,
+    ) -> Vec<MeasuredLimit> {
+        let measurement = Measurement {
+            snapshot,
             state: &self.state,
             now,
         };
@@ -280,9 +285,9 @@ impl Watch {
                 continue;
             };
             let graded = self.state.grades.get(&limit.name);
-            for (group, value) in look.values(planned) {
+            for (group, value) in measurement.values(planned) {
                 let graded = graded.and_then(|groups| groups.get(&group));
-                all.push(Surveyed {
+                all.push(MeasuredLimit {
                     limit: Arc::clone(limit),
                     grade: graded.map_or(Grade::Pass, |graded| graded.grade),
                     level: levels.breach.at,
@@ -294,13 +299,13 @@ impl Watch {
         all
     }
 
-    pub fn standing(&self, limit: &str, group: &str) -> Option<&Standing> {
+    pub fn status(&self, limit: &str, group: &str) -> Option<&LimitStatus> {
         let key = (limit, group);
         let found = self
             .live
-            .standings
-            .binary_search_by(|stood| stood.key().cmp(&key));
-        Some(&self.live.standings[found.ok()?].standing)
+            .statuses
+            .binary_search_by(|group_status| group_status.key().cmp(&key));
+        Some(&self.live.statuses[found.ok()?].status)
     }
 
     /// Whether anything was evaluated since the start.
@@ -308,7 +313,7 @@ impl Watch {
         self.live.rolls_at.is_some()
     }
 
-    /// The state must be stored, and looked at again.
+    /// The state must be stored, and the limits evaluated again.
     pub(super) fn touch(&mut self) {
         self.changed = true;
         self.live.quiet = Quiet::default();
@@ -333,14 +338,14 @@ impl Watch {
         }
     }
 
-    fn observe(&mut self, plan: &Plan, picture: &Picture<'_>, now: Micros) {
+    fn observe(&mut self, plan: &Plan, snapshot: &Snapshot<'_>, now: Micros) {
         let Live { days, .. } = &self.live;
         self.changed |= self
             .state
             .whole
-            .observe(&picture.whole, &plan.needs, days, now);
+            .observe(&snapshot.whole, &plan.needs, days, now);
         for account in &plan.needs.accounts {
-            let Some(sums) = picture.accounts.get(account) else {
+            let Some(sums) = snapshot.accounts.get(account) else {
                 continue;
             };
             if let Some(tracks) = self.state.accounts.get_mut(account) {
@@ -362,25 +367,13 @@ impl Watch {
         self.live.rolls_at = Some(rolls.unwrap_or(never));
     }
 
-    fn wakes(&self, planned: &Planned, values: &[(String, Value)], now: Micros) -> Option<Micros> {
-        let limit = &planned.limit;
-        match limit.rule.passing() {
-            TimeEffect::Falls(window) => self.state.counts.get(&limit.name)?.falls_at(window, now),
-            TimeEffect::Grows => values
-                .iter()
-                .filter_map(|(_, value)| grows_beyond(limit, (*value).ok()?, now))
-                .min(),
-            TimeEffect::None => None,
-        }
-    }
-
     fn grade_all(
         &mut self,
         limit: &Arc<Limit>,
         mut values: Vec<(String, Value)>,
-        picture: &Picture<'_>,
+        snapshot: &Snapshot<'_>,
         decisions: &mut Vec<Decision>,
-        standings: &mut Vec<Stood>,
+        statuses: &mut Vec<GroupStatus>,
     ) {
         let Some(levels) = &limit.levels else {
             return;
@@ -402,34 +395,34 @@ impl Watch {
                 let measured = Measured {
                     group: &group,
                     value,
-                    currency: picture.currency,
+                    currency: snapshot.currency,
                 };
                 decisions.push(Decision {
                     limit: Arc::clone(limit),
                     scope: limit.scope.to_string(),
-                    subject: subject(limit, picture.portfolio),
+                    subject: subject(limit, snapshot.portfolio),
                     grade,
                     reason: reason(limit, grade),
                     value,
                     level: levels.breach.at,
                     distance: distance(levels, value),
-                    unit: limit.unit().text(picture.currency),
-                    message: sentence(limit, levels, picture.portfolio, &measured, grade, turn),
+                    unit: limit.unit().text(snapshot.currency),
+                    message: sentence(limit, levels, snapshot.portfolio, &measured, grade, turn),
                     group: group.clone(),
                 });
             }
-            standings.push(self.stood(limit, levels, group, value));
+            statuses.push(self.group_status(limit, levels, group, value));
         }
     }
 
-    /// The new grade, if there is something to tell.
+    /// The new grade, if there is something to decide.
     fn regrade(
         &mut self,
         limit: &Limit,
         levels: &Levels,
         group: &str,
         value: Money,
-    ) -> Option<(Grade, Turn)> {
+    ) -> Option<(Grade, GradeChange)> {
         let known = self
             .state
             .grades
@@ -438,9 +431,9 @@ impl Watch {
         let was = known.map_or(Grade::Pass, |known| known.grade);
         let grade = levels.grade(was, value);
         let turn = if grade != was {
-            Turn::From(was)
+            GradeChange::From(was)
         } else if grade == Grade::Breach && is_worse(known?.set_aside?, levels, value) {
-            Turn::Worse
+            GradeChange::Worse
         } else {
             return None;
         };
@@ -458,18 +451,24 @@ impl Watch {
         Some((grade, turn))
     }
 
-    fn stood(&self, limit: &Arc<Limit>, levels: &Levels, group: String, value: Value) -> Stood {
+    fn group_status(
+        &self,
+        limit: &Arc<Limit>,
+        levels: &Levels,
+        group: String,
+        value: Value,
+    ) -> GroupStatus {
         let graded = self.state.grades.get(&limit.name);
         let graded = graded.and_then(|groups| groups.get(&group));
-        let standing = Standing {
+        let status = LimitStatus {
             grade: graded.map_or(Grade::Pass, |graded| graded.grade),
             value,
             distance: value.map(|value| distance(levels, value)),
         };
-        Stood {
+        GroupStatus {
             limit: Arc::clone(limit),
             group,
-            standing,
+            status,
         }
     }
 
@@ -480,9 +479,9 @@ impl Watch {
                     continue;
                 }
                 let key = (limit.as_str(), group.as_str());
-                let mut standings = self.live.standings.iter();
-                let now = standings.find(|stood| stood.key() == key);
-                let now = now.and_then(|stood| stood.standing.value.ok());
+                let mut statuses = self.live.statuses.iter();
+                let now = statuses.find(|group_status| group_status.key() == key);
+                let now = now.and_then(|group_status| group_status.status.value.ok());
                 graded.set_aside = Some(now.unwrap_or(graded.value));
             }
         }

@@ -5,12 +5,11 @@ use tapeline_model::money::Money;
 use tapeline_model::records::Grade;
 
 use super::limit::{Levels, Limit};
-use super::projection::OrderEffect;
-use super::rules::Unit;
+use super::rules::{OrderEffect, Unit};
 
 /// How a value came to stand where it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum GradeChange {
     From(Grade),
     /// Breached still, and worse than when a reset set it aside.
     Worse,
@@ -43,7 +42,7 @@ pub(super) fn sentence(
     portfolio: &PortfolioId,
     measured: &Measured<'_>,
     grade: Grade,
-    turn: Turn,
+    turn: GradeChange,
 ) -> String {
     let whom = subject(limit, portfolio);
     let what = limit.rule.phrase(measured);
@@ -51,15 +50,15 @@ pub(super) fn sentence(
     let breach = level(levels.breach.at);
     let warn = levels.warn.map(|warn| level(warn.at)).unwrap_or_default();
     let stands = match (grade, turn) {
-        (Grade::Breach, Turn::Worse) => {
+        (Grade::Breach, GradeChange::Worse) => {
             format!("further beyond its limit of {breach} than when it was reset")
         }
         (Grade::Breach, _) => format!("beyond its limit of {breach}"),
-        (Grade::Warn, Turn::From(Grade::Breach)) => {
+        (Grade::Warn, GradeChange::From(Grade::Breach)) => {
             format!("back within its limit of {breach}, but beyond its warning level of {warn}")
         }
         (Grade::Warn, _) => format!("beyond its warning level of {warn}; its limit is {breach}"),
-        (_, Turn::From(Grade::Warn)) => format!("back within its warning level of {warn}"),
+        (_, GradeChange::From(Grade::Warn)) => format!("back within its warning level of {warn}"),
         _ => format!("back within its limit of {breach}"),
     };
     format!("{whom} {what}, {stands}")

@@ -10,8 +10,8 @@ use tapeline_model::money::{Money, Quantity};
 use super::BookKey;
 use crate::contract::Share;
 use crate::ledger::{
-    Amount, Booked, Currency, Exposure, Holding, Line, Missing, Position, Prices, Rates, Totals,
-    Worth,
+    Amount, Booked, Currency, Exposure, Holding, Missing, Position, PositionValue, Prices, Rates,
+    Totals, Valuation,
 };
 use crate::limits::Sums;
 
@@ -28,12 +28,12 @@ pub(super) struct Accounts {
     accounts: Vec<Account>,
     by_id: HashMap<AccountId, AccountIndex>,
     portfolios: Vec<Portfolio>,
-    slots: Vec<Slot>,
+    slots: Vec<PositionSlot>,
     slot_of: HashMap<BookKey, usize>,
     /// Positions that are not flat: the cost of a mark grows with these only.
     holders: HashMap<Symbol, Vec<usize>>,
     /// Accounts that ever had something in a currency that is not the base.
-    users: BTreeMap<Currency, HashSet<usize>>,
+    currency_users: BTreeMap<Currency, HashSet<usize>>,
 }
 
 struct Account {
@@ -49,13 +49,13 @@ struct Portfolio {
     id: PortfolioId,
     accounts: Vec<AccountIndex>,
     /// What it had before its accounts were kept apart.
-    carried: Money,
+    legacy_cash: Money,
     /// What it comes to, as long as only prices in our currency change it.
     sums: Option<Sums>,
 }
 
 /// A position that is not flat.
-pub(super) struct Open<'a> {
+pub(super) struct OpenPosition<'a> {
     pub symbol: &'a Symbol,
     pub currency: &'a Currency,
     pub quantity: Quantity,
@@ -63,11 +63,11 @@ pub(super) struct Open<'a> {
 }
 
 /// One position, as far as prices need it.
-struct Slot {
+struct PositionSlot {
     account: AccountIndex,
     symbol: Symbol,
     exposure: Exposure,
-    worth: Worth,
+    value: PositionValue,
     /// Its place among the holders of the symbol, while it is not flat.
     place: usize,
 }
@@ -90,7 +90,7 @@ impl Accounts {
             .map(|id| Portfolio {
                 id: (*id).clone(),
                 accounts: Vec::new(),
-                carried: Money::ZERO,
+                legacy_cash: Money::ZERO,
                 sums: None,
             })
             .collect();
@@ -118,7 +118,7 @@ impl Accounts {
             slots: Vec::new(),
             slot_of: HashMap::new(),
             holders: HashMap::new(),
-            users: BTreeMap::new(),
+            currency_users: BTreeMap::new(),
         }
     }
 
@@ -160,22 +160,22 @@ impl Accounts {
         position: &Position,
         prices: &Prices,
     ) {
-        let worth = position.worth(prices);
+        let value = position.value(prices);
         let exposure = position.exposure();
-        for (currency, _) in worth.booked() {
-            self.uses(at, currency);
+        for (currency, _) in value.booked() {
+            self.note_currency(at, currency);
         }
         let known = self.slot_of.get(key).copied();
-        let old = known.map(|slot| &self.slots[slot].worth);
+        let old = known.map(|slot| &self.slots[slot].value);
         let account = &mut self.accounts[at.0];
-        account.too_large |= account.totals.replace(old, &worth).is_err();
+        account.too_large |= account.totals.replace(old, &value).is_err();
         let was_open = known.is_some_and(|slot| !self.slots[slot].exposure.quantity.is_zero());
         let is_open = !exposure.quantity.is_zero();
-        let slot = Slot {
+        let slot = PositionSlot {
             account: at,
             symbol: key.symbol.clone(),
             exposure,
-            worth,
+            value,
             place: known.map_or(0, |slot| self.slots[slot].place),
         };
         let number = if let Some(number) = known {
@@ -189,20 +189,20 @@ impl Accounts {
             number
         };
         match (was_open, is_open) {
-            (false, true) => self.hold(number, &key.symbol),
-            (true, false) => self.let_go(number, &key.symbol),
+            (false, true) => self.add_holder(number, &key.symbol),
+            (true, false) => self.remove_holder(number, &key.symbol),
             _ => {}
         }
         self.forget_sums(at);
     }
 
-    fn hold(&mut self, number: usize, symbol: &Symbol) {
+    fn add_holder(&mut self, number: usize, symbol: &Symbol) {
         let holders = self.holders.entry(symbol.clone()).or_default();
         self.slots[number].place = holders.len();
         holders.push(number);
     }
 
-    fn let_go(&mut self, number: usize, symbol: &Symbol) {
+    fn remove_holder(&mut self, number: usize, symbol: &Symbol) {
         let place = self.slots[number].place;
         let Some(holders) = self.holders.get_mut(symbol) else {
             return;
@@ -213,9 +213,12 @@ impl Accounts {
         }
     }
 
-    fn uses(&mut self, at: AccountIndex, currency: Currency) {
+    fn note_currency(&mut self, at: AccountIndex, currency: Currency) {
         if currency != self.base {
-            self.users.entry(currency).or_default().insert(at.0);
+            self.currency_users
+                .entry(currency)
+                .or_default()
+                .insert(at.0);
         }
     }
 
@@ -224,12 +227,12 @@ impl Accounts {
         self.portfolios[portfolio.0].sums = None;
     }
 
-    pub fn carry(&mut self, portfolio: PortfolioIndex, carried: Money) {
-        self.portfolios[portfolio.0].carried = carried;
+    pub fn set_legacy_cash(&mut self, portfolio: PortfolioIndex, legacy_cash: Money) {
+        self.portfolios[portfolio.0].legacy_cash = legacy_cash;
     }
 
-    pub fn carried(&self, portfolio: PortfolioIndex) -> Money {
-        self.portfolios[portfolio.0].carried
+    pub fn legacy_cash(&self, portfolio: PortfolioIndex) -> Money {
+        self.portfolios[portfolio.0].legacy_cash
     }
 
     /// What a portfolio comes to; kept until something but a price changes it.
@@ -241,23 +244,23 @@ impl Accounts {
 
     pub fn sums(&self, portfolio: PortfolioIndex, rates: &Rates) -> Sums {
         let known = &self.portfolios[portfolio.0];
-        let sums = || sums(&self.line(portfolio, rates), known.carried);
+        let sums = || sums(&self.valuation(portfolio, rates), known.legacy_cash);
         known.sums.unwrap_or_else(sums)
     }
 
     /// What is done of a position so far, whatever prices are.
     pub fn booked(&self, key: &BookKey) -> Booked {
-        self.worth(key)
-            .map(|worth| worth.booked)
+        self.value(key)
+            .map(|value| value.booked)
             .unwrap_or_default()
     }
 
-    pub fn worth(&self, key: &BookKey) -> Option<&Worth> {
+    pub fn value(&self, key: &BookKey) -> Option<&PositionValue> {
         let slot = *self.slot_of.get(key)?;
-        Some(&self.slots[slot].worth)
+        Some(&self.slots[slot].value)
     }
 
-    /// A price changed: whose worth it changes, in order.
+    /// A price changed: the portfolios whose value it changes, in order.
     pub fn revalue(&mut self, symbol: &str, prices: &Prices) -> Vec<PortfolioIndex> {
         let mut touched = Vec::new();
         for number in self.holders.get(symbol).into_iter().flatten() {
@@ -265,7 +268,7 @@ impl Accounts {
             let holding = slot.exposure.holding(prices);
             let account = &mut self.accounts[slot.account.0];
             let portfolio = &mut self.portfolios[account.portfolio.0];
-            let (currency, old) = (slot.worth.currency, &slot.worth.holding);
+            let (currency, old) = (slot.value.currency, &slot.value.holding);
             let shift = holding.shift_from(old);
             let done = match &shift {
                 Some(shift) => account.totals.shift(currency, shift),
@@ -275,7 +278,7 @@ impl Accounts {
             let shift = shift.filter(|_| currency == self.base && !account.too_large);
             let sums = portfolio.sums.zip(shift);
             portfolio.sums = sums.and_then(|(sums, shift)| sums.shifted(&shift));
-            slot.worth.holding = holding;
+            slot.value.holding = holding;
             touched.push(account.portfolio);
         }
         touched.sort_unstable();
@@ -285,15 +288,15 @@ impl Accounts {
 
     /// Cash moved that no position explains.
     pub fn rebook(&mut self, at: AccountIndex, currency: Currency, old: &Booked, new: &Booked) {
-        self.uses(at, currency);
+        self.note_currency(at, currency);
         let account = &mut self.accounts[at.0];
         account.too_large |= account.totals.rebook(currency, old, new).is_err();
         self.forget_sums(at);
     }
 
-    /// The rate of a currency changed: the portfolios whose worth depends on it, in order.
-    pub fn rerate(&mut self, currency: Currency) -> Vec<PortfolioIndex> {
-        let accounts = self.users.get(&currency).into_iter().flatten();
+    /// The rate of a currency changed: the portfolios whose value depends on it, in order.
+    pub fn rate_changed(&mut self, currency: Currency) -> Vec<PortfolioIndex> {
+        let accounts = self.currency_users.get(&currency).into_iter().flatten();
         let mut portfolios: Vec<_> = accounts.map(|at| self.accounts[*at].portfolio).collect();
         portfolios.sort_unstable();
         portfolios.dedup();
@@ -303,43 +306,48 @@ impl Accounts {
         portfolios
     }
 
-    fn line_of(&self, account: AccountIndex, rates: &Rates) -> Line {
+    fn valuation_of(&self, account: AccountIndex, rates: &Rates) -> Valuation {
         let account = &self.accounts[account.0];
         if account.too_large {
-            return Line::too_large();
+            return Valuation::too_large();
         }
         account.totals.translated(rates)
     }
 
     /// What each account of a portfolio comes to.
-    pub fn lines(
+    pub fn valuations(
         &self,
         portfolio: PortfolioIndex,
         rates: &Rates,
-    ) -> impl Iterator<Item = (AccountIndex, Line)> {
+    ) -> impl Iterator<Item = (AccountIndex, Valuation)> {
         let accounts = self.portfolios[portfolio.0].accounts.iter();
-        accounts.map(|at| (*at, self.line_of(*at, rates)))
+        accounts.map(|at| (*at, self.valuation_of(*at, rates)))
     }
 
-    pub fn line(&self, portfolio: PortfolioIndex, rates: &Rates) -> Line {
-        sum(self.lines(portfolio, rates).map(|(_, line)| line))
+    pub fn valuation(&self, portfolio: PortfolioIndex, rates: &Rates) -> Valuation {
+        sum(self
+            .valuations(portfolio, rates)
+            .map(|(_, valuation)| valuation))
     }
 
     /// The open positions of an account, in the order of its first reports.
-    pub fn open(&self, account: AccountIndex) -> impl Iterator<Item = Open<'_>> {
+    pub fn open(&self, account: AccountIndex) -> impl Iterator<Item = OpenPosition<'_>> {
         let slots = self.accounts[account.0].slots.iter();
         let slots = slots.map(|number| &self.slots[*number]);
         let open = slots.filter(|slot| !slot.exposure.quantity.is_zero());
-        open.map(|slot| Open {
+        open.map(|slot| OpenPosition {
             symbol: &slot.symbol,
-            currency: &slot.worth.currency,
+            currency: &slot.value.currency,
             quantity: slot.exposure.quantity,
-            holding: &slot.worth.holding,
+            holding: &slot.value.holding,
         })
     }
 
     /// The open positions of a portfolio, account by account.
-    pub fn held(&self, portfolio: PortfolioIndex) -> impl Iterator<Item = (&AccountId, Open<'_>)> {
+    pub fn held(
+        &self,
+        portfolio: PortfolioIndex,
+    ) -> impl Iterator<Item = (&AccountId, OpenPosition<'_>)> {
         let accounts = self.portfolios[portfolio.0].accounts.iter();
         accounts.flat_map(|at| self.open(*at).map(|open| (self.id(*at), open)))
     }
@@ -352,28 +360,32 @@ impl Accounts {
 
     /// The cash of an account in a currency, whatever it comes from.
     pub fn cash(&self, account: AccountIndex, currency: Currency) -> Amount {
-        self.accounts[account.0].totals.line(currency).booked.cash
+        self.accounts[account.0]
+            .totals
+            .valuation(currency)
+            .booked
+            .cash
     }
 }
 
-/// A fee that nobody told is left out; everything else that is missing makes it missing.
-pub(super) fn sums(line: &Line, carried: Money) -> Sums {
-    let equity = line.equity().value_despite(Missing::Fee);
-    let equity = equity.and_then(|equity| Ok(equity.checked_add(carried)?));
-    let realised = || Ok(equity?.checked_sub(line.open.unrealised.value()?)?);
-    let gross = line.open.gross.value();
+/// An unknown fee is left out; everything else that is missing makes it missing.
+pub(super) fn sums(valuation: &Valuation, legacy_cash: Money) -> Sums {
+    let equity = valuation.equity().value_despite(Missing::Fee);
+    let equity = equity.and_then(|equity| Ok(equity.checked_add(legacy_cash)?));
+    let realised = || Ok(equity?.checked_sub(valuation.open.unrealised.value()?)?);
+    let gross = valuation.open.gross.value();
     Sums {
         equity,
         realised_equity: realised(),
         gross,
-        net: line.open.net.value(),
+        net: valuation.open.net.value(),
         buying_power_used: gross,
     }
 }
 
-pub(super) fn sum(lines: impl IntoIterator<Item = Line>) -> Line {
-    let mut lines = lines.into_iter();
-    let first = lines.next().unwrap_or_default();
-    let sum = lines.try_fold(first, |sum, line| sum.plus(&line));
-    sum.unwrap_or_else(|_| Line::too_large())
+pub(super) fn sum(valuations: impl IntoIterator<Item = Valuation>) -> Valuation {
+    let mut valuations = valuations.into_iter();
+    let first = valuations.next().unwrap_or_default();
+    let sum = valuations.try_fold(first, |sum, valuation| sum.plus(&valuation));
+    sum.unwrap_or_else(|_| Valuation::too_large())
 }

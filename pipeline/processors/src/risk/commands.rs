@@ -8,7 +8,7 @@ use super::accounts::PortfolioIndex;
 use super::verdicts::{self, Context, GUARD};
 use super::{Cause, Risk};
 use crate::contract::Out;
-use crate::limits::StateLimit;
+use crate::limits::LimitChange;
 
 /// In a command: every portfolio.
 const EVERYBODY: &str = "*";
@@ -69,10 +69,10 @@ impl Risk {
         out: &mut Out,
     ) -> Result<(), Refusal> {
         let accounts = &self.holdings.accounts;
-        self.wards.begin(accounts, portfolio, cause.now);
+        self.active_limits.begin(accounts, portfolio, cause.now);
         let id = accounts.portfolio_id(portfolio);
         let verdict_id = cause.id("verdict", &format!("{GUARD}/{id}"));
-        let changed = self.wards.with(portfolio, id, |watch| {
+        let changed = self.active_limits.with(portfolio, id, |watch| {
             let changed = watch.command(command, &verdict_id.to_string(), cause.now);
             changed.map(|change| (change, watch.guard().state()))
         });
@@ -90,7 +90,7 @@ impl Risk {
             GuardState::Active => Severity::Info,
             _ => Severity::Critical,
         };
-        verdicts::tell(verdict, cause, severity, out);
+        verdicts::emit(verdict, cause, severity, out);
         self.changed.note(portfolio, cause.event_time);
         Ok(())
     }
@@ -106,12 +106,12 @@ impl Risk {
             Err(_) => return Ok(()),
         };
         let name = change.name.clone();
-        let was = self.wards.limits().get(&name).cloned();
+        let was = self.active_limits.limits().get(&name).cloned();
         let accounts = &self.holdings.accounts;
-        let Ok(adopted) = self.wards.change(change, accounts) else {
+        let Ok(adopted) = self.active_limits.change(change, accounts) else {
             return Ok(());
         };
-        let is = self.wards.limits().get(&name).cloned();
+        let is = self.active_limits.limits().get(&name).cloned();
         if tells {
             let limit = is.as_deref().or(was.as_deref());
             let owner = limit.and_then(|limit| limit.scope.portfolio.clone());
@@ -122,7 +122,7 @@ impl Risk {
                 guard: GuardState::Active,
             };
             let verdict = context.limit(command, was.as_deref(), is.as_deref());
-            verdicts::tell(verdict, cause, Severity::Info, out);
+            verdicts::emit(verdict, cause, Severity::Info, out);
         }
         for portfolio in adopted {
             self.changed.note(portfolio, cause.event_time);
@@ -131,7 +131,7 @@ impl Risk {
         Ok(())
     }
 
-    fn accept_limit(&self, command: &Command) -> Result<StateLimit, Refusal> {
+    fn accept_limit(&self, command: &Command) -> Result<LimitChange, Refusal> {
         if command.portfolio.as_str() != EVERYBODY {
             let message = format!(
                 "command {}: write `*` as the portfolio, so that all tasks read it in one order; \
@@ -140,7 +140,11 @@ impl Risk {
             );
             return Err(Refusal::new(Reason::BadLimit, message));
         }
-        StateLimit::from_command(command, self.wards.limits(), self.wards.calendars())
+        LimitChange::from_command(
+            command,
+            self.active_limits.limits(),
+            self.active_limits.calendars(),
+        )
     }
 
     /// The portfolios of this task that a command is for.

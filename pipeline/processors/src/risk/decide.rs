@@ -7,17 +7,17 @@ use tapeline_model::{Event, Micros};
 
 use super::accounts::PortfolioIndex;
 use super::holdings::Holdings;
-use super::picture::Scene;
+use super::snapshot::SnapshotParts;
 use super::verdicts::{self, Context, MARKS};
 use super::{Cause, Risk, position, prices};
 use crate::contract::Out;
 use crate::ledger::Valued;
-use crate::limits::{Decision, Desk, Judgement, Refused, judge};
+use crate::limits::{Decision, Judgement, OrderContext, OrderRefusal, judge};
 
 impl Risk {
     /// Days and windows that ended: what is lost from now on counts from what there is now.
     pub(super) fn roll(&mut self, now: Micros, out: &mut Out) {
-        for portfolio in self.wards.rolled(&self.holdings.accounts, now) {
+        for portfolio in self.active_limits.rolled(&self.holdings.accounts, now) {
             self.evaluate(portfolio, Cause::time(now), out);
         }
     }
@@ -27,14 +27,14 @@ impl Risk {
         let Self {
             holdings,
             trades,
-            wards,
+            active_limits,
             ..
         } = self;
-        let plan = wards.plan(portfolio);
-        let scene = Scene::for_limits(holdings, trades, portfolio, &plan);
+        let plan = active_limits.plan(portfolio);
+        let parts = SnapshotParts::for_limits(holdings, trades, portfolio, &plan);
         let id = holdings.accounts.portfolio_id(portfolio);
-        let decided = wards.with(portfolio, id, |watch| {
-            let decisions = watch.evaluate(&plan, &scene.picture(), cause.now);
+        let decided = active_limits.with(portfolio, id, |watch| {
+            let decisions = watch.evaluate(&plan, &parts.snapshot(), cause.now);
             let latch = |decision| {
                 let Decision { limit, group, .. } = &decision;
                 let matter = format!("{}/{group}/{id}", limit.name);
@@ -60,7 +60,7 @@ impl Risk {
             };
             let mut verdict = context.decision(verdict_id, &decision, raised.as_ref(), marks);
             verdict.message.push_str(&note.unwrap_or_default());
-            verdicts::tell(verdict, cause, verdicts::severity(&decision), out);
+            verdicts::emit(verdict, cause, verdicts::severity(&decision), out);
             self.changed.note(portfolio, cause.event_time);
         }
     }
@@ -80,12 +80,12 @@ impl Risk {
             guard: GuardState::Halted,
         };
         let judgement = Judgement {
-            refusals: vec![Refused {
+            refusals: vec![OrderRefusal {
                 reason: refusal.reason,
                 message: refusal.message,
                 limit: None,
             }],
-            left: Vec::new(),
+            headroom: Vec::new(),
         };
         out.emit(Event::Verdict(context.judgement(
             request,
@@ -106,23 +106,23 @@ impl Risk {
             holdings,
             trades,
             orders,
-            wards,
+            active_limits,
             ..
         } = self;
         let accounts = &holdings.accounts;
         let id = accounts.portfolio_id(portfolio);
-        let Some(watch) = wards.watches.get(id) else {
+        let Some(watch) = active_limits.watches.get(id) else {
             return;
         };
-        let scene = Scene::whole(holdings, trades, portfolio);
+        let parts = SnapshotParts::whole(holdings, trades, portfolio);
         let prices = prices::of(holdings.marks.get(&request.symbol));
         let judgement = judge(
             request,
-            &Desk {
+            &OrderContext {
                 accounts: &holdings.settings.accounts,
-                plan: &wards.plan(portfolio),
+                plan: &active_limits.plan(portfolio),
                 watch,
-                picture: &scene.picture(),
+                snapshot: &parts.snapshot(),
                 open_orders: &orders.open(holdings, accounts.accounts_of(portfolio)),
                 instrument: holdings.instrument(&request.account, &request.symbol),
                 prices: &prices,

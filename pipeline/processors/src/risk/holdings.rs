@@ -12,10 +12,10 @@ use super::accounts::{AccountIndex, Accounts, PortfolioIndex, sums};
 use super::{BookKey, RiskSettings, parse, prices};
 use crate::contract::StateError;
 use crate::ledger::{
-    self, Applied, Booked, CashBook, CashEvent, Currency, Line, Missing, Position, Rates,
-    Settlement, Valued,
+    self, Applied, Booked, CashBook, CashEvent, Currency, Missing, Position, Rates, Settlement,
+    Valuation, Valued,
 };
-use crate::limits::{Instrument, Moved, Sums};
+use crate::limits::{CapitalFlow, Instrument, Sums};
 use crate::store::Store;
 
 pub(super) struct Holdings {
@@ -88,7 +88,7 @@ impl Holdings {
         account: AccountIndex,
         currency: Currency,
         event: &ledger::Event,
-    ) -> Result<Applied, ledger::Refused> {
+    ) -> Result<Applied, ledger::LedgerError> {
         let known = self.positions.edit(key, |position| {
             let applied = position.apply(event);
             let changed = matches!(applied, Ok(Applied::Changed(_) | Applied::Held));
@@ -110,17 +110,17 @@ impl Holdings {
     }
 
     /// What an opening position added, as long as nobody knows its price: what it cost.
-    pub fn opened_at_cost(&self, key: &BookKey) -> Option<Moved> {
+    pub fn opened_at_cost(&self, key: &BookKey) -> Option<CapitalFlow> {
         let position = self.positions.get(key)?;
         let terms = position.terms();
         if terms.settlement == Settlement::Margined {
             return None;
         }
         let cost = self.rates.translate(position.cost()?, terms.currency);
-        Some(Moved::cash(cost.ok()?))
+        Some(CapitalFlow::cash(cost.ok()?))
     }
 
-    /// Takes in cash that moved; tells whether that is new.
+    /// Takes in cash that moved; says whether that is new.
     pub fn book(
         &mut self,
         event: &AccountEvent,
@@ -146,8 +146,8 @@ impl Holdings {
         Ok(true)
     }
 
-    /// Takes in a price. Whose worth it changes, in order: only once all of a portfolio's
-    /// accounts have the new price; between them it is worth what it never was.
+    /// Takes in a price. The portfolios whose value it changes, in order: all of their
+    /// accounts have the new price first, since a value in between never was.
     pub fn price(&mut self, mark: &Mark<'_>) -> Vec<PortfolioIndex> {
         let state = StateMark::from(mark);
         match self.marks.change(mark.symbol.as_ref()) {
@@ -160,7 +160,7 @@ impl Holdings {
         let rate = prices::rate(&self.settings, &mark.symbol, mark.price, mark.event_time);
         if let Some((currency, rate)) = rate {
             self.rates.set(currency, rate);
-            touched.extend(self.accounts.rerate(currency));
+            touched.extend(self.accounts.rate_changed(currency));
             touched.sort_unstable();
             touched.dedup();
         }
@@ -177,23 +177,23 @@ impl Holdings {
     }
 
     pub fn account_sums(&self, portfolio: PortfolioIndex) -> BTreeMap<AccountId, Sums> {
-        let carried = self.accounts.carried(portfolio);
+        let legacy_cash = self.accounts.legacy_cash(portfolio);
         let is_alone = self.accounts.accounts_of(portfolio).count() == 1;
-        let of = |(account, line): (AccountIndex, Line)| {
-            let own = if is_alone || carried.is_zero() {
-                sums(&line, carried)
+        let of = |(account, valuation): (AccountIndex, Valuation)| {
+            let own = if is_alone || legacy_cash.is_zero() {
+                sums(&valuation, legacy_cash)
             } else {
                 // What was there before belongs to one of them, and nobody knows to which.
                 Sums {
                     equity: Err(Missing::Cost),
                     realised_equity: Err(Missing::Cost),
-                    ..sums(&line, Money::ZERO)
+                    ..sums(&valuation, Money::ZERO)
                 }
             };
             (self.accounts.id(account).clone(), own)
         };
-        let lines = self.accounts.lines(portfolio, &self.rates);
-        lines.map(of).collect()
+        let valuations = self.accounts.valuations(portfolio, &self.rates);
+        valuations.map(of).collect()
     }
 
     /// What is known of a symbol: from the configuration, from its trades, or that it is
@@ -246,13 +246,14 @@ impl Holdings {
 
     /// State was restored: rebuilds what is derived from it.
     pub fn restored(&mut self) -> Result<(), StateError> {
-        self.carry_over()?;
+        self.migrate_books()?;
         let settings = &self.settings;
         self.accounts = Accounts::new(&settings.accounts, settings.share, settings.currency);
         for portfolio in self.accounts.portfolios() {
             let state = self.portfolios.get(self.accounts.portfolio_id(portfolio));
-            let carried = state.map(|state| state.cash_flow);
-            self.accounts.carry(portfolio, carried.unwrap_or_default());
+            let legacy_cash = state.map(|state| state.cash_flow);
+            self.accounts
+                .set_legacy_cash(portfolio, legacy_cash.unwrap_or_default());
         }
         self.rates = prices::rates(&self.settings, &self.marks);
         for (key, position) in self.positions.sorted() {

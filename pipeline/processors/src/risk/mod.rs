@@ -2,26 +2,26 @@
 //! equity and limits, computed on every fill and on every mark of a held symbol.
 //!
 //! A record goes through here once: it changes what is held ([`holdings`]), then the
-//! limits of its portfolio are looked at ([`wards`], [`decide`]), and what they decide
+//! limits of its portfolio are evaluated ([`active_limits`], [`decide`]), and what they decide
 //! becomes verdicts and alerts ([`verdicts`]).
 
 mod accounts;
-mod carried;
-mod changed;
+mod active_limits;
+mod changed_portfolios;
 mod commands;
 mod decide;
 mod equity;
 mod holdings;
+mod migration;
 mod orders;
 mod parse;
-mod picture;
 mod position;
 mod prices;
 mod reconcile;
 mod settings;
+mod snapshot;
 mod trades;
 mod verdicts;
-mod wards;
 
 use tapeline_model::ids::{AccountId, Symbol};
 use tapeline_model::money::Money;
@@ -33,20 +33,20 @@ use tapeline_model::{Event, Micros, Origin};
 use tapeline_schemas::topics::Topic;
 
 use self::accounts::{AccountIndex, PortfolioIndex};
-use self::changed::Changed;
+use self::active_limits::ActiveLimits;
+use self::changed_portfolios::ChangedPortfolios;
 use self::holdings::Holdings;
-use self::orders::{News, Orders};
+use self::orders::{OrderNews, ReportedOrders};
 use self::parse::Report;
-use self::position::Step;
-use self::reconcile::{Matter, Reports};
-use self::trades::{Before, Trades};
-use self::wards::Wards;
+use self::position::PositionChange;
+use self::reconcile::{Reconciled, Reports};
+use self::trades::{PositionBefore, Trades};
 use crate::cause::Cause;
 use crate::contract::{Input, Out, Processor, StateError, StateStore, event_time};
 use crate::ledger::{self, Applied, Booked, CashEvent, CashKind, Currency, OrderSize, Positive};
-use crate::limits::{Doing, Moved, Sums};
+use crate::limits::{Activity, CapitalFlow, Sums};
 use crate::store::{StateKey, read_names, write_names};
-pub use settings::{Instrument, RateSource, RiskSettings};
+pub use settings::{InstrumentSettings, RateSource, RiskSettings};
 
 pub const NAME: &str = "risk";
 
@@ -74,22 +74,22 @@ impl StateKey for BookKey {
 pub struct Risk {
     holdings: Holdings,
     trades: Trades,
-    orders: Orders,
+    orders: ReportedOrders,
     reports: Reports,
-    wards: Wards,
-    changed: Changed,
+    active_limits: ActiveLimits,
+    changed: ChangedPortfolios,
 }
 
 impl Risk {
     pub fn new(settings: RiskSettings) -> Self {
         let holdings = Holdings::new(settings);
         Self {
-            wards: Wards::new(&holdings.settings, &holdings.accounts),
+            active_limits: ActiveLimits::new(&holdings.settings, &holdings.accounts),
             holdings,
             trades: Trades::new(),
-            orders: Orders::new(),
+            orders: ReportedOrders::new(),
             reports: Reports::new(),
-            changed: Changed::default(),
+            changed: ChangedPortfolios::default(),
         }
     }
 
@@ -100,7 +100,7 @@ impl Risk {
             account: fill.account.clone(),
             symbol: fill.symbol.clone(),
         };
-        let before = Before::of(self.holdings.positions.get(&key));
+        let before = PositionBefore::of(self.holdings.positions.get(&key));
         let booked = self.holdings.accounts.booked(&key);
         let applied = self.holdings.apply(&key, account, currency, &event);
         let applied =
@@ -110,7 +110,7 @@ impl Risk {
         };
         let portfolio = self.enter(account, cause);
         let step = self.trade(&key, portfolio, before, booked, fill);
-        self.tell_position(&key, account, step, cause, out);
+        self.emit_position(&key, account, step, cause, out);
         for alert in position::alerts(&key, &fill.portfolio, &change, cause) {
             out.emit(Event::Alert(alert));
         }
@@ -124,36 +124,36 @@ impl Risk {
         &mut self,
         key: &BookKey,
         portfolio: PortfolioIndex,
-        before: Before,
+        before: PositionBefore,
         booked: Booked,
         fill: &Fill,
-    ) -> Step {
+    ) -> PositionChange {
         let is_fill = fill.kind == FillKind::Fill;
         let now = self.holdings.positions.get(key).filter(|_| is_fill);
         let closed = now.and_then(|now| self.trades.filled(key, before, now, fill));
-        let step = Step {
+        let step = PositionChange {
             before: booked,
             strategy: self.trades.strategy(key).map(str::to_owned),
             fill: is_fill.then(|| position::told(fill, self.holdings.market(&key.symbol))),
             closed: None,
         };
         let Some(closed) = closed else {
-            return Step {
+            return PositionChange {
                 strategy: step.strategy.or_else(|| fill.strategy.clone()),
                 ..step
             };
         };
-        let doing = Doing {
+        let activity = Activity {
             account: &key.account,
             symbol: &key.symbol,
             strategy: closed.strategy.as_deref(),
         };
-        let plan = self.wards.plan(portfolio);
+        let plan = self.active_limits.plan(portfolio);
         let id = self.holdings.accounts.portfolio_id(portfolio);
-        self.wards.with(portfolio, id, |watch| {
-            watch.closed_trade(&plan, &doing, closed.result);
+        self.active_limits.with(portfolio, id, |watch| {
+            watch.closed_trade(&plan, &activity, closed.result);
         });
-        Step {
+        PositionChange {
             strategy: closed.strategy,
             closed: closed.trade,
             ..step
@@ -174,7 +174,7 @@ impl Risk {
             }
             Report::Balance(currency, amount) => {
                 self.enter(account, cause);
-                self.reported(account, &Matter::Balance(currency), amount, cause, out);
+                self.reported(account, &Reconciled::Balance(currency), amount, cause, out);
                 Ok(())
             }
             Report::Held(quantity) => {
@@ -182,7 +182,7 @@ impl Risk {
                 self.enter(account, cause);
                 self.reported(
                     account,
-                    &Matter::Position(symbol),
+                    &Reconciled::Position(symbol),
                     quantity.into(),
                     cause,
                     out,
@@ -206,16 +206,16 @@ impl Risk {
             return Ok(());
         }
         let portfolio = self.enter(account, cause);
-        let worth = self.holdings.rates.translate(moved.amount, moved.currency);
+        let value = self.holdings.rates.translate(moved.amount, moved.currency);
         if moved.kind == CashKind::Transfer
-            && let Ok(worth) = worth
+            && let Ok(value) = value
         {
             let id = self.holdings.accounts.portfolio_id(portfolio);
-            self.wards
-                .moved(portfolio, id, &event.account, Moved::cash(worth));
+            self.active_limits
+                .moved(portfolio, id, &event.account, CapitalFlow::cash(value));
         }
         self.changed.note(portfolio, cause.event_time);
-        self.compare(account, &Matter::Balance(moved.currency), cause, out);
+        self.compare(account, &Reconciled::Balance(moved.currency), cause, out);
         self.evaluate(portfolio, cause, out);
         Ok(())
     }
@@ -236,7 +236,7 @@ impl Risk {
         let before = self
             .holdings
             .sums(self.holdings.accounts.portfolio_of(account));
-        let step = Step {
+        let step = PositionChange {
             before: self.holdings.accounts.booked(&key),
             strategy: self.trades.strategy(&key).map(str::to_owned),
             fill: None,
@@ -254,9 +254,9 @@ impl Risk {
                 .or_else(|| self.holdings.opened_at_cost(&key))
         {
             let id = self.holdings.accounts.portfolio_id(portfolio);
-            self.wards.moved(portfolio, id, &event.account, by);
+            self.active_limits.moved(portfolio, id, &event.account, by);
         }
-        self.tell_position(&key, account, step, cause, out);
+        self.emit_position(&key, account, step, cause, out);
         self.compare_all(&key, account, currency, cause, out);
         self.evaluate(portfolio, cause, out);
         Ok(())
@@ -269,21 +269,21 @@ impl Risk {
             return Err(Refusal::new(Reason::BadQuantity, message));
         }
         let portfolio = self.enter(account, cause);
-        let doing = Doing {
+        let activity = Activity {
             account: &order.account,
             symbol: &order.symbol,
             strategy: order.strategy.as_deref(),
         };
         self.size(order, account, cause, out);
-        let plan = self.wards.plan(portfolio);
+        let plan = self.active_limits.plan(portfolio);
         let id = self.holdings.accounts.portfolio_id(portfolio);
         let news = self.orders.take(order);
-        self.wards.with(portfolio, id, |watch| match news {
-            News::Sent => watch.order(&plan, &doing, cause.now),
-            News::Canceled => watch.cancel(&plan, &doing, cause.now),
-            News::Other | News::Nothing => {}
+        self.active_limits.with(portfolio, id, |watch| match news {
+            OrderNews::Sent => watch.order(&plan, &activity, cause.now),
+            OrderNews::Canceled => watch.cancel(&plan, &activity, cause.now),
+            OrderNews::Other | OrderNews::Nothing => {}
         });
-        if matches!(news, News::Sent | News::Canceled) {
+        if matches!(news, OrderNews::Sent | OrderNews::Canceled) {
             self.evaluate(portfolio, cause, out);
         }
         Ok(())
@@ -326,7 +326,7 @@ impl Risk {
         let account = self.holdings.known(&event.account, &event.portfolio)?;
         let portfolio = self.enter(account, cause);
         let id = self.holdings.accounts.portfolio_id(portfolio);
-        let changed = self.wards.with(portfolio, id, |watch| {
+        let changed = self.active_limits.with(portfolio, id, |watch| {
             let was_lost = watch.has_lost_session(&event.account);
             watch.session(&event.account, is_alive, cause.now);
             was_lost == is_alive
@@ -362,17 +362,17 @@ impl Risk {
         for portfolio in self.holdings.price(mark) {
             self.changed.note(portfolio, cause.event_time);
             let sums = self.holdings.keep_sums(portfolio);
-            if !self.wards.stays_quiet(portfolio, &sums, cause.now) {
+            if !self.active_limits.stays_quiet(portfolio, &sums, cause.now) {
                 self.evaluate(portfolio, cause, out);
             }
         }
     }
 
-    /// Something is heard of an account: its portfolio is watched from now on.
+    /// An account has a report: its portfolio is watched from now on.
     fn enter(&mut self, account: AccountIndex, cause: Cause) -> PortfolioIndex {
         let accounts = &self.holdings.accounts;
         let portfolio = accounts.portfolio_of(account);
-        self.wards.begin(accounts, portfolio, cause.now);
+        self.active_limits.begin(accounts, portfolio, cause.now);
         portfolio
     }
 
@@ -385,17 +385,17 @@ impl Risk {
         cause: Cause,
         out: &mut Out,
     ) {
-        let position = Matter::Position(key.symbol.clone());
+        let position = Reconciled::Position(key.symbol.clone());
         self.compare(account, &position, cause, out);
-        self.compare(account, &Matter::Balance(currency), cause, out);
+        self.compare(account, &Reconciled::Balance(currency), cause, out);
     }
 
     /// A position that changed.
-    fn tell_position(
+    fn emit_position(
         &mut self,
         key: &BookKey,
         account: AccountIndex,
-        step: Step,
+        step: PositionChange,
         cause: Cause,
         out: &mut Out,
     ) {
@@ -406,8 +406,8 @@ impl Risk {
         } = &self.holdings;
         let portfolio = accounts.portfolio_of(account);
         let id = accounts.portfolio_id(portfolio);
-        if let (Some(position), Some(worth)) = (positions.get(key), accounts.worth(key)) {
-            let record = position::record(key, id, position, worth, step, cause);
+        if let (Some(position), Some(value)) = (positions.get(key), accounts.value(key)) {
+            let record = position::record(key, id, position, value, step, cause);
             out.emit(Event::Position(record));
         }
         self.changed.note(portfolio, cause.event_time);
@@ -415,11 +415,11 @@ impl Risk {
 }
 
 /// What a position that was taken over adds.
-fn added(before: &Sums, after: &Sums) -> Option<Moved> {
+fn added(before: &Sums, after: &Sums) -> Option<CapitalFlow> {
     let more = |before: Result<Money, _>, after: Result<Money, _>| {
         after.ok()?.checked_sub(before.ok()?).ok()
     };
-    Some(Moved {
+    Some(CapitalFlow {
         marked: more(before.equity, after.equity)?,
         realised: more(before.realised_equity, after.realised_equity)?,
     })
@@ -479,20 +479,20 @@ impl Processor for Risk {
 
     fn wake_at(&self) -> Option<Micros> {
         let told = self.reports.wakes_at(&self.holdings.settings);
-        self.wards.wakes_at().into_iter().chain(told).min()
+        self.active_limits.wakes_at().into_iter().chain(told).min()
     }
 
     fn tick(&mut self, now: Micros, out: &mut Out) {
         self.roll(now, out);
-        self.tell_differences(now, out);
-        for portfolio in self.wards.woken(&self.holdings.accounts, now) {
+        self.emit_differences(now, out);
+        for portfolio in self.active_limits.woken(&self.holdings.accounts, now) {
             self.evaluate(portfolio, Cause::time(now), out);
         }
     }
 
     fn before_commit(&mut self, now: Micros, out: &mut Out) {
         for (portfolio, event_time) in self.changed.take() {
-            self.tell_equity(portfolio, event_time, now, out);
+            self.emit_equity(portfolio, event_time, now, out);
         }
     }
 
@@ -506,8 +506,8 @@ impl Processor for Risk {
             &mut self.trades.store,
             &mut self.orders.store,
             &mut self.reports.store,
-            &mut self.wards.changes,
-            &mut self.wards.watches,
+            &mut self.active_limits.changes,
+            &mut self.active_limits.watches,
         ]
     }
 
@@ -515,8 +515,8 @@ impl Processor for Risk {
         self.holdings.restored()?;
         self.orders.restored();
         self.reports.restored();
-        self.wards.restored(&self.holdings)?;
-        self.changed = Changed::default();
+        self.active_limits.restored(&self.holdings)?;
+        self.changed = ChangedPortfolios::default();
         Ok(())
     }
 }

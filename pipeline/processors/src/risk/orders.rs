@@ -10,28 +10,28 @@ use tapeline_model::records::{Order, OrderStatus, Side};
 use super::holdings::Holdings;
 use super::prices;
 use crate::ledger::Missing;
-use crate::limits::{Known, OpenOrders, Resting};
+use crate::limits::{Known, OpenOrders, RestingOrders};
 use crate::store::{Names, Store};
 
 /// Ended orders of an account that are remembered, so that a late report does not open
 /// one of them again.
 const ENDED: usize = 256;
 
-pub(super) struct Orders {
+pub(super) struct ReportedOrders {
     /// By account and order.
     pub store: Store<Names<2>, Order>,
-    of_accounts: BTreeMap<AccountId, OfAccount>,
+    of_accounts: BTreeMap<AccountId, AccountOrders>,
 }
 
 #[derive(Default)]
-struct OfAccount {
+struct AccountOrders {
     open: BTreeSet<OrderId>,
     ended: BTreeSet<(Micros, OrderId)>,
 }
 
 /// What a report says that was not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum News {
+pub(super) enum OrderNews {
     /// Somebody sent an order.
     Sent,
     Canceled,
@@ -51,7 +51,7 @@ fn has_ended(order: &Order) -> bool {
     )
 }
 
-impl Orders {
+impl ReportedOrders {
     pub fn new() -> Self {
         Self {
             store: Store::new("orders"),
@@ -59,19 +59,19 @@ impl Orders {
         }
     }
 
-    pub fn take(&mut self, order: &Order) -> News {
+    pub fn take(&mut self, order: &Order) -> OrderNews {
         let key = key(order);
         let known = self.store.get(&key);
         let ended = has_ended(order);
         let outdated =
             |known: &Order| has_ended(known) || (!ended && known.event_time > order.event_time);
         if known.is_some_and(outdated) {
-            return News::Nothing;
+            return OrderNews::Nothing;
         }
         let news = match (known, order.status) {
-            (_, OrderStatus::Canceled) => News::Canceled,
-            (None, _) => News::Sent,
-            (Some(_), _) => News::Other,
+            (_, OrderStatus::Canceled) => OrderNews::Canceled,
+            (None, _) => OrderNews::Sent,
+            (Some(_), _) => OrderNews::Other,
         };
         self.store.put(key, order.clone());
         self.list(&order.account, &order.order_id, ended, order.event_time);
@@ -111,7 +111,7 @@ impl Orders {
     ) -> OpenOrders {
         let mut open = OpenOrders::default();
         for account in accounts {
-            let mut resting: BTreeMap<&Symbol, Resting> = BTreeMap::new();
+            let mut resting: BTreeMap<&Symbol, RestingOrders> = BTreeMap::new();
             for order in self.open_of(account) {
                 let of_symbol = resting
                     .entry(&order.symbol)
@@ -137,9 +137,9 @@ fn listed((_, order): (&Names<2>, &Order)) -> (AccountId, OrderId, bool, Micros)
     (account, id, has_ended(order), order.event_time)
 }
 
-fn nothing(holdings: &Holdings, account: &AccountId, symbol: &Symbol) -> Resting {
+fn nothing(holdings: &Holdings, account: &AccountId, symbol: &Symbol) -> RestingOrders {
     let instrument = holdings.instrument(account, symbol);
-    Resting {
+    RestingOrders {
         buys: Quantity::ZERO,
         sells: Quantity::ZERO,
         unit_value: unit_value(holdings, account, symbol),
@@ -161,7 +161,7 @@ fn unit_value(holdings: &Holdings, account: &AccountId, symbol: &Symbol) -> Know
     holdings.rates.translate(value, instrument.currency)
 }
 
-fn add(resting: &mut Resting, order: &Order) {
+fn add(resting: &mut RestingOrders, order: &Order) {
     let left = order.quantity.checked_sub(order.filled_quantity);
     let left = left.filter(|left| left.is_positive()).unwrap_or_default();
     let side = match order.side {

@@ -9,7 +9,7 @@ use tapeline_model::records::{self, AccountEvent, AccountEventKind, AccountMatte
 
 use crate::ledger::{
     Amend, Amendment, CashEvent, CashKind, Charge, Currency, Dividend, Event, Execution, Fees,
-    Fill, Opening, Positive, Ratio, Refused, Split, Void,
+    Fill, LedgerError, Opening, Positive, Ratio, Split, Void,
 };
 
 /// What a report about an account says.
@@ -24,7 +24,7 @@ pub(super) enum Report {
     BuyingPower,
 }
 
-/// How messages speak of a fill.
+/// What messages call a fill.
 pub(super) fn fill_name(fill: &records::Fill) -> String {
     format!("{} {}", fill.kind.as_str().to_lowercase(), fill.exec_id)
 }
@@ -118,19 +118,19 @@ pub(super) fn symbol(event: &AccountEvent) -> Result<Symbol, Refusal> {
 }
 
 /// The ledger's refusal in the words of the dead letters.
-pub(super) fn refusal(what: &str, refused: &Refused) -> Refusal {
+pub(super) fn refusal(what: &str, refused: &LedgerError) -> Refusal {
     let reason = match refused {
-        Refused::WrongCurrency { .. } => Reason::WrongCurrency,
-        Refused::Conflicting => Reason::ConflictingFill,
-        Refused::Settled => Reason::Settled,
-        Refused::OverVoid => Reason::OverVoid,
-        Refused::BeforeOpening => Reason::BeforeOpening,
-        Refused::OpeningNotFirst => Reason::OpeningNotFirst,
-        Refused::TooOld => Reason::TooOld,
-        Refused::TooManyHeld { .. } => Reason::TooManyHeld,
-        Refused::TooManyCharges { .. } => Reason::TooManyCharges,
-        Refused::TooManyCurrencies { .. } => Reason::TooManyCurrencies,
-        Refused::Amount(_) => Reason::AmountOverflow,
+        LedgerError::WrongCurrency { .. } => Reason::WrongCurrency,
+        LedgerError::Conflicting => Reason::ConflictingFill,
+        LedgerError::Settled => Reason::Settled,
+        LedgerError::OverVoid => Reason::OverVoid,
+        LedgerError::BeforeOpening => Reason::BeforeOpening,
+        LedgerError::OpeningNotFirst => Reason::OpeningNotFirst,
+        LedgerError::TooOld => Reason::TooOld,
+        LedgerError::TooManyHeld { .. } => Reason::TooManyHeld,
+        LedgerError::TooManyCharges { .. } => Reason::TooManyCharges,
+        LedgerError::TooManyCurrencies { .. } => Reason::TooManyCurrencies,
+        LedgerError::Amount(_) => Reason::AmountOverflow,
     };
     Refusal::new(reason, format!("{what}: {refused}"))
 }

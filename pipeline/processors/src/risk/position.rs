@@ -1,4 +1,4 @@
-//! What is told of a position after each report that changed it.
+//! The record of a position after each report that changed it.
 
 use tapeline_model::Micros;
 use tapeline_model::ids::{PortfolioId, output_id};
@@ -6,14 +6,14 @@ use tapeline_model::money::Money;
 use tapeline_model::records::{self, Alert, ClosedTrade, Fill, PositionFill, Severity};
 
 use super::{BookKey, Cause, NAME};
-use crate::ledger::{Booked, Change, Late, Position, PriceKind, Valued, Worth};
+use crate::ledger::{Booked, Change, Late, Position, PositionValue, PriceKind, Valued};
 
 /// The rules of its alerts.
 const OVERFILL: &str = "overfill";
 const LATE_FILL: &str = "late_fill";
 
 /// What an event was to a position.
-pub(super) struct Step {
+pub(super) struct PositionChange {
     pub before: Booked,
     pub strategy: Option<String>,
     pub fill: Option<PositionFill>,
@@ -24,17 +24,17 @@ pub(super) fn record(
     key: &BookKey,
     portfolio: &PortfolioId,
     position: &Position,
-    worth: &Worth,
-    step: Step,
+    value: &PositionValue,
+    step: PositionChange,
     cause: Cause,
 ) -> records::Position {
-    let (booked, holding) = (&worth.booked, &worth.holding);
+    let (booked, holding) = (&value.booked, &value.holding);
     let change = |now: Money, before: Money| now.checked_sub(before).ok();
     let price = holding.price;
     let counted = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
-    let standing = position.standing();
+    let totals = position.totals();
     let realised = realised(booked);
-    let foreign = worth
+    let foreign = value
         .elsewhere
         .iter()
         .map(|(currency, fees)| records::Charge {
@@ -49,10 +49,10 @@ pub(super) fn record(
         average_price: position.average_price().ok().flatten(),
         realised,
         fees: booked.fees.known(),
-        unknown_fees: counted(standing.unknown_fees()),
+        unknown_fees: counted(totals.unknown_fees()),
         unrealised: holding.unrealised.ok(),
         mark_price: price.map(|valued| valued.price),
-        currency: worth.currency.to_string(),
+        currency: value.currency.to_string(),
         cause_topic: cause.topic.to_owned(),
         cause_partition: cause.partition as i32,
         cause_offset: cause.offset as i64,
@@ -60,7 +60,7 @@ pub(super) fn record(
         price_kind: price.map(|valued| name(valued.kind).to_owned()),
         price_time: price.map(|valued| valued.time),
         income: booked.income.value().ok(),
-        unknown_costs: counted(standing.unknown_costs()),
+        unknown_costs: counted(totals.unknown_costs()),
         foreign_fees: foreign.collect(),
         strategy: step.strategy,
         realised_change: change(realised, self::realised(&step.before)),

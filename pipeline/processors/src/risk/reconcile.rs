@@ -38,18 +38,18 @@ impl Record for Difference {
 pub(super) struct Reports {
     /// By account, and what it is about.
     pub store: Store<Names<3>, Difference>,
-    /// Since when the oldest of those that are not told has stood.
+    /// Since when the oldest of those without a verdict is there.
     waits_since: Option<Micros>,
 }
 
 /// Something that both sides know.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Matter {
+pub(super) enum Reconciled {
     Position(Symbol),
     Balance(Currency),
 }
 
-impl Matter {
+impl Reconciled {
     const POSITION: &str = "position";
     const BALANCE: &str = "balance";
 
@@ -63,11 +63,11 @@ impl Matter {
 
     fn of(key: &Names<3>) -> Option<(AccountId, Self)> {
         let [account, kind, name] = key.parts();
-        let matter = match kind {
+        let item = match kind {
             Self::POSITION => Self::Position(Symbol::new(name)),
             _ => Self::Balance(Currency::new(name).ok()?),
         };
-        Some((AccountId::new(account), matter))
+        Some((AccountId::new(account), item))
     }
 
     fn symbol(&self) -> Option<&Symbol> {
@@ -142,8 +142,8 @@ fn position<'h>(
     })
 }
 
-/// What is told of a difference.
-struct Told {
+/// What a verdict says of a difference.
+struct DifferenceChange {
     /// None once it is gone.
     since: Option<Micros>,
     reported: Money,
@@ -164,14 +164,14 @@ impl Reports {
         Some(Micros(since.0.saturating_add(settings.reconcile_after)))
     }
 
-    /// State was restored, or some of it was told.
+    /// State was restored, or some of it has a verdict now.
     pub fn restored(&mut self) {
         let all = self.store.sorted().into_iter();
         let waiting = all.filter(|(_, difference)| !difference.told);
         self.waits_since = waiting.map(|(_, difference)| difference.since).min();
     }
 
-    fn differs(&mut self, key: Names<3>, reported: Money, cause: Cause) {
+    fn note_difference(&mut self, key: Names<3>, reported: Money, cause: Cause) {
         let known = self.store.get(&key);
         let difference = Difference {
             reported,
@@ -194,31 +194,31 @@ impl Risk {
     pub(super) fn reported(
         &mut self,
         account: AccountIndex,
-        matter: &Matter,
+        item: &Reconciled,
         reported: Money,
         cause: Cause,
         out: &mut Out,
     ) {
         let holdings = &self.holdings;
-        if matter.newest(holdings, account) > Some(cause.event_time) {
+        if item.newest(holdings, account) > Some(cause.event_time) {
             return;
         }
-        let Some(computed) = matter.computed(holdings, account) else {
+        let Some(computed) = item.computed(holdings, account) else {
             return;
         };
-        if matter.agrees(reported, computed, &holdings.settings) {
-            self.agree(account, matter, cause, out);
+        if item.agrees(reported, computed, &holdings.settings) {
+            self.agreed(account, item, cause, out);
         } else {
-            let key = matter.key(holdings.accounts.id(account));
-            self.reports.differs(key, reported, cause);
+            let key = item.key(holdings.accounts.id(account));
+            self.reports.note_difference(key, reported, cause);
         }
     }
 
-    /// What was computed changed: the report may agree now, or tell nothing any more.
+    /// What was computed changed: the report may agree now, or be outdated.
     pub(super) fn compare(
         &mut self,
         account: AccountIndex,
-        matter: &Matter,
+        item: &Reconciled,
         cause: Cause,
         out: &mut Out,
     ) {
@@ -226,24 +226,24 @@ impl Risk {
             return;
         }
         let holdings = &self.holdings;
-        let key = matter.key(holdings.accounts.id(account));
+        let key = item.key(holdings.accounts.id(account));
         let Some(known) = self.reports.store.get(&key) else {
             return;
         };
-        let computed = matter.computed(holdings, account);
+        let computed = item.computed(holdings, account);
         let is_newer = cause.event_time > known.as_of;
         let agrees = computed
-            .is_some_and(|computed| matter.agrees(known.reported, computed, &holdings.settings));
+            .is_some_and(|computed| item.agrees(known.reported, computed, &holdings.settings));
         if agrees && !is_newer {
-            self.agree(account, matter, cause, out);
+            self.agreed(account, item, cause, out);
         } else if is_newer && !known.told {
             self.reports.store.remove(key);
         }
     }
 
-    fn agree(&mut self, account: AccountIndex, matter: &Matter, cause: Cause, out: &mut Out) {
+    fn agreed(&mut self, account: AccountIndex, item: &Reconciled, cause: Cause, out: &mut Out) {
         let id = self.holdings.accounts.id(account).clone();
-        let key = matter.key(&id);
+        let key = item.key(&id);
         let Some(known) = self.reports.store.get(&key) else {
             return;
         };
@@ -252,20 +252,20 @@ impl Risk {
         if was_told {
             let message = format!(
                 "account {id}: the broker's report agrees again with what was computed ({})",
-                matter.amount(reported)
+                item.amount(reported)
             );
-            let told = Told {
+            let told = DifferenceChange {
                 since: None,
                 reported,
                 computed: reported,
                 message,
             };
-            self.tell_matter(account, matter, told, cause, out);
+            self.emit_difference(account, item, told, cause, out);
         }
     }
 
     /// Differences that have stood for long enough.
-    pub(super) fn tell_differences(&mut self, now: Micros, out: &mut Out) {
+    pub(super) fn emit_differences(&mut self, now: Micros, out: &mut Out) {
         let due = self.reports.wakes_at(&self.holdings.settings);
         if due.is_none_or(|due| due > now) {
             return;
@@ -277,50 +277,50 @@ impl Risk {
             .map(|(key, known)| (key.clone(), known.clone()))
             .collect();
         for (key, known) in due {
-            self.differ(&key, &known, now, out);
+            self.alert_difference(&key, &known, now, out);
         }
         self.reports.restored();
     }
 
-    fn differ(&mut self, key: &Names<3>, known: &Difference, now: Micros, out: &mut Out) {
+    fn alert_difference(&mut self, key: &Names<3>, known: &Difference, now: Micros, out: &mut Out) {
         let told = Difference {
             told: true,
             ..known.clone()
         };
         self.reports.store.put(key.clone(), told);
-        let Some((id, matter)) = Matter::of(key) else {
+        let Some((id, item)) = Reconciled::of(key) else {
             return;
         };
         let Some(account) = self.holdings.accounts.find(&id) else {
             return;
         };
-        let computed = matter.computed(&self.holdings, account);
+        let computed = item.computed(&self.holdings, account);
         let computed = computed.unwrap_or_default();
         let message = format!(
             "account {id}: the broker reports {} as of {}, computed are {}; look at both before \
              anything is traded there",
-            matter.amount(known.reported),
+            item.amount(known.reported),
             known.as_of,
-            matter.amount(computed)
+            item.amount(computed)
         );
-        let told = Told {
+        let told = DifferenceChange {
             since: Some(known.since),
             reported: known.reported,
             computed,
             message,
         };
-        self.tell_matter(account, &matter, told, Cause::time(now), out);
+        self.emit_difference(account, &item, told, Cause::time(now), out);
     }
 
-    fn tell_matter(
+    fn emit_difference(
         &mut self,
         account: AccountIndex,
-        matter: &Matter,
-        told: Told,
+        item: &Reconciled,
+        told: DifferenceChange,
         cause: Cause,
         out: &mut Out,
     ) {
-        let Told {
+        let DifferenceChange {
             since,
             reported,
             computed,
@@ -329,8 +329,8 @@ impl Risk {
         let accounts = &self.holdings.accounts;
         let portfolio = accounts.portfolio_of(account);
         let (id, portfolio_id) = (accounts.id(account), accounts.portfolio_id(portfolio));
-        let guard = self.wards.with(portfolio, portfolio_id, |watch| {
-            watch.unreconciled(id, matter.symbol(), since);
+        let guard = self.active_limits.with(portfolio, portfolio_id, |watch| {
+            watch.unreconciled(id, item.symbol(), since);
             watch.guard().state()
         });
         let context = Context {
@@ -342,25 +342,25 @@ impl Risk {
         let settings = &self.holdings.settings;
         let mut verdict = context.difference(
             if since.is_some() {
-                matter.reason()
+                item.reason()
             } else {
                 Reason::Reconciled
             },
-            &matter.key(id).parts().join("/"),
+            &item.key(id).parts().join("/"),
         );
         verdict.value = reported.checked_sub(computed).unwrap_or_default();
-        verdict.limit = matter.tolerance(settings);
+        verdict.limit = item.tolerance(settings);
         verdict.distance = verdict
             .limit
             .checked_sub(verdict.value.abs())
             .unwrap_or_default();
-        verdict.unit = matter.unit();
+        verdict.unit = item.unit();
         verdict.message = message;
         let severity = match since {
             Some(_) => Severity::Critical,
             None => Severity::Info,
         };
-        verdicts::tell(verdict, cause, severity, out);
+        verdicts::emit(verdict, cause, severity, out);
         self.changed.note(portfolio, cause.event_time);
         self.evaluate(portfolio, cause, out);
     }

@@ -7,7 +7,7 @@ use crate::contract::Share;
 use crate::ledger::{Currency, Method, Positive, Settlement, Terms};
 use crate::limits::{Calendars, Limits, Policy};
 
-/// What the risk processor is told before it starts.
+/// Settings of the risk processor.
 #[derive(Debug, Clone)]
 pub struct RiskSettings {
     /// Which portfolios are this task's.
@@ -19,7 +19,7 @@ pub struct RiskSettings {
     /// How many times its equity an account may hold; once where nothing is said.
     pub leverage: BTreeMap<AccountId, Positive>,
     /// Symbols that are not plain shares in the currency of their fills.
-    pub instruments: BTreeMap<Symbol, Instrument>,
+    pub instruments: BTreeMap<Symbol, InstrumentSettings>,
     /// Where the price of each other currency comes from.
     pub rates: BTreeMap<Currency, RateSource>,
     /// Which cost leaves when a part of a position is closed.
@@ -31,7 +31,7 @@ pub struct RiskSettings {
     pub calendars: Calendars,
     /// What every order must keep.
     pub policy: Policy,
-    /// A broker's report must differ for so long, in microseconds, before that is told.
+    /// A broker's report must differ for so long, in microseconds, before that is a verdict.
     pub reconcile_after: i64,
     /// By how much a balance may differ.
     pub balance_tolerance: Money,
@@ -40,7 +40,7 @@ pub struct RiskSettings {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Instrument {
+pub struct InstrumentSettings {
     pub currency: Currency,
     /// How much one unit of the quantity stands for.
     pub multiplier: Positive,

@@ -11,23 +11,23 @@ use crate::ledger::{Missing, Position};
 use crate::store::Store;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Trade {
+pub(super) struct OpenTrade {
     /// Of the fill that opened it.
     strategy: Option<String>,
     /// What its symbol had brought until then, after fees.
     realised_before: Option<Money>,
     /// None where a former release saw it open, or where it is beyond all amounts.
     #[serde(default)]
-    course: Option<Course>,
+    course: Option<TradeProgress>,
 }
 
-impl Record for Trade {
+impl Record for OpenTrade {
     const RECORD: &'static str = "state_trade";
 }
 
-/// What was opened and closed so far, as fills told it.
+/// What was opened and closed so far, as fills reported it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Course {
+struct TradeProgress {
     opened_at: Micros,
     opened: Quantity,
     opened_value: Money,
@@ -36,17 +36,17 @@ struct Course {
 }
 
 pub(super) struct Trades {
-    pub store: Store<BookKey, Trade>,
+    pub store: Store<BookKey, OpenTrade>,
 }
 
 /// A position before a fill.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Before {
+pub(super) struct PositionBefore {
     quantity: Quantity,
     realised: Option<Money>,
 }
 
-impl Before {
+impl PositionBefore {
     pub fn of(position: Option<&Position>) -> Self {
         position.map_or(
             Self {
@@ -63,15 +63,15 @@ impl Before {
 
 /// A trade that a fill ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Closed {
+pub(super) struct EndedTrade {
     pub strategy: Option<String>,
     pub result: Result<Money, Missing>,
     /// None where nobody saw all of it.
     pub trade: Option<ClosedTrade>,
 }
 
-impl Course {
-    fn begun(opened_at: Micros) -> Self {
+impl TradeProgress {
+    fn new(opened_at: Micros) -> Self {
         Self {
             opened_at,
             opened: Quantity::ZERO,
@@ -134,10 +134,10 @@ impl Trades {
     pub fn filled(
         &mut self,
         key: &BookKey,
-        before: Before,
+        before: PositionBefore,
         now: &Position,
         fill: &Fill,
-    ) -> Option<Closed> {
+    ) -> Option<EndedTrade> {
         let quantity = now.quantity();
         let was_flat = before.quantity.is_zero();
         let flips = before.quantity.signum() * quantity.signum() < 0;
@@ -149,7 +149,7 @@ impl Trades {
             return None;
         }
         if !quantity.is_zero() && !flips {
-            self.go_on(key, before.quantity, fill);
+            self.extend(key, before.quantity, fill);
             return None;
         }
         let closed = self.end(key, before.quantity, now, fill);
@@ -168,8 +168,8 @@ impl Trades {
         fill: &Fill,
         quantity: Quantity,
     ) {
-        let course = Course::begun(fill.event_time);
-        let trade = Trade {
+        let course = TradeProgress::new(fill.event_time);
+        let trade = OpenTrade {
             strategy: fill.strategy.clone(),
             realised_before,
             course: course.opening(quantity.abs(), fill.price),
@@ -177,7 +177,7 @@ impl Trades {
         self.store.put(key.clone(), trade);
     }
 
-    fn go_on(&mut self, key: &BookKey, held: Quantity, fill: &Fill) {
+    fn extend(&mut self, key: &BookKey, held: Quantity, fill: &Fill) {
         let Some(trade) = self.store.change(key) else {
             return;
         };
@@ -191,8 +191,8 @@ impl Trades {
         });
     }
 
-    /// A position that no fill opened has a cost that nobody may have told.
-    fn end(&self, key: &BookKey, held: Quantity, now: &Position, fill: &Fill) -> Closed {
+    /// A position that no fill opened has a cost that may be unknown.
+    fn end(&self, key: &BookKey, held: Quantity, now: &Position, fill: &Fill) -> EndedTrade {
         let known = self.store.get(key);
         let began = known.and_then(|trade| trade.realised_before);
         let result = began
@@ -201,7 +201,7 @@ impl Trades {
             .and_then(|(began, ended)| Ok(ended.checked_sub(began)?));
         let course = known.and_then(|trade| trade.course);
         let course = course.and_then(|course| course.closing(held.abs(), fill.price));
-        Closed {
+        EndedTrade {
             strategy: known.and_then(|trade| trade.strategy.clone()),
             trade: course.and_then(|course| course.ended(held, result.ok())),
             result,

@@ -1,4 +1,4 @@
-//! Decisions as the records that tell of them.
+//! Decisions as verdicts and alerts.
 
 use tapeline_model::Event;
 use tapeline_model::ids::PortfolioId;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{Cause, NAME, RiskSettings};
 use crate::contract::Out;
-use crate::limits::{Decision, GuardChange, Judgement, Left, Limit, LossRule, Rule};
+use crate::limits::{Decision, GuardChange, Headroom, Judgement, Limit, LossRule, Rule};
 
 /// The rule of verdicts about orders, and of those about the guard.
 const ORDER: &str = "order";
@@ -112,17 +112,20 @@ impl Context<'_> {
         };
         let id = self.cause.id("verdict", ORDER);
         let first = judgement.refusals.first();
-        let left = first.map_or_else(|| closest(&judgement.left), |found| found.limit.as_ref());
-        let rule = left.map_or(ORDER, |left| left.limit.rule.name());
+        let headroom = first.map_or_else(
+            || closest(&judgement.headroom),
+            |found| found.limit.as_ref(),
+        );
+        let rule = headroom.map_or(ORDER, |headroom| headroom.limit.rule.name());
         let mut verdict = self.blank(id, rule, judgement.reason(), grade);
-        if let Some(left) = left {
-            about(&mut verdict, &left.limit, &left.group);
-            verdict.value = left.value;
-            verdict.limit = left.level;
-            verdict.distance = left.distance;
-            verdict.unit.clone_from(&left.unit);
+        if let Some(headroom) = headroom {
+            about(&mut verdict, &headroom.limit, &headroom.group);
+            verdict.value = headroom.value;
+            verdict.limit = headroom.level;
+            verdict.distance = headroom.distance;
+            verdict.unit.clone_from(&headroom.unit);
         }
-        verdict.message = told(request, judgement, left);
+        verdict.message = order_message(request, judgement, headroom);
         verdict.request_id = Some(request.request_id.clone());
         verdict.author.clone_from(&request.author);
         verdict.marks = marks;
@@ -185,15 +188,19 @@ fn about(verdict: &mut Verdict, limit: &Limit, group: &str) {
 }
 
 /// The limit that leaves the least, in percent of its level.
-fn closest(all: &[Left]) -> Option<&Left> {
-    let percent = |left: &Left| {
-        let whole = left.level.raw().max(1);
-        left.distance.raw().saturating_mul(100) / whole
+fn closest(all: &[Headroom]) -> Option<&Headroom> {
+    let percent = |headroom: &Headroom| {
+        let whole = headroom.level.raw().max(1);
+        headroom.distance.raw().saturating_mul(100) / whole
     };
-    all.iter().min_by_key(|left| percent(left))
+    all.iter().min_by_key(|headroom| percent(headroom))
 }
 
-fn told(request: &OrderRequest, judgement: &Judgement, left: Option<&Left>) -> String {
+fn order_message(
+    request: &OrderRequest,
+    judgement: &Judgement,
+    headroom: Option<&Headroom>,
+) -> String {
     let OrderRequest {
         side,
         quantity,
@@ -203,10 +210,10 @@ fn told(request: &OrderRequest, judgement: &Judgement, left: Option<&Left>) -> S
     } = request;
     let what = format!("{side} {quantity} {symbol} in {account}");
     if judgement.is_approved() {
-        let rest = left.map_or(String::new(), |left| {
+        let rest = headroom.map_or(String::new(), |headroom| {
             format!(
                 "; closest is {} with {} {} left of {}",
-                left.limit.name, left.distance, left.unit, left.level
+                headroom.limit.name, headroom.distance, headroom.unit, headroom.level
             )
         });
         return format!("{what} keeps within every limit{rest}");
@@ -229,7 +236,7 @@ fn consequence(state: GuardState) -> &'static str {
 }
 
 /// A verdict, and the alert about it.
-pub(super) fn tell(verdict: Verdict, cause: Cause, severity: Severity, out: &mut Out) {
+pub(super) fn emit(verdict: Verdict, cause: Cause, severity: Severity, out: &mut Out) {
     let alert = alert(&verdict, cause, severity);
     out.emit(Event::Verdict(verdict));
     out.emit(Event::Alert(alert));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tapeline_kafka::{KafkaError, Message, read_to_end};
 use tapeline_model::Event;
 use tapeline_model::records::{Command, CommandKind};
-use tapeline_processors::limits::{Limit, LimitDefinition, Limits, StateLimit};
+use tapeline_processors::limits::{Limit, LimitChange, LimitDefinition, Limits};
 use tapeline_schemas::partition_of;
 use tapeline_schemas::topics::Topic;
 
@@ -61,7 +61,7 @@ fn in_force(config: &Config) -> Result<Limits, Failure> {
         if !matches!(kind, CommandKind::SetLimit | CommandKind::RemoveLimit) {
             continue;
         }
-        if let Ok(change) = StateLimit::from_command(&command, &limits, &settings.calendars) {
+        if let Ok(change) = LimitChange::from_command(&command, &limits, &settings.calendars) {
             // What has a fault was refused by the processor, too.
             let _refused = change.apply(&mut limits, &settings.calendars);
         }

@@ -39,10 +39,10 @@ fn in_dollars(code: &str, base: &str, other: &str) -> Rates {
     rates
 }
 
-fn totals(worths: &[Worth]) -> Totals {
+fn totals(values: &[PositionValue]) -> Totals {
     let mut totals = Totals::default();
-    for worth in worths {
-        totals.replace(None, worth).unwrap();
+    for value in values {
+        totals.replace(None, value).unwrap();
     }
     totals
 }
@@ -68,11 +68,14 @@ fn a_position_is_valued_at_the_mark_then_at_its_side_then_at_the_last_trade() {
     let long = averaged(&[buy("1", "2 @ 7")]);
     let short = averaged(&[sell("1", "2 @ 7")]);
     let valued = |position: &Position, prices: &Prices| {
-        let worth = position.worth(prices);
-        let price = worth.holding.price.map_or("no price".to_owned(), |v| {
+        let value = position.value(prices);
+        let price = value.holding.price.map_or("no price".to_owned(), |v| {
             format!("{:?} {}", v.kind, v.time.0)
         });
-        format!("{price}: {}", text(worth.line().open.unrealised.value()))
+        format!(
+            "{price}: {}",
+            text(value.valuation().open.unrealised.value())
+        )
     };
     // 2 × (10 − 7), and the other way round
     assert_eq!(valued(&long, &prices), "Mark 1: 6");
@@ -97,27 +100,27 @@ fn an_account_adds_up() {
         dividend("d", 2, "0.5"),
     ]);
     let short = averaged(&[sell("1", "20 @ 30 fee 2")]);
-    let mut account = totals(&[long.worth(&marked("11")), short.worth(&marked("33"))]);
+    let mut account = totals(&[long.value(&marked("11")), short.value(&marked("33"))]);
     let mut cash = CashBook::default();
     cash.apply(&transfer("in", 1, "5000")).unwrap();
     let before = Booked::default();
     let after = cash.booked(currency("USD"));
     account.rebook(currency("USD"), &before, &after).unwrap();
-    let line = account.line(currency("USD"));
+    let valuation = account.valuation(currency("USD"));
     // closed 40 × 2 = 80; fees 1 + 2; dividend 60 × 0.5 = 30;
     // unrealised 60 × 1 − 20 × 3 = 0; net 660 − 660, gross 1320;
     // cash 5000 − 1000 + 480 + 600 + 30 − 3 = 5107; equity the same, as net is 0
     let figures = [
-        ("closed", line.booked.closed, "80"),
-        ("fees", line.booked.fees, "3"),
-        ("realised", line.realised(), "77"),
-        ("income", line.booked.income, "30"),
-        ("unrealised", line.open.unrealised, "0"),
-        ("net", line.open.net, "0"),
-        ("gross", line.open.gross, "1320"),
-        ("cash", line.booked.cash, "5107"),
-        ("equity", line.equity(), "5107"),
-        ("profit", line.profit(), "107"),
+        ("closed", valuation.booked.closed, "80"),
+        ("fees", valuation.booked.fees, "3"),
+        ("realised", valuation.realised(), "77"),
+        ("income", valuation.booked.income, "30"),
+        ("unrealised", valuation.open.unrealised, "0"),
+        ("net", valuation.open.net, "0"),
+        ("gross", valuation.open.gross, "1320"),
+        ("cash", valuation.booked.cash, "5107"),
+        ("equity", valuation.equity(), "5107"),
+        ("profit", valuation.profit(), "107"),
     ];
     for (name, amount, expected) in figures {
         assert_eq!(text(amount.value()), expected, "{name}");
@@ -126,28 +129,32 @@ fn an_account_adds_up() {
 
 #[test]
 fn a_missing_price_is_missing_in_the_sum_and_leaves_with_its_position() {
-    let priced = averaged(&[buy("1", "1 @ 10")]).worth(&marked("12"));
+    let priced = averaged(&[buy("1", "1 @ 10")]).value(&marked("12"));
     let other = averaged(&[buy("1", "2 @ 5")]);
-    let unpriced = other.worth(&Prices::default());
+    let unpriced = other.value(&Prices::default());
     let mut account = totals(&[priced.clone(), unpriced.clone()]);
-    let line = account.line(currency("USD"));
+    let valuation = account.valuation(currency("USD"));
     for amount in [
-        line.open.unrealised,
-        line.open.net,
-        line.open.gross,
-        line.equity(),
+        valuation.open.unrealised,
+        valuation.open.net,
+        valuation.open.gross,
+        valuation.equity(),
     ] {
         assert_eq!(amount.value(), Err(Missing::Price));
         assert_eq!(amount.gaps(Missing::Price), 1);
     }
-    assert_eq!(text(line.booked.cash.value()), "-20", "cash needs no price");
-    let now_priced = other.worth(&marked("6"));
+    assert_eq!(
+        text(valuation.booked.cash.value()),
+        "-20",
+        "cash needs no price"
+    );
+    let now_priced = other.value(&marked("6"));
     account
         .revalue(currency("USD"), &unpriced.holding, &now_priced.holding)
         .unwrap();
     // 2 + 2 × 1 = 4
-    let line = account.line(currency("USD"));
-    assert_eq!(text(line.open.unrealised.value()), "4");
+    let valuation = account.valuation(currency("USD"));
+    assert_eq!(text(valuation.open.unrealised.value()), "4");
     assert_eq!(account, totals(&[now_priced, priced]));
 }
 
@@ -160,26 +167,26 @@ fn futures_move_cash_by_their_profit_only() {
     };
     // 1 × (5010 − 5000) × 50 = 500 in cash less 4 of fees; open 1 × 20 × 50 = 1000
     let position = kept(terms, &[buy("1", "2 @ 5000 fee 4"), sell("2", "1 @ 5010")]);
-    let line = position.worth(&marked("5020")).line();
-    assert_eq!(text(line.booked.cash.value()), "496");
-    assert_eq!(text(line.equity().value()), "1496");
-    assert_eq!(text(line.open.net.value()), "251000");
+    let valuation = position.value(&marked("5020")).valuation();
+    assert_eq!(text(valuation.booked.cash.value()), "496");
+    assert_eq!(text(valuation.equity().value()), "1496");
+    assert_eq!(text(valuation.open.net.value()), "251000");
     // margined without its cost, neither cash nor equity is known
     let unknown = kept(terms, &[opening(0, "2", None), sell("1", "1 @ 5010")]);
-    let line = unknown.worth(&marked("5020")).line();
-    assert_eq!(line.booked.cash.value(), Err(Missing::Cost));
-    assert_eq!(line.equity().value(), Err(Missing::Cost));
+    let valuation = unknown.value(&marked("5020")).valuation();
+    assert_eq!(valuation.booked.cash.value(), Err(Missing::Cost));
+    assert_eq!(valuation.equity().value(), Err(Missing::Cost));
 }
 
 #[test]
 fn another_currency_long_and_short() {
     // long 10 × (110 − 100) = 100 EUR, short 10 × (100 − 90) = 100 EUR; at 1.25: 125 USD
     let rates = in_dollars("EUR", "1.25", "1");
-    let long = euro_position(&[buy("1", "10 @ 100")]).worth(&marked("110"));
-    let short = euro_position(&[sell("1", "10 @ 100")]).worth(&marked("90"));
-    for worth in [&long, &short] {
-        assert_eq!(text(worth.line().open.unrealised.value()), "100");
-        let base = totals(std::slice::from_ref(worth)).translated(&rates);
+    let long = euro_position(&[buy("1", "10 @ 100")]).value(&marked("110"));
+    let short = euro_position(&[sell("1", "10 @ 100")]).value(&marked("90"));
+    for value in [&long, &short] {
+        assert_eq!(text(value.valuation().open.unrealised.value()), "100");
+        let base = totals(std::slice::from_ref(value)).translated(&rates);
         assert_eq!(text(base.open.unrealised.value()), "125");
         assert_eq!(text(base.equity().value()), "125");
     }
@@ -202,7 +209,7 @@ fn a_rate_quoted_the_other_way_round_loses_nothing() {
 #[test]
 fn a_rate_that_was_missing_at_the_fill_costs_nothing_later() {
     let position = euro_position(&[buy("1", "10 @ 100"), sell("2", "10 @ 104")]);
-    let account = totals(&[position.worth(&Prices::default())]);
+    let account = totals(&[position.value(&Prices::default())]);
     let without = account.translated(&Rates::into(currency("USD")));
     assert_eq!(without.realised().value(), Err(Missing::Rate));
     assert_eq!(without.equity().value(), Err(Missing::Rate));
@@ -222,18 +229,18 @@ fn foreign_fees_count_in_the_base() {
         unreachable!()
     };
     fill.execution.fees = Fees::known([charge("0.01", "BNB")]);
-    let worth = averaged(&[Event::Fill(fill)]).worth(&marked("300"));
+    let value = averaged(&[Event::Fill(fill)]).value(&marked("300"));
     // 0.01 × 600 = 6
-    let base = totals(&[worth]).translated(&in_dollars("BNB", "600", "1"));
+    let base = totals(&[value]).translated(&in_dollars("BNB", "600", "1"));
     assert_eq!(text(base.realised().value()), "-6");
     assert_eq!(text(base.equity().value()), "-6");
 }
 
 #[test]
 fn deposits_and_withdrawals_move_equity_and_never_profit() {
-    let worth = averaged(&[buy("1", "10 @ 10")]).worth(&marked("8"));
+    let value = averaged(&[buy("1", "10 @ 10")]).value(&marked("8"));
     let mut cash = CashBook::default();
-    let mut account = totals(&[worth]);
+    let mut account = totals(&[value]);
     let mut known = Booked::default();
     let mut seen = Vec::new();
     // −20 of profit throughout; equity 1000 − 20, then 400 less
@@ -242,7 +249,7 @@ fn deposits_and_withdrawals_move_equity_and_never_profit() {
         let booked = cash.booked(currency("USD"));
         account.rebook(currency("USD"), &known, &booked).unwrap();
         known = booked;
-        let sum = account.line(currency("USD"));
+        let sum = account.valuation(currency("USD"));
         seen.push((text(sum.equity().value()), text(sum.profit().value())));
     }
     let expected = [("980", "-20"), ("580", "-20")];
@@ -266,12 +273,12 @@ fn interest_and_account_fees_are_profit() {
         assert_eq!(cash.apply(&event), Ok(Applied::Repeated));
     }
     // 3 − 1.5 − 10 = −8.5
-    let line = Line {
+    let valuation = Valuation {
         booked: cash.booked(currency("USD")),
-        ..Line::default()
+        ..Valuation::default()
     };
-    assert_eq!(text(line.profit().value()), "-8.5");
-    assert_eq!(text(line.booked.cash.value()), "-8.5");
+    assert_eq!(text(valuation.profit().value()), "-8.5");
+    assert_eq!(text(valuation.booked.cash.value()), "-8.5");
 }
 
 #[test]
@@ -281,7 +288,10 @@ fn an_amount_too_large_is_missing_not_wrong() {
         ..shares(Method::Average)
     };
     // bought for −10³⁰ and worth 10³⁰: the difference does not fit 30 places
-    let worth = kept(terms, &[buy("1", "9999999999 @ -9999999999")]).worth(&marked("9999999999"));
-    assert_eq!(worth.line().open.unrealised.value(), Err(Missing::TooLarge));
-    assert_eq!(worth.line().equity().value(), Err(Missing::TooLarge));
+    let value = kept(terms, &[buy("1", "9999999999 @ -9999999999")]).value(&marked("9999999999"));
+    assert_eq!(
+        value.valuation().open.unrealised.value(),
+        Err(Missing::TooLarge)
+    );
+    assert_eq!(value.valuation().equity().value(), Err(Missing::TooLarge));
 }

@@ -43,14 +43,21 @@ fn a_fraction_stays_until_its_cash_is_told() {
     assert_eq!(shown(&position), "2 @ 60, realised 3, fees 0");
     // −150 + 33 = −117 of cash
     assert_eq!(
-        text(position.worth(&marked("60")).line().booked.cash.value()),
+        text(
+            position
+                .value(&marked("60"))
+                .valuation()
+                .booked
+                .cash
+                .value()
+        ),
         "-117"
     );
     assert_eq!(position.apply(&told), Ok(Applied::Repeated));
     let before_it_was_told = split("s", 2, 1, 10, None);
     assert_eq!(position.apply(&before_it_was_told), Ok(Applied::Repeated));
     for other in [split("s", 2, 1, 10, Some("34")), split("s", 2, 1, 5, None)] {
-        assert_eq!(position.apply(&other), Err(Refused::Conflicting));
+        assert_eq!(position.apply(&other), Err(LedgerError::Conflicting));
     }
 }
 
@@ -126,16 +133,20 @@ fn a_long_receives_a_dividend_and_a_short_pays_it() {
         dividend("d", 2, "0.24"),
         sell_at(3, "2", "100 @ 50"),
     ]);
-    let line = long.worth(&Prices::default()).line();
-    assert_eq!(text(line.booked.income.value()), "24");
-    assert_eq!(text(line.realised().value()), "0", "income is not realised");
-    assert_eq!(text(line.profit().value()), "24");
-    assert_eq!(text(line.equity().value()), "24");
+    let valuation = long.value(&Prices::default()).valuation();
+    assert_eq!(text(valuation.booked.income.value()), "24");
+    assert_eq!(
+        text(valuation.realised().value()),
+        "0",
+        "income is not realised"
+    );
+    assert_eq!(text(valuation.profit().value()), "24");
+    assert_eq!(text(valuation.equity().value()), "24");
     // −30 × 0.5 = −15
     let short = averaged(&[sell_at(1, "1", "30 @ 50"), dividend("d", 2, "0.5")]);
-    let line = short.worth(&marked("50")).line();
-    assert_eq!(text(line.booked.income.value()), "-15");
-    assert_eq!(text(line.profit().value()), "-15");
+    let valuation = short.value(&marked("50")).valuation();
+    assert_eq!(text(valuation.booked.income.value()), "-15");
+    assert_eq!(text(valuation.profit().value()), "-15");
 }
 
 #[test]
@@ -151,11 +162,11 @@ fn a_dividend_counts_once_and_follows_a_bust() {
     );
     assert_eq!(
         position.apply(&dividend("d", 2, "2")),
-        Err(Refused::Conflicting)
+        Err(LedgerError::Conflicting)
     );
     position.apply(&bust("2")).unwrap();
-    let line = position.worth(&marked("5")).line();
-    assert_eq!(text(line.booked.income.value()), "10");
+    let valuation = position.value(&marked("5")).valuation();
+    assert_eq!(text(valuation.booked.income.value()), "10");
 }
 
 #[test]
@@ -163,6 +174,6 @@ fn the_opening_contains_earlier_actions() {
     let mut position = averaged(&[opening(5, "10", None)]);
     assert_eq!(
         position.apply(&split("s", 5, 2, 1, None)),
-        Err(Refused::BeforeOpening)
+        Err(LedgerError::BeforeOpening)
     );
 }

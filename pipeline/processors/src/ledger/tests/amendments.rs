@@ -39,7 +39,7 @@ fn voids_are_cumulative() {
         bust_part("1", "6", Some("1.5")),
         bust_part("1", "6", Some("-0.1")),
     ] {
-        assert_eq!(position.apply(&too_much), Err(Refused::OverVoid));
+        assert_eq!(position.apply(&too_much), Err(LedgerError::OverVoid));
     }
     assert_eq!(position, before);
     // all of it; the broker keeps 0.2 of the fee
@@ -56,7 +56,7 @@ fn a_partial_bust_that_tells_no_fee_keeps_the_fee() {
     position.apply(&bust_part("1", "4", None)).unwrap();
     assert_eq!(shown(&position), "6 @ 5, realised -1, fees 1");
     position.apply(&bust_part("1", "10", None)).unwrap();
-    assert_eq!(position.standing(), &Standing::default());
+    assert_eq!(position.totals(), &PositionTotals::default());
 }
 
 #[test]
@@ -74,7 +74,10 @@ fn a_bust_may_come_before_its_fill() {
         position.apply(&bust_part("2", "9", None)),
         Ok(Applied::Held)
     );
-    assert_eq!(position.apply(&buy("2", "8 @ 5")), Err(Refused::OverVoid));
+    assert_eq!(
+        position.apply(&buy("2", "8 @ 5")),
+        Err(LedgerError::OverVoid)
+    );
     assert_eq!(shown(&position), "3 @ 5, realised 0, fees 0");
 }
 
@@ -102,7 +105,7 @@ fn a_correction_counts_even_after_the_close() {
     );
     assert_eq!(
         position.apply(&buy("1", "95 @ 11 fee 2")),
-        Err(Refused::Conflicting)
+        Err(LedgerError::Conflicting)
     );
     assert_eq!(position, before);
 }
@@ -123,7 +126,7 @@ fn a_correction_below_what_is_void_is_refused() {
     let before = position.clone();
     assert_eq!(
         position.apply(&correct_at(2, "1", Side::Buy, "5 @ 10")),
-        Err(Refused::OverVoid)
+        Err(LedgerError::OverVoid)
     );
     assert_eq!(position, before);
 }

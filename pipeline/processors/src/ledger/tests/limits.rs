@@ -8,7 +8,7 @@ fn buys(count: usize) -> Vec<Event> {
         .collect()
 }
 
-fn refused(position: &mut Position, event: &Event) -> Refused {
+fn refused(position: &mut Position, event: &Event) -> LedgerError {
     let before = position.clone();
     let refused = position.apply(event).unwrap_err();
     assert_eq!(*position, before, "refused, nothing changes");
@@ -25,7 +25,7 @@ fn old_fills_settle_and_count_once_still() {
     );
     assert_eq!(position.apply(&events[0]), Ok(Applied::Repeated));
     for amendment in [bust("9"), fee_report("9", 5, "1")] {
-        assert_eq!(refused(&mut position, &amendment), Refused::Settled);
+        assert_eq!(refused(&mut position, &amendment), LedgerError::Settled);
     }
     assert_eq!(position.apply(&bust("10")), Ok(changed()));
 }
@@ -45,10 +45,10 @@ fn a_fill_behind_what_is_settled_counts_and_says_so() {
         (OPEN_ENTRIES + 11).to_string()
     );
     let action = split("s", 3, 2, 1, None);
-    assert_eq!(refused(&mut position, &action), Refused::TooOld);
+    assert_eq!(refused(&mut position, &action), LedgerError::TooOld);
     assert_eq!(
         refused(&mut position, &opening(0, "1", None)),
-        Refused::OpeningNotFirst
+        LedgerError::OpeningNotFirst
     );
 }
 
@@ -56,7 +56,7 @@ fn a_fill_behind_what_is_settled_counts_and_says_so() {
 fn what_may_be_a_forgotten_repeat_is_refused() {
     let mut position = averaged(&buys(OPEN_ENTRIES + REMEMBERED + 1));
     // the ids of the first fill alone are forgotten
-    assert_eq!(refused(&mut position, &buys(1)[0]), Refused::TooOld);
+    assert_eq!(refused(&mut position, &buys(1)[0]), LedgerError::TooOld);
     assert_eq!(position.apply(&buys(2)[1]), Ok(Applied::Repeated));
 }
 
@@ -67,7 +67,7 @@ fn a_fill_from_before_a_settled_split_would_be_in_other_units() {
     let mut position = averaged(&events);
     assert_eq!(
         refused(&mut position, &buy_at(1, "late", "1 @ 10")),
-        Refused::TooOld
+        LedgerError::TooOld
     );
 }
 
@@ -78,7 +78,7 @@ fn only_so_many_amendments_wait() {
         assert_eq!(position.apply(&bust(&n.to_string())), Ok(Applied::Held));
     }
     let refusal = refused(&mut position, &bust("more"));
-    assert_eq!(refusal, Refused::TooManyHeld { most: HELD });
+    assert_eq!(refusal, LedgerError::TooManyHeld { most: HELD });
     // its fill makes room
     position.apply(&buy("0", "1 @ 10")).unwrap();
     assert_eq!(position.apply(&bust("more")), Ok(Applied::Held));
@@ -90,7 +90,7 @@ fn the_oldest_lots_become_one() {
     let mut events = buys(LOTS);
     events.push(buy_at(1000, "last", "1 @ 16"));
     let position = in_lots(&events);
-    let lots = position.standing().lots();
+    let lots = position.totals().lots();
     assert_eq!(lots.len(), LOTS);
     assert_eq!(lots[0].quantity.to_string(), "2");
     assert_eq!(lots[0].cost, Some(money("20")));
@@ -99,7 +99,7 @@ fn the_oldest_lots_become_one() {
 #[test]
 fn overflow_is_refused() {
     let most = "9999999999.99999999";
-    let too_large = Refused::Amount(tapeline_model::money::MoneyError::Overflow);
+    let too_large = LedgerError::Amount(tapeline_model::money::MoneyError::Overflow);
     let mut full = averaged(&[buy("1", &format!("{most} @ 1"))]);
     assert_eq!(refused(&mut full, &buy("2", "0.00000001 @ 1")), too_large);
     assert_eq!(refused(&mut full, &split("s", 2, 2, 1, None)), too_large);
@@ -123,7 +123,7 @@ fn other_currencies_and_too_many_charges_are_refused() {
         unreachable!()
     };
     fill.currency = currency("EUR");
-    let wrong = Refused::WrongCurrency {
+    let wrong = LedgerError::WrongCurrency {
         found: currency("EUR"),
         kept_in: currency("USD"),
     };
@@ -133,7 +133,7 @@ fn other_currencies_and_too_many_charges_are_refused() {
 
     fill.currency = currency("USD");
     fill.execution.fees = Fees::known([charge("1", "USD"); 17]);
-    let many = Refused::TooManyCharges { most: 16 };
+    let many = LedgerError::TooManyCharges { most: 16 };
     assert_eq!(refused(&mut position, &Event::Fill(fill)), many);
     let change = Amendment::Fees(vec![charge("1", "USD"); 17]);
     assert_eq!(refused(&mut position, &amend("1", 2, change)), many);
@@ -153,18 +153,18 @@ fn a_cash_book_counts_each_event_once() {
         cash.apply(&event(n, "USD")).unwrap();
     }
     assert_eq!(cash.apply(&event(1, "USD")), Ok(Applied::Repeated));
-    assert_eq!(cash.apply(&event(0, "USD")), Err(Refused::TooOld));
+    assert_eq!(cash.apply(&event(0, "USD")), Err(LedgerError::TooOld));
     assert_eq!(cash.transferred(currency("USD")).to_string(), "257");
     for n in 1..64 {
         cash.apply(&event(1000 + n, &format!("C{n}"))).unwrap();
     }
     assert_eq!(
         cash.apply(&event(2000, "ONEMORE")),
-        Err(Refused::TooManyCurrencies { most: 64 })
+        Err(LedgerError::TooManyCurrencies { most: 64 })
     );
     let mut absurd = event(3000, "USD");
     absurd.amount = money("999999999999999999999999999999");
-    assert!(matches!(cash.apply(&absurd), Err(Refused::Amount(_))));
+    assert!(matches!(cash.apply(&absurd), Err(LedgerError::Amount(_))));
     assert_eq!(cash.transferred(currency("USD")).to_string(), "257");
 }
 

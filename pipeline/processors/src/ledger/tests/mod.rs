@@ -186,7 +186,7 @@ fn text<T: std::fmt::Display>(value: Result<T, Missing>) -> String {
 
 /// Quantity, average price, realised after fees, fees.
 fn shown(position: &Position) -> String {
-    let line = position.worth(&Prices::default()).line();
+    let valuation = position.value(&Prices::default()).valuation();
     let average = position
         .average_price()
         .map(|price| price.map_or("-".to_owned(), |price| price.to_string()));
@@ -194,13 +194,13 @@ fn shown(position: &Position) -> String {
         "{} @ {}, realised {}, fees {}",
         position.quantity(),
         text(average),
-        text(line.realised().value()),
-        text(line.booked.fees.value()),
+        text(valuation.realised().value()),
+        text(valuation.booked.fees.value()),
     )
 }
 
 fn lots(position: &Position) -> String {
-    let lots = position.standing().lots().iter().map(|lot| {
+    let lots = position.totals().lots().iter().map(|lot| {
         let cost = lot.cost.map_or("?".to_owned(), |cost| cost.to_string());
         format!("{} for {cost}", lot.quantity)
     });

@@ -201,7 +201,7 @@ proptest! {
         mark in -50_000_000_000i64..500_000_000_000,
     ) {
         let position = kept(terms, &fills(&trades));
-        let line = position.worth(&at(mark)).line();
+        let valuation = position.value(&at(mark)).valuation();
         let flowed: i128 = trades
             .iter()
             .map(|trade| -exact_value(trade.price, signed(trade), &terms) - trade.fee)
@@ -209,8 +209,8 @@ proptest! {
         let open: i128 = trades.iter().map(signed).sum();
         prop_assert_eq!(i128::from(position.quantity().raw()), open);
         let value = exact_value(mark, open, &terms);
-        prop_assert_eq!(raw(line.realised()) + raw(line.open.unrealised), flowed + value);
-        prop_assert_eq!(raw(line.equity()), flowed + value);
+        prop_assert_eq!(raw(valuation.realised()) + raw(valuation.open.unrealised), flowed + value);
+        prop_assert_eq!(raw(valuation.equity()), flowed + value);
     }
 
     #[test]
@@ -220,7 +220,7 @@ proptest! {
         mark in -50_000_000_000i64..500_000_000_000,
     ) {
         let margined = Terms { settlement: Settlement::Margined, ..terms };
-        let equity = |terms| raw(kept(terms, &fills(&trades)).worth(&at(mark)).line().equity());
+        let equity = |terms| raw(kept(terms, &fills(&trades)).value(&at(mark)).valuation().equity());
         prop_assert_eq!(equity(margined), equity(terms));
     }
 
@@ -245,7 +245,7 @@ proptest! {
             let of = (n + order % trades.len() as u64) % trades.len() as u64;
             position.apply(&bust(&of.to_string())).unwrap();
         }
-        prop_assert_eq!(position.standing(), &Standing::default());
+        prop_assert_eq!(position.totals(), &PositionTotals::default());
     }
 
     #[test]
@@ -260,7 +260,7 @@ proptest! {
         busted.apply(&bust(&which.to_string())).unwrap();
         events.remove(which);
         let without = kept(terms, &events);
-        prop_assert_eq!(busted.standing(), without.standing());
+        prop_assert_eq!(busted.totals(), without.totals());
     }
 
     #[test]
@@ -274,7 +274,7 @@ proptest! {
         shuffled.sort_by_key(|(key, _)| *key);
         let shuffled: Vec<Event> = shuffled.into_iter().map(|(_, event)| event.clone()).collect();
         let (shuffled, in_order) = (kept(terms, &shuffled), kept(terms, &events));
-        prop_assert_eq!(shuffled.standing(), in_order.standing());
+        prop_assert_eq!(shuffled.totals(), in_order.totals());
     }
 
     #[test]
@@ -283,24 +283,24 @@ proptest! {
         method in any_method(),
     ) {
         let positions = books.iter().map(|trades| kept(shares(method), &fills(trades)));
-        let worths: Vec<(Worth, Worth)> = positions
-            .map(|position| (position.worth(&Prices::default()), position.worth(&at(1_000_000_000))))
+        let values: Vec<(PositionValue, PositionValue)> = positions
+            .map(|position| (position.value(&Prices::default()), position.value(&at(1_000_000_000))))
             .collect();
         let mut forward = Totals::default();
         let mut backward = Totals::default();
-        for (unpriced, priced) in &worths {
+        for (unpriced, priced) in &values {
             forward.replace(None, unpriced).unwrap();
             forward.replace(Some(unpriced), priced).unwrap();
         }
-        for (unpriced, _) in worths.iter().rev() {
+        for (unpriced, _) in values.iter().rev() {
             backward.replace(None, unpriced).unwrap();
         }
-        for (unpriced, priced) in &worths {
+        for (unpriced, priced) in &values {
             backward.replace(Some(unpriced), priced).unwrap();
         }
         prop_assert_eq!(&forward, &backward);
-        let equity: i128 = worths.iter().map(|(_, priced)| raw(priced.line().equity())).sum();
-        prop_assert_eq!(raw(forward.line(currency("USD")).equity()), equity);
+        let equity: i128 = values.iter().map(|(_, priced)| raw(priced.valuation().equity())).sum();
+        prop_assert_eq!(raw(forward.valuation(currency("USD")).equity()), equity);
     }
 
     #[test]
@@ -323,10 +323,10 @@ proptest! {
             position.apply(&Event::Split(event)).unwrap();
             flowed += cash.unwrap_or_default();
         }
-        let line = position.worth(&at(mark)).line();
+        let valuation = position.value(&at(mark)).valuation();
         let value = exact_value(mark, position.quantity().raw().into(), &terms);
-        prop_assert_eq!(raw(line.realised()) + raw(line.open.unrealised), flowed + value);
-        prop_assert_eq!(raw(line.equity()), flowed + value);
+        prop_assert_eq!(raw(valuation.realised()) + raw(valuation.open.unrealised), flowed + value);
+        prop_assert_eq!(raw(valuation.equity()), flowed + value);
     }
 
     /// No panic, no half change, and a stored copy goes the same way.
@@ -354,7 +354,7 @@ proptest! {
                 prop_assert!(!matches!(repeated, Ok(Applied::Changed(_) | Applied::Held)), "{:?}", repeated);
                 prop_assert_eq!(&position, &again);
             }
-            let _worth = position.worth(&at(Price::ZERO.raw()));
+            let _worth = position.value(&at(Price::ZERO.raw()));
             let _average = position.average_price();
         }
     }

@@ -87,9 +87,9 @@ fn negative_prices_are_prices() {
     let across = [buy("1", "3 @ -1"), sell("2", "3 @ 4")];
     assert_eq!(shown(&in_lots(&across)), "0 @ -, realised 15, fees 0");
     // worth 2 × −5 = −10, cost 2 × −37.63 = −75.26, so it gained 65.26
-    let line = averaged(&closed[..1]).worth(&marked("-5")).line();
-    assert_eq!(text(line.open.unrealised.value()), "65.26");
-    assert_eq!(text(line.open.gross.value()), "10");
+    let valuation = averaged(&closed[..1]).value(&marked("-5")).valuation();
+    assert_eq!(text(valuation.open.unrealised.value()), "65.26");
+    assert_eq!(text(valuation.open.gross.value()), "10");
 }
 
 #[test]
@@ -151,16 +151,16 @@ fn minus_one_is_a_rebate_and_unknown_is_unknown() {
     ];
     let unknown = averaged(&events);
     assert_eq!(shown(&unknown), "1 @ 10, realised Fee?, fees Fee?");
-    let line = unknown.worth(&marked("12")).line();
+    let valuation = unknown.value(&marked("12")).valuation();
     assert_eq!(
-        text(line.booked.closed.value()),
+        text(valuation.booked.closed.value()),
         "2",
         "before fees it is known"
     );
-    assert_eq!(line.booked.fees.known(), money("0.5"));
-    assert_eq!(line.booked.fees.gaps(Missing::Fee), 2);
-    assert_eq!(text(line.open.unrealised.value()), "2");
-    assert_eq!(line.equity().value(), Err(Missing::Fee));
+    assert_eq!(valuation.booked.fees.known(), money("0.5"));
+    assert_eq!(valuation.booked.fees.gaps(Missing::Fee), 2);
+    assert_eq!(text(valuation.open.unrealised.value()), "2");
+    assert_eq!(valuation.equity().value(), Err(Missing::Fee));
 }
 
 #[test]
@@ -169,12 +169,12 @@ fn fees_in_another_currency_stay_apart() {
         unreachable!()
     };
     fill.execution.fees = Fees::known([charge("0.001", "BNB"), charge("0.1", "USD")]);
-    let worth = averaged(&[Event::Fill(fill)]).worth(&marked("300"));
-    assert_eq!(text(worth.line().realised().value()), "-0.1");
-    assert_eq!(worth.elsewhere.len(), 1);
+    let value = averaged(&[Event::Fill(fill)]).value(&marked("300"));
+    assert_eq!(text(value.valuation().realised().value()), "-0.1");
+    assert_eq!(value.elsewhere.len(), 1);
     let mut account = Totals::default();
-    account.replace(None, &worth).unwrap();
-    let bnb = account.line(currency("BNB"));
+    account.replace(None, &value).unwrap();
+    let bnb = account.valuation(currency("BNB"));
     assert_eq!(text(bnb.realised().value()), "-0.001");
     assert_eq!(text(bnb.equity().value()), "-0.001");
 }
@@ -197,7 +197,7 @@ fn the_same_fill_counts_once_and_a_changed_one_is_refused() {
         buy("1", "5 @ 10 fee 2"),
         sell("1", "5 @ 10 fee 1"),
     ] {
-        assert_eq!(position.apply(&other), Err(Refused::Conflicting));
+        assert_eq!(position.apply(&other), Err(LedgerError::Conflicting));
     }
     assert_eq!(position, before);
 }
@@ -224,7 +224,7 @@ fn a_repeated_fill_may_bring_the_fee_that_was_missing() {
     );
     assert_eq!(
         position.apply(&buy("1", "5 @ 10 fee 2")),
-        Err(Refused::Conflicting)
+        Err(LedgerError::Conflicting)
     );
 }
 
@@ -273,7 +273,7 @@ fn a_late_fill_counts_at_its_own_time() {
     };
     assert_eq!(position.apply(&in_order[1]), Ok(Applied::Changed(late)));
     assert_eq!(shown(&position), "10 @ 15, realised 150, fees 0");
-    assert_eq!(position.standing(), averaged(&in_order).standing());
+    assert_eq!(position.totals(), averaged(&in_order).totals());
 }
 
 #[test]
@@ -307,17 +307,17 @@ fn what_was_held_before_the_start_has_a_known_cost_or_none() {
     // 100 at 8: 40 × (10 − 8) = 80; the opening is no cash flow, the sale is 400
     let known = averaged(&[opening(1, "100", Some("8")), sell_at(2, "1", "40 @ 10")]);
     assert_eq!(shown(&known), "60 @ 8, realised 80, fees 0");
-    let line = known.worth(&marked("9")).line();
-    assert_eq!(text(line.open.unrealised.value()), "60");
-    assert_eq!(text(line.booked.cash.value()), "400");
+    let valuation = known.value(&marked("9")).valuation();
+    assert_eq!(text(valuation.open.unrealised.value()), "60");
+    assert_eq!(text(valuation.booked.cash.value()), "400");
 
     let events = [opening(1, "-100", None), buy_at(2, "1", "40 @ 10")];
     let unknown = averaged(&events);
     assert_eq!(shown(&unknown), "-60 @ Cost?, realised Cost?, fees 0");
-    let line = unknown.worth(&marked("9")).line();
-    assert_eq!(line.open.unrealised.value(), Err(Missing::Cost));
+    let valuation = unknown.value(&marked("9")).valuation();
+    assert_eq!(valuation.open.unrealised.value(), Err(Missing::Cost));
     // −400 in cash and −60 × 9 = −540 of value need no cost
-    assert_eq!(text(line.equity().value()), "-940");
+    assert_eq!(text(valuation.equity().value()), "-940");
 
     // told at last: 40 × (12 − 10) = 80
     let mut told = unknown;
@@ -334,9 +334,9 @@ fn first_in_first_out_knows_the_cost_of_what_came_after_the_start() {
     ];
     let position = in_lots(&events);
     assert_eq!(lots(&position), "10 for 200");
-    let line = position.worth(&marked("22")).line();
-    assert_eq!(text(line.open.unrealised.value()), "20");
-    assert_eq!(line.booked.closed.value(), Err(Missing::Cost));
+    let valuation = position.value(&marked("22")).valuation();
+    assert_eq!(text(valuation.open.unrealised.value()), "20");
+    assert_eq!(valuation.booked.closed.value(), Err(Missing::Cost));
     // at average cost, new shares among unknown ones are unknown too
     assert_eq!(lots(&averaged(&events)), "10 for ?");
 }
@@ -346,17 +346,17 @@ fn a_fill_from_before_the_opening_is_in_it() {
     let mut position = averaged(&[opening(5, "10", Some("8"))]);
     for time in [4, 5] {
         let early = buy_at(time, "1", "1 @ 10");
-        assert_eq!(position.apply(&early), Err(Refused::BeforeOpening));
+        assert_eq!(position.apply(&early), Err(LedgerError::BeforeOpening));
     }
     assert_eq!(position.apply(&buy_at(6, "1", "10 @ 10")), Ok(changed()));
     assert_eq!(shown(&position), "20 @ 9, realised 0, fees 0");
     assert_eq!(
         position.apply(&opening(5, "11", Some("8"))),
-        Err(Refused::Conflicting)
+        Err(LedgerError::Conflicting)
     );
     assert_eq!(
         averaged(&[buy_at(5, "1", "1 @ 1")]).apply(&opening(5, "1", None)),
-        Err(Refused::OpeningNotFirst)
+        Err(LedgerError::OpeningNotFirst)
     );
 }
 

@@ -5,14 +5,13 @@
 use tapeline_model::money::Money;
 use tapeline_model::reasons::Reason;
 
+use super::effects::{Needed, OrderEffect, PriceEffect, Requirements, TimeEffect};
 use super::info::{Gate, Grouping, OF_ACCOUNTS, OF_ALL, OF_STRATEGIES, RuleInfo, Unit};
 use super::{Family, Rule};
-use crate::limits::measure::{Look, NO_SECTOR, TimeEffect, Value, Values, sum, whole};
-use crate::limits::picture::{BEYOND_ALL, Held, leverage};
-use crate::limits::plan::{Needed, Planned, Requirements};
-use crate::limits::projection::OrderEffect;
-use crate::limits::quiet::PriceEffect;
+use crate::limits::measure::{Measurement, NO_SECTOR, Value, Values, sum, whole};
+use crate::limits::plan::Planned;
 use crate::limits::scope::Scope;
+use crate::limits::snapshot::{BEYOND_ALL, HeldPosition, leverage};
 use crate::limits::wording::Measured;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,20 +73,22 @@ impl Family for ExposureRule {
         }
     }
 
-    fn values(&self, look: &Look<'_>, planned: &Planned) -> Values {
+    fn values(&self, measurement: &Measurement<'_>, planned: &Planned) -> Values {
         let scope = &planned.limit.scope;
         match self {
-            Self::Gross => whole(gross(look, scope)),
-            Self::Net => whole(net(look, scope).map(Money::abs)),
-            Self::Symbol => by(look, scope, |held| held.symbol.as_str()),
-            Self::Sector => by(look, scope, |held| held.sector.unwrap_or(NO_SECTOR)),
-            Self::Currency => by(look, scope, |held| held.currency),
+            Self::Gross => whole(gross(measurement, scope)),
+            Self::Net => whole(net(measurement, scope).map(Money::abs)),
+            Self::Symbol => by(measurement, scope, |held| held.symbol.as_str()),
+            Self::Sector => by(measurement, scope, |held| held.sector.unwrap_or(NO_SECTOR)),
+            Self::Currency => by(measurement, scope, |held| held.currency),
             Self::Leverage => whole(
-                look.sums(scope)
+                measurement
+                    .sums(scope)
                     .and_then(|sums| Ok(leverage(sums.gross, sums.equity)?)),
             ),
             Self::BuyingPower => whole(
-                look.sums(scope)
+                measurement
+                    .sums(scope)
                     .and_then(|sums| Ok(sums.buying_power_used?)),
             ),
         }
@@ -155,24 +156,30 @@ impl Family for ExposureRule {
     }
 }
 
-fn gross(look: &Look<'_>, scope: &Scope) -> Value {
+fn gross(measurement: &Measurement<'_>, scope: &Scope) -> Value {
     if !scope.is_of_positions() {
-        return Ok(look.sums(scope)?.gross?);
+        return Ok(measurement.sums(scope)?.gross?);
     }
-    let values = look.positions(scope).map(|held| held.market_value);
+    let values = measurement.positions(scope).map(|held| held.market_value);
     Ok(sum(values.map(|value| value.map(Money::abs)))?)
 }
 
-fn net(look: &Look<'_>, scope: &Scope) -> Value {
+fn net(measurement: &Measurement<'_>, scope: &Scope) -> Value {
     if !scope.is_of_positions() {
-        return Ok(look.sums(scope)?.net?);
+        return Ok(measurement.sums(scope)?.net?);
     }
-    Ok(sum(look.positions(scope).map(|held| held.market_value))?)
+    Ok(sum(measurement
+        .positions(scope)
+        .map(|held| held.market_value))?)
 }
 
 /// The gross value of each group.
-fn by<'s>(look: &'s Look<'_>, scope: &'s Scope, group: impl Fn(&Held<'s>) -> &'s str) -> Values {
-    look.grouped(
+fn by<'s>(
+    measurement: &'s Measurement<'_>,
+    scope: &'s Scope,
+    group: impl Fn(&HeldPosition<'s>) -> &'s str,
+) -> Values {
+    measurement.grouped(
         scope,
         |held| (group(held), held.market_value.map(Money::abs)),
         |one, other| sum([one, other]),

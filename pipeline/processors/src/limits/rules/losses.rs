@@ -5,13 +5,12 @@
 use tapeline_model::money::Money;
 use tapeline_model::reasons::Reason;
 
+use super::effects::{Needed, OrderEffect, PriceEffect, Requirements, TimeEffect};
 use super::info::{Gate, Grouping, OF_ACCOUNTS, RuleInfo, Unit};
 use super::{Basis, Family, Rule, Window};
 use crate::limits::definition::Reader;
-use crate::limits::measure::{Look, TimeEffect, Unknown, Value, Values, minus, whole};
-use crate::limits::plan::{Needed, Planned, Requirements};
-use crate::limits::projection::OrderEffect;
-use crate::limits::quiet::PriceEffect;
+use crate::limits::measure::{Measurement, Unknown, Value, Values, minus, whole};
+use crate::limits::plan::Planned;
 use crate::limits::scope::Scope;
 use crate::limits::window::Highs;
 use crate::limits::wording::Measured;
@@ -82,14 +81,16 @@ impl Family for LossRule {
         }
     }
 
-    fn values(&self, look: &Look<'_>, planned: &Planned) -> Values {
+    fn values(&self, measurement: &Measurement<'_>, planned: &Planned) -> Values {
         let scope = &planned.limit.scope;
         whole(match self {
-            Self::Drawdown { mode, basis } => mode.drawdown(look, scope, *basis, &planned.window),
-            Self::Daily { calendar, basis } => {
-                gain(look, scope, calendar, *basis).map(Money::negated)
+            Self::Drawdown { mode, basis } => {
+                mode.drawdown(measurement, scope, *basis, &planned.window)
             }
-            Self::MaxProfit { calendar, basis } => gain(look, scope, calendar, *basis),
+            Self::Daily { calendar, basis } => {
+                gain(measurement, scope, calendar, *basis).map(Money::negated)
+            }
+            Self::MaxProfit { calendar, basis } => gain(measurement, scope, calendar, *basis),
         })
     }
 
@@ -192,8 +193,14 @@ impl DrawdownMode {
         }
     }
 
-    fn drawdown(&self, look: &Look<'_>, scope: &Scope, basis: Basis, window: &str) -> Value {
-        let (equity, track) = look.equity(scope, basis)?;
+    fn drawdown(
+        &self,
+        measurement: &Measurement<'_>,
+        scope: &Scope,
+        basis: Basis,
+        window: &str,
+    ) -> Value {
+        let (equity, track) = measurement.equity(scope, basis)?;
         let from = match self {
             Self::Static => track.start,
             Self::Trailing => track.high,
@@ -220,8 +227,8 @@ impl DrawdownMode {
     }
 }
 
-fn gain(look: &Look<'_>, scope: &Scope, calendar: &str, basis: Basis) -> Value {
-    let (equity, track) = look.equity(scope, basis)?;
+fn gain(measurement: &Measurement<'_>, scope: &Scope, calendar: &str, basis: Basis) -> Value {
+    let (equity, track) = measurement.equity(scope, basis)?;
     let day = track.days.get(calendar).ok_or(Unknown::NoSession)?;
     minus(equity, day.start.ok_or(Unknown::NotMeasured)?)
 }

@@ -6,6 +6,7 @@
 
 #[macro_use]
 mod info;
+mod effects;
 mod exposures;
 mod losses;
 mod parameters;
@@ -17,6 +18,7 @@ use std::fmt;
 
 use tapeline_model::ids::Symbol;
 
+pub(super) use effects::{Needed, OrderEffect, PriceEffect, Requirements, TimeEffect};
 pub use exposures::ExposureRule;
 pub use info::{Gate, Grouping, RuleInfo, Unit};
 pub use losses::{DrawdownMode, LossRule};
@@ -26,10 +28,8 @@ pub(super) use rates::Counted;
 pub use rates::RateRule;
 pub use states::StateRule;
 
-use super::measure::{Look, TimeEffect, Values};
-use super::plan::{Needed, Planned};
-use super::projection::OrderEffect;
-use super::quiet::PriceEffect;
+use super::measure::{Measurement, Values};
+use super::plan::Planned;
 use super::wording::Measured;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,12 +50,12 @@ trait Family {
     fn mode(&self) -> String;
 
     /// The value of each group.
-    fn values(&self, look: &Look<'_>, planned: &Planned) -> Values;
+    fn values(&self, measurement: &Measurement<'_>, planned: &Planned) -> Values;
 
     /// What the value says, for a person.
     fn phrase(&self, measured: &Measured<'_>) -> String;
 
-    /// How prices move the value, and so when a limit need not be looked at.
+    /// How prices move the value, and so when a limit need not be evaluated.
     fn quiet(&self) -> PriceEffect;
 
     /// How time alone moves the value.
@@ -133,8 +133,8 @@ impl Rule {
         self.quiet() != PriceEffect::None
     }
 
-    pub(super) fn values(&self, look: &Look<'_>, planned: &Planned) -> Values {
-        ask!(self.values(look, planned))
+    pub(super) fn values(&self, measurement: &Measurement<'_>, planned: &Planned) -> Values {
+        ask!(self.values(measurement, planned))
     }
 
     pub(super) fn phrase(&self, measured: &Measured<'_>) -> String {

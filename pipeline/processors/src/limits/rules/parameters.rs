@@ -20,7 +20,7 @@ pub struct Window {
 
 impl Window {
     /// Longer is not remembered.
-    const MOST_DAYS: i64 = 366;
+    const MAX_DAYS: i64 = 366;
 
     pub const fn seconds(self) -> i64 {
         self.seconds
@@ -46,7 +46,7 @@ impl FromStr for Window {
         }
         let number: i64 = number.parse().map_err(|_| ())?;
         let seconds = number.checked_mul(unit_seconds).ok_or(())?;
-        if (1..=Self::MOST_DAYS * 86_400).contains(&seconds) {
+        if (1..=Self::MAX_DAYS * 86_400).contains(&seconds) {
             Ok(Self { seconds })
         } else {
             Err(())

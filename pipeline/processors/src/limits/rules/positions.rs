@@ -4,12 +4,11 @@
 
 use tapeline_model::reasons::Reason;
 
+use super::effects::{Needed, OrderEffect, PriceEffect, Requirements, TimeEffect};
 use super::info::{Gate, Grouping, OF_ALL, RuleInfo, Unit};
 use super::{Family, Rule};
-use crate::limits::measure::{Look, TimeEffect, Values, count, sum, whole};
-use crate::limits::plan::{Needed, Planned, Requirements};
-use crate::limits::projection::OrderEffect;
-use crate::limits::quiet::PriceEffect;
+use crate::limits::measure::{Measurement, Values, count, sum, whole};
+use crate::limits::plan::Planned;
 use crate::limits::wording::Measured;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,15 +39,15 @@ impl Family for PositionRule {
         }
     }
 
-    fn values(&self, look: &Look<'_>, planned: &Planned) -> Values {
+    fn values(&self, measurement: &Measurement<'_>, planned: &Planned) -> Values {
         let scope = &planned.limit.scope;
         match self {
-            Self::Size => look.grouped(
+            Self::Size => measurement.grouped(
                 scope,
                 |held| (held.symbol.as_str(), Ok(held.quantity.abs().into())),
                 |one, other| sum([one, other]),
             ),
-            Self::Count => whole(Ok(count(look.positions(scope).count() as i64))),
+            Self::Count => whole(Ok(count(measurement.positions(scope).count() as i64))),
         }
     }
 

@@ -4,12 +4,11 @@
 
 use tapeline_model::reasons::Reason;
 
+use super::effects::{Needed, OrderEffect, PriceEffect, Requirements, TimeEffect};
 use super::info::{Gate, Grouping, OF_ALL, RuleInfo, Unit};
 use super::{Family, Rule, Window};
-use crate::limits::measure::{Look, TimeEffect, Values, count, whole};
-use crate::limits::plan::{Needed, Planned, Requirements};
-use crate::limits::projection::OrderEffect;
-use crate::limits::quiet::PriceEffect;
+use crate::limits::measure::{Measurement, Values, count, whole};
+use crate::limits::plan::Planned;
 use crate::limits::wording::Measured;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,14 +63,14 @@ impl Family for RateRule {
         }
     }
 
-    fn values(&self, look: &Look<'_>, planned: &Planned) -> Values {
+    fn values(&self, measurement: &Measurement<'_>, planned: &Planned) -> Values {
         let limit = &planned.limit.name;
         whole(Ok(count(match self {
             Self::Orders { window } | Self::Cancels { window } => {
-                let counts = look.state.counts.get(limit);
-                counts.map_or(0, |counts| counts.total(*window, look.now))
+                let counts = measurement.state.counts.get(limit);
+                counts.map_or(0, |counts| counts.total(*window, measurement.now))
             }
-            Self::LossStreak => look.state.streaks.get(limit).copied().unwrap_or(0),
+            Self::LossStreak => measurement.state.streaks.get(limit).copied().unwrap_or(0),
         })))
     }
 

@@ -8,13 +8,12 @@ use std::fmt;
 use tapeline_model::ids::Symbol;
 use tapeline_model::reasons::Reason;
 
+use super::effects::{Needed, OrderEffect, PriceEffect, Requirements, TimeEffect};
 use super::info::{Gate, Grouping, OF_ACCOUNTS, OF_ALL, RuleInfo, Unit};
 use super::{Family, Rule};
 use crate::ledger::Missing;
-use crate::limits::measure::{Look, TimeEffect, Unknown, Values, seconds, whole};
-use crate::limits::plan::{Needed, Planned, Requirements};
-use crate::limits::projection::OrderEffect;
-use crate::limits::quiet::PriceEffect;
+use crate::limits::measure::{Measurement, Unknown, Values, seconds, whole};
+use crate::limits::plan::Planned;
 use crate::limits::scope::Scope;
 use crate::limits::wording::Measured;
 
@@ -87,12 +86,12 @@ impl Family for StateRule {
         }
     }
 
-    fn values(&self, look: &Look<'_>, planned: &Planned) -> Values {
+    fn values(&self, measurement: &Measurement<'_>, planned: &Planned) -> Values {
         let scope = &planned.limit.scope;
         match self {
-            Self::StalePrice => price_ages(look, scope),
-            Self::LostSession => lost_sessions(look, scope),
-            Self::Unreconciled => unreconciled(look, scope),
+            Self::StalePrice => price_ages(measurement, scope),
+            Self::LostSession => lost_sessions(measurement, scope),
+            Self::Unreconciled => unreconciled(measurement, scope),
             // They say yes or no.
             Self::TradingHours { .. } | Self::Restricted { .. } => whole(Err(Unknown::NotMeasured)),
         }
@@ -145,32 +144,34 @@ impl Family for StateRule {
 }
 
 /// Of the oldest price of each symbol.
-fn price_ages(look: &Look<'_>, scope: &Scope) -> Values {
-    look.grouped(
+fn price_ages(measurement: &Measurement<'_>, scope: &Scope) -> Values {
+    measurement.grouped(
         scope,
         |held| {
-            let age = held.price_time.map(|time| seconds(look.now.since(time)));
+            let age = held
+                .price_time
+                .map(|time| seconds(measurement.now.since(time)));
             (held.symbol.as_str(), age.ok_or(Missing::Price))
         },
         |oldest, age| oldest.and_then(|oldest| Ok(oldest.max(age?))),
     )
 }
 
-fn lost_sessions(look: &Look<'_>, scope: &Scope) -> Values {
-    let lost = look.state.lost_sessions.iter();
+fn lost_sessions(measurement: &Measurement<'_>, scope: &Scope) -> Values {
+    let lost = measurement.state.lost_sessions.iter();
     lost.filter(|(account, _)| scope.account.as_ref().is_none_or(|own| own == *account))
-        .map(|(account, since)| (account.as_str().to_owned(), Ok(look.age(*since))))
+        .map(|(account, since)| (account.as_str().to_owned(), Ok(measurement.age(*since))))
         .collect()
 }
 
 /// Since the oldest difference that is still there.
-fn unreconciled(look: &Look<'_>, scope: &Scope) -> Values {
-    let differing = look.state.unreconciled.iter();
+fn unreconciled(measurement: &Measurement<'_>, scope: &Scope) -> Values {
+    let differing = measurement.state.unreconciled.iter();
     differing
         .filter(|(account, _)| scope.account.as_ref().is_none_or(|own| own == *account))
         .filter_map(|(account, since)| {
             let oldest = since.values().min()?;
-            Some((account.as_str().to_owned(), Ok(look.age(*oldest))))
+            Some((account.as_str().to_owned(), Ok(measurement.age(*oldest))))
         })
         .collect()
 }

@@ -15,7 +15,7 @@ fn a_command_sets_a_limit_anew_and_counts_its_versions() {
     let mut limits = Limits::default();
     for (version, breach) in [(1, "2000"), (2, "3000")] {
         let command = set(&DAY.replace("2000", breach));
-        let change = StateLimit::from_command(&command, &limits, &calendars()).unwrap();
+        let change = LimitChange::from_command(&command, &limits, &calendars()).unwrap();
         change.apply(&mut limits, &calendars()).unwrap();
         let limit = limits.get("day").unwrap();
         assert_eq!((limit.version, limit.author.as_str()), (version, "maria"));
@@ -26,10 +26,10 @@ fn a_command_sets_a_limit_anew_and_counts_its_versions() {
         kind: CommandKind::RemoveLimit,
         ..set("")
     };
-    let change = StateLimit::from_command(&remove, &limits, &calendars()).unwrap();
+    let change = LimitChange::from_command(&remove, &limits, &calendars()).unwrap();
     change.apply(&mut limits, &calendars()).unwrap();
     assert_eq!(limits.get("day"), None);
-    let again = StateLimit::from_command(&remove, &limits, &calendars()).unwrap_err();
+    let again = LimitChange::from_command(&remove, &limits, &calendars()).unwrap_err();
     assert_eq!(again.reason, Reason::UnknownLimit);
 }
 
@@ -38,7 +38,7 @@ fn a_command_with_a_fault_changes_nothing_and_says_what_to_write() {
     let kept =
         limits(r#"{name="kept", rule="daily_loss", basis="marked", breach="1", action="alert"}"#);
     let refused = |command: Command| {
-        let refusal = StateLimit::from_command(&command, &kept, &calendars()).unwrap_err();
+        let refusal = LimitChange::from_command(&command, &kept, &calendars()).unwrap_err();
         assert_eq!(refusal.reason, Reason::BadLimit);
         refusal.message
     };

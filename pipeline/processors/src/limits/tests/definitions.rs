@@ -262,7 +262,7 @@ fn scopes_are_ordered_from_everything_to_one_symbol_of_one_account() {
 
 #[test]
 fn the_pages_have_every_rule_and_every_code() {
-    let page = pages::limits();
+    let page = reference::limits();
     for info in RULES {
         assert!(
             page.contains(&format!("(`{}`)", info.name)),
@@ -270,7 +270,7 @@ fn the_pages_have_every_rule_and_every_code() {
             info.name
         );
     }
-    let codes = pages::reason_codes();
+    let codes = reference::reason_codes();
     for reason in Reason::ALL {
         assert!(codes.contains(&format!("| `{}` | {} |", reason.code(), reason.meaning())));
     }

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn the_worked_example_of_the_documentation_holds() {
-    let mut scene = Scene::new(
+    let mut harness = LimitsHarness::new(
         r#"
         {name="static", rule="max_drawdown", mode="static", basis="marked", breach="5000", action="alert"}
         {name="trailing", rule="max_drawdown", mode="trailing", basis="marked", breach="5000", action="alert"}
@@ -23,32 +23,32 @@ fn the_worked_example_of_the_documentation_holds() {
         ("2026-01-05T17:00:00Z", "11300"),
         ("2026-01-05T18:00:00Z", "10900"),
     ] {
-        scene.now = at(time);
-        assert_eq!(scene.worth(amount), []);
+        harness.now = at(time);
+        assert_eq!(harness.set_equity(amount), []);
     }
-    let told = |scene: &Scene| {
+    let told = |harness: &LimitsHarness| {
         ["static", "trailing", "session", "rolling", "loss", "profit"]
-            .map(|limit| scene.value(limit).unwrap().to_string())
+            .map(|limit| harness.value(limit).unwrap().to_string())
     };
     let expected = ["-900", "1100", "400", "1100", "100", "-100"];
-    assert_eq!(told(&scene), expected);
-    scene.deposit("5000");
-    assert_eq!(scene.worth("15900"), []);
-    assert_eq!(told(&scene), expected, "a deposit is no profit");
+    assert_eq!(told(&harness), expected);
+    harness.deposit("5000");
+    assert_eq!(harness.set_equity("15900"), []);
+    assert_eq!(told(&harness), expected, "a deposit is no profit");
     // An open loss of 300 of 10,900: 11,200 realised, 800 below the high of 12,000.
-    scene.deposit("-5000");
-    scene.whole = Sums {
+    harness.deposit("-5000");
+    harness.whole = Sums {
         realised_equity: Ok(money("11200")),
         ..equity("10900")
     };
-    scene.evaluate();
-    assert_eq!(told(&scene), expected);
-    assert_eq!(scene.value("realised"), Ok(money("800")));
+    harness.evaluate();
+    assert_eq!(told(&harness), expected);
+    assert_eq!(harness.value("realised"), Ok(money("800")));
 }
 
 #[test]
 fn a_limit_warns_breaches_and_recovers_and_tells_each_change_once() {
-    let mut scene = Scene::new(
+    let mut harness = LimitsHarness::new(
         r#"{name="dd", rule="max_drawdown", mode="trailing", basis="marked", warn="1500", breach="2000", action="reducing"}"#,
     );
     let mut told = Vec::new();
@@ -66,7 +66,7 @@ fn a_limit_warns_breaches_and_recovers_and_tells_each_change_once() {
         "8800",          // down 1,200: over
         "9500",
     ] {
-        told.extend(scene.worth(amount).into_iter().map(|d| (amount, d)));
+        told.extend(harness.set_equity(amount).into_iter().map(|d| (amount, d)));
     }
     let seen: Vec<_> = told
         .iter()
@@ -109,16 +109,25 @@ fn a_limit_warns_breaches_and_recovers_and_tells_each_change_once() {
 
 #[test]
 fn a_value_can_jump_over_the_warning_both_ways() {
-    let mut scene = Scene::new(
+    let mut harness = LimitsHarness::new(
         r#"{name="dd", rule="max_drawdown", mode="static", basis="marked", warn="1500", breach="2000", action="alert"}"#,
     );
-    scene.worth("10000");
-    assert_eq!(Scene::grades(&scene.worth("7000")), [Grade::Breach]);
+    harness.set_equity("10000");
+    assert_eq!(
+        LimitsHarness::grades(&harness.set_equity("7000")),
+        [Grade::Breach]
+    );
     // Back to 1,300: below the warning level, but not by 20 % of it.
-    assert_eq!(Scene::grades(&scene.worth("8700")), [Grade::Warn]);
-    assert_eq!(Scene::grades(&scene.worth("7000")), [Grade::Breach]);
-    let over = scene.worth("11000");
-    assert_eq!(Scene::grades(&over), [Grade::Pass]);
+    assert_eq!(
+        LimitsHarness::grades(&harness.set_equity("8700")),
+        [Grade::Warn]
+    );
+    assert_eq!(
+        LimitsHarness::grades(&harness.set_equity("7000")),
+        [Grade::Breach]
+    );
+    let over = harness.set_equity("11000");
+    assert_eq!(LimitsHarness::grades(&over), [Grade::Pass]);
     assert_eq!(
         over[0].message,
         "growth is 1000 USD above its start, back within its limit of 2000 USD"
@@ -131,13 +140,13 @@ const SESSION: &str = r#"
 "#;
 
 /// Evaluates as the processor does: first what was, if the day rolled, then what is.
-fn moves(scene: &mut Scene, time: &str, amount: &str) -> Vec<Decision> {
-    scene.now = at(time);
+fn moves(harness: &mut LimitsHarness, time: &str, amount: &str) -> Vec<Decision> {
+    harness.now = at(time);
     let mut decisions = Vec::new();
-    if scene.watch.rolls_at() <= scene.now {
-        decisions.extend(scene.evaluate());
+    if harness.watch.rolls_at() <= harness.now {
+        decisions.extend(harness.evaluate());
     }
-    decisions.extend(scene.worth(amount));
+    decisions.extend(harness.set_equity(amount));
     decisions
 }
 
@@ -156,16 +165,19 @@ fn the_day_begins_at_the_open_also_over_a_change_of_clocks() {
             "2026-11-02T14:30:00Z",
         ),
     ] {
-        let mut scene = Scene::new(SESSION);
-        moves(&mut scene, friday, "10000");
-        assert_eq!(moves(&mut scene, before, "9600"), []);
-        assert_eq!(scene.value("loss"), Ok(money("400")), "still Friday's");
+        let mut harness = LimitsHarness::new(SESSION);
+        moves(&mut harness, friday, "10000");
+        assert_eq!(moves(&mut harness, before, "9600"), []);
+        assert_eq!(harness.value("loss"), Ok(money("400")), "still Friday's");
         // At the open 300 more are lost: Monday's, counted from Friday's last equity.
-        assert_eq!(moves(&mut scene, monday, "9300"), []);
-        assert_eq!(scene.value("loss"), Ok(money("300")));
-        assert_eq!(scene.value("dd"), Ok(money("300")));
-        let breached = moves(&mut scene, monday, "9099");
-        assert_eq!(Scene::grades(&breached), [Grade::Breach, Grade::Breach]);
+        assert_eq!(moves(&mut harness, monday, "9300"), []);
+        assert_eq!(harness.value("loss"), Ok(money("300")));
+        assert_eq!(harness.value("dd"), Ok(money("300")));
+        let breached = moves(&mut harness, monday, "9099");
+        assert_eq!(
+            LimitsHarness::grades(&breached),
+            [Grade::Breach, Grade::Breach]
+        );
         assert_eq!(
             breached[1].message,
             "growth has lost 501 USD since the day's open, beyond its limit of 500 USD"
@@ -175,13 +187,13 @@ fn the_day_begins_at_the_open_also_over_a_change_of_clocks() {
 
 #[test]
 fn a_new_day_ends_a_breach_of_the_old_one() {
-    let mut scene = Scene::new(SESSION);
-    moves(&mut scene, "2026-03-06T15:00:00Z", "10000");
-    assert_eq!(moves(&mut scene, "2026-03-06T16:00:00Z", "9000").len(), 2);
-    let opened = moves(&mut scene, "2026-03-09T13:30:00Z", "9000");
-    assert_eq!(Scene::grades(&opened), [Grade::Pass, Grade::Pass]);
+    let mut harness = LimitsHarness::new(SESSION);
+    moves(&mut harness, "2026-03-06T15:00:00Z", "10000");
+    assert_eq!(moves(&mut harness, "2026-03-06T16:00:00Z", "9000").len(), 2);
+    let opened = moves(&mut harness, "2026-03-09T13:30:00Z", "9000");
+    assert_eq!(LimitsHarness::grades(&opened), [Grade::Pass, Grade::Pass]);
     assert_eq!(
-        scene.watch.wake_at(),
+        harness.watch.wake_at(),
         Some(at("2026-03-10T13:30:00Z")),
         "the next open"
     );
@@ -189,54 +201,57 @@ fn a_new_day_ends_a_breach_of_the_old_one() {
 
 #[test]
 fn a_watch_that_knew_nothing_wants_to_be_evaluated_at_once() {
-    let mut scene = Scene::new(SESSION);
-    assert!(scene.watch.rolls_at() <= scene.now);
-    assert_eq!(scene.watch.wake_at(), Some(Micros(0)));
-    assert!(!scene.watch.is_ready());
-    scene.evaluate();
-    assert!(scene.watch.is_ready());
-    assert!(scene.watch.rolls_at() > scene.now);
+    let mut harness = LimitsHarness::new(SESSION);
+    assert!(harness.watch.rolls_at() <= harness.now);
+    assert_eq!(harness.watch.wake_at(), Some(Micros(0)));
+    assert!(!harness.watch.is_ready());
+    harness.evaluate();
+    assert!(harness.watch.is_ready());
+    assert!(harness.watch.rolls_at() > harness.now);
 }
 
 #[test]
 fn what_is_missing_neither_keeps_nor_breaches_a_limit() {
-    let mut scene = Scene::new(
+    let mut harness = LimitsHarness::new(
         r#"{name="dd", rule="max_drawdown", mode="trailing", basis="marked", breach="500", action="alert"}"#,
     );
-    scene.worth("10000");
-    scene.worth("9000");
+    harness.set_equity("10000");
+    harness.set_equity("9000");
     let missing = Sums {
         equity: Err(Missing::Price),
         ..equity("0")
     };
-    scene.whole = missing;
-    assert_eq!(scene.evaluate(), []);
-    let standing = *scene.watch.standing("dd", "").unwrap();
-    assert_eq!(standing.grade, Grade::Breach, "as it was last known");
-    assert_eq!(standing.unknown(), Some(Unknown::Missing(Missing::Price)));
-    assert_eq!(standing.distance, Err(Unknown::Missing(Missing::Price)));
-    assert_eq!(scene.worth("9400"), [], "down 600: still breached");
-    assert_eq!(Scene::grades(&scene.worth("9600")), [Grade::Pass]);
+    harness.whole = missing;
+    assert_eq!(harness.evaluate(), []);
+    let status = *harness.watch.status("dd", "").unwrap();
+    assert_eq!(status.grade, Grade::Breach, "as it was last known");
+    assert_eq!(status.unknown(), Some(Unknown::Missing(Missing::Price)));
+    assert_eq!(status.distance, Err(Unknown::Missing(Missing::Price)));
+    assert_eq!(harness.set_equity("9400"), [], "down 600: still breached");
+    assert_eq!(
+        LimitsHarness::grades(&harness.set_equity("9600")),
+        [Grade::Pass]
+    );
 }
 
 #[test]
 fn a_day_that_opens_without_a_known_equity_has_no_loss_until_there_is_one() {
-    let mut scene = Scene::new(SESSION);
-    moves(&mut scene, "2026-03-06T15:00:00Z", "10000");
-    scene.now = at("2026-03-09T13:30:00Z");
-    scene.whole = Sums {
+    let mut harness = LimitsHarness::new(SESSION);
+    moves(&mut harness, "2026-03-06T15:00:00Z", "10000");
+    harness.now = at("2026-03-09T13:30:00Z");
+    harness.whole = Sums {
         equity: Err(Missing::Rate),
         ..equity("0")
     };
-    assert_eq!(scene.evaluate(), []);
-    assert_eq!(scene.value("loss"), Err(Unknown::Missing(Missing::Rate)));
-    scene.worth("9000");
-    assert_eq!(scene.value("loss"), Ok(money("0")));
+    assert_eq!(harness.evaluate(), []);
+    assert_eq!(harness.value("loss"), Err(Unknown::Missing(Missing::Rate)));
+    harness.set_equity("9000");
+    assert_eq!(harness.value("loss"), Ok(money("0")));
 }
 
 #[test]
 fn prices_that_cross_nothing_need_no_evaluation() {
-    let mut scene = Scene::new(
+    let mut harness = LimitsHarness::new(
         r#"
         {name="dd", rule="max_drawdown", mode="trailing", basis="marked", warn="500", breach="1000", action="alert"}
         {name="lev", rule="leverage", breach="2", action="alert"}
@@ -248,52 +263,55 @@ fn prices_that_cross_nothing_need_no_evaluation() {
         ..equity(amount)
     };
     assert!(
-        !scene.watch.calm().holds(&with("10000", "0"), noon()),
+        !harness
+            .watch
+            .quiet_range()
+            .contains(&with("10000", "0"), noon()),
         "nothing is known yet"
     );
-    scene.whole = with("10000", "5000");
-    scene.evaluate();
-    let quiet = |scene: &Scene, amount: &str, gross: &str| {
-        scene
+    harness.whole = with("10000", "5000");
+    harness.evaluate();
+    let quiet = |harness: &LimitsHarness, amount: &str, gross: &str| {
+        harness
             .watch
-            .calm()
-            .holds(&with(amount, gross), seconds_on(noon(), 3600))
+            .quiet_range()
+            .contains(&with(amount, gross), seconds_on(noon(), 3600))
     };
-    assert!(quiet(&scene, "10000", "19999"));
-    assert!(quiet(&scene, "9500.00000001", "5000"));
+    assert!(quiet(&harness, "10000", "19999"));
+    assert!(quiet(&harness, "9500.00000001", "5000"));
     for (amount, gross) in [
         ("9499", "5000"),
         ("10000.00000001", "5000"),
         ("9900", "19900"),
     ] {
-        assert!(!quiet(&scene, amount, gross), "{amount} {gross}");
+        assert!(!quiet(&harness, amount, gross), "{amount} {gross}");
     }
-    scene.deposit("1");
-    assert!(!quiet(&scene, "9900", "5000"), "everything moved");
+    harness.deposit("1");
+    assert!(!quiet(&harness, "9900", "5000"), "everything moved");
     let missing = Sums {
         equity: Err(Missing::Price),
         ..with("0", "0")
     };
-    scene.evaluate();
-    assert!(!scene.watch.calm().holds(&missing, noon()));
+    harness.evaluate();
+    assert!(!harness.watch.quiet_range().contains(&missing, noon()));
 }
 
 #[test]
 fn an_account_has_limits_of_its_own() {
-    let mut scene = Scene::new(
+    let mut harness = LimitsHarness::new(
         r#"
         {name="whole", rule="max_drawdown", mode="trailing", basis="marked", breach="500", action="alert"}
         {name="of-a", rule="max_drawdown", mode="trailing", basis="marked", account="a", breach="100", action="alert"}
         "#,
     );
-    let both = |scene: &mut Scene, a: &str, b: &str, whole: &str| {
-        scene.accounts.insert(AccountId::new("a"), equity(a));
-        scene.accounts.insert(AccountId::new("b"), equity(b));
-        scene.worth(whole)
+    let both = |harness: &mut LimitsHarness, a: &str, b: &str, whole: &str| {
+        harness.accounts.insert(AccountId::new("a"), equity(a));
+        harness.accounts.insert(AccountId::new("b"), equity(b));
+        harness.set_equity(whole)
     };
-    both(&mut scene, "10000", "5000", "15000");
+    both(&mut harness, "10000", "5000", "15000");
     // The account loses 200, the portfolio 150.
-    let told = both(&mut scene, "9800", "5050", "14850");
+    let told = both(&mut harness, "9800", "5050", "14850");
     assert_eq!(told.len(), 1);
     assert_eq!(
         told[0].message,
@@ -305,34 +323,37 @@ fn an_account_has_limits_of_its_own() {
     );
     // 1,000 leave a for b: nothing is lost.
     for (account, amount) in [("a", "-1000"), ("b", "1000")] {
-        let moved = Moved::cash(money(amount));
-        scene.watch.moved(&AccountId::new(account), moved).unwrap();
+        let moved = CapitalFlow::cash(money(amount));
+        harness
+            .watch
+            .moved(&AccountId::new(account), moved)
+            .unwrap();
     }
-    assert_eq!(both(&mut scene, "8800", "6050", "14850"), []);
-    assert_eq!(scene.value("of-a"), Ok(money("200")));
-    assert_eq!(scene.value("whole"), Ok(money("150")));
+    assert_eq!(both(&mut harness, "8800", "6050", "14850"), []);
+    assert_eq!(harness.value("of-a"), Ok(money("200")));
+    assert_eq!(harness.value("whole"), Ok(money("150")));
 }
 
 #[test]
 fn an_opening_position_is_taken_over_at_its_value_and_its_cost() {
-    let mut scene = Scene::new(
+    let mut harness = LimitsHarness::new(
         r#"
         {name="marked", rule="max_drawdown", mode="static", basis="marked", breach="500", action="alert"}
         {name="realised", rule="max_drawdown", mode="static", basis="realised", breach="500", action="alert"}
         "#,
     );
-    scene.worth("1000");
+    harness.set_equity("1000");
     // 10 shares bought at 30 that are worth 42 now.
-    let taken = Moved {
+    let taken = CapitalFlow {
         marked: money("420"),
         realised: money("300"),
     };
-    scene.watch.moved(&AccountId::new("a"), taken).unwrap();
-    scene.whole = Sums {
+    harness.watch.moved(&AccountId::new("a"), taken).unwrap();
+    harness.whole = Sums {
         realised_equity: Ok(money("1300")),
         ..equity("1420")
     };
-    scene.evaluate();
-    assert_eq!(scene.value("marked"), Ok(money("0")));
-    assert_eq!(scene.value("realised"), Ok(money("0")));
+    harness.evaluate();
+    assert_eq!(harness.value("marked"), Ok(money("0")));
+    assert_eq!(harness.value("realised"), Ok(money("0")));
 }

@@ -8,24 +8,27 @@ const BOTH: &str = r#"
     {name="tell", rule="max_drawdown", mode="session", basis="marked", breach="100", action="alert"}
 "#;
 
-fn reset(scene: &mut Scene, overrides: &[&str]) -> Result<GuardChange, Reason> {
+fn reset(harness: &mut LimitsHarness, overrides: &[&str]) -> Result<GuardChange, Reason> {
     let reset = command(CommandKind::Reset, overrides);
-    let done = scene.watch.command(&reset, "v9", scene.now);
+    let done = harness.watch.command(&reset, "v9", harness.now);
     done.map_err(|refusal| refusal.reason)
 }
 
 #[test]
 fn a_breach_raises_the_guard_and_recovery_does_not_lower_it() {
-    let mut scene = Scene::new(BOTH);
-    scene.latch("10000", 1);
-    scene.latch("9800", 1);
+    let mut harness = LimitsHarness::new(BOTH);
+    harness.latch("10000", 1);
+    harness.latch("9800", 1);
     assert_eq!(
-        scene.watch.guard().state(),
+        harness.watch.guard().state(),
         GuardState::Active,
         "an alert only tells"
     );
-    let breached = scene.worth("7900");
-    let change = scene.watch.latch(&breached[0], "v2", scene.now).unwrap();
+    let breached = harness.set_equity("7900");
+    let change = harness
+        .watch
+        .latch(&breached[0], "v2", harness.now)
+        .unwrap();
     assert_eq!(
         (change.from, change.to),
         (GuardState::Active, GuardState::Reducing)
@@ -34,14 +37,14 @@ fn a_breach_raises_the_guard_and_recovery_does_not_lower_it() {
         change.message,
         "growth is 2100 USD below its high, beyond its limit of 2000 USD"
     );
-    scene.latch("6000", 3);
-    assert_eq!(scene.watch.guard().state(), GuardState::Halted);
-    scene.latch("12000", 4);
-    assert_eq!(scene.watch.guard().state(), GuardState::Halted);
-    let holds: Vec<&str> = scene
+    harness.latch("6000", 3);
+    assert_eq!(harness.watch.guard().state(), GuardState::Halted);
+    harness.latch("12000", 4);
+    assert_eq!(harness.watch.guard().state(), GuardState::Halted);
+    let holds: Vec<&str> = harness
         .watch
         .guard()
-        .holds()
+        .causes()
         .iter()
         .map(|h| h.verdict_id.as_str())
         .collect();
@@ -50,16 +53,22 @@ fn a_breach_raises_the_guard_and_recovery_does_not_lower_it() {
 
 #[test]
 fn a_reset_needs_who_why_and_every_verdict() {
-    let mut scene = Scene::new(BOTH);
-    assert_eq!(reset(&mut scene, &[]).unwrap_err(), Reason::NothingToReset);
-    scene.latch("10000", 1);
+    let mut harness = LimitsHarness::new(BOTH);
+    assert_eq!(
+        reset(&mut harness, &[]).unwrap_err(),
+        Reason::NothingToReset
+    );
+    harness.latch("10000", 1);
     // Breached in the order of names: halt, loss, tell.
-    scene.latch("6000", 1);
+    harness.latch("6000", 1);
     let mut refused = |change: &dyn Fn(&mut Command)| {
         let mut reset = command(CommandKind::Reset, &["v1", "v2"]);
         change(&mut reset);
-        let refusal = scene.watch.command(&reset, "v9", scene.now).unwrap_err();
-        assert_eq!(scene.watch.guard().state(), GuardState::Halted);
+        let refusal = harness
+            .watch
+            .command(&reset, "v9", harness.now)
+            .unwrap_err();
+        assert_eq!(harness.watch.guard().state(), GuardState::Halted);
         (refusal.reason, refusal.message)
     };
     assert_eq!(
@@ -81,7 +90,7 @@ fn a_reset_needs_who_why_and_every_verdict() {
         refused(&|c| c.kind = CommandKind::Unknown).0,
         Reason::UnknownCommand
     );
-    let change = reset(&mut scene, &["v2", "an older one", "v1"]).unwrap();
+    let change = reset(&mut harness, &["v2", "an older one", "v1"]).unwrap();
     assert_eq!(
         (change.from, change.to),
         (GuardState::Halted, GuardState::Active)
@@ -90,71 +99,85 @@ fn a_reset_needs_who_why_and_every_verdict() {
         change.message,
         "maria reset the guard from HALTED: prices were wrong"
     );
-    assert_eq!(scene.watch.guard().holds(), []);
+    assert_eq!(harness.watch.guard().causes(), []);
 }
 
 #[test]
 fn what_was_set_aside_speaks_up_again_once_it_is_worse_by_its_release() {
-    let mut scene = Scene::new(
+    let mut harness = LimitsHarness::new(
         r#"{name="loss", rule="max_drawdown", mode="static", basis="marked", breach="2000", action="reducing"}"#,
     );
-    scene.latch("10000", 1);
-    scene.latch("7900", 1);
-    reset(&mut scene, &["v1"]).unwrap();
-    assert_eq!(scene.latch("7900", 2), []);
-    let quiet = |scene: &Scene, amount: &str| scene.watch.calm().holds(&equity(amount), scene.now);
-    assert!(quiet(&scene, "7501"));
-    assert!(!quiet(&scene, "7499"));
+    harness.latch("10000", 1);
+    harness.latch("7900", 1);
+    reset(&mut harness, &["v1"]).unwrap();
+    assert_eq!(harness.latch("7900", 2), []);
+    let quiet = |harness: &LimitsHarness, amount: &str| {
+        harness
+            .watch
+            .quiet_range()
+            .contains(&equity(amount), harness.now)
+    };
+    assert!(quiet(&harness, "7501"));
+    assert!(!quiet(&harness, "7499"));
     // Set aside at 2,100; 20 % of 2,000 is 400, so 2,500 is still quiet.
-    assert_eq!(scene.latch("7500", 2), []);
-    assert_eq!(scene.watch.guard().state(), GuardState::Active);
-    let worse = scene.latch("7499.99", 2);
-    assert_eq!(Scene::grades(&worse), [Grade::Breach]);
+    assert_eq!(harness.latch("7500", 2), []);
+    assert_eq!(harness.watch.guard().state(), GuardState::Active);
+    let worse = harness.latch("7499.99", 2);
+    assert_eq!(LimitsHarness::grades(&worse), [Grade::Breach]);
     assert_eq!(
         worse[0].message,
         "growth is 2500.01 USD below its start, further beyond its limit of 2000 USD than when it was reset"
     );
-    assert_eq!(scene.watch.guard().state(), GuardState::Reducing);
-    assert_eq!(scene.latch("7000", 3), [], "told once");
+    assert_eq!(harness.watch.guard().state(), GuardState::Reducing);
+    assert_eq!(harness.latch("7000", 3), [], "told once");
 }
 
 #[test]
 fn what_was_set_aside_speaks_up_again_once_it_was_back_and_is_breached_anew() {
-    let mut scene = Scene::new(
+    let mut harness = LimitsHarness::new(
         r#"{name="loss", rule="max_drawdown", mode="static", basis="marked", breach="2000", action="reducing"}"#,
     );
-    scene.latch("10000", 1);
-    scene.latch("7000", 1);
-    reset(&mut scene, &["v1"]).unwrap();
-    assert_eq!(Scene::grades(&scene.latch("9000", 2)), [Grade::Pass]);
-    assert_eq!(Scene::grades(&scene.latch("7999", 3)), [Grade::Breach]);
-    assert_eq!(scene.watch.guard().state(), GuardState::Reducing);
-    assert_eq!(scene.watch.guard().holds()[0].verdict_id, "v3");
+    harness.latch("10000", 1);
+    harness.latch("7000", 1);
+    reset(&mut harness, &["v1"]).unwrap();
+    assert_eq!(
+        LimitsHarness::grades(&harness.latch("9000", 2)),
+        [Grade::Pass]
+    );
+    assert_eq!(
+        LimitsHarness::grades(&harness.latch("7999", 3)),
+        [Grade::Breach]
+    );
+    assert_eq!(harness.watch.guard().state(), GuardState::Reducing);
+    assert_eq!(harness.watch.guard().causes()[0].verdict_id, "v3");
 }
 
 #[test]
 fn a_breach_whose_value_is_unknown_at_the_reset_is_set_aside_as_it_was_told() {
-    let mut scene = Scene::new(
+    let mut harness = LimitsHarness::new(
         r#"{name="loss", rule="max_drawdown", mode="static", basis="marked", breach="2000", action="reducing"}"#,
     );
-    scene.latch("10000", 1);
-    scene.latch("7900", 1);
-    scene.worth("7000");
-    scene.whole.equity = Err(Missing::Price);
-    scene.evaluate();
-    reset(&mut scene, &["v1"]).unwrap();
+    harness.latch("10000", 1);
+    harness.latch("7900", 1);
+    harness.set_equity("7000");
+    harness.whole.equity = Err(Missing::Price);
+    harness.evaluate();
+    reset(&mut harness, &["v1"]).unwrap();
     // Told at 2,100, so beyond 2,500.
-    assert_eq!(Scene::grades(&scene.latch("7400", 2)), [Grade::Breach]);
+    assert_eq!(
+        LimitsHarness::grades(&harness.latch("7400", 2)),
+        [Grade::Breach]
+    );
 }
 
 #[test]
 fn people_can_stop_trading_without_giving_a_reason() {
-    let mut scene = Scene::new("");
+    let mut harness = LimitsHarness::new("");
     let reduce = Command {
         author: String::new(),
         ..command(CommandKind::Reduce, &[])
     };
-    let change = scene.watch.command(&reduce, "v1", scene.now).unwrap();
+    let change = harness.watch.command(&reduce, "v1", harness.now).unwrap();
     assert_eq!(
         (change.to, change.reason),
         (GuardState::Reducing, Reason::ReducedByPerson)
@@ -165,59 +188,59 @@ fn people_can_stop_trading_without_giving_a_reason() {
     );
     let halt = command(CommandKind::Halt, &[]);
     for verdict in ["v2", "v3"] {
-        let change = scene.watch.command(&halt, verdict, scene.now).unwrap();
+        let change = harness.watch.command(&halt, verdict, harness.now).unwrap();
         assert_eq!(
             (change.to, change.reason),
             (GuardState::Halted, Reason::HaltedByPerson)
         );
     }
     assert_eq!(
-        scene.watch.guard().holds().len(),
+        harness.watch.guard().causes().len(),
         2,
         "halted twice is halted once"
     );
     assert_eq!(
-        reset(&mut scene, &["v1", "v3"]).unwrap_err(),
+        reset(&mut harness, &["v1", "v3"]).unwrap_err(),
         Reason::ResetNotNamed
     );
-    assert!(reset(&mut scene, &["v1", "v2"]).is_ok());
+    assert!(reset(&mut harness, &["v1", "v2"]).is_ok());
 }
 
 #[test]
 fn a_limit_that_became_stricter_raises_the_guard_further_under_its_first_verdict() {
     let line = r#"{name="loss", rule="max_drawdown", mode="static", basis="marked", breach="2000", action="reducing"}"#;
-    let mut scene = Scene::new(line);
-    scene.latch("10000", 1);
-    scene.latch("7900", 1);
-    scene.limits = limits(&line.replace("reducing", "halted"));
-    scene.plan = Plan::new(
-        &scene.limits,
+    let mut harness = LimitsHarness::new(line);
+    harness.latch("10000", 1);
+    harness.latch("7900", 1);
+    harness.limits = limits(&line.replace("reducing", "halted"));
+    harness.plan = Plan::new(
+        &harness.limits,
         &calendars(),
-        &scene.portfolio,
-        scene.accounts.keys(),
+        &harness.portfolio,
+        harness.accounts.keys(),
     );
-    scene.watch.adopt(&scene.plan);
-    scene.latch("10000", 2);
-    scene.latch("7900", 3);
-    assert_eq!(scene.watch.guard().state(), GuardState::Halted);
-    let holds = scene.watch.guard().holds();
+    harness.watch.adopt(&harness.plan);
+    harness.latch("10000", 2);
+    harness.latch("7900", 3);
+    assert_eq!(harness.watch.guard().state(), GuardState::Halted);
+    let holds = harness.watch.guard().causes();
     assert_eq!((holds.len(), holds[0].verdict_id.as_str()), (1, "v1"));
 }
 
 #[test]
 fn a_removed_limit_still_holds_the_guard_up() {
-    let mut scene = Scene::new(BOTH);
-    scene.latch("10000", 1);
-    scene.latch("7900", 1);
-    scene.limits.remove("loss");
-    scene.plan = Plan::new(
-        &scene.limits,
+    let mut harness = LimitsHarness::new(BOTH);
+    harness.latch("10000", 1);
+    harness.latch("7900", 1);
+    harness.limits.remove("loss");
+    harness.plan = Plan::new(
+        &harness.limits,
         &calendars(),
-        &scene.portfolio,
-        scene.accounts.keys(),
+        &harness.portfolio,
+        harness.accounts.keys(),
     );
-    scene.watch.adopt(&scene.plan);
-    scene.latch("7900", 5);
-    assert_eq!(scene.watch.guard().state(), GuardState::Reducing);
-    assert_eq!(scene.watch.standing("loss", ""), None);
+    harness.watch.adopt(&harness.plan);
+    harness.latch("7900", 5);
+    assert_eq!(harness.watch.guard().state(), GuardState::Reducing);
+    assert_eq!(harness.watch.status("loss", ""), None);
 }

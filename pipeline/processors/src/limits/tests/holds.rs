@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use tapeline_model::records::GuardState;
 use tapeline_schemas::codec;
 
-use super::super::guard::MOST_CAUSES;
+use super::super::guard::MAX_CAUSES;
 use super::*;
 
 fn by(author: &str, id: &str, kind: CommandKind) -> Command {
@@ -16,7 +16,7 @@ fn by(author: &str, id: &str, kind: CommandKind) -> Command {
 }
 
 fn held_by(watch: &Watch) -> Vec<&str> {
-    let holds = watch.guard().holds().iter();
+    let holds = watch.guard().causes().iter();
     holds.map(|hold| hold.verdict_id.as_str()).collect()
 }
 
@@ -77,26 +77,29 @@ fn a_command_that_comes_twice_holds_once_and_under_its_first_verdict() {
 
 #[test]
 fn a_limit_that_is_breached_while_a_person_halts_holds_as_well() {
-    let mut scene = Scene::new(
+    let mut harness = LimitsHarness::new(
         r#"{name="loss", rule="max_drawdown", mode="static", basis="marked", breach="2000", action="reducing"}"#,
     );
-    scene.latch("10000", 1);
+    harness.latch("10000", 1);
     let halt = by("jonas", "c1", CommandKind::Halt);
-    assert_eq!(give(&mut scene.watch, &halt, "p1"), Ok(GuardState::Halted));
+    assert_eq!(
+        give(&mut harness.watch, &halt, "p1"),
+        Ok(GuardState::Halted)
+    );
     for (n, amount) in ["7900", "10000", "7800"].into_iter().enumerate() {
-        scene.latch(amount, n + 1);
+        harness.latch(amount, n + 1);
     }
-    assert_eq!(held_by(&scene.watch), ["p1", "v1"], "its first verdict");
+    assert_eq!(held_by(&harness.watch), ["p1", "v1"], "its first verdict");
     let unnamed = Err(Reason::ResetNotNamed);
-    assert_eq!(reset(&mut scene.watch, &["p1"]), unnamed);
-    assert_eq!(reset(&mut scene.watch, &["v1"]), unnamed);
+    assert_eq!(reset(&mut harness.watch, &["p1"]), unnamed);
+    assert_eq!(reset(&mut harness.watch, &["v1"]), unnamed);
     let active = Ok(GuardState::Active);
-    assert_eq!(reset(&mut scene.watch, &["p1", "v1"]), active);
+    assert_eq!(reset(&mut harness.watch, &["p1", "v1"]), active);
 }
 
 fn crowded() -> Watch {
     let mut watch = Watch::default();
-    for n in 0..MOST_CAUSES {
+    for n in 0..MAX_CAUSES {
         let id = format!("c{n}");
         let reduce = by("ann", &id, CommandKind::Reduce);
         let change = watch.command(&reduce, &id, noon()).unwrap();
@@ -124,14 +127,14 @@ fn causes_beyond_the_most_are_merged_into_one_that_must_be_named_as_well() {
     assert_eq!(give(&mut watch, &reduce, "p3"), Ok(GuardState::Halted));
     assert_eq!(give(&mut watch, &reduce, "p4"), Ok(GuardState::Halted));
 
-    let last = watch.guard().holds().last().unwrap();
-    assert_eq!((watch.guard().holds().len(), last.merged), (257, Some(3)));
+    let last = watch.guard().causes().last().unwrap();
+    assert_eq!((watch.guard().causes().len(), last.merged), (257, Some(3)));
     assert_eq!(
         last.sentence(),
         "3 causes together, the newest: ann allowed nothing but reducing: prices were wrong"
     );
     let names = |last: &str| -> Vec<String> {
-        let singles = (0..MOST_CAUSES).map(|n| format!("c{n}"));
+        let singles = (0..MAX_CAUSES).map(|n| format!("c{n}"));
         singles.chain([last.to_owned()]).collect()
     };
     let mut name = |last: &str| {
@@ -150,7 +153,7 @@ fn causes_beyond_the_most_are_merged_into_one_that_must_be_named_as_well() {
 fn whatever_people_write_the_state_fits_into_a_record() {
     let mut watch = Watch::default();
     let long = "ä".repeat(100_000);
-    for n in 0..2 * MOST_CAUSES {
+    for n in 0..2 * MAX_CAUSES {
         let halt = Command {
             reason: long.clone(),
             ..by(&long, &format!("{long}{n}"), CommandKind::Halt)
@@ -286,7 +289,7 @@ impl Both {
 
     fn breach(&mut self, limit: u8, group: u8, halts: bool) {
         let verdict = self.verdict();
-        self.watch.state.guard.raise(Hold {
+        self.watch.state.guard.raise(GuardCause {
             verdict_id: verdict.clone(),
             state: level(halts),
             limit: format!("limit {limit}"),
@@ -362,7 +365,7 @@ proptest! {
             both.take(step);
             prop_assert_eq!(both.watch.guard().state(), both.model.state());
             prop_assert_eq!(held_by(&both.watch), both.model.names());
-            let holds = both.watch.guard().holds();
+            let holds = both.watch.guard().causes();
             prop_assert!(holds.len() <= 257);
             let merged = holds.last().and_then(|hold| hold.merged).unwrap_or_default();
             prop_assert_eq!(merged as usize, both.model.merged.len());

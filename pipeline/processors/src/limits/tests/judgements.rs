@@ -4,7 +4,7 @@ use super::*;
 
 /// A desk whose parts a test can change.
 pub(super) struct Counter {
-    pub scene: Scene,
+    pub harness: LimitsHarness,
     pub owners: BTreeMap<AccountId, PortfolioId>,
     pub open_orders: OpenOrders,
     pub prices: Prices,
@@ -24,13 +24,16 @@ fn quoted(text: &str) -> Quoted {
 impl Counter {
     /// AAPL at 100, nothing held, 10,000 of equity.
     pub fn new(lines: &str) -> Self {
-        let mut scene = Scene::new(lines);
-        scene.evaluate();
+        let mut harness = LimitsHarness::new(lines);
+        harness.evaluate();
         let growth = PortfolioId::new("growth");
-        let owners = scene.accounts.keys().map(|id| (id.clone(), growth.clone()));
+        let owners = harness
+            .accounts
+            .keys()
+            .map(|id| (id.clone(), growth.clone()));
         Self {
             owners: owners.collect(),
-            scene,
+            harness,
             open_orders: OpenOrders::default(),
             prices: Prices {
                 mark: Some(quoted("100")),
@@ -47,14 +50,14 @@ impl Counter {
 
     pub fn hold(mut self, held: &str) -> Self {
         let value = price("100").notional(quantity(held), ROUNDING).unwrap();
-        self.scene
+        self.harness
             .rows
             .push(row("a", "AAPL", held, &value.to_string()));
         self
     }
 
     pub fn rest(mut self, symbol: &str, buys: &str, sells: &str) -> Self {
-        let resting = Resting {
+        let resting = RestingOrders {
             buys: quantity(buys),
             sells: quantity(sells),
             unit_value: Ok(money("100")),
@@ -68,12 +71,12 @@ impl Counter {
     }
 
     pub fn judge(&self, request: &OrderRequest) -> Judgement {
-        let held = held(&self.scene.rows);
-        let picture = Picture {
-            portfolio: &self.scene.portfolio,
+        let held = held(&self.harness.rows);
+        let snapshot = Snapshot {
+            portfolio: &self.harness.portfolio,
             currency: "USD",
-            whole: self.scene.whole,
-            accounts: &self.scene.accounts,
+            whole: self.harness.whole,
+            accounts: &self.harness.accounts,
             positions: &held,
         };
         let instrument = Instrument {
@@ -82,19 +85,19 @@ impl Counter {
             sector: None,
             may_be_negative: self.may_be_negative,
         };
-        let desk = Desk {
+        let context = OrderContext {
             accounts: &self.owners,
-            plan: &self.scene.plan,
-            watch: &self.scene.watch,
-            picture: &picture,
+            plan: &self.harness.plan,
+            watch: &self.harness.watch,
+            snapshot: &snapshot,
             open_orders: &self.open_orders,
             instrument: self.known.then_some(instrument),
             prices: &self.prices,
             rates: &self.rates,
             policy: Policy::default(),
-            now: self.scene.now,
+            now: self.harness.now,
         };
-        judge(request, &desk)
+        judge(request, &context)
     }
 
     #[track_caller]
@@ -111,7 +114,7 @@ impl Counter {
 
     fn guarded(mut self, kind: CommandKind) -> Self {
         let command = command(kind, &[]);
-        self.scene.watch.command(&command, "v1", noon()).unwrap();
+        self.harness.watch.command(&command, "v1", noon()).unwrap();
         self
     }
 }
@@ -167,7 +170,7 @@ fn an_order_within_every_limit_is_told_what_is_left() {
     assert!(judgement.is_approved());
     assert_eq!(judgement.reason(), Reason::WithinLimits);
     let left: Vec<_> = judgement
-        .left
+        .headroom
         .iter()
         .map(|left| {
             (
@@ -203,23 +206,26 @@ fn every_reason_is_given_and_not_the_first_alone() {
         reduce_only: true,
         ..at_limit(buy("51"), "150")
     };
-    let doing = Doing {
+    let activity = Activity {
         account: &request.account,
         symbol: &request.symbol,
         strategy: None,
     };
     counter
-        .scene
+        .harness
         .watch
-        .order(&counter.scene.plan, &doing, noon());
-    counter.scene.watch.session(&request.account, false, noon());
+        .order(&counter.harness.plan, &activity, noon());
     counter
-        .scene
+        .harness
+        .watch
+        .session(&request.account, false, noon());
+    counter
+        .harness
         .watch
         .unreconciled(&request.account, None, Some(noon()));
-    counter.scene.whole.equity = Err(Missing::Rate);
+    counter.harness.whole.equity = Err(Missing::Rate);
     // The minute is over, and so is the day.
-    counter.scene.now = at("2026-01-05T21:00:00Z");
+    counter.harness.now = at("2026-01-05T21:00:00Z");
     counter.prices.bid = Some(quoted("101"));
     let judgement = counter.refused(
         &request,
@@ -339,7 +345,7 @@ fn where_something_is_missing_only_what_reduces_may_pass() {
         Counter::new(r#"{name="gross", rule="gross_exposure", breach="50000", action="alert"}"#)
             .hold("100");
     counter.prices = Prices::default();
-    counter.scene.rows[0].value = Err(Missing::Price);
+    counter.harness.rows[0].value = Err(Missing::Price);
     counter.refused(&sell("100"), &[]);
     counter.refused(&sell("101"), &[Reason::PriceMissing, Reason::ValueMissing]);
     let mut counter = Counter::new("").hold("100");
@@ -347,17 +353,17 @@ fn where_something_is_missing_only_what_reduces_may_pass() {
     counter.refused(&sell("100"), &[]);
     counter.refused(&buy("1"), &[Reason::RateMissing]);
     let mut counter = Counter::new("").hold("100");
-    counter.scene.watch = Watch::default();
+    counter.harness.watch = Watch::default();
     counter.refused(&sell("100"), &[]);
     counter.refused(&buy("1"), &[Reason::StateNotReady]);
     let mut counter = Counter::new("").hold("100");
-    counter.scene.watch.unreconciled(
+    counter.harness.watch.unreconciled(
         &AccountId::new("a"),
         Some(&Symbol::new("MSFT")),
         Some(noon()),
     );
     counter.refused(&buy("1"), &[]);
-    counter.scene.watch.unreconciled(
+    counter.harness.watch.unreconciled(
         &AccountId::new("a"),
         Some(&Symbol::new("AAPL")),
         Some(noon()),
@@ -371,8 +377,8 @@ fn a_limit_that_cannot_be_measured_is_against_the_order_if_it_could_stop_trading
     let with = |action: &str| {
         let line = r#"{name="dd", rule="max_drawdown", mode="trailing", basis="realised", breach="1000", action="ACTION"}"#;
         let mut counter = Counter::new(&line.replace("ACTION", action));
-        counter.scene.whole.realised_equity = Err(Missing::Cost);
-        counter.scene.evaluate();
+        counter.harness.whole.realised_equity = Err(Missing::Cost);
+        counter.harness.evaluate();
         counter
     };
     let judgement = with("reducing").refused(&buy("1"), &[Reason::ValueMissing]);
@@ -396,12 +402,12 @@ fn prices_must_be_there_fresh_and_sane() {
         &at_limit(sell("1"), "-1"),
         &[Reason::PriceAbsurd, Reason::PriceOutsideCollar],
     );
-    counter.scene.now = seconds_on(noon(), 60);
+    counter.harness.now = seconds_on(noon(), 60);
     counter.refused(&buy("1"), &[]);
-    counter.scene.now = Micros(seconds_on(noon(), 60).0 + 1);
+    counter.harness.now = Micros(seconds_on(noon(), 60).0 + 1);
     counter.refused(&buy("1"), &[Reason::PriceStale]);
     counter.refused(&sell("1"), &[]);
-    counter.scene.now = noon();
+    counter.harness.now = noon();
     counter.prices.mark = Some(quoted("-5"));
     counter.refused(&buy("1"), &[Reason::PriceAbsurd]);
     counter.may_be_negative = true;
@@ -425,12 +431,16 @@ fn a_breach_that_was_set_aside_does_not_stop_orders() {
     let mut counter = Counter::new(
         r#"{name="dd", rule="max_drawdown", mode="static", basis="marked", breach="1000", action="halted"}"#,
     );
-    counter.scene.latch("8500", 1);
+    counter.harness.latch("8500", 1);
     counter.refused(&buy("1"), &[Reason::GuardHalted]);
     let reset = command(CommandKind::Reset, &["v1"]);
-    counter.scene.watch.command(&reset, "v2", noon()).unwrap();
+    counter.harness.watch.command(&reset, "v2", noon()).unwrap();
     let judgement = counter.refused(&buy("1"), &[]);
-    assert_eq!(judgement.left[0].distance, money("-500"), "but it is told");
+    assert_eq!(
+        judgement.headroom[0].distance,
+        money("-500"),
+        "but it is told"
+    );
 }
 
 #[test]
@@ -448,10 +458,10 @@ fn the_narrowest_trading_hours_count_and_lists_add_up() {
         ..buy("1")
     };
     // A Sunday.
-    counter.scene.now = at("2026-01-04T17:00:00Z");
+    counter.harness.now = at("2026-01-04T17:00:00Z");
     counter.refused(&of("BTC"), &[]);
     counter.refused(&of("AAPL"), &[Reason::MarketClosed]);
-    counter.scene.now = noon();
+    counter.harness.now = noon();
     for symbol in ["GME", "AMC"] {
         counter.refused(&of(symbol), &[Reason::RestrictedSymbol]);
     }
@@ -466,15 +476,15 @@ fn orders_that_come_too_fast_are_refused() {
     for _ in 0..2 {
         let request = buy("1");
         counter.refused(&request, &[]);
-        let doing = Doing {
+        let activity = Activity {
             account: &request.account,
             symbol: &request.symbol,
             strategy: None,
         };
         counter
-            .scene
+            .harness
             .watch
-            .order(&counter.scene.plan, &doing, noon());
+            .order(&counter.harness.plan, &activity, noon());
     }
     let judgement = counter.refused(&buy("1"), &[Reason::OrderRateBreached]);
     assert_eq!(

@@ -76,7 +76,7 @@ pub(super) fn definitions(lines: &str) -> Vec<LimitDefinition> {
 
 /// A row of a picture as it is easy to write.
 #[derive(Debug, Clone)]
-pub(super) struct Row {
+pub(super) struct PositionRow {
     pub account: AccountId,
     pub symbol: Symbol,
     pub sector: Option<&'static str>,
@@ -87,8 +87,8 @@ pub(super) struct Row {
     pub price_time: Option<Micros>,
 }
 
-pub(super) fn row(account: &str, symbol: &str, held: &str, value: &str) -> Row {
-    Row {
+pub(super) fn row(account: &str, symbol: &str, held: &str, value: &str) -> PositionRow {
+    PositionRow {
         account: AccountId::new(account),
         symbol: Symbol::new(symbol),
         sector: None,
@@ -101,14 +101,14 @@ pub(super) fn row(account: &str, symbol: &str, held: &str, value: &str) -> Row {
 }
 
 /// A portfolio `growth` with its watch.
-pub(super) struct Scene {
+pub(super) struct LimitsHarness {
     pub limits: Limits,
     pub plan: Plan,
     pub watch: Watch,
     pub portfolio: PortfolioId,
     pub whole: Sums,
     pub accounts: BTreeMap<AccountId, Sums>,
-    pub rows: Vec<Row>,
+    pub rows: Vec<PositionRow>,
     pub now: Micros,
 }
 
@@ -120,7 +120,7 @@ pub(super) fn equity(amount: &str) -> Sums {
     }
 }
 
-impl Scene {
+impl LimitsHarness {
     /// With the accounts `a` and `b`, and 10,000 in the first.
     pub fn new(lines: &str) -> Self {
         let portfolio = PortfolioId::new("growth");
@@ -145,18 +145,18 @@ impl Scene {
     pub fn evaluate(&mut self) -> Vec<Decision> {
         let rows = self.rows.clone();
         let held = held(&rows);
-        let picture = Picture {
+        let snapshot = Snapshot {
             portfolio: &self.portfolio,
             currency: "USD",
             whole: self.whole,
             accounts: &self.accounts,
             positions: &held,
         };
-        self.watch.evaluate(&self.plan, &picture, self.now)
+        self.watch.evaluate(&self.plan, &snapshot, self.now)
     }
 
     /// The whole portfolio's equity, marked and realised alike, and what came of it.
-    pub fn worth(&mut self, amount: &str) -> Vec<Decision> {
+    pub fn set_equity(&mut self, amount: &str) -> Vec<Decision> {
         self.whole = equity(amount);
         self.evaluate()
     }
@@ -166,17 +166,17 @@ impl Scene {
     }
 
     pub fn value(&self, limit: &str) -> Value {
-        self.watch.standing(limit, "").unwrap().value
+        self.watch.status(limit, "").unwrap().value
     }
 
     pub fn deposit(&mut self, amount: &str) {
-        let moved = Moved::cash(money(amount));
+        let moved = CapitalFlow::cash(money(amount));
         self.watch.moved(&AccountId::new("a"), moved).unwrap();
     }
 
     /// Evaluates and raises the guard, as the processor does; verdicts are named `v1`, `v2` …
     pub fn latch(&mut self, amount: &str, first: usize) -> Vec<Decision> {
-        let decisions = self.worth(amount);
+        let decisions = self.set_equity(amount);
         for (n, decision) in decisions.iter().enumerate() {
             self.watch
                 .latch(decision, &format!("v{}", first + n), self.now);
@@ -185,9 +185,9 @@ impl Scene {
     }
 }
 
-pub(super) fn held(rows: &[Row]) -> Vec<Held<'_>> {
+pub(super) fn held(rows: &[PositionRow]) -> Vec<HeldPosition<'_>> {
     rows.iter()
-        .map(|row| Held {
+        .map(|row| HeldPosition {
             account: &row.account,
             symbol: &row.symbol,
             sector: row.sector,

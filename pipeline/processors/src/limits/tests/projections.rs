@@ -55,7 +55,7 @@ fn each_projected_limit_has_its_reason() {
         };
         counter.refused(&of_trend("10"), &[]);
         let judgement = counter.refused(&of_trend("11"), &[reason]);
-        assert_eq!(judgement.left[0].value, money(value), "{line}");
+        assert_eq!(judgement.headroom[0].value, money(value), "{line}");
     }
     let counter =
         Counter::new(r#"{name="cap", rule="position_count", breach="1", action="alert"}"#)
@@ -72,9 +72,9 @@ fn net_exposure_is_projected_to_its_worst_side() {
             .hold("-50")
             .rest("AAPL", "0", "30");
     let judgement = counter.refused(&buy("20"), &[]);
-    assert_eq!(judgement.left[0].value, money("8000"));
+    assert_eq!(judgement.headroom[0].value, money("8000"));
     let judgement = counter.refused(&sell("25"), &[Reason::NetExposureBreached]);
-    assert_eq!(judgement.left[0].value, money("10500"));
+    assert_eq!(judgement.headroom[0].value, money("10500"));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn limits_of_others_say_nothing() {
     );
     let judgement = counter.refused(&buy("50"), &[]);
     let bound: Vec<&str> = judgement
-        .left
+        .headroom
         .iter()
         .map(|left| left.limit.name.as_str())
         .collect();
@@ -104,7 +104,7 @@ fn a_position_told_in_two_rows_is_one() {
             .hold("10")
             .hold("10");
     let judgement = counter.refused(&buy("1"), &[]);
-    assert_eq!(judgement.left[0].value, money("2100"));
+    assert_eq!(judgement.headroom[0].value, money("2100"));
 }
 
 #[test]

@@ -46,7 +46,7 @@ const WHOLE: &str = r#"
 "#;
 
 const MOST: i64 = 999_999_999_999_999_999;
-const MOST_MONEY: i128 = 99_999_999_999_999_999_999_999_999_999_999_999_999;
+const MAX_MONEY: i128 = 99_999_999_999_999_999_999_999_999_999_999_999_999;
 
 fn count_of(units: i64) -> Money {
     Money::from_raw(i128::from(units) * 100_000_000).unwrap()
@@ -71,9 +71,9 @@ fn any_quantity() -> impl Strategy<Value = Quantity> {
 fn any_money() -> impl Strategy<Value = Money> {
     prop_oneof![
         extreme_raw().prop_map(|raw| Money::from_raw(raw.into()).unwrap()),
-        Just(Money::from_raw(MOST_MONEY).unwrap()),
-        Just(Money::from_raw(-MOST_MONEY).unwrap()),
-        (-MOST_MONEY..=MOST_MONEY).prop_map(|raw| Money::from_raw(raw).unwrap()),
+        Just(Money::from_raw(MAX_MONEY).unwrap()),
+        Just(Money::from_raw(-MAX_MONEY).unwrap()),
+        (-MAX_MONEY..=MAX_MONEY).prop_map(|raw| Money::from_raw(raw).unwrap()),
     ]
 }
 
@@ -114,7 +114,7 @@ fn any_sums() -> impl Strategy<Value = Sums> {
         )
 }
 
-fn any_row() -> impl Strategy<Value = Row> {
+fn any_row() -> impl Strategy<Value = PositionRow> {
     let names = (prop_oneof!["a", "b"], prop_oneof!["AAPL", "MSFT"]);
     (
         names,
@@ -122,7 +122,7 @@ fn any_row() -> impl Strategy<Value = Row> {
         any_known(),
         proptest::option::of(any_time()),
     )
-        .prop_map(|((account, symbol), held, value, price_time)| Row {
+        .prop_map(|((account, symbol), held, value, price_time)| PositionRow {
             quantity: held,
             value,
             price_time,
@@ -132,8 +132,8 @@ fn any_row() -> impl Strategy<Value = Row> {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Evaluate(Box<(Sums, Sums)>, Vec<Row>, Micros),
-    Moved(Money, Money),
+    Evaluate(Box<(Sums, Sums)>, Vec<PositionRow>, Micros),
+    CapitalFlow(Money, Money),
     Order(Micros),
     Closed(Known),
     Session(bool, Micros),
@@ -145,7 +145,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (any_sums(), any_sums(), prop::collection::vec(any_row(), 0..4), any_time())
             .prop_map(|(whole, account, rows, now)| Step::Evaluate(Box::new((whole, account)), rows, now)),
-        1 => (any_money(), any_money()).prop_map(|(marked, realised)| Step::Moved(marked, realised)),
+        1 => (any_money(), any_money()).prop_map(|(marked, realised)| Step::CapitalFlow(marked, realised)),
         1 => any_time().prop_map(Step::Order),
         1 => any_known().prop_map(Step::Closed),
         1 => (any::<bool>(), any_time()).prop_map(|(alive, now)| Step::Session(alive, now)),
@@ -154,9 +154,9 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn take(scene: &mut Scene, step: Step) -> Vec<Decision> {
+fn take(harness: &mut LimitsHarness, step: Step) -> Vec<Decision> {
     let (account, symbol) = (AccountId::new("a"), Symbol::new("AAPL"));
-    let doing = Doing {
+    let activity = Activity {
         account: &account,
         symbol: &symbol,
         strategy: None,
@@ -164,41 +164,41 @@ fn take(scene: &mut Scene, step: Step) -> Vec<Decision> {
     match step {
         Step::Evaluate(sums, rows, now) => {
             let (whole, of_account) = *sums;
-            scene.whole = whole;
-            scene.accounts.insert(account, of_account);
-            scene.rows = rows;
-            scene.now = now;
-            let decisions = scene.evaluate();
+            harness.whole = whole;
+            harness.accounts.insert(account, of_account);
+            harness.rows = rows;
+            harness.now = now;
+            let decisions = harness.evaluate();
             for decision in &decisions {
-                scene.watch.latch(decision, &decision.limit.name, now);
+                harness.watch.latch(decision, &decision.limit.name, now);
             }
             return decisions;
         }
-        Step::Moved(marked, realised) => {
-            let before = scene.watch.state().clone();
-            if scene
+        Step::CapitalFlow(marked, realised) => {
+            let before = harness.watch.state().clone();
+            if harness
                 .watch
-                .moved(&account, Moved { marked, realised })
+                .moved(&account, CapitalFlow { marked, realised })
                 .is_err()
             {
-                assert_eq!(*scene.watch.state(), before, "a refusal changes nothing");
+                assert_eq!(*harness.watch.state(), before, "a refusal changes nothing");
             }
         }
         Step::Order(now) => {
-            scene.watch.order(&scene.plan, &doing, now);
-            scene.watch.cancel(&scene.plan, &doing, now);
+            harness.watch.order(&harness.plan, &activity, now);
+            harness.watch.cancel(&harness.plan, &activity, now);
         }
-        Step::Closed(result) => scene.watch.closed_trade(&scene.plan, &doing, result),
-        Step::Session(is_alive, now) => scene.watch.session(&account, is_alive, now),
-        Step::Unreconciled(since) => scene.watch.unreconciled(&account, Some(&symbol), since),
+        Step::Closed(result) => harness.watch.closed_trade(&harness.plan, &activity, result),
+        Step::Session(is_alive, now) => harness.watch.session(&account, is_alive, now),
+        Step::Unreconciled(since) => harness.watch.unreconciled(&account, Some(&symbol), since),
         Step::Reset => {
-            let holds = scene.watch.guard().holds();
+            let holds = harness.watch.guard().causes();
             let ids: Vec<String> = holds.iter().map(|hold| hold.verdict_id.clone()).collect();
             let reset = Command {
                 overrides: ids,
                 ..command(CommandKind::Reset, &[])
             };
-            let _maybe_active = scene.watch.command(&reset, "reset", scene.now);
+            let _maybe_active = harness.watch.command(&reset, "reset", harness.now);
         }
     }
     Vec::new()
@@ -212,19 +212,19 @@ proptest! {
         steps in prop::collection::vec(any_step(), 1..24),
         cut in 0..24usize,
     ) {
-        let mut scene = Scene::new(EVERY_RULE);
-        let mut copy = Scene::new(EVERY_RULE);
+        let mut harness = LimitsHarness::new(EVERY_RULE);
+        let mut copy = LimitsHarness::new(EVERY_RULE);
         for (n, step) in steps.into_iter().enumerate() {
             if n == cut {
                 let mut bytes = Vec::new();
                 tapeline_schemas::codec::encode(copy.watch.state(), &mut bytes).unwrap();
                 copy.watch = tapeline_schemas::codec::decode(&bytes).unwrap();
                 // As the caller does before anything else happens.
-                prop_assert_eq!(copy.evaluate(), scene.evaluate());
+                prop_assert_eq!(copy.evaluate(), harness.evaluate());
             }
-            let told = take(&mut scene, step.clone());
+            let told = take(&mut harness, step.clone());
             prop_assert_eq!(take(&mut copy, step), told);
-            prop_assert_eq!(copy.watch.state(), scene.watch.state());
+            prop_assert_eq!(copy.watch.state(), harness.watch.state());
         }
     }
 
@@ -234,7 +234,7 @@ proptest! {
         moves in prop::collection::vec((60..140i64, 60..140i64, 0..100i64, -90..90i64, 0..80i64, 0..400i64), 1..80),
         reset_after in 0..80usize,
     ) {
-        let mut scene = Scene::new(WHOLE);
+        let mut harness = LimitsHarness::new(WHOLE);
         let whole = |n: i64| Ok(count_of(n));
         for (n, (marked, realised, gross, net, used, millis)) in moves.into_iter().enumerate() {
             let sums = Sums {
@@ -244,20 +244,20 @@ proptest! {
                 net: whole(net),
                 buying_power_used: whole(used),
             };
-            scene.now = scene.now.plus_millis(millis);
-            let is_quiet = scene.watch.calm().holds(&sums, scene.now);
-            let before = scene.watch.state().clone();
-            scene.whole = sums;
-            let told = scene.evaluate();
+            harness.now = harness.now.plus_millis(millis);
+            let is_quiet = harness.watch.quiet_range().contains(&sums, harness.now);
+            let before = harness.watch.state().clone();
+            harness.whole = sums;
+            let told = harness.evaluate();
             if is_quiet {
                 prop_assert_eq!(told, []);
-                prop_assert_eq!(scene.watch.state(), &before);
+                prop_assert_eq!(harness.watch.state(), &before);
             } else if n == reset_after {
                 for decision in &told {
-                    scene.watch.latch(decision, "v", scene.now);
+                    harness.watch.latch(decision, "v", harness.now);
                 }
                 let reset = command(CommandKind::Reset, &["v"]);
-                let _maybe_active = scene.watch.command(&reset, "r", scene.now);
+                let _maybe_active = harness.watch.command(&reset, "r", harness.now);
             }
         }
     }
@@ -293,11 +293,11 @@ proptest! {
         time in any_time(),
     ) {
         let mut counter = Counter::new(EVERY_RULE);
-        counter.scene.rows = rows;
-        counter.scene.whole = sums.0;
-        counter.scene.accounts.insert(AccountId::new("a"), sums.1);
-        counter.scene.now = time;
-        counter.scene.evaluate();
+        counter.harness.rows = rows;
+        counter.harness.whole = sums.0;
+        counter.harness.accounts.insert(AccountId::new("a"), sums.1);
+        counter.harness.now = time;
+        counter.harness.evaluate();
         let quoted = |raw| Some(Quoted { price: Price::from_raw(raw).unwrap(), time });
         counter.prices = Prices {
             mark: quoted(prices.0),
@@ -305,7 +305,7 @@ proptest! {
             ask: quoted(prices.2),
             last: None,
         };
-        let of_order = Resting {
+        let of_order = RestingOrders {
             buys: resting.0,
             sells: resting.1,
             unit_value: resting.2,
@@ -340,7 +340,7 @@ proptest! {
     ) {
         let mut counter = Counter::new("").hold(&held.to_string()).rest("AAPL", &buys.to_string(), &sells.to_string());
         let reduce = command(CommandKind::Reduce, &[]);
-        counter.scene.watch.command(&reduce, "v1", noon()).unwrap();
+        counter.harness.watch.command(&reduce, "v1", noon()).unwrap();
         let side = if is_buy { Side::Buy } else { Side::Sell };
         let judgement = counter.judge(&order(side, &amount.to_string()));
         // With all that can be filled on the order's side before it, it still only reduces.
@@ -353,12 +353,12 @@ proptest! {
     fn portfolios_do_not_depend_on_the_order_in_which_they_are_evaluated(
         amounts in prop::collection::vec((any::<bool>(), 0..20_000i64), 1..30),
     ) {
-        let new = || Scene::new(r#"{name="d", rule="max_drawdown", mode="trailing", basis="marked", warn="500", breach="1000", action="halted"}"#);
+        let new = || LimitsHarness::new(r#"{name="d", rule="max_drawdown", mode="trailing", basis="marked", warn="500", breach="1000", action="halted"}"#);
         let (mut one, mut other) = (new(), new());
         let mut mixed = (Vec::new(), Vec::new());
         for (first, amount) in &amounts {
-            let (scene, told) = if *first { (&mut one, &mut mixed.0) } else { (&mut other, &mut mixed.1) };
-            told.extend(scene.latch(&amount.to_string(), 1));
+            let (harness, told) = if *first { (&mut one, &mut mixed.0) } else { (&mut other, &mut mixed.1) };
+            told.extend(harness.latch(&amount.to_string(), 1));
         }
         let mut alone = new();
         let mut told = Vec::new();

@@ -14,43 +14,43 @@ const EVERY_KIND: &str = r#"
     {name="size", rule="position_size", breach="5", action="alert"}
 "#;
 
-fn eventful() -> Scene {
-    let mut scene = Scene::new(EVERY_KIND);
+fn eventful() -> LimitsHarness {
+    let mut harness = LimitsHarness::new(EVERY_KIND);
     let (a, aapl) = (AccountId::new("a"), Symbol::new("AAPL"));
-    let doing = Doing {
+    let activity = Activity {
         account: &a,
         symbol: &aapl,
         strategy: Some("trend"),
     };
-    scene.latch("10000", 1);
+    harness.latch("10000", 1);
     for second in 0..2 {
-        scene
+        harness
             .watch
-            .cancel(&scene.plan, &doing, seconds_on(noon(), second));
-        scene
+            .cancel(&harness.plan, &activity, seconds_on(noon(), second));
+        harness
             .watch
-            .closed_trade(&scene.plan, &doing, Ok(money("-1")));
+            .closed_trade(&harness.plan, &activity, Ok(money("-1")));
     }
-    scene.watch.session(&a, false, noon());
-    scene.watch.unreconciled(&a, Some(&aapl), Some(noon()));
-    scene.watch.unreconciled(&a, None, Some(noon()));
-    scene.rows = vec![row("a", "AAPL", "6", "600")];
-    scene.latch("9800", 1);
+    harness.watch.session(&a, false, noon());
+    harness.watch.unreconciled(&a, Some(&aapl), Some(noon()));
+    harness.watch.unreconciled(&a, None, Some(noon()));
+    harness.rows = vec![row("a", "AAPL", "6", "600")];
+    harness.latch("9800", 1);
     let reset = command(CommandKind::Reset, &["v2"]);
-    scene.watch.command(&reset, "v9", noon()).unwrap();
+    harness.watch.command(&reset, "v9", noon()).unwrap();
     let halt = command(CommandKind::Halt, &[]);
-    scene.watch.command(&halt, "v10", noon()).unwrap();
-    scene
+    harness.watch.command(&halt, "v10", noon()).unwrap();
+    harness
 }
 
-fn through(state: &StateLimits) -> StateLimits {
+fn through(state: &LimitState) -> LimitState {
     let mut bytes = Vec::new();
     codec::encode(state, &mut bytes).unwrap();
     codec::decode(&bytes).unwrap()
 }
 
 /// The same, of whose causes the last stands for seven.
-fn merged() -> StateLimits {
+fn merged() -> LimitState {
     let mut state = eventful().watch.state().clone();
     state.guard.holds.last_mut().unwrap().merged = Some(7);
     state
@@ -59,7 +59,7 @@ fn merged() -> StateLimits {
 #[test]
 fn what_is_stored_keeps_its_bytes() {
     assert_golden(&merged());
-    assert_golden(&StateLimit {
+    assert_golden(&LimitChange {
         name: "day".into(),
         definition: Some(r#"{"rule": "daily_loss"}"#.into()),
         version: 2,
@@ -72,9 +72,9 @@ fn what_is_stored_keeps_its_bytes() {
 fn what_a_former_release_stored_holds_on_until_it_is_named() {
     let mut former = eventful().watch.state().clone();
     former.guard.holds[0].group = "HALTED".into();
-    assert_eq!(golden::<StateLimits>(1), former);
+    assert_eq!(golden::<LimitState>(1), former);
 
-    let mut watch = Watch::from(golden::<StateLimits>(1));
+    let mut watch = Watch::from(golden::<LimitState>(1));
     let mut command = |kind, author: &str, overrides: &[&str], verdict: &str| {
         let command = Command {
             author: author.into(),
@@ -100,7 +100,7 @@ fn what_a_former_release_stored_holds_on_until_it_is_named() {
 
 #[test]
 fn state_without_merged_causes_is_written_for_a_former_release() {
-    let version = |state: &StateLimits| {
+    let version = |state: &LimitState| {
         let mut bytes = Vec::new();
         codec::encode(state, &mut bytes).unwrap();
         let watch: Watch = codec::decode(&bytes).unwrap();
@@ -115,18 +115,18 @@ fn state_without_merged_causes_is_written_for_a_former_release() {
 
 #[test]
 fn a_stored_watch_comes_back_the_same() {
-    let scene = eventful();
-    let back = through(scene.watch.state());
-    assert_eq!(&back, scene.watch.state());
-    assert_eq!(through(&StateLimits::default()), StateLimits::default());
+    let harness = eventful();
+    let back = through(harness.watch.state());
+    assert_eq!(&back, harness.watch.state());
+    assert_eq!(through(&LimitState::default()), LimitState::default());
     assert_eq!(through(&merged()), merged());
 }
 
 #[test]
 fn a_restored_watch_goes_on_the_same() {
-    let mut scene = eventful();
+    let mut harness = eventful();
     let mut copy = eventful();
-    copy.watch = Watch::from(through(scene.watch.state()));
+    copy.watch = Watch::from(through(harness.watch.state()));
     for (second, amount) in [
         (1, "9800"),
         (2, "9600"),
@@ -134,43 +134,43 @@ fn a_restored_watch_goes_on_the_same() {
         (70_000, "9000"),
         (90_000, "20000"),
     ] {
-        for scene in [&mut scene, &mut copy] {
-            scene.now = seconds_on(noon(), second);
+        for harness in [&mut harness, &mut copy] {
+            harness.now = seconds_on(noon(), second);
         }
         assert_eq!(
             copy.latch(amount, 20),
-            scene.latch(amount, 20),
+            harness.latch(amount, 20),
             "after {second} s"
         );
-        assert_eq!(copy.watch.state(), scene.watch.state());
-        assert_eq!(copy.watch.guard(), scene.watch.guard());
+        assert_eq!(copy.watch.state(), harness.watch.state());
+        assert_eq!(copy.watch.guard(), harness.watch.guard());
     }
 }
 
 #[test]
 fn what_did_not_change_need_not_be_stored_again() {
-    let mut scene = Scene::new(
+    let mut harness = LimitsHarness::new(
         r#"
         {name="dd", rule="max_drawdown", mode="trailing", basis="marked", breach="500", action="halted"}
         {name="window", rule="max_drawdown", mode="rolling", window="1h", basis="marked", breach="500", action="halted"}
         "#,
     );
-    scene.worth("10000");
-    assert!(scene.watch.take_changed());
+    harness.set_equity("10000");
+    assert!(harness.watch.take_changed());
     for amount in ["9900", "10000", "9950"] {
-        scene.worth(amount);
-        assert!(!scene.watch.take_changed(), "{amount} is no new high");
+        harness.set_equity(amount);
+        assert!(!harness.watch.take_changed(), "{amount} is no new high");
     }
-    scene.worth("10001");
-    assert!(scene.watch.take_changed());
-    scene.worth("9400");
-    assert!(scene.watch.take_changed(), "breached");
+    harness.set_equity("10001");
+    assert!(harness.watch.take_changed());
+    harness.set_equity("9400");
+    assert!(harness.watch.take_changed(), "breached");
 }
 
 #[test]
 fn a_stored_change_of_a_limit_comes_back_the_same() {
     for definition in [None, Some("{}".to_owned())] {
-        let change = StateLimit {
+        let change = LimitChange {
             name: "day".to_owned(),
             definition,
             version: 7,
@@ -178,6 +178,6 @@ fn a_stored_change_of_a_limit_comes_back_the_same() {
         };
         let mut bytes = Vec::new();
         codec::encode(&change, &mut bytes).unwrap();
-        assert_eq!(codec::decode::<StateLimit>(&bytes).unwrap(), change);
+        assert_eq!(codec::decode::<LimitChange>(&bytes).unwrap(), change);
     }
 }

@@ -5,7 +5,13 @@ use tapeline_model::records::ClosedTrade;
 
 use super::*;
 
-fn filled(desk: &mut Desk, time: i64, side: Side, quantity: &str, price: &str) -> Position {
+fn filled(
+    harness: &mut RiskHarness,
+    time: i64,
+    side: Side,
+    quantity: &str,
+    price: &str,
+) -> Position {
     let fill = Fill {
         exec_id: ExecId::new(format!("t{time}")),
         side,
@@ -14,7 +20,7 @@ fn filled(desk: &mut Desk, time: i64, side: Side, quantity: &str, price: &str) -
         event_time: Micros(time),
         ..fill("a1", "one", "S", quantity, price)
     };
-    report(desk, fill)
+    report(harness, fill)
 }
 
 fn changed(position: &Position) -> (String, String) {
@@ -30,17 +36,17 @@ fn pair(realised: &str, fees: &str) -> (String, String) {
 /// Two in price for each of 150 and four fees of one: 330 − 4.
 #[test]
 fn a_trade_lasts_until_its_position_is_flat() {
-    let mut desk = Desk::new();
-    let first = filled(&mut desk, 10, Side::Buy, "100", "10");
+    let mut harness = RiskHarness::new();
+    let first = filled(&mut harness, 10, Side::Buy, "100", "10");
     assert_eq!(changed(&first), pair("-1", "1"));
     assert_eq!(first.strategy.as_deref(), Some("s10"));
     assert_eq!(first.fill.unwrap().quantity.to_string(), "100");
-    filled(&mut desk, 11, Side::Buy, "50", "13");
-    let part = filled(&mut desk, 12, Side::Sell, "60", "12");
+    filled(&mut harness, 11, Side::Buy, "50", "13");
+    let part = filled(&mut harness, 12, Side::Sell, "60", "12");
     assert_eq!(changed(&part), pair("59", "1"));
     assert_eq!(part.strategy.as_deref(), Some("s10"), "whoever opened it");
     assert_eq!(part.closed, None);
-    let last = filled(&mut desk, 13, Side::Sell, "90", "14");
+    let last = filled(&mut harness, 13, Side::Sell, "90", "14");
     assert_eq!(changed(&last), pair("269", "1"));
     let expected = ClosedTrade {
         side: Side::Buy,
@@ -56,9 +62,9 @@ fn a_trade_lasts_until_its_position_is_flat() {
 /// Of 150 sold at 12, 100 end what was bought at 10, and 50 begin a short that 50 at 11 end.
 #[test]
 fn a_flip_ends_one_trade_and_begins_another() {
-    let mut desk = Desk::new();
-    filled(&mut desk, 10, Side::Buy, "100", "10");
-    let flipped = filled(&mut desk, 11, Side::Sell, "150", "12");
+    let mut harness = RiskHarness::new();
+    filled(&mut harness, 10, Side::Buy, "100", "10");
+    let flipped = filled(&mut harness, 11, Side::Sell, "150", "12");
     assert_eq!(
         flipped.strategy.as_deref(),
         Some("s10"),
@@ -67,7 +73,7 @@ fn a_flip_ends_one_trade_and_begins_another() {
     let ended = flipped.closed.unwrap();
     assert_eq!(ended.quantity.to_string(), "100");
     assert_eq!(ended.result.unwrap().to_string(), "198");
-    let back = filled(&mut desk, 12, Side::Buy, "50", "11");
+    let back = filled(&mut harness, 12, Side::Buy, "50", "11");
     assert_eq!(back.strategy.as_deref(), Some("s11"));
     let ended = back.closed.unwrap();
     assert_eq!((ended.side, ended.opened_at), (Side::Sell, Micros(11)));
@@ -79,15 +85,15 @@ fn a_flip_ends_one_trade_and_begins_another() {
 /// Whatever is corrected, the changes add up to what was realised.
 #[test]
 fn changes_add_up_through_busts() {
-    let mut desk = Desk::new();
+    let mut harness = RiskHarness::new();
     let mut sum = Money::ZERO;
     let mut count = |position: Position| {
         sum = sum.checked_add(position.realised_change.unwrap()).unwrap();
         assert_eq!(sum, position.realised);
         position
     };
-    count(filled(&mut desk, 10, Side::Buy, "100", "10"));
-    count(filled(&mut desk, 11, Side::Sell, "100", "12"));
+    count(filled(&mut harness, 10, Side::Buy, "100", "10"));
+    count(filled(&mut harness, 11, Side::Sell, "100", "12"));
     let bust = Fill {
         kind: FillKind::Bust,
         ref_exec_id: Some(ExecId::new("t11")),
@@ -95,18 +101,18 @@ fn changes_add_up_through_busts() {
         event_time: Micros(12),
         ..fill("a1", "one", "S", "100", "12")
     };
-    let undone = count(report(&mut desk, bust));
+    let undone = count(report(&mut harness, bust));
     assert_eq!(undone.realised_change.unwrap().to_string(), "-199");
     assert_eq!((undone.fill, undone.closed), (None, None));
 }
 
 #[test]
 fn what_is_known_of_a_trade_survives_a_restart() {
-    let mut desk = Desk::new();
-    filled(&mut desk, 10, Side::Buy, "100", "10");
-    let mut again = Desk::new();
-    again.put_back(&desk.changelog()).unwrap();
-    let one = filled(&mut desk, 11, Side::Sell, "100", "12");
+    let mut harness = RiskHarness::new();
+    filled(&mut harness, 10, Side::Buy, "100", "10");
+    let mut again = RiskHarness::new();
+    again.put_back(&harness.changelog()).unwrap();
+    let one = filled(&mut harness, 11, Side::Sell, "100", "12");
     let other = filled(&mut again, 11, Side::Sell, "100", "12");
     assert_eq!(one.closed, other.closed);
     assert!(one.closed.is_some());

@@ -13,8 +13,8 @@ const GROSS: &str =
 
 #[test]
 fn a_stop_for_everybody_holds_in_every_portfolio() {
-    let mut desk = Desk::new();
-    let said = desk.command(command(CommandKind::Halt, "*")).unwrap();
+    let mut harness = RiskHarness::new();
+    let said = harness.command(command(CommandKind::Halt, "*")).unwrap();
     let told: Vec<_> = said
         .verdicts
         .iter()
@@ -31,17 +31,17 @@ fn a_stop_for_everybody_holds_in_every_portfolio() {
         said.alerts[0].message,
         "maria halted trading: prices were wrong"
     );
-    let everybody = desk
+    let everybody = harness
         .command(command(CommandKind::Reset, "*"))
         .err()
         .unwrap();
     assert_eq!(everybody.reason, Reason::ResetNotNamed);
-    let nobody = desk
+    let nobody = harness
         .command(command(CommandKind::Halt, "three"))
         .err()
         .unwrap();
     assert_eq!(nobody.reason, Reason::WrongPortfolio);
-    let unknown = desk
+    let unknown = harness
         .command(command(CommandKind::Unknown, "*"))
         .err()
         .unwrap();
@@ -50,11 +50,11 @@ fn a_stop_for_everybody_holds_in_every_portfolio() {
 
 #[test]
 fn a_limit_that_is_set_is_in_force_at_once_and_after_a_restart() {
-    let mut desk = Desk::new();
-    desk.deposit("a1", "one", "1000");
-    desk.mark("S", "10");
-    desk.buy("a1", "one", "S", "50", "10");
-    let said = desk.command(set(GROSS)).unwrap();
+    let mut harness = RiskHarness::new();
+    harness.deposit("a1", "one", "1000");
+    harness.mark("S", "10");
+    harness.buy("a1", "one", "S", "50", "10");
+    let said = harness.command(set(GROSS)).unwrap();
     let told: Vec<_> = said
         .verdicts
         .iter()
@@ -81,9 +81,9 @@ fn a_limit_that_is_set_is_in_force_at_once_and_after_a_restart() {
             .starts_with("maria changed a limit (prices were wrong): now day:")
     );
 
-    let mut restored = Desk::new();
-    restored.put_back(&desk.changelog()).unwrap();
-    restored.offset = desk.offset;
+    let mut restored = RiskHarness::new();
+    restored.put_back(&harness.changelog()).unwrap();
+    restored.offset = harness.offset;
     assert!(
         restored.wait(0).verdicts.is_empty(),
         "nothing is told twice"
@@ -95,21 +95,21 @@ fn a_limit_that_is_set_is_in_force_at_once_and_after_a_restart() {
         (GuardState::Reducing, "day")
     );
 
-    let again = desk.command(set(GROSS)).unwrap();
+    let again = harness.command(set(GROSS)).unwrap();
     assert_eq!(again.verdicts[0].limit_version, 2);
     let mut remove = command(CommandKind::RemoveLimit, "*");
     remove.limit = Some("day".into());
-    let said = desk.command(remove.clone()).unwrap();
+    let said = harness.command(remove.clone()).unwrap();
     assert!(said.verdicts[0].message.contains("now it is removed"));
-    let gone = desk.command(remove).err().unwrap();
+    let gone = harness.command(remove).err().unwrap();
     assert_eq!(gone.reason, Reason::UnknownLimit);
 }
 
 #[test]
 fn a_limit_with_a_fault_is_refused_and_changes_nothing() {
-    let mut desk = Desk::new();
+    let mut harness = RiskHarness::new();
     let faulty = GROSS.replace("\"100\"", "\"100\", \"warn\": \"200\"");
-    let refusal = desk.command(set(&faulty)).err().unwrap();
+    let refusal = harness.command(set(&faulty)).err().unwrap();
     assert_eq!(refusal.reason, Reason::BadLimit);
     assert!(
         refusal.message.contains("limits.day.warn"),
@@ -118,27 +118,28 @@ fn a_limit_with_a_fault_is_refused_and_changes_nothing() {
     );
     let mut of_one = set(GROSS);
     of_one.portfolio = PortfolioId::new("one");
-    let refusal = desk.command(of_one).err().unwrap();
+    let refusal = harness.command(of_one).err().unwrap();
     assert!(refusal.message.contains("write `*`"), "{}", refusal.message);
-    let keeps = |desk: &mut Desk| desk.changelog().iter().any(|(_, key, _)| key == b"day");
-    assert!(!keeps(&mut desk));
-    desk.command(set(GROSS)).unwrap();
+    let keeps =
+        |harness: &mut RiskHarness| harness.changelog().iter().any(|(_, key, _)| key == b"day");
+    assert!(!keeps(&mut harness));
+    harness.command(set(GROSS)).unwrap();
     assert!(
-        keeps(&mut desk),
+        keeps(&mut harness),
         "a limit without a fault is kept by its name"
     );
 }
 
 #[test]
 fn a_limit_that_does_not_fit_the_configuration_any_more_keeps_the_task_from_starting() {
-    let mut desk = Desk::new();
-    desk.command(set(GROSS)).unwrap();
+    let mut harness = RiskHarness::new();
+    harness.command(set(GROSS)).unwrap();
     let gross = r#"{name="other", rule="gross_exposure", breach="5", action="alert"}"#;
-    let mut restored = Desk::with(RiskSettings {
+    let mut restored = RiskHarness::with(RiskSettings {
         limits: limits(gross),
         ..settings()
     });
-    let error = restored.put_back(&desk.changelog());
+    let error = restored.put_back(&harness.changelog());
     let error = error.unwrap_err().to_string();
     assert!(
         error.contains("limit day that maria set") && error.contains("other"),

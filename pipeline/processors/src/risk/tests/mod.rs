@@ -20,7 +20,7 @@ use super::*;
 use crate::limits::tests::{calendars, limits};
 
 /// A risk processor with two portfolios and a limit of 100, fed record by record.
-struct Desk {
+struct RiskHarness {
     risk: Risk,
     offset: u64,
     now: Micros,
@@ -69,7 +69,7 @@ fn currency(code: &str) -> Currency {
     Currency::new(code).unwrap()
 }
 
-impl Desk {
+impl RiskHarness {
     fn new() -> Self {
         Self::with(settings())
     }
@@ -164,8 +164,8 @@ impl Desk {
 }
 
 /// A fill, and the position it makes.
-fn report(desk: &mut Desk, fill: Fill) -> Position {
-    desk.take(Event::Fill(fill)).unwrap().positions.remove(0)
+fn report(harness: &mut RiskHarness, fill: Fill) -> Position {
+    harness.take(Event::Fill(fill)).unwrap().positions.remove(0)
 }
 
 fn sort(out: &mut Out) -> Said {

@@ -17,12 +17,18 @@ fn trade(time: i64, side: Side, quantity: &str, price: &str, fee: &str) -> Fill 
     }
 }
 
-fn bought(desk: &mut Desk, time: i64, quantity: &str, price: &str, fee: &str) -> Position {
-    report(desk, trade(time, Side::Buy, quantity, price, fee))
+fn bought(
+    harness: &mut RiskHarness,
+    time: i64,
+    quantity: &str,
+    price: &str,
+    fee: &str,
+) -> Position {
+    report(harness, trade(time, Side::Buy, quantity, price, fee))
 }
 
-fn sold(desk: &mut Desk, time: i64, quantity: &str, price: &str, fee: &str) -> Position {
-    report(desk, trade(time, Side::Sell, quantity, price, fee))
+fn sold(harness: &mut RiskHarness, time: i64, quantity: &str, price: &str, fee: &str) -> Position {
+    report(harness, trade(time, Side::Sell, quantity, price, fee))
 }
 
 /// `150 @ 11, realised 0`
@@ -39,24 +45,29 @@ fn figure(money: Option<Money>) -> String {
     money.map_or("NULL".to_owned(), |money| money.to_string())
 }
 
-fn whole(desk: &mut Desk) -> Equity {
-    desk.commit().equity.pop().unwrap()
+fn whole(harness: &mut RiskHarness) -> Equity {
+    harness.commit().equity.pop().unwrap()
 }
 
-fn told(desk: &mut Desk, event: AccountEvent) -> Position {
-    desk.take(Event::Account(event))
+fn told(harness: &mut RiskHarness, event: AccountEvent) -> Position {
+    harness
+        .take(Event::Account(event))
         .unwrap()
         .positions
         .remove(0)
 }
 
-fn ask(desk: &mut Desk, side: Side, quantity: &str) -> Verdict {
+fn ask(harness: &mut RiskHarness, side: Side, quantity: &str) -> Verdict {
     let asked = request("a1", "one", side, quantity);
-    desk.take(Event::Request(asked)).unwrap().verdicts.remove(0)
+    harness
+        .take(Event::Request(asked))
+        .unwrap()
+        .verdicts
+        .remove(0)
 }
 
-fn with_limits(lines: &str) -> Desk {
-    Desk::with(RiskSettings {
+fn with_limits(lines: &str) -> RiskHarness {
+    RiskHarness::with(RiskSettings {
         limits: limits(lines),
         ..settings()
     })
@@ -64,119 +75,125 @@ fn with_limits(lines: &str) -> Desk {
 
 #[test]
 fn position_and_average_price() {
-    let mut desk = Desk::new();
-    bought(&mut desk, 10, "100", "10", "0");
-    let both = bought(&mut desk, 11, "50", "13", "0");
+    let mut harness = RiskHarness::new();
+    bought(&mut harness, 10, "100", "10", "0");
+    let both = bought(&mut harness, 11, "50", "13", "0");
     assert_eq!(shown(&both), "150 @ 11, realised 0");
-    let part = sold(&mut desk, 12, "30", "12", "0");
+    let part = sold(&mut harness, 12, "30", "12", "0");
     assert_eq!(shown(&part), "120 @ 11, realised 30");
     // In thirds: 100 for 3 is 33.33333333 a share, and closing all of it loses no cent.
-    let mut desk = Desk::new();
-    bought(&mut desk, 10, "1", "40", "0");
-    let thirds = bought(&mut desk, 11, "2", "30", "0");
+    let mut harness = RiskHarness::new();
+    bought(&mut harness, 10, "1", "40", "0");
+    let thirds = bought(&mut harness, 11, "2", "30", "0");
     assert_eq!(shown(&thirds), "3 @ 33.33333333, realised 0");
     for time in 12..15 {
-        sold(&mut desk, time, "1", "40", "0");
+        sold(&mut harness, time, "1", "40", "0");
     }
-    desk.mark("S", "40");
-    assert_eq!(desk.equity_of("one").as_deref(), Some("20"));
+    harness.mark("S", "40");
+    assert_eq!(harness.equity_of("one").as_deref(), Some("20"));
 }
 
 #[test]
 fn realised_and_unrealised() {
-    let mut desk = Desk::new();
-    desk.mark("S", "12.5");
-    bought(&mut desk, 10, "150", "11", "0");
-    let part = sold(&mut desk, 11, "30", "12", "0");
+    let mut harness = RiskHarness::new();
+    harness.mark("S", "12.5");
+    bought(&mut harness, 10, "150", "11", "0");
+    let part = sold(&mut harness, 11, "30", "12", "0");
     assert_eq!(figure(Some(part.realised)), "30");
     assert_eq!(figure(part.market_value), "1500");
     assert_eq!(figure(part.unrealised), "180");
-    let equity = whole(&mut desk);
+    let equity = whole(&mut harness);
     // −1,650 + 360 of cash and 1,500 of shares
     assert_eq!(figure(equity.equity), "210");
 }
 
 #[test]
 fn fees() {
-    let mut desk = Desk::new();
-    desk.mark("S", "10");
-    desk.mark("EURUSD", "2");
+    let mut harness = RiskHarness::new();
+    harness.mark("S", "10");
+    harness.mark("EURUSD", "2");
     let charge = |amount: &str, currency: &str| Charge {
         amount: amount.parse().unwrap(),
         currency: currency.into(),
     };
     let mut first = trade(10, Side::Buy, "1", "10", "0");
     first.fees = Some(vec![charge("1", "USD"), charge("0.02", "USD")]);
-    assert_eq!(shown(&report(&mut desk, first)), "1 @ 10, realised -1.02");
+    assert_eq!(
+        shown(&report(&mut harness, first)),
+        "1 @ 10, realised -1.02"
+    );
     let mut rebate = trade(11, Side::Buy, "1", "10", "0");
     rebate.fees = Some(vec![charge("-0.25", "USD")]);
-    let position = report(&mut desk, rebate);
+    let position = report(&mut harness, rebate);
     assert_eq!(shown(&position), "2 @ 10, realised -0.77");
     let mut foreign = trade(12, Side::Buy, "1", "10", "0");
     foreign.fees = Some(vec![charge("0.5", "EUR")]);
-    let position = report(&mut desk, foreign);
+    let position = report(&mut harness, foreign);
     assert_eq!(shown(&position), "3 @ 10, realised -0.77");
     assert_eq!(position.foreign_fees, [charge("0.5", "EUR")]);
-    let position = bought(&mut desk, 13, "1", "10", "?");
+    let position = bought(&mut harness, 13, "1", "10", "?");
     assert_eq!(shown(&position), "4 @ 10, realised -0.77");
     assert_eq!(position.unknown_fees, 1);
-    let equity = whole(&mut desk);
+    let equity = whole(&mut harness);
     assert_eq!(figure(equity.equity), "-1.77");
     assert_eq!(equity.unknown_fees, 1);
     // Told at last.
-    let position = bought(&mut desk, 13, "1", "10", "0.03");
+    let position = bought(&mut harness, 13, "1", "10", "0.03");
     assert_eq!(shown(&position), "4 @ 10, realised -0.8");
     assert_eq!(position.unknown_fees, 0);
 }
 
 #[test]
 fn flips() {
-    let mut desk = Desk::new();
-    bought(&mut desk, 10, "100", "10", "0");
-    let flipped = sold(&mut desk, 11, "150", "12", "1");
+    let mut harness = RiskHarness::new();
+    bought(&mut harness, 10, "100", "10", "0");
+    let flipped = sold(&mut harness, 11, "150", "12", "1");
     assert_eq!(shown(&flipped), "-50 @ 12, realised 199");
-    let back = bought(&mut desk, 12, "70", "11", "0");
+    let back = bought(&mut harness, 12, "70", "11", "0");
     assert_eq!(shown(&back), "20 @ 11, realised 249");
 }
 
 #[test]
 fn busts_and_corrections() {
-    let mut desk = Desk::new();
-    bought(&mut desk, 10, "100", "10", "1");
-    let flipped = sold(&mut desk, 11, "150", "12", "2");
+    let mut harness = RiskHarness::new();
+    bought(&mut harness, 10, "100", "10", "1");
+    let flipped = sold(&mut harness, 11, "150", "12", "2");
     assert_eq!(shown(&flipped), "-50 @ 12, realised 197");
     let mut bust = trade(12, Side::Buy, "100", "10", "1");
     bust.kind = FillKind::Bust;
     bust.ref_exec_id = Some(ExecId::new("t10"));
-    assert_eq!(shown(&report(&mut desk, bust)), "-150 @ 12, realised -2");
+    assert_eq!(shown(&report(&mut harness, bust)), "-150 @ 12, realised -2");
 
-    let mut desk = Desk::new();
-    bought(&mut desk, 10, "100", "10", "1");
-    let closed = sold(&mut desk, 11, "100", "12", "0");
+    let mut harness = RiskHarness::new();
+    bought(&mut harness, 10, "100", "10", "1");
+    let closed = sold(&mut harness, 11, "100", "12", "0");
     assert_eq!(shown(&closed), "0 @ -, realised 199");
     let mut correction = trade(12, Side::Buy, "100", "11", "1");
     correction.kind = FillKind::Correction;
     correction.ref_exec_id = Some(ExecId::new("t10"));
-    assert_eq!(shown(&report(&mut desk, correction)), "0 @ -, realised 99");
+    assert_eq!(
+        shown(&report(&mut harness, correction)),
+        "0 @ -, realised 99"
+    );
 }
 
 #[test]
 fn late_fills() {
-    let mut desk = Desk::new();
-    bought(&mut desk, 10, "10", "10", "0");
-    let closed = sold(&mut desk, 12, "10", "30", "0");
+    let mut harness = RiskHarness::new();
+    bought(&mut harness, 10, "10", "10", "0");
+    let closed = sold(&mut harness, 12, "10", "30", "0");
     assert_eq!(shown(&closed), "0 @ -, realised 200");
-    let late = bought(&mut desk, 11, "10", "20", "0");
+    let late = bought(&mut harness, 11, "10", "20", "0");
     assert_eq!(shown(&late), "10 @ 15, realised 150");
 }
 
 #[test]
 fn late_fills_behind_what_is_settled_are_told() {
-    let mut desk = Desk::new();
+    let mut harness = RiskHarness::new();
     for n in 0..70 {
-        bought(&mut desk, 100 + n, "1", "10", "0");
+        bought(&mut harness, 100 + n, "1", "10", "0");
     }
-    let said = desk
+    let said = harness
         .take(Event::Fill(trade(99, Side::Buy, "1", "10", "0")))
         .unwrap();
     assert_eq!(said.positions[0].quantity.to_string(), "71");
@@ -191,16 +208,16 @@ fn late_fills_behind_what_is_settled_are_told() {
 
 #[test]
 fn splits_with_cash_in_lieu() {
-    let mut desk = Desk::new();
-    bought(&mut desk, 10, "25", "6", "0");
+    let mut harness = RiskHarness::new();
+    bought(&mut harness, 10, "25", "6", "0");
     let mut split = about_s(AccountMatter::Split, "s", 11);
     (split.ratio_new, split.ratio_old) = (Some(1), Some(10));
     assert_eq!(
-        shown(&told(&mut desk, split.clone())),
+        shown(&told(&mut harness, split.clone())),
         "2.5 @ 60, realised 0"
     );
     split.amount = "33".parse().unwrap();
-    assert_eq!(shown(&told(&mut desk, split)), "2 @ 60, realised 3");
+    assert_eq!(shown(&told(&mut harness, split)), "2 @ 60, realised 3");
 }
 
 #[test]
@@ -209,54 +226,54 @@ fn dividends() {
         price: Some(per_share.parse().unwrap()),
         ..about_s(AccountMatter::Distribution, "d", time)
     };
-    let mut desk = Desk::new();
-    desk.mark("S", "50");
-    bought(&mut desk, 10, "100", "50", "0");
-    let position = told(&mut desk, paid(11, "0.24"));
+    let mut harness = RiskHarness::new();
+    harness.mark("S", "50");
+    bought(&mut harness, 10, "100", "50", "0");
+    let position = told(&mut harness, paid(11, "0.24"));
     assert_eq!(
         (shown(&position), figure(position.income)),
         ("100 @ 50, realised 0".to_owned(), "24".to_owned())
     );
-    let equity = whole(&mut desk);
+    let equity = whole(&mut harness);
     assert_eq!(figure(Some(equity.realised)), "24");
     assert_eq!(figure(equity.equity), "24");
 
-    let mut desk = Desk::new();
-    sold(&mut desk, 10, "30", "50", "0");
-    let position = told(&mut desk, paid(11, "0.5"));
+    let mut harness = RiskHarness::new();
+    sold(&mut harness, 10, "30", "50", "0");
+    let position = told(&mut harness, paid(11, "0.5"));
     assert_eq!(figure(position.income), "-15");
 }
 
 #[test]
 fn currencies() {
-    let mut desk = Desk::new();
-    desk.deposit("a1", "one", "1000");
-    desk.mark("S", "10");
+    let mut harness = RiskHarness::new();
+    harness.deposit("a1", "one", "1000");
+    harness.mark("S", "10");
     let mut euros = trade(10, Side::Buy, "5", "10", "0");
     euros.currency = "EUR".into();
-    let position = report(&mut desk, euros);
+    let position = report(&mut harness, euros);
     assert_eq!(position.currency, "EUR");
-    let equity = whole(&mut desk);
+    let equity = whole(&mut harness);
     assert_eq!((equity.equity, equity.missing_rates > 0), (None, true));
-    desk.mark("EURUSD", "1.1");
-    desk.mark("S", "12");
-    let equity = whole(&mut desk);
+    harness.mark("EURUSD", "1.1");
+    harness.mark("S", "12");
+    let equity = whole(&mut harness);
     assert_eq!(figure(equity.equity), "1011");
     assert_eq!(figure(equity.unrealised), "11");
-    desk.mark("EURUSD", "1.2");
-    assert_eq!(desk.equity_of("one").as_deref(), Some("1012"));
+    harness.mark("EURUSD", "1.2");
+    assert_eq!(harness.equity_of("one").as_deref(), Some("1012"));
 }
 
 #[test]
 fn currencies_held_as_cash() {
-    let mut desk = Desk::new();
-    desk.deposit("a1", "one", "1000");
-    desk.mark("EURUSD", "1");
+    let mut harness = RiskHarness::new();
+    harness.deposit("a1", "one", "1000");
+    harness.mark("EURUSD", "1");
     let mut euros = deposit("a1", "one", "1000", "eur");
     euros.currency = "EUR".into();
-    desk.take(Event::Account(euros)).unwrap();
-    desk.mark("EURUSD", "0.95");
-    let equity = whole(&mut desk);
+    harness.take(Event::Account(euros)).unwrap();
+    harness.mark("EURUSD", "0.95");
+    let equity = whole(&mut harness);
     assert_eq!(figure(equity.equity), "1950");
     assert_eq!(figure(equity.drawdown), "50");
     assert_eq!(figure(Some(equity.realised)), "0");
@@ -266,7 +283,7 @@ fn currencies_held_as_cash() {
 
 #[test]
 fn multipliers_and_margined_instruments() {
-    let instrument = |settlement, multiplier: &str| Instrument {
+    let instrument = |settlement, multiplier: &str| InstrumentSettings {
         currency: Currency::USD,
         multiplier: Positive::try_from(multiplier.parse::<Quantity>().unwrap()).unwrap(),
         settlement,
@@ -274,7 +291,7 @@ fn multipliers_and_margined_instruments() {
         may_be_negative: false,
     };
     let keep = |instrument| {
-        Desk::with(RiskSettings {
+        RiskHarness::with(RiskSettings {
             instruments: [(Symbol::new("S"), instrument)].into(),
             ..settings()
         })
@@ -302,19 +319,19 @@ fn multipliers_and_margined_instruments() {
 #[test]
 fn cash_equity_gross_net_and_leverage() {
     let two = Positive::try_from("2".parse::<Quantity>().unwrap()).unwrap();
-    let mut desk = Desk::with(RiskSettings {
+    let mut harness = RiskHarness::with(RiskSettings {
         leverage: [(AccountId::new("a1"), two)].into(),
         ..settings()
     });
-    desk.deposit("a1", "one", "1000");
-    desk.deposit("a2", "one", "500");
-    desk.mark("S", "10");
-    desk.buy("a1", "one", "S", "20", "10");
+    harness.deposit("a1", "one", "1000");
+    harness.deposit("a2", "one", "500");
+    harness.mark("S", "10");
+    harness.buy("a1", "one", "S", "20", "10");
     let mut short = fill("a2", "one", "S", "5", "10");
     short.side = Side::Sell;
     short.exec_id = ExecId::new("short");
-    desk.take(Event::Fill(short)).unwrap();
-    let rows: Vec<[String; 6]> = desk
+    harness.take(Event::Fill(short)).unwrap();
+    let rows: Vec<[String; 6]> = harness
         .commit()
         .equity
         .iter()
@@ -343,29 +360,29 @@ fn cash_equity_gross_net_and_leverage() {
 
 #[test]
 fn deposits_move_no_drawdown() {
-    let mut desk = Desk::new();
-    desk.deposit("a1", "one", "1000");
-    desk.mark("S", "10");
-    bought(&mut desk, 10, "50", "10", "0");
-    desk.mark("S", "9");
-    let figures = |desk: &mut Desk| {
-        let equity = whole(desk);
+    let mut harness = RiskHarness::new();
+    harness.deposit("a1", "one", "1000");
+    harness.mark("S", "10");
+    bought(&mut harness, 10, "50", "10", "0");
+    harness.mark("S", "9");
+    let figures = |harness: &mut RiskHarness| {
+        let equity = whole(harness);
         [equity.equity, equity.high_water, equity.drawdown].map(figure)
     };
-    assert_eq!(figures(&mut desk), ["950", "1000", "50"]);
-    desk.deposit("a1", "one", "5000");
-    assert_eq!(figures(&mut desk), ["5950", "6000", "50"]);
-    desk.deposit("a1", "one", "-5500");
-    assert_eq!(figures(&mut desk), ["450", "500", "50"]);
+    assert_eq!(figures(&mut harness), ["950", "1000", "50"]);
+    harness.deposit("a1", "one", "5000");
+    assert_eq!(figures(&mut harness), ["5950", "6000", "50"]);
+    harness.deposit("a1", "one", "-5500");
+    assert_eq!(figures(&mut harness), ["450", "500", "50"]);
 }
 
 #[test]
 fn missing_is_missing() {
-    let mut desk = with_limits(
+    let mut harness = with_limits(
         r#"{name="dd", rule="max_drawdown", mode="trailing", basis="marked", breach="100", action="halted"}"#,
     );
-    desk.deposit("a1", "one", "1000");
-    let position = bought(&mut desk, 10, "50", "10", "0");
+    harness.deposit("a1", "one", "1000");
+    let position = bought(&mut harness, 10, "50", "10", "0");
     assert_eq!(
         (
             position.unrealised,
@@ -374,7 +391,7 @@ fn missing_is_missing() {
         ),
         (None, None, None)
     );
-    let equity = whole(&mut desk);
+    let equity = whole(&mut harness);
     assert_eq!(figure(equity.cash), "500");
     assert_eq!(
         [
@@ -389,44 +406,45 @@ fn missing_is_missing() {
     );
     assert_eq!(equity.missing_prices, 1);
     assert_eq!(equity.limits[0].value, None);
-    let raise = ask(&mut desk, Side::Buy, "1");
+    let raise = ask(&mut harness, Side::Buy, "1");
     assert_eq!(
         (raise.grade, raise.reason.as_str()),
         (Grade::Refuse, "EQUITY_MISSING")
     );
     assert!(raise.message.contains("PRICE_MISSING"), "{}", raise.message);
     assert!(raise.message.contains("VALUE_MISSING"), "{}", raise.message);
-    let close = ask(&mut desk, Side::Sell, "50");
+    let close = ask(&mut harness, Side::Sell, "50");
     assert_eq!(close.grade, Grade::Approve, "{}", close.message);
-    let flip = ask(&mut desk, Side::Sell, "51");
+    let flip = ask(&mut harness, Side::Sell, "51");
     assert_eq!(flip.grade, Grade::Refuse);
 }
 
 #[test]
 fn staleness() {
-    let mut desk = Desk::with(RiskSettings {
+    let mut harness = RiskHarness::with(RiskSettings {
         stale_after: Some(60_000_000),
         ..settings()
     });
-    desk.deposit("a1", "one", "1000");
-    desk.mark("S", "10");
-    bought(&mut desk, 10, "50", "10", "0");
+    harness.deposit("a1", "one", "1000");
+    harness.mark("S", "10");
+    bought(&mut harness, 10, "50", "10", "0");
     let minute = 60_000_000;
-    let refused = |desk: &mut Desk, side| {
-        let verdict = ask(desk, side, "1");
+    let refused = |harness: &mut RiskHarness, side| {
+        let verdict = ask(harness, side, "1");
         (verdict.grade, verdict.reason)
     };
-    desk.now = Micros(2 * minute);
+    harness.now = Micros(2 * minute);
     assert_eq!(
-        refused(&mut desk, Side::Buy),
+        refused(&mut harness, Side::Buy),
         (Grade::Refuse, "PRICE_STALE".to_owned())
     );
-    assert_eq!(refused(&mut desk, Side::Sell).0, Grade::Approve);
-    let holdings = &desk.risk.holdings;
+    assert_eq!(refused(&mut harness, Side::Sell).0, Grade::Approve);
+    let holdings = &harness.risk.holdings;
     let portfolio = holdings.accounts.portfolio_named("one").unwrap();
     let mut out = Out::default();
-    desk.risk
-        .tell_equity(portfolio, Micros(5), desk.now, &mut out);
+    harness
+        .risk
+        .emit_equity(portfolio, Micros(5), harness.now, &mut out);
     let equity = sort(&mut out).equity.pop().unwrap();
     assert_eq!(
         (figure(equity.equity), equity.stale_prices),
@@ -437,33 +455,35 @@ fn staleness() {
 
 #[test]
 fn reducing_counts_open_orders() {
-    let mut desk = Desk::new();
-    desk.deposit("a1", "one", "1000");
-    desk.mark("S", "10");
-    bought(&mut desk, 10, "10", "10", "0");
-    desk.command(command(CommandKind::Reduce, "one")).unwrap();
+    let mut harness = RiskHarness::new();
+    harness.deposit("a1", "one", "1000");
+    harness.mark("S", "10");
+    bought(&mut harness, 10, "10", "10", "0");
+    harness
+        .command(command(CommandKind::Reduce, "one"))
+        .unwrap();
     let mut resting = order("o1", OrderStatus::New, "8", "0", 20);
     resting.side = Side::Sell;
-    desk.take(Event::Order(resting)).unwrap();
-    let refused = ask(&mut desk, Side::Sell, "4");
+    harness.take(Event::Order(resting)).unwrap();
+    let refused = ask(&mut harness, Side::Sell, "4");
     assert_eq!(
         (refused.grade, refused.reason.as_str()),
         (Grade::Refuse, "GUARD_REDUCING")
     );
-    assert_eq!(ask(&mut desk, Side::Sell, "2").grade, Grade::Approve);
-    assert_eq!(ask(&mut desk, Side::Buy, "1").reason, "GUARD_REDUCING");
+    assert_eq!(ask(&mut harness, Side::Sell, "2").grade, Grade::Approve);
+    assert_eq!(ask(&mut harness, Side::Buy, "1").reason, "GUARD_REDUCING");
 }
 
 #[test]
 fn reading_a_verdict() {
-    let mut desk =
+    let mut harness =
         with_limits(r#"{name="size", rule="position_size", breach="12", action="alert"}"#);
-    desk.deposit("a1", "one", "1000");
-    desk.mark("S", "10");
-    desk.buy("a1", "one", "S", "4", "10");
+    harness.deposit("a1", "one", "1000");
+    harness.mark("S", "10");
+    harness.buy("a1", "one", "S", "4", "10");
     let partly = order("o1", OrderStatus::PartiallyFilled, "10", "4", 20);
-    desk.take(Event::Order(partly)).unwrap();
-    let refused = ask(&mut desk, Side::Buy, "3");
+    harness.take(Event::Order(partly)).unwrap();
+    let refused = ask(&mut harness, Side::Buy, "3");
     assert_eq!(
         (refused.rule.as_str(), refused.limit_name.as_str()),
         ("position_size", "size")
@@ -477,7 +497,7 @@ fn reading_a_verdict() {
         "BUY 3 S in a1 is refused. POSITION_SIZE_BREACHED: with this order and all open ones \
          filled, one holds 13 units of S, beyond its limit of 12 units"
     );
-    let approved = ask(&mut desk, Side::Buy, "2");
+    let approved = ask(&mut harness, Side::Buy, "2");
     assert_eq!(
         approved.message,
         "BUY 2 S in a1 keeps within every limit; closest is size with 0 units left of 12"
@@ -491,20 +511,20 @@ fn opening_positions() {
         price: Some("15".parse().unwrap()),
         ..about_s(AccountMatter::Opening, "o", 5)
     };
-    let figures = |desk: &mut Desk| {
-        let equity = whole(desk);
+    let figures = |harness: &mut RiskHarness| {
+        let equity = whole(harness);
         [equity.equity, equity.high_water, equity.unrealised].map(figure)
     };
-    let mut desk = Desk::new();
-    desk.deposit("a1", "one", "1000");
-    desk.mark("S", "20");
-    told(&mut desk, taken_over());
-    assert_eq!(figures(&mut desk), ["1200", "1200", "50"]);
+    let mut harness = RiskHarness::new();
+    harness.deposit("a1", "one", "1000");
+    harness.mark("S", "20");
+    told(&mut harness, taken_over());
+    assert_eq!(figures(&mut harness), ["1200", "1200", "50"]);
 }
 
 /// Profit since the day's open, in a portfolio that takes something over.
-fn gained(desk: &mut Desk) -> String {
-    let equity = whole(desk);
+fn gained(harness: &mut RiskHarness) -> String {
+    let equity = whole(harness);
     let target = equity.limits.iter().find(|limit| limit.limit == "target");
     figure(target.and_then(|limit| limit.value))
 }
@@ -513,51 +533,59 @@ const TARGET: &str = r#"{name="target", rule="max_profit", calendar="24x7", basi
 
 #[test]
 fn not_counted_what_comes_before_its_price_or_rate() {
-    let mut desk = with_limits(TARGET);
-    desk.deposit("a1", "one", "1000");
+    let mut harness = with_limits(TARGET);
+    harness.deposit("a1", "one", "1000");
     let opening = AccountEvent {
         quantity: Some("10".parse().unwrap()),
         price: Some("15".parse().unwrap()),
         ..about_s(AccountMatter::Opening, "o", 5)
     };
-    told(&mut desk, opening);
-    desk.mark("S", "20");
+    told(&mut harness, opening);
+    harness.mark("S", "20");
     assert_eq!(
-        gained(&mut desk),
+        gained(&mut harness),
         "50",
         "what it gained until it had a price"
     );
 
-    let mut desk = with_limits(TARGET);
-    desk.deposit("a1", "one", "1000");
+    let mut harness = with_limits(TARGET);
+    harness.deposit("a1", "one", "1000");
     let mut euros = deposit("a1", "one", "1000", "eur");
     euros.currency = "EUR".into();
-    desk.take(Event::Account(euros)).unwrap();
-    desk.mark("EURUSD", "1.1");
-    assert_eq!(gained(&mut desk), "1100", "all of it instead of nothing");
+    harness.take(Event::Account(euros)).unwrap();
+    harness.mark("EURUSD", "1.1");
+    assert_eq!(gained(&mut harness), "1100", "all of it instead of nothing");
 }
 
 #[test]
 fn overfills_are_told_once_the_order_is_known() {
-    let mut desk = Desk::new();
-    desk.take(Event::Order(order("o", OrderStatus::New, "10", "0", 5)))
+    let mut harness = RiskHarness::new();
+    harness
+        .take(Event::Order(order("o", OrderStatus::New, "10", "0", 5)))
         .unwrap();
-    let said = desk.buy("a1", "one", "S", "13", "10");
+    let said = harness.buy("a1", "one", "S", "13", "10");
     assert_eq!(said.positions[0].quantity.to_string(), "13");
     assert!(said.alerts.is_empty(), "a symbol that was never held");
     let filled = order("o", OrderStatus::Filled, "10", "13", 7);
-    let said = desk.take(Event::Order(filled.clone())).unwrap();
+    let said = harness.take(Event::Order(filled.clone())).unwrap();
     assert_eq!(
         said.alerts[0].message,
         "an order of S in a1 was filled for 3 more than was ordered"
     );
-    assert!(desk.take(Event::Order(filled)).unwrap().alerts.is_empty());
+    assert!(
+        harness
+            .take(Event::Order(filled))
+            .unwrap()
+            .alerts
+            .is_empty()
+    );
 
-    desk.take(Event::Order(order("p", OrderStatus::New, "5", "0", 8)))
+    harness
+        .take(Event::Order(order("p", OrderStatus::New, "5", "0", 8)))
         .unwrap();
     let mut bought = fill("a1", "one", "S", "6", "10");
     bought.order_id = OrderId::new("p");
     bought.exec_id = ExecId::new("e-p");
-    let said = desk.take(Event::Fill(bought)).unwrap();
+    let said = harness.take(Event::Fill(bought)).unwrap();
     assert_eq!(said.alerts.len(), 1, "at once where the symbol is held");
 }

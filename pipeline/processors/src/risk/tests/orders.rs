@@ -7,37 +7,41 @@ const SIZE: &str = r#"
     {name="cancels", rule="cancel_rate", window="1m", breach="1", action="alert"}
 "#;
 
-fn desk() -> Desk {
+fn harness() -> RiskHarness {
     desk_with(SIZE)
 }
 
-fn desk_with(lines: &str) -> Desk {
-    let mut desk = Desk::with(RiskSettings {
+fn desk_with(lines: &str) -> RiskHarness {
+    let mut harness = RiskHarness::with(RiskSettings {
         limits: limits(lines),
         ..settings()
     });
-    desk.deposit("a1", "one", "1000");
-    desk.mark("S", "10");
-    desk
+    harness.deposit("a1", "one", "1000");
+    harness.mark("S", "10");
+    harness
 }
 
-fn report(desk: &mut Desk, order: Order) -> Vec<String> {
-    let said = desk.take(Event::Order(order)).unwrap();
+fn report(harness: &mut RiskHarness, order: Order) -> Vec<String> {
+    let said = harness.take(Event::Order(order)).unwrap();
     said.verdicts
         .iter()
         .map(|verdict| verdict.limit_name.clone())
         .collect()
 }
 
-fn ask(desk: &mut Desk, side: Side, quantity: &str) -> Verdict {
+fn ask(harness: &mut RiskHarness, side: Side, quantity: &str) -> Verdict {
     let asked = request("a1", "one", side, quantity);
-    desk.take(Event::Request(asked)).unwrap().verdicts.remove(0)
+    harness
+        .take(Event::Request(asked))
+        .unwrap()
+        .verdicts
+        .remove(0)
 }
 
 #[test]
 fn open_orders_count_as_if_they_were_filled() {
-    let mut desk = desk();
-    let approved = ask(&mut desk, Side::Buy, "12");
+    let mut harness = harness();
+    let approved = ask(&mut harness, Side::Buy, "12");
     assert_eq!(
         (approved.grade, approved.outcome),
         (Grade::Approve, Outcome::Pass)
@@ -51,8 +55,8 @@ fn open_orders_count_as_if_they_were_filled() {
         "BUY 12 S in a1 keeps within every limit; closest is size with 0 units left of 12"
     );
 
-    report(&mut desk, order("o1", OrderStatus::New, "10", "0", 100));
-    let refused = ask(&mut desk, Side::Buy, "3");
+    report(&mut harness, order("o1", OrderStatus::New, "10", "0", 100));
+    let refused = ask(&mut harness, Side::Buy, "3");
     assert_eq!(
         (refused.grade, refused.reason.as_str()),
         (Grade::Refuse, "POSITION_SIZE_BREACHED")
@@ -71,40 +75,43 @@ fn open_orders_count_as_if_they_were_filled() {
 
     // 4 of 10 are filled, and 6 still open.
     report(
-        &mut desk,
+        &mut harness,
         order("o1", OrderStatus::PartiallyFilled, "10", "4", 110),
     );
-    desk.buy("a1", "one", "S", "4", "10");
-    assert_eq!(ask(&mut desk, Side::Buy, "3").value.to_string(), "13");
+    harness.buy("a1", "one", "S", "4", "10");
+    assert_eq!(ask(&mut harness, Side::Buy, "3").value.to_string(), "13");
     report(
-        &mut desk,
+        &mut harness,
         order("o1", OrderStatus::Canceled, "10", "4", 120),
     );
-    assert_eq!(ask(&mut desk, Side::Buy, "3").grade, Grade::Approve);
+    assert_eq!(ask(&mut harness, Side::Buy, "3").grade, Grade::Approve);
 }
 
 #[test]
 fn a_late_report_does_not_open_an_order_again() {
     let size = SIZE.lines().nth(1).unwrap();
-    let mut desk = desk_with(size);
-    report(&mut desk, order("o1", OrderStatus::Filled, "10", "10", 120));
-    report(&mut desk, order("o1", OrderStatus::New, "10", "0", 100));
-    assert_eq!(ask(&mut desk, Side::Buy, "12").grade, Grade::Approve);
+    let mut harness = desk_with(size);
     report(
-        &mut desk,
+        &mut harness,
+        order("o1", OrderStatus::Filled, "10", "10", 120),
+    );
+    report(&mut harness, order("o1", OrderStatus::New, "10", "0", 100));
+    assert_eq!(ask(&mut harness, Side::Buy, "12").grade, Grade::Approve);
+    report(
+        &mut harness,
         order("o2", OrderStatus::PartiallyFilled, "10", "4", 140),
     );
-    report(&mut desk, order("o2", OrderStatus::New, "10", "0", 130));
+    report(&mut harness, order("o2", OrderStatus::New, "10", "0", 130));
     // 6 are open, not 10.
-    assert_eq!(ask(&mut desk, Side::Buy, "6").grade, Grade::Approve);
+    assert_eq!(ask(&mut harness, Side::Buy, "6").grade, Grade::Approve);
 }
 
 #[test]
 fn orders_and_cancels_are_counted_once_each() {
-    let mut desk = desk();
+    let mut harness = harness();
     for (id, told) in [("o1", 0), ("o2", 0), ("o3", 1)] {
         assert_eq!(
-            report(&mut desk, order(id, OrderStatus::New, "1", "0", 100)).len(),
+            report(&mut harness, order(id, OrderStatus::New, "1", "0", 100)).len(),
             told,
             "{id}"
         );
@@ -112,31 +119,47 @@ fn orders_and_cancels_are_counted_once_each() {
     // Told again, it is no order more.
     assert!(
         report(
-            &mut desk,
+            &mut harness,
             order("o3", OrderStatus::PartiallyFilled, "2", "1", 101)
         )
         .is_empty()
     );
-    assert!(report(&mut desk, order("o1", OrderStatus::Canceled, "1", "0", 102)).is_empty());
-    assert!(report(&mut desk, order("o1", OrderStatus::Canceled, "1", "0", 103)).is_empty());
+    assert!(
+        report(
+            &mut harness,
+            order("o1", OrderStatus::Canceled, "1", "0", 102)
+        )
+        .is_empty()
+    );
+    assert!(
+        report(
+            &mut harness,
+            order("o1", OrderStatus::Canceled, "1", "0", 103)
+        )
+        .is_empty()
+    );
     assert_eq!(
-        report(&mut desk, order("o2", OrderStatus::Canceled, "1", "0", 104)),
+        report(
+            &mut harness,
+            order("o2", OrderStatus::Canceled, "1", "0", 104)
+        ),
         ["cancels"]
     );
 }
 
 #[test]
 fn ended_orders_are_remembered_in_bounded_number() {
-    let mut desk = desk();
+    let mut harness = harness();
     for n in 0..300 {
         report(
-            &mut desk,
+            &mut harness,
             order(&format!("o{n}"), OrderStatus::Filled, "1", "1", 100 + n),
         );
     }
-    assert_eq!(desk.risk.orders.store.sorted().len(), 256);
-    let mut restored = Desk::with(desk.risk.holdings.settings.clone());
-    desk.risk
+    assert_eq!(harness.risk.orders.store.sorted().len(), 256);
+    let mut restored = RiskHarness::with(harness.risk.holdings.settings.clone());
+    harness
+        .risk
         .orders
         .store
         .dump(&mut |key, value| {
@@ -149,9 +172,9 @@ fn ended_orders_are_remembered_in_bounded_number() {
         })
         .unwrap();
     restored.risk.restored().unwrap();
-    for desk in [&mut desk, &mut restored] {
-        report(desk, order("last", OrderStatus::Filled, "1", "1", 1000));
-        let known = desk.risk.orders.store.sorted();
+    for harness in [&mut harness, &mut restored] {
+        report(harness, order("last", OrderStatus::Filled, "1", "1", 1000));
+        let known = harness.risk.orders.store.sorted();
         let oldest = known.iter().map(|(_, order)| order.event_time.0).min();
         assert_eq!((known.len(), oldest), (256, Some(145)));
     }
@@ -159,17 +182,17 @@ fn ended_orders_are_remembered_in_bounded_number() {
 
 #[test]
 fn nonsense_is_refused() {
-    let mut desk = desk();
+    let mut harness = harness();
     let negative = order("o", OrderStatus::New, "-1", "0", 100);
-    let refusal = desk.take(Event::Order(negative)).err().unwrap();
+    let refusal = harness.take(Event::Order(negative)).err().unwrap();
     assert_eq!(refusal.reason, Reason::BadQuantity);
     let mut stranger = request("a1", "two", Side::Buy, "1");
     stranger.portfolio = PortfolioId::new("two");
-    let said = desk.take(Event::Request(stranger)).unwrap();
+    let said = harness.take(Event::Request(stranger)).unwrap();
     assert_eq!(said.verdicts[0].reason, "WRONG_PORTFOLIO");
     assert_eq!(said.verdicts[0].grade, Grade::Refuse);
     let mut unknown = request("a1", "one", Side::Buy, "1");
     unknown.symbol = Symbol::new("NONE");
-    let said = desk.take(Event::Request(unknown)).unwrap();
+    let said = harness.take(Event::Request(unknown)).unwrap();
     assert_eq!(said.verdicts[0].reason, "UNKNOWN_SYMBOL");
 }

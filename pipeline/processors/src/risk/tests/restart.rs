@@ -5,28 +5,28 @@ use super::*;
 
 #[test]
 fn restored_state_goes_on_as_if_nothing_had_happened() {
-    let script = |desk: &mut Desk| {
-        desk.deposit("a1", "one", "1000");
-        desk.deposit("b", "two", "500");
-        desk.mark("S", "10");
-        desk.buy("a1", "one", "S", "50", "10");
-        desk.buy("b", "two", "T", "5", "7");
-        desk.mark("S", "12");
+    let script = |harness: &mut RiskHarness| {
+        harness.deposit("a1", "one", "1000");
+        harness.deposit("b", "two", "500");
+        harness.mark("S", "10");
+        harness.buy("a1", "one", "S", "50", "10");
+        harness.buy("b", "two", "T", "5", "7");
+        harness.mark("S", "12");
     };
-    let mut original = Desk::new();
+    let mut original = RiskHarness::new();
     script(&mut original);
     let log = original.changelog();
 
-    let mut restored = Desk::new();
+    let mut restored = RiskHarness::new();
     restored.put_back(&log).unwrap();
     restored.offset = original.offset;
     for portfolio in ["one", "two"] {
         assert_eq!(restored.equity_of(portfolio), original.equity_of(portfolio));
     }
 
-    for desk in [&mut original, &mut restored] {
-        desk.commit();
-        desk.changelog();
+    for harness in [&mut original, &mut restored] {
+        harness.commit();
+        harness.changelog();
     }
     for price in ["9", "9.9", "3"] {
         let (a, b) = (original.mark("S", price), restored.mark("S", price));
@@ -68,33 +68,36 @@ fn former_book() -> StateBook {
 
 #[test]
 fn positions_of_a_former_release_go_on_to_the_last_digit() {
-    let mut desk = Desk::new();
+    let mut harness = RiskHarness::new();
     let key = BookKey {
         account: AccountId::new("a1"),
         symbol: Symbol::new("S"),
     };
-    desk.risk.holdings.books.put(key.clone(), former_book());
+    harness.risk.holdings.books.put(key.clone(), former_book());
     let state = StatePortfolio {
         cash_flow: "5000".parse().unwrap(),
         high_water: "5100".parse().unwrap(),
         recent_events: vec!["d-old".into()],
         ..StatePortfolio::default()
     };
-    desk.risk
+    harness
+        .risk
         .holdings
         .portfolios
         .put(PortfolioId::new("one"), state);
-    desk.risk.restored().unwrap();
-    assert!(desk.risk.holdings.books.is_empty() || desk.risk.holdings.books.get(&key).is_none());
+    harness.risk.restored().unwrap();
+    assert!(
+        harness.risk.holdings.books.is_empty() || harness.risk.holdings.books.get(&key).is_none()
+    );
 
-    desk.mark("S", "120");
+    harness.mark("S", "120");
     // 15 cost 1,550 and are worth 1,800; 30 − 1 is realised: 5,000 + 29 + 250
-    assert_eq!(desk.equity_of("one").as_deref(), Some("5279"));
+    assert_eq!(harness.equity_of("one").as_deref(), Some("5279"));
     let mut repeated = deposit("a1", "one", "77", "d-old");
     repeated.event_time = Micros(9);
-    desk.take(Event::Account(repeated)).unwrap();
+    harness.take(Event::Account(repeated)).unwrap();
     assert_eq!(
-        desk.equity_of("one").as_deref(),
+        harness.equity_of("one").as_deref(),
         Some("5279"),
         "counted long ago"
     );
@@ -103,7 +106,7 @@ fn positions_of_a_former_release_go_on_to_the_last_digit() {
     bust.kind = FillKind::Bust;
     bust.exec_id = ExecId::new("b1");
     bust.ref_exec_id = Some(ExecId::new("e1"));
-    let told = desk.take(Event::Fill(bust)).unwrap();
+    let told = harness.take(Event::Fill(bust)).unwrap();
     let position = &told.positions[0];
     assert_eq!(position.quantity.to_string(), "10");
     assert_eq!(position.average_price.unwrap().to_string(), "100");

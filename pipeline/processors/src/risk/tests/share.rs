@@ -4,9 +4,9 @@ use tapeline_schemas::partition_of;
 use super::*;
 use crate::contract::Share;
 
-fn desk_of(portfolio: &str) -> Desk {
+fn desk_of(portfolio: &str) -> RiskHarness {
     let task = partition_of(portfolio.as_bytes(), 4);
-    Desk::with(RiskSettings {
+    RiskHarness::with(RiskSettings {
         share: Share::new(task, 4),
         ..settings()
     })
@@ -15,15 +15,15 @@ fn desk_of(portfolio: &str) -> Desk {
 #[test]
 fn a_task_is_asked_about_its_own_portfolios_alone() {
     assert_ne!(partition_of(b"one", 4), partition_of(b"two", 4));
-    let mut desk = desk_of("one");
-    desk.deposit("a1", "one", "10");
+    let mut harness = desk_of("one");
+    harness.deposit("a1", "one", "10");
     let event = deposit("b", "two", "10", "d");
-    let refusal = desk.take(Event::Account(event)).err().unwrap();
+    let refusal = harness.take(Event::Account(event)).err().unwrap();
     assert_eq!(refusal.reason, Reason::WrongPartition);
-    let said = desk.command(command(CommandKind::Halt, "*")).unwrap();
+    let said = harness.command(command(CommandKind::Halt, "*")).unwrap();
     let told: Vec<_> = said.verdicts.iter().map(|v| v.portfolio.as_str()).collect();
     assert_eq!(told, ["one"]);
-    let said = desk.command(command(CommandKind::Halt, "two")).unwrap();
+    let said = harness.command(command(CommandKind::Halt, "two")).unwrap();
     assert!(said.verdicts.is_empty(), "another task does");
 }
 
@@ -42,20 +42,20 @@ fn of_all_tasks_one_tells_of_a_limit() {
     };
     let (mut told, mut refused) = (0, 0);
     for task in 0..4 {
-        let mut desk = Desk::with(RiskSettings {
+        let mut harness = RiskHarness::with(RiskSettings {
             share: Share::new(task, 4),
             ..settings()
         });
-        told += desk.command(set.clone()).unwrap().verdicts.len();
-        refused += usize::from(desk.command(faulty.clone()).is_err());
-        assert!(desk.risk.wards.limits().get("day").is_some());
+        told += harness.command(set.clone()).unwrap().verdicts.len();
+        refused += usize::from(harness.command(faulty.clone()).is_err());
+        assert!(harness.risk.active_limits.limits().get("day").is_some());
     }
     assert_eq!((told, refused), (1, 1));
 }
 
 /// What is decided about `one`, and what it is worth in the end.
 fn decided(steps: &[(bool, i8, u8)], with_two: bool) -> (Vec<String>, Option<String>) {
-    let mut desk = Desk::new();
+    let mut harness = RiskHarness::new();
     let mut told = Vec::new();
     for (n, (is_one, quantity, price)) in steps.iter().enumerate() {
         let (account, portfolio) = if *is_one { ("a1", "one") } else { ("b", "two") };
@@ -69,11 +69,11 @@ fn decided(steps: &[(bool, i8, u8)], with_two: bool) -> (Vec<String>, Option<Str
             );
             trade.side = if *quantity < 0 { Side::Sell } else { Side::Buy };
             trade.exec_id = ExecId::new(format!("e{n}"));
-            let said = desk.take(Event::Fill(trade)).unwrap();
+            let said = harness.take(Event::Fill(trade)).unwrap();
             told.extend(said.verdicts);
         }
         let time = Micros(1000 + n as i64);
-        let said = desk.take(mark("S", &price.to_string(), time)).unwrap();
+        let said = harness.take(mark("S", &price.to_string(), time)).unwrap();
         told.extend(said.verdicts);
     }
     let own = told
@@ -81,7 +81,7 @@ fn decided(steps: &[(bool, i8, u8)], with_two: bool) -> (Vec<String>, Option<Str
         .filter(|verdict| verdict.portfolio.as_str() == "one");
     (
         own.map(|verdict| verdict.message).collect(),
-        desk.equity_of("one"),
+        harness.equity_of("one"),
     )
 }
 

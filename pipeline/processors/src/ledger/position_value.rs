@@ -6,9 +6,9 @@ use tapeline_model::money::{Money, MoneyError, Price, Quantity};
 
 use super::ROUNDING;
 use super::amount::{Amount, Missing};
-use super::line::{Booked, Line, Open};
 use super::position::Position;
 use super::terms::{Currency, Positive, Settlement};
+use super::valuation::{Booked, Open, Valuation};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quoted {
@@ -124,7 +124,7 @@ impl From<&Holding> for Open {
 
 /// What a position adds to its account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Worth {
+pub struct PositionValue {
     pub currency: Currency,
     pub booked: Booked,
     /// Fees in other currencies.
@@ -132,10 +132,10 @@ pub struct Worth {
     pub holding: Holding,
 }
 
-impl Worth {
+impl PositionValue {
     /// In the position's own currency.
-    pub fn line(&self) -> Line {
-        Line {
+    pub fn valuation(&self) -> Valuation {
+        Valuation {
             booked: self.booked,
             open: Open::from(&self.holding),
         }
@@ -177,10 +177,10 @@ impl Exposure {
 }
 
 impl Position {
-    pub fn worth(&self, prices: &Prices) -> Worth {
+    pub fn value(&self, prices: &Prices) -> PositionValue {
         let currency = self.terms().currency;
-        let elsewhere = self.standing().fees.iter();
-        Worth {
+        let elsewhere = self.totals().fees.iter();
+        PositionValue {
             currency,
             booked: self.booked().unwrap_or_else(|_| Booked::too_large()),
             elsewhere: elsewhere
@@ -197,7 +197,7 @@ impl Position {
     }
 
     pub fn exposure(&self) -> Exposure {
-        let cost = self.standing().inventory.cost();
+        let cost = self.totals().inventory.cost();
         Exposure {
             quantity: self.quantity(),
             cost: match cost {
@@ -210,7 +210,7 @@ impl Position {
     }
 
     fn booked(&self) -> Result<Booked, MoneyError> {
-        let (terms, now) = (self.terms(), self.standing());
+        let (terms, now) = (self.terms(), self.totals());
         let closed =
             Amount::missing(Missing::Cost, now.unknown_costs).plus(&now.realised.into())?;
         let fees = Amount::missing(Missing::Fee, now.unknown_fees)

@@ -11,7 +11,7 @@ use super::limit::Limits;
 
 /// What a command made of one limit; it counts in place of the configuration's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StateLimit {
+pub struct LimitChange {
     pub name: String,
     /// As JSON; none once it was removed.
     pub definition: Option<String>,
@@ -19,11 +19,11 @@ pub struct StateLimit {
     pub author: String,
 }
 
-impl Record for StateLimit {
+impl Record for LimitChange {
     const RECORD: &'static str = "state_limit";
 }
 
-impl StateLimit {
+impl LimitChange {
     /// What SET_LIMIT or REMOVE_LIMIT asks for, if it can be done.
     pub fn from_command(
         command: &Command,

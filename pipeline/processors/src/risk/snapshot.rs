@@ -1,40 +1,40 @@
-//! A portfolio as limits look at it.
+//! A portfolio as limits see it.
 
 use std::collections::BTreeMap;
 
 use tapeline_model::ids::{AccountId, PortfolioId};
 
 use super::BookKey;
-use super::accounts::{Open, PortfolioIndex};
+use super::accounts::{OpenPosition, PortfolioIndex};
 use super::holdings::Holdings;
 use super::trades::Trades;
-use crate::limits::{Held, Picture, Plan, Sums};
+use crate::limits::{HeldPosition, Plan, Snapshot, Sums};
 
-/// What a picture shows.
-pub(super) struct Scene<'a> {
+/// Owns what a snapshot borrows.
+pub(super) struct SnapshotParts<'a> {
     portfolio: &'a PortfolioId,
     currency: &'a str,
     whole: Sums,
     accounts: BTreeMap<AccountId, Sums>,
-    positions: Vec<Held<'a>>,
+    positions: Vec<HeldPosition<'a>>,
 }
 
-impl<'a> Scene<'a> {
-    /// With as much of it as these limits look at.
+impl<'a> SnapshotParts<'a> {
+    /// With as much of it as these limits need.
     pub fn for_limits(
         holdings: &'a Holdings,
         trades: &'a Trades,
         portfolio: PortfolioIndex,
         plan: &Plan,
     ) -> Self {
-        let mut scene = Self::bare(holdings, portfolio);
+        let mut parts = Self::bare(holdings, portfolio);
         if plan.needs_accounts() {
-            scene.accounts = holdings.account_sums(portfolio);
+            parts.accounts = holdings.account_sums(portfolio);
         }
         if plan.needs_positions() {
-            scene.positions = positions(holdings, trades, portfolio);
+            parts.positions = positions(holdings, trades, portfolio);
         }
-        scene
+        parts
     }
 
     /// With everything, as the judgement of an order needs it.
@@ -56,8 +56,8 @@ impl<'a> Scene<'a> {
         }
     }
 
-    pub fn picture(&self) -> Picture<'_> {
-        Picture {
+    pub fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot {
             portfolio: self.portfolio,
             currency: self.currency,
             whole: self.whole,
@@ -71,15 +71,15 @@ fn positions<'a>(
     holdings: &'a Holdings,
     trades: &'a Trades,
     portfolio: PortfolioIndex,
-) -> Vec<Held<'a>> {
-    let held = |(account, open): (&'a AccountId, Open<'a>)| {
+) -> Vec<HeldPosition<'a>> {
+    let held = |(account, open): (&'a AccountId, OpenPosition<'a>)| {
         let known = holdings.settings.instruments.get(open.symbol);
         let value = open.holding.market_value;
         let key = BookKey {
             account: account.clone(),
             symbol: open.symbol.clone(),
         };
-        Held {
+        HeldPosition {
             account,
             symbol: open.symbol,
             sector: known.and_then(|instrument| instrument.sector.as_deref()),

@@ -6,13 +6,13 @@ use tapeline_model::money::{Money, MoneyError, Price, Quantity};
 use super::ROUNDING;
 use super::charges::ChargeSums;
 use super::entry::{Entry, FillEntry};
+use super::error::LedgerError;
 use super::events::{Opening, Split};
 use super::inventory::{Inventory, Lot, sum};
-use super::refused::Refused;
 use super::terms::{Method, Terms};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct PositionTotals {
     pub(super) inventory: Inventory,
     /// What closing brought beyond its cost, before fees.
     pub(super) realised: Money,
@@ -27,27 +27,25 @@ pub struct Standing {
     pub(super) unknown_fees: u32,
 }
 
-impl Standing {
+impl PositionTotals {
     pub(super) fn opened(terms: &Terms, opening: &Opening) -> Result<Self, MoneyError> {
         let value = |price: Price| price.value(opening.quantity, terms.multiplier.get(), ROUNDING);
-        let mut standing = Self::default();
+        let mut totals = Self::default();
         let cost = opening.price.map(value).transpose()?;
-        standing
-            .inventory
-            .add(opening.quantity, cost, terms.method)?;
-        Ok(standing)
+        totals.inventory.add(opening.quantity, cost, terms.method)?;
+        Ok(totals)
     }
 
     pub fn quantity(&self) -> Quantity {
         self.inventory.quantity()
     }
 
-    /// How many closings nobody told the cost of.
+    /// How many closings have an unknown cost.
     pub fn unknown_costs(&self) -> u32 {
         self.unknown_costs
     }
 
-    /// How many fills nobody told the fees of.
+    /// How many fills have unknown fees.
     pub fn unknown_fees(&self) -> u32 {
         self.unknown_fees
     }
@@ -57,7 +55,7 @@ impl Standing {
         self.inventory.lots()
     }
 
-    pub(super) fn after(mut self, terms: &Terms, entry: &Entry) -> Result<Self, Refused> {
+    pub(super) fn after(mut self, terms: &Terms, entry: &Entry) -> Result<Self, LedgerError> {
         match entry {
             Entry::Fill(fill) => self.fill(terms, fill)?,
             Entry::Split(split) => self.split(split)?,
@@ -69,7 +67,7 @@ impl Standing {
         Ok(self)
     }
 
-    fn fill(&mut self, terms: &Terms, fill: &FillEntry) -> Result<(), Refused> {
+    fn fill(&mut self, terms: &Terms, fill: &FillEntry) -> Result<(), LedgerError> {
         let quantity = fill.quantity()?;
         let price = fill.execution().price;
         let value = price.value(quantity, terms.multiplier.get(), ROUNDING)?;

@@ -62,12 +62,12 @@ amounts! {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Line {
+pub struct Valuation {
     pub booked: Booked,
     pub open: Open,
 }
 
-impl Line {
+impl Valuation {
     pub fn plus(&self, other: &Self) -> Result<Self, MoneyError> {
         Ok(Self {
             booked: self.booked.plus(&other.booked)?,

@@ -6,25 +6,25 @@ use tapeline_model::Micros;
 use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
 use tapeline_model::money::Quantity;
 
-use super::picture::{Known, Picture};
 use super::plan::Plan;
+use super::snapshot::{Known, Snapshot};
 use super::watch::Watch;
 use crate::ledger::{Currency, Positive, Prices, Rates};
 
 #[derive(Debug, Clone, Copy)]
-pub struct Desk<'a> {
+pub struct OrderContext<'a> {
     /// Every account there is, and the portfolio it belongs to.
     pub accounts: &'a BTreeMap<AccountId, PortfolioId>,
     pub plan: &'a Plan,
     pub watch: &'a Watch,
     /// With all positions.
-    pub picture: &'a Picture<'a>,
+    pub snapshot: &'a Snapshot<'a>,
     pub open_orders: &'a OpenOrders,
     /// Of the symbol that is asked for; none when nothing is known of it.
     pub instrument: Option<Instrument<'a>>,
     /// Of the symbol that is asked for.
     pub prices: &'a Prices,
-    /// Into the picture's currency.
+    /// Into the snapshot's currency.
     pub rates: &'a Rates,
     pub policy: Policy,
     pub now: Micros,
@@ -60,15 +60,15 @@ impl Default for Policy {
 /// What orders may still buy and sell, by account and symbol.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpenOrders {
-    by_account: BTreeMap<AccountId, BTreeMap<Symbol, Resting>>,
+    by_account: BTreeMap<AccountId, BTreeMap<Symbol, RestingOrders>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resting {
+pub struct RestingOrders {
     /// What is left of all open orders to buy, and of those to sell; neither negative.
     pub buys: Quantity,
     pub sells: Quantity,
-    /// What one unit is worth in the picture's currency.
+    /// What one unit is worth in the snapshot's currency.
     pub unit_value: Known,
     pub sector: Option<String>,
     pub currency: String,
@@ -77,7 +77,7 @@ pub struct Resting {
 
 impl OpenOrders {
     /// In place of what was known of this account and symbol; nothing left is forgotten.
-    pub fn set(&mut self, account: &AccountId, symbol: &Symbol, resting: Resting) {
+    pub fn set(&mut self, account: &AccountId, symbol: &Symbol, resting: RestingOrders) {
         let of_account = self.by_account.entry(account.clone()).or_default();
         if resting.buys.is_zero() && resting.sells.is_zero() {
             of_account.remove(symbol);
@@ -89,11 +89,11 @@ impl OpenOrders {
         }
     }
 
-    pub fn get(&self, account: &AccountId, symbol: &Symbol) -> Option<&Resting> {
+    pub fn get(&self, account: &AccountId, symbol: &Symbol) -> Option<&RestingOrders> {
         self.by_account.get(account)?.get(symbol)
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&AccountId, &Symbol, &Resting)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&AccountId, &Symbol, &RestingOrders)> {
         self.by_account.iter().flat_map(|(account, symbols)| {
             let of_account = symbols.iter();
             of_account.map(move |(symbol, resting)| (account, symbol, resting))

@@ -6,13 +6,13 @@ use super::accounts::PortfolioIndex;
 
 /// Whose equity changed since the last commit, and by which newest event time.
 #[derive(Default)]
-pub(super) struct Changed {
+pub(super) struct ChangedPortfolios {
     /// By the index of the portfolio.
     newest: Vec<Option<Micros>>,
     which: Vec<PortfolioIndex>,
 }
 
-impl Changed {
+impl ChangedPortfolios {
     pub fn note(&mut self, portfolio: PortfolioIndex, event_time: Micros) {
         let place = portfolio.place();
         if self.newest.len() <= place {

@@ -10,8 +10,8 @@ use super::accounts::{Accounts, PortfolioIndex};
 use super::holdings::Holdings;
 use crate::contract::StateError;
 use crate::limits::{
-    Calendars, Calm, Fault, Limits, Moved, Picture, Plan, Plans, StateLimit, Sums, Watch, earlier,
-    list,
+    Calendars, CapitalFlow, Fault, LimitChange, Limits, Plan, Plans, QuietRange, Snapshot, Sums,
+    Watch, earlier, list,
 };
 use crate::store::{Names, Store};
 
@@ -19,37 +19,37 @@ use crate::store::{Names, Store};
 /// microseconds.
 const TICKS_APART: i64 = 50_000;
 
-pub(super) struct Wards {
+pub(super) struct ActiveLimits {
     calendars: Calendars,
     limits: Limits,
     /// What commands made of limits, by name.
-    pub changes: Store<Names<1>, StateLimit>,
-    /// Of portfolios of which anything was ever heard.
+    pub changes: Store<Names<1>, LimitChange>,
+    /// Of portfolios that had a report.
     pub watches: Store<PortfolioId, Watch>,
     /// By the index of the portfolio.
     plans: Vec<Arc<Plan>>,
-    /// How long prices of each of them may move without a look, by the same.
-    calm: Vec<Calm>,
+    /// Between which sums none of them need be evaluated, by the same.
+    quiet_range: Vec<QuietRange>,
     /// No day or window of any portfolio ends before this.
     rolls_at: Micros,
     /// Nothing changes by time alone before this.
     wakes_at: Option<Micros>,
 }
 
-impl Wards {
+impl ActiveLimits {
     pub fn new(settings: &RiskSettings, accounts: &Accounts) -> Self {
-        let mut wards = Self {
+        let mut active_limits = Self {
             calendars: settings.calendars.clone(),
             limits: settings.limits.clone(),
             changes: Store::new("limits"),
             watches: Store::new("watches"),
             plans: Vec::new(),
-            calm: Vec::new(),
+            quiet_range: Vec::new(),
             rolls_at: Micros(i64::MAX),
             wakes_at: None,
         };
-        wards.plan_all(accounts);
-        wards
+        active_limits.plan_all(accounts);
+        active_limits
     }
 
     pub fn limits(&self) -> &Limits {
@@ -64,7 +64,7 @@ impl Wards {
         Arc::clone(&self.plans[portfolio.place()])
     }
 
-    /// Begins to watch a portfolio from nothing, if nothing was heard of it before.
+    /// Begins to watch a portfolio at its first report.
     pub fn begin(&mut self, accounts: &Accounts, portfolio: PortfolioIndex, now: Micros) {
         let id = accounts.portfolio_id(portfolio);
         if self.watches.get(id).is_some() {
@@ -72,7 +72,7 @@ impl Wards {
         }
         let plan = self.plan(portfolio);
         let own = accounts.accounts_of(portfolio);
-        let picture = Picture {
+        let snapshot = Snapshot {
             portfolio: id,
             currency: "",
             whole: Sums::NOTHING,
@@ -81,7 +81,7 @@ impl Wards {
         };
         let mut watch = Watch::default();
         // Nothing breaches nothing.
-        watch.evaluate(&plan, &picture, now);
+        watch.evaluate(&plan, &snapshot, now);
         self.watches.put(id.clone(), watch);
     }
 
@@ -93,19 +93,19 @@ impl Wards {
         act: impl FnOnce(&mut Watch) -> R,
     ) -> Option<R> {
         let (rolls_at, wakes_at) = (&mut self.rolls_at, &mut self.wakes_at);
-        let calm = &mut self.calm[portfolio.place()];
+        let quiet_range = &mut self.quiet_range[portfolio.place()];
         self.watches.edit(id, |watch| {
             let result = act(watch);
             *rolls_at = watch.rolls_at().min(*rolls_at);
             *wakes_at = earlier(*wakes_at, watch.wake_at());
-            *calm = watch.calm();
+            *quiet_range = watch.quiet_range();
             (result, watch.take_changed())
         })
     }
 
     /// Whether these sums can change nothing.
     pub fn stays_quiet(&self, portfolio: PortfolioIndex, sums: &Sums, now: Micros) -> bool {
-        self.calm[portfolio.place()].holds(sums, now)
+        self.quiet_range[portfolio.place()].contains(sums, now)
     }
 
     pub fn moved(
@@ -113,7 +113,7 @@ impl Wards {
         portfolio: PortfolioIndex,
         id: &PortfolioId,
         account: &AccountId,
-        by: Moved,
+        by: CapitalFlow,
     ) {
         // A point that does not fit an amount stays where it is.
         self.with(portfolio, id, |watch| watch.moved(account, by).ok());
@@ -138,8 +138,8 @@ impl Wards {
             accounts,
             now,
             |watch| Some(watch.rolls_at()),
-            |wards, at| {
-                wards.rolls_at = at.min(wards.rolls_at);
+            |active_limits, at| {
+                active_limits.rolls_at = at.min(active_limits.rolls_at);
             },
         )
     }
@@ -147,8 +147,8 @@ impl Wards {
     /// The portfolios in which time alone changes something, in order.
     pub fn woken(&mut self, accounts: &Accounts, now: Micros) -> Vec<PortfolioIndex> {
         self.wakes_at = None;
-        self.due(accounts, now, Watch::wake_at, |wards, at| {
-            wards.wakes_at = earlier(wards.wakes_at, Some(at));
+        self.due(accounts, now, Watch::wake_at, |active_limits, at| {
+            active_limits.wakes_at = earlier(active_limits.wakes_at, Some(at));
         })
     }
 
@@ -175,7 +175,7 @@ impl Wards {
     /// Puts a changed limit in force: the portfolios that must be evaluated anew.
     pub fn change(
         &mut self,
-        change: StateLimit,
+        change: LimitChange,
         accounts: &Accounts,
     ) -> Result<Vec<PortfolioIndex>, Vec<Fault>> {
         change.apply(&mut self.limits, &self.calendars)?;
@@ -188,7 +188,7 @@ impl Wards {
     pub fn restored(&mut self, holdings: &Holdings) -> Result<(), StateError> {
         let settings = &holdings.settings;
         self.limits = settings.limits.clone();
-        let changes: Vec<StateLimit> = self.changes.sorted().into_iter().map(owned).collect();
+        let changes: Vec<LimitChange> = self.changes.sorted().into_iter().map(owned).collect();
         for change in changes {
             let applied = change.apply(&mut self.limits, &self.calendars);
             applied.map_err(|faults| StateError::Inconsistent {
@@ -202,7 +202,7 @@ impl Wards {
             })?;
         }
         self.plan_all(&holdings.accounts);
-        self.carry_over(holdings);
+        self.restore_legacy(holdings);
         self.adopt(&holdings.accounts);
         self.rolls_at = Micros(0);
         self.wakes_at = Some(Micros(0));
@@ -210,7 +210,7 @@ impl Wards {
     }
 
     /// What releases before these limits knew of portfolios.
-    fn carry_over(&mut self, holdings: &Holdings) {
+    fn restore_legacy(&mut self, holdings: &Holdings) {
         for portfolio in holdings.accounts.portfolios() {
             let id = holdings.accounts.portfolio_id(portfolio);
             let Some(known) = holdings.portfolios.get(id) else {
@@ -220,7 +220,7 @@ impl Wards {
                 let plan = self.plan(portfolio);
                 let mut watch = Watch::default();
                 let breached = known.breached.iter().any(|rule| rule == "max_drawdown");
-                watch.carry_over(&plan, known.high_water, breached);
+                watch.restore_legacy(&plan, known.high_water, breached);
                 self.watches.put(id.clone(), watch);
             }
         }
@@ -233,7 +233,7 @@ impl Wards {
             plans.of(id, accounts.accounts_of(portfolio))
         };
         self.plans = accounts.portfolios().map(plan).collect();
-        self.calm = vec![Calm::default(); self.plans.len()];
+        self.quiet_range = vec![QuietRange::default(); self.plans.len()];
     }
 
     fn adopt(&mut self, accounts: &Accounts) -> Vec<PortfolioIndex> {
@@ -250,6 +250,6 @@ impl Wards {
     }
 }
 
-fn owned((_, change): (&Names<1>, &StateLimit)) -> StateLimit {
+fn owned((_, change): (&Names<1>, &LimitChange)) -> LimitChange {
     change.clone()
 }

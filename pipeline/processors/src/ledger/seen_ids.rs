@@ -9,25 +9,25 @@ pub const REMEMBERED: usize = 256;
 
 /// The newest ids seen, so that each counts once, in bounded space.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Memory {
-    seen: Queue<Seen>,
+pub struct SeenIds {
+    seen: Queue<SeenId>,
     /// Up to here, an unknown id may be one that was forgotten.
     forgotten_until: Option<Micros>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Seen {
+struct SeenId {
     id: SmolStr,
     time: Micros,
 }
 
-impl Named for Seen {
+impl Named for SeenId {
     fn name(&self) -> Option<&str> {
         Some(&self.id)
     }
 }
 
-impl Memory {
+impl SeenIds {
     pub fn knows(&self, id: &str) -> bool {
         self.seen.find(id).is_some()
     }
@@ -46,7 +46,7 @@ impl Memory {
         {
             self.forget_until(oldest.time);
         }
-        self.seen.push_back(Seen {
+        self.seen.push_back(SeenId {
             id: SmolStr::new(id),
             time,
         });

@@ -15,7 +15,7 @@ use super::window::Counts;
 
 /// Everything that must survive a restart. Changed by [`super::Watch`] alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StateLimits {
+pub struct LimitState {
     pub(super) whole: Tracks,
     pub(super) accounts: BTreeMap<AccountId, Tracks>,
     /// By limit and group; what passes is not in it.
@@ -34,23 +34,23 @@ pub struct StateLimits {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Graded {
     pub(super) grade: Grade,
-    /// The last one that was told.
+    /// As of the last decision.
     pub(super) value: Money,
     /// The value at which a reset knowingly set the breach aside.
     pub(super) set_aside: Option<Money>,
 }
 
-impl Record for StateLimits {
+impl Record for LimitState {
     const RECORD: &'static str = "state_limits";
 
     /// While no causes are merged, a former release can go on with it.
     fn version(&self) -> Option<u32> {
-        let mut holds = self.guard.holds().iter();
+        let mut holds = self.guard.causes().iter();
         holds.all(|hold| hold.merged.is_none()).then_some(1)
     }
 }
 
-impl StateLimits {
+impl LimitState {
     pub(super) fn put_grade(&mut self, limit: &str, group: &str, graded: Graded) {
         let groups = self.grades.entry(limit.to_owned()).or_default();
         groups.insert(group.to_owned(), graded);

@@ -5,8 +5,8 @@ use crate::contract::StateError;
 use crate::ledger::{Currency, Position};
 
 impl Holdings {
-    pub(super) fn carry_over(&mut self) -> Result<(), StateError> {
-        let mut carried = Vec::new();
+    pub(super) fn migrate_books(&mut self) -> Result<(), StateError> {
+        let mut migrated = Vec::new();
         for (key, book) in self.books.sorted() {
             let wrong = |detail: String| StateError::Inconsistent {
                 store: "books",
@@ -14,10 +14,10 @@ impl Holdings {
             };
             let currency = Currency::new(&book.currency).map_err(|e| wrong(e.to_string()))?;
             let terms = self.settings.terms(&key.symbol, currency);
-            let position = Position::carried_over(terms, book).map_err(|e| wrong(e.to_string()))?;
-            carried.push((key.clone(), position));
+            let position = Position::from_book(terms, book).map_err(|e| wrong(e.to_string()))?;
+            migrated.push((key.clone(), position));
         }
-        for (key, position) in carried {
+        for (key, position) in migrated {
             self.books.remove(key.clone());
             self.positions.put(key, position);
         }

@@ -7,19 +7,19 @@ use tapeline_model::records::{LedgerFill, Lot, StateBook};
 
 use super::charges::{Charge, ChargeSums, Fees};
 use super::entry::{Entry, FillEntry};
+use super::error::LedgerError;
 use super::events::{Amend, Amendment, Execution, Void};
 use super::position::Position;
-use super::refused::Refused;
-use super::standing::Standing;
+use super::position_totals::PositionTotals;
 use super::state::PositionState;
 use super::terms::{Positive, Terms};
 
 impl Position {
     /// Money and quantity to the last digit. What a book did not keep is unknown: the
     /// orders of its fills, and their times, so that whatever comes counts after them.
-    pub fn carried_over(terms: Terms, book: &StateBook) -> Result<Self, Refused> {
+    pub fn from_book(terms: Terms, book: &StateBook) -> Result<Self, LedgerError> {
         let mut state = PositionState::new(terms);
-        state.base = standing(&terms, &book.base)?;
+        state.base = totals(&terms, &book.base)?;
         for fill in &book.fills {
             state.entries.push_back(entry(&terms, fill)?);
         }
@@ -27,23 +27,23 @@ impl Position {
     }
 }
 
-fn standing(terms: &Terms, lot: &Lot) -> Result<Standing, Refused> {
-    let mut standing = Standing::default();
-    standing
+fn totals(terms: &Terms, lot: &Lot) -> Result<PositionTotals, LedgerError> {
+    let mut totals = PositionTotals::default();
+    totals
         .inventory
         .add(lot.quantity, Some(lot.cost), terms.method)?;
     // A book's profit is after fees, and its cost is what purchases cost beyond it.
-    standing.realised = lot.realised.checked_add(lot.fees)?;
-    standing.proceeds = standing.realised.checked_sub(lot.cost)?;
-    standing.fees = ChargeSums::sum_of(&[Charge {
+    totals.realised = lot.realised.checked_add(lot.fees)?;
+    totals.proceeds = totals.realised.checked_sub(lot.cost)?;
+    totals.fees = ChargeSums::sum_of(&[Charge {
         amount: lot.fees,
         currency: terms.currency,
     }])?;
-    standing.unknown_fees = u32::try_from(lot.unknown_fees).map_err(|_| MoneyError::Overflow)?;
-    Ok(standing)
+    totals.unknown_fees = u32::try_from(lot.unknown_fees).map_err(|_| MoneyError::Overflow)?;
+    Ok(totals)
 }
 
-fn entry(terms: &Terms, fill: &LedgerFill) -> Result<Entry, Refused> {
+fn entry(terms: &Terms, fill: &LedgerFill) -> Result<Entry, LedgerError> {
     let charge = fill.fee.map(|fee| Charge {
         amount: fee.into(),
         currency: terms.currency,

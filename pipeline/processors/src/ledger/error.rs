@@ -4,7 +4,7 @@ use super::terms::Currency;
 
 /// Why a report was not applied; nothing changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum LedgerError {
     #[error("{found} in a position kept in {kept_in}")]
     WrongCurrency { found: Currency, kept_in: Currency },
     #[error("the same id came before with other data")]

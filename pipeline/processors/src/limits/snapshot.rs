@@ -6,20 +6,20 @@ use tapeline_model::Micros;
 use tapeline_model::ids::{AccountId, PortfolioId, Symbol};
 use tapeline_model::money::{Money, Quantity};
 
-use super::scope::Doing;
+use super::scope::Activity;
 use crate::ledger::{Missing, Shift};
 
 pub type Known = Result<Money, Missing>;
 
 /// Amounts are in one currency, the portfolio's.
 #[derive(Debug, Clone)]
-pub struct Picture<'a> {
+pub struct Snapshot<'a> {
     pub portfolio: &'a PortfolioId,
     pub currency: &'a str,
     pub whole: Sums,
     pub accounts: &'a BTreeMap<AccountId, Sums>,
     /// What is held, one row for each account and symbol.
-    pub positions: &'a [Held<'a>],
+    pub positions: &'a [HeldPosition<'a>],
 }
 
 /// Of an account, or of a portfolio as a whole.
@@ -34,7 +34,7 @@ pub struct Sums {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub struct Held<'a> {
+pub struct HeldPosition<'a> {
     pub account: &'a AccountId,
     pub symbol: &'a Symbol,
     pub sector: Option<&'a str>,
@@ -49,14 +49,14 @@ pub struct Held<'a> {
 /// Money that came in or went out, or a position that was taken over: neither
 /// profit nor loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moved {
+pub struct CapitalFlow {
     /// What it added to the equity.
     pub marked: Money,
     /// What it added to the equity without unrealised gains: for a position, its cost.
     pub realised: Money,
 }
 
-impl Moved {
+impl CapitalFlow {
     /// Cash: a withdrawal is negative.
     pub fn cash(amount: Money) -> Self {
         Self {
@@ -110,9 +110,9 @@ pub(super) fn leverage(gross: Known, equity: Known) -> Known {
     Ok(gross.times(equity, super::ROUNDING).unwrap_or(BEYOND_ALL))
 }
 
-impl<'a> Held<'a> {
-    pub(super) fn doing(&self) -> Doing<'a> {
-        Doing {
+impl<'a> HeldPosition<'a> {
+    pub(super) fn activity(&self) -> Activity<'a> {
+        Activity {
             account: self.account,
             symbol: self.symbol,
             strategy: self.strategy,
