@@ -3,13 +3,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod history;
-pub mod line;
 pub mod paper;
+pub mod pipeline;
 pub mod report;
 mod run;
 
 pub use history::{History, HistoryError};
-pub use line::{Line, LineError};
 pub use paper::{Fees, Paper, PaperSettings};
-pub use report::{Digest, Noted, Report, Summary};
-pub use run::{BacktestError, Passed, run};
+pub use pipeline::{Pipeline, PipelineError};
+pub use report::{Digest, Report, ReportEntry, Summary};
+pub use run::{BacktestError, HistorySpan, run};

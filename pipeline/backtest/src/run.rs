@@ -1,23 +1,23 @@
-//! A whole backtest: the history through the line, with the broker of paper.
+//! A whole backtest: the history through the pipeline, with the broker of paper.
 
 use tapeline_model::{Event, Micros};
 use tapeline_processors::Processor;
 
 use crate::history::HistoryError;
-use crate::line::{Line, LineError, Sink};
 use crate::paper::{Paper, PaperSettings};
+use crate::pipeline::{Pipeline, PipelineError, Sink};
 
 #[derive(Debug, thiserror::Error)]
 pub enum BacktestError {
     #[error(transparent)]
     History(#[from] HistoryError),
     #[error(transparent)]
-    Line(#[from] LineError),
+    Pipeline(#[from] PipelineError),
 }
 
 /// How much of the history there was.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Passed {
+pub struct HistorySpan {
     pub records: u64,
     pub from: Micros,
     pub to: Micros,
@@ -29,7 +29,7 @@ pub fn run(
     paper: &PaperSettings,
     history: impl IntoIterator<Item = Result<Event<'static>, HistoryError>>,
     sink: &mut Sink<'_>,
-) -> Result<Passed, BacktestError> {
+) -> Result<HistorySpan, BacktestError> {
     let paper = Paper::new(paper.clone());
     let mut history = history.into_iter().peekable();
     let from = match history.peek() {
@@ -37,18 +37,18 @@ pub fn run(
         _ => Micros(0),
     };
     let deposits = paper.deposits(from);
-    let mut line = Line::new(processors).with_venue(Box::new(paper));
+    let mut pipeline = Pipeline::new(processors).with_venue(Box::new(paper));
     let mut records = 0;
     for event in history {
         let event = event?;
         // The accounts are there when the first record comes.
         if records == 0 {
-            line.tell(deposits.clone(), from, sink)?;
+            pipeline.inject(deposits.clone(), from, sink)?;
         }
-        line.feed(event, sink)?;
+        pipeline.feed(event, sink)?;
         records += 1;
     }
-    line.finish(sink)?;
-    let to = line.now();
-    Ok(Passed { records, from, to })
+    pipeline.finish(sink)?;
+    let to = pipeline.now();
+    Ok(HistorySpan { records, from, to })
 }

@@ -76,7 +76,7 @@ impl Share {
 
 /// How soon what is conflated until the commit is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Haste {
+pub enum CommitUrgency {
     /// People look at it, now and then.
     Regular,
     /// Another processor decides with it.
@@ -92,8 +92,8 @@ pub trait Processor: Send {
 
     fn outputs(&self) -> &'static [Topic];
 
-    fn haste(&self) -> Haste {
-        Haste::Regular
+    fn commit_urgency(&self) -> CommitUrgency {
+        CommitUrgency::Regular
     }
 
     /// Takes one record. A refused record leaves state and `out` as they were.

@@ -21,6 +21,6 @@ pub mod strategy;
 /// Names the sources that decide: programs with the same name come to the same outputs.
 pub const LOGIC: &str = env!("TAPELINE_LOGIC");
 
-pub use contract::{Haste, Input, Out, Processor, Reach, Share, StateError, StateStore};
+pub use contract::{CommitUrgency, Input, Out, Processor, Reach, Share, StateError, StateStore};
 pub use settings::SettingFault;
 pub use store::{StateKey, Store};

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tapeline_processors::Haste;
+use tapeline_processors::CommitUrgency;
 
 /// When a transaction is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(crate) struct Pending {
     pub since_commit: Duration,
     pub records: usize,
     pub urgent: bool,
-    pub haste: Haste,
+    pub urgency: CommitUrgency,
     /// Every fetched record is processed: an urgent output need not wait for others.
     pub drained: bool,
 }
@@ -59,7 +59,7 @@ impl CommitPolicy {
     }
 
     fn interval_for(&self, pending: Pending) -> Duration {
-        if pending.drained && pending.haste == Haste::Prompt {
+        if pending.drained && pending.urgency == CommitUrgency::Prompt {
             self.prompt_interval.min(self.interval)
         } else {
             self.interval
@@ -76,7 +76,7 @@ mod tests {
         since_commit: Duration::from_millis(10),
         records: 5,
         urgent: false,
-        haste: Haste::Regular,
+        urgency: CommitUrgency::Regular,
         drained: true,
     };
 
@@ -130,7 +130,7 @@ mod tests {
         let policy = CommitPolicy::default();
         let prompt = Pending {
             age: policy.prompt_interval,
-            haste: Haste::Prompt,
+            urgency: CommitUrgency::Prompt,
             ..QUIET
         };
         assert!(policy.is_due(prompt));
@@ -141,7 +141,7 @@ mod tests {
         };
         assert!(!policy.is_due(piled));
         assert!(!policy.is_due(Pending {
-            haste: Haste::Regular,
+            urgency: CommitUrgency::Regular,
             ..prompt
         }));
         let fast = CommitPolicy {

@@ -9,7 +9,7 @@ use tapeline_model::records::{
     Alert, DeadLetter, InputOffset, Journal, Progress, Severity, Snapshot,
 };
 use tapeline_model::{Event, Micros, Origin};
-use tapeline_processors::{Haste, Input, LOGIC, Out, Processor, StateError};
+use tapeline_processors::{CommitUrgency, Input, LOGIC, Out, Processor, StateError};
 use tapeline_schemas::codec::{self, EncodeError};
 use tapeline_schemas::topics::Topic;
 
@@ -142,8 +142,8 @@ impl Task {
         own.chain([Topic::DeadLetters, Topic::Alerts]).collect()
     }
 
-    pub fn haste(&self) -> Haste {
-        self.processor.haste()
+    pub fn commit_urgency(&self) -> CommitUrgency {
+        self.processor.commit_urgency()
     }
 
     /// Applies one record of the changelog.

@@ -132,7 +132,7 @@ impl Worker {
             since_commit: self.last_commit.elapsed(),
             records: self.task.pending_records(),
             urgent: self.task.is_urgent(),
-            haste: self.task.haste(),
+            urgency: self.task.commit_urgency(),
             drained,
         })
     }

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use tapeline_backtest::history::Kind;
 use tapeline_backtest::paper::Instrument;
 use tapeline_backtest::{
-    BacktestError, Digest, Fees, History, HistoryError, Noted, PaperSettings, Passed, Report,
-    Summary,
+    BacktestError, Digest, Fees, History, HistoryError, HistorySpan, PaperSettings, Report,
+    ReportEntry, Summary,
 };
 use tapeline_model::Event;
 use tapeline_model::money::{Money, Quantity, Rounding};
@@ -107,9 +107,9 @@ impl Results {
             return Ok(());
         };
         match (noted, event) {
-            (Noted::Equity(point), _) => files.equity(&point),
-            (Noted::Trade(trade), _) => files.trade(&trade),
-            (Noted::Verdict, Event::Verdict(verdict)) => files.verdict(verdict),
+            (ReportEntry::Equity(point), _) => files.equity(&point),
+            (ReportEntry::Trade(trade), _) => files.trade(&trade),
+            (ReportEntry::Verdict, Event::Verdict(verdict)) => files.verdict(verdict),
             _ => Ok(()),
         }
     }
@@ -118,7 +118,7 @@ impl Results {
         self,
         config: &Config,
         kinds: &[Kind],
-        passed: Passed,
+        passed: HistorySpan,
     ) -> Result<Backtested, Failure> {
         if let Some(fault) = self.fault {
             return Err(fault);
@@ -171,7 +171,7 @@ fn notes(config: &Config, kinds: &[Kind], summary: &Summary) -> Vec<String> {
 
 /// A backtest that went through.
 struct Backtested {
-    passed: Passed,
+    passed: HistorySpan,
     summary: Summary,
     /// In which sums are told.
     currency: String,
@@ -217,7 +217,7 @@ impl Backtested {
     }
 
     fn show(&self) {
-        let Passed { records, from, to } = self.passed;
+        let HistorySpan { records, from, to } = self.passed;
         let records = console::count(records as usize, "record");
         console::line(format!("{records} from {from} to {to}"));
         let rows = self
@@ -288,7 +288,7 @@ impl From<BacktestError> for Failure {
     fn from(error: BacktestError) -> Self {
         match error {
             BacktestError::History(error) => error.into(),
-            BacktestError::Line(_) => Self::external(error),
+            BacktestError::Pipeline(_) => Self::external(error),
         }
     }
 }

@@ -5,7 +5,7 @@
 //! - quotes: `time, symbol, bid, bid_size, ask, ask_size`;
 //! - trades: `time, symbol, price, size` and, if there is one, `id`;
 //! - bars: `time` (their start), `symbol, interval, open, high, low, close, volume`.
-//!   They are told as the prints they could have come from.
+//!   They are replayed as the prints they could have come from.
 //!
 //! Its name ends with `.csv`, `.jsonl` or `.parquet`. Numbers are decimals with at
 //! most 8 places; those of JSON are taken from their text, doubles in Parquet by
@@ -38,7 +38,7 @@ pub use self::kind::Kind;
 use self::source::Source;
 
 /// Each stays open to the end.
-const MOST_FILES: usize = 500;
+const MAX_FILES: usize = 500;
 
 /// Several files, merged. Holds a record of each file, and of bars the prints of those
 /// that overlap.
@@ -53,8 +53,8 @@ pub struct History {
 
 impl History {
     pub fn open<P: AsRef<Path>>(files: &[P]) -> Result<Self, HistoryError> {
-        if let Some(file) = files.get(MOST_FILES) {
-            let remedy = format!("is one more than the {MOST_FILES} that can be read at once");
+        if let Some(file) = files.get(MAX_FILES) {
+            let remedy = format!("is one more than the {MAX_FILES} that can be read at once");
             let fault = Fault::plain(remedy);
             return Err(HistoryError::new(file.as_ref(), Place::File, fault));
         }

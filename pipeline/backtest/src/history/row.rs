@@ -39,7 +39,7 @@ pub(super) trait Table {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fact {
+pub(super) enum RowData {
     Quote {
         bid: Price,
         bid_size: Quantity,
@@ -66,33 +66,33 @@ pub(super) struct Bar {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct RowRecord {
     pub time: Micros,
     pub symbol: String,
-    pub fact: Fact,
+    pub data: RowData,
 }
 
 impl Row {
-    pub fn told(&self, kind: Kind) -> Result<Told, Fault> {
+    pub fn record(&self, kind: Kind) -> Result<RowRecord, Fault> {
         let cells = Cells { kind, row: self };
-        let fact = match kind {
-            Kind::Quotes => Fact::Quote {
+        let data = match kind {
+            Kind::Quotes => RowData::Quote {
                 bid: cells.number(2)?,
                 bid_size: cells.amount(3)?,
                 ask: cells.number(4)?,
                 ask_size: cells.amount(5)?,
             },
-            Kind::Trades => Fact::Trade {
+            Kind::Trades => RowData::Trade {
                 price: cells.number(2)?,
                 size: cells.positive(3)?,
                 id: cells.optional(4)?,
             },
-            Kind::Bars => Fact::Bar(cells.bar()?),
+            Kind::Bars => RowData::Bar(cells.bar()?),
         };
-        Ok(Told {
+        Ok(RowRecord {
             time: cells.time()?,
             symbol: cells.name(1)?.to_owned(),
-            fact,
+            data,
         })
     }
 }

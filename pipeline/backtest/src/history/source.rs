@@ -11,7 +11,7 @@ use super::bars;
 use super::columnar::Columnar;
 use super::error::{Fault, HistoryError, Place};
 use super::kind::Kind;
-use super::row::{Fact, Row, Table, Told};
+use super::row::{Row, RowData, RowRecord, Table};
 use super::text::{Csv, JsonLines};
 use super::time::TIME;
 
@@ -19,7 +19,7 @@ use super::time::TIME;
 pub(super) const SOURCE: &str = "history";
 
 /// Prints of bars that overlap: more than of any market there is.
-const MOST_WAITING: usize = 1_000_000;
+const MAX_QUEUED: usize = 1_000_000;
 
 /// One file, as events in the order of their times.
 pub(super) struct Source {
@@ -30,33 +30,33 @@ pub(super) struct Source {
     row: Row,
     rows: u64,
     newest: Option<Micros>,
-    /// Read, but not yet told: prints of bars before it may come first.
-    ahead: Option<Told>,
-    waiting: BinaryHeap<Reverse<Waiting>>,
+    /// Read, but not yet handed over: prints of bars before it may come first.
+    ahead: Option<RowRecord>,
+    waiting: BinaryHeap<Reverse<QueuedEvent>>,
     is_over: bool,
 }
 
-struct Waiting {
+struct QueuedEvent {
     /// Time, row and number within the row.
     place: (Micros, u64, usize),
     event: Event<'static>,
 }
 
-impl PartialEq for Waiting {
+impl PartialEq for QueuedEvent {
     fn eq(&self, other: &Self) -> bool {
         self.place == other.place
     }
 }
 
-impl Eq for Waiting {}
+impl Eq for QueuedEvent {}
 
-impl PartialOrd for Waiting {
+impl PartialOrd for QueuedEvent {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Waiting {
+impl Ord for QueuedEvent {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.place.cmp(&other.place)
     }
@@ -110,10 +110,10 @@ impl Source {
             if is_first {
                 return Ok(self.waiting.pop().map(|Reverse(waiting)| waiting.event));
             }
-            let Some(told) = self.ahead.take() else {
+            let Some(record) = self.ahead.take() else {
                 return Ok(None);
             };
-            self.tell(told)?;
+            self.queue_events(record)?;
         }
     }
 
@@ -121,57 +121,57 @@ impl Source {
         HistoryError::new(&self.file, self.table.place(), fault)
     }
 
-    fn read(&mut self) -> Result<Option<Told>, HistoryError> {
+    fn read(&mut self) -> Result<Option<RowRecord>, HistoryError> {
         let found = self.table.read(&mut self.row);
         if !found.map_err(|fault| self.fail(fault))? {
             return Ok(None);
         }
         self.rows += 1;
-        let told = self.row.told(self.table.kind());
-        let told = told.map_err(|fault| self.fail(fault))?;
-        if let Some(newest) = self.newest.filter(|newest| told.time < *newest) {
+        let record = self.row.record(self.table.kind());
+        let record = record.map_err(|fault| self.fail(fault))?;
+        if let Some(newest) = self.newest.filter(|newest| record.time < *newest) {
             let remedy = format!("lies before {newest} of an earlier row: sort the file by time");
-            return Err(self.fail(Fault::of(TIME, &told.time.to_string(), remedy)));
+            return Err(self.fail(Fault::of(TIME, &record.time.to_string(), remedy)));
         }
-        self.newest = Some(told.time);
-        Ok(Some(told))
+        self.newest = Some(record.time);
+        Ok(Some(record))
     }
 
     /// A row as one event, or as the prints of its bar.
-    fn tell(&mut self, told: Told) -> Result<(), HistoryError> {
-        let Told { time, symbol, fact } = told;
-        match fact {
-            Fact::Quote {
+    fn queue_events(&mut self, record: RowRecord) -> Result<(), HistoryError> {
+        let RowRecord { time, symbol, data } = record;
+        match data {
+            RowData::Quote {
                 bid,
                 bid_size,
                 ask,
                 ask_size,
-            } => self.wait(
+            } => self.queue_event(
                 (time, 0),
                 quote(time, symbol, (bid, bid_size), (ask, ask_size)),
             ),
-            Fact::Trade { price, size, id } => {
+            RowData::Trade { price, size, id } => {
                 let id = id.unwrap_or_else(|| self.id(0));
-                self.wait((time, 0), trade(time, symbol, (price, size), id));
+                self.queue_event((time, 0), trade(time, symbol, (price, size), id));
             }
-            Fact::Bar(bar) => {
-                if self.waiting.len() > MOST_WAITING {
+            RowData::Bar(bar) => {
+                if self.waiting.len() > MAX_QUEUED {
                     let remedy = "more bars than can be kept overlap: split the file by interval";
                     return Err(self.fail(Fault::plain(remedy)));
                 }
                 for (n, print) in bars::prints(time, &bar).enumerate() {
                     let sold = (print.price, print.size);
                     let event = trade(print.time, symbol.clone(), sold, self.id(n));
-                    self.wait((print.time, n), event);
+                    self.queue_event((print.time, n), event);
                 }
             }
         }
         Ok(())
     }
 
-    fn wait(&mut self, (time, n): (Micros, usize), event: Event<'static>) {
+    fn queue_event(&mut self, (time, n): (Micros, usize), event: Event<'static>) {
         let place = (time, self.rows, n);
-        self.waiting.push(Reverse(Waiting { place, event }));
+        self.waiting.push(Reverse(QueuedEvent { place, event }));
     }
 
     fn id(&self, n: usize) -> String {

@@ -28,23 +28,23 @@ pub use self::settings::{Instrument, PaperSettings};
 pub const NAME: &str = "paper";
 
 /// Requests without a verdict, and orders that wait for the market.
-const MOST_OPEN: usize = 10_000;
+const MAX_OPEN: usize = 10_000;
 /// Ids of requests that are remembered, so that a repeated one is not filled twice.
-const MOST_KNOWN: usize = 100_000;
+const MAX_KNOWN: usize = 100_000;
 
 pub struct Paper {
     settings: PaperSettings,
     /// In the order in which they came.
     unjudged: Vec<OrderRequest>,
     /// In the order in which they were approved.
-    open: Vec<Open>,
+    open: Vec<OpenOrder>,
     positions: BTreeMap<(AccountId, Symbol), Quantity>,
     known: BTreeSet<String>,
     known_order: VecDeque<String>,
     orders: u64,
 }
 
-struct Open {
+struct OpenOrder {
     id: OrderId,
     request: OrderRequest,
     approved: Micros,
@@ -106,7 +106,7 @@ impl Paper {
         self.remember(id.clone());
         self.unjudged.push(request.clone());
         // Whoever judges has had the time for it.
-        if self.unjudged.len() > MOST_OPEN {
+        if self.unjudged.len() > MAX_OPEN {
             self.unjudged.remove(0);
         }
         Ok(())
@@ -115,7 +115,7 @@ impl Paper {
     fn remember(&mut self, id: String) {
         self.known.insert(id.clone());
         self.known_order.push_back(id);
-        if self.known_order.len() > MOST_KNOWN
+        if self.known_order.len() > MAX_KNOWN
             && let Some(oldest) = self.known_order.pop_front()
         {
             self.known.remove(&oldest);
@@ -139,14 +139,14 @@ impl Paper {
         };
         let request = self.unjudged.remove(place);
         self.orders += 1;
-        let open = Open {
+        let open = OpenOrder {
             id: OrderId::new(format!("{NAME}-{}", self.orders)),
             request,
             approved: now,
             is_resting: false,
         };
-        if self.open.len() == MOST_OPEN {
-            let reason = format!("{MOST_OPEN} orders wait already");
+        if self.open.len() == MAX_OPEN {
+            let reason = format!("{MAX_OPEN} orders wait already");
             out.emit(open.report(OrderStatus::Rejected, Quantity::ZERO, Some(reason), now));
             return;
         }
@@ -157,7 +157,7 @@ impl Paper {
     /// Also what was approved before, as long as it is not filled.
     fn refuse(&mut self, id: &str, now: Micros, out: &mut Out) {
         self.unjudged.retain(|request| request.request_id != id);
-        let is_it = |open: &mut Open| open.request.request_id == id;
+        let is_it = |open: &mut OpenOrder| open.request.request_id == id;
         for open in self.open.extract_if(.., is_it) {
             let reason = Some("refused after it was approved".to_owned());
             out.emit(open.report(OrderStatus::Canceled, Quantity::ZERO, reason, now));
@@ -166,7 +166,7 @@ impl Paper {
 
     fn mark(&mut self, mark: &Mark<'_>, now: Micros, out: &mut Out) {
         let mut waiting = std::mem::take(&mut self.open);
-        let is_done = |open: &mut Open| match open.price(mark) {
+        let is_done = |open: &mut OpenOrder| match open.price(mark) {
             Some(price) => {
                 self.fill(open, price, mark, now, out);
                 true
@@ -177,7 +177,14 @@ impl Paper {
         self.open = waiting;
     }
 
-    fn fill(&mut self, open: &Open, price: Price, mark: &Mark<'_>, now: Micros, out: &mut Out) {
+    fn fill(
+        &mut self,
+        open: &OpenOrder,
+        price: Price,
+        mark: &Mark<'_>,
+        now: Micros,
+        out: &mut Out,
+    ) {
         let request = &open.request;
         let key = (request.account.clone(), request.symbol.clone());
         let held = self.positions.get(&key).copied().unwrap_or_default();
@@ -271,7 +278,7 @@ impl Processor for Paper {
     }
 }
 
-impl Open {
+impl OpenOrder {
     /// At which it is filled on this mark, if it is.
     fn price(&mut self, mark: &Mark<'_>) -> Option<Price> {
         let request = &self.request;

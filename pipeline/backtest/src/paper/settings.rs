@@ -5,7 +5,7 @@ use tapeline_model::money::{Money, Price, Quantity, Rounding};
 
 use super::Fees;
 
-/// What the broker of paper is told.
+/// Settings of the broker of paper.
 #[derive(Debug, Clone)]
 pub struct PaperSettings {
     /// Every account there is, and the portfolio it belongs to.

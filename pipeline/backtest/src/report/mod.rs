@@ -17,12 +17,12 @@ pub use self::equity::EquityPoint;
 pub use self::trades::Trade;
 use self::trades::{Exposure, Trades};
 use crate::paper::PaperSettings;
-use crate::run::Passed;
+use crate::run::HistorySpan;
 
 /// More messages of refused records than these are only counted.
-const MOST_SHOWN: usize = 5;
+const MAX_SHOWN: usize = 5;
 /// Requests that nobody judged; beyond this they are only counted.
-const MOST_UNJUDGED: usize = 10_000;
+const MAX_UNJUDGED: usize = 10_000;
 
 /// Adds events up, one after the other; keeps none of them.
 pub struct Report {
@@ -38,7 +38,7 @@ pub struct Report {
 
 /// What an event means for the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Noted {
+pub enum ReportEntry {
     Nothing,
     Equity(EquityPoint),
     Trade(Box<Trade>),
@@ -120,10 +120,10 @@ impl Report {
         }
     }
 
-    pub fn take(&mut self, event: &Event<'_>) -> Result<Noted, MoneyError> {
+    pub fn take(&mut self, event: &Event<'_>) -> Result<ReportEntry, MoneyError> {
         match event {
             Event::Equity(equity) if equity.account.is_none() => {
-                return Ok(Noted::Equity(self.curve.take(equity)?));
+                return Ok(ReportEntry::Equity(self.curve.take(equity)?));
             }
             Event::Fill(fill) => {
                 self.counts.fills += 1;
@@ -133,30 +133,30 @@ impl Report {
                 if let Some(trade) = trade {
                     self.counts.trades += 1;
                     self.totals.trade(&trade)?;
-                    return Ok(Noted::Trade(Box::new(trade)));
+                    return Ok(ReportEntry::Trade(Box::new(trade)));
                 }
             }
             Event::Verdict(verdict) => {
                 self.verdict(verdict);
-                return Ok(Noted::Verdict);
+                return Ok(ReportEntry::Verdict);
             }
             Event::Request(request) => self.request(request),
             Event::Signal(_) => self.counts.signals += 1,
             Event::Alert(_) => self.counts.alerts += 1,
             Event::DeadLetter(letter) => {
                 self.counts.letters += 1;
-                if self.refusals.len() < MOST_SHOWN {
+                if self.refusals.len() < MAX_SHOWN {
                     self.refusals.push(letter.message.clone());
                 }
             }
             _ => {}
         }
-        Ok(Noted::Nothing)
+        Ok(ReportEntry::Nothing)
     }
 
     fn request(&mut self, request: &OrderRequest) {
         self.counts.requests += 1;
-        if self.unjudged.len() < MOST_UNJUDGED {
+        if self.unjudged.len() < MAX_UNJUDGED {
             self.unjudged.insert(request.request_id.clone());
         }
     }
@@ -173,7 +173,7 @@ impl Report {
         }
     }
 
-    pub fn summary(&self, passed: &Passed) -> Summary {
+    pub fn summary(&self, passed: &HistorySpan) -> Summary {
         let totals = &self.totals;
         let of_trades = Money::from_raw(i128::from(self.counts.trades));
         let winners = Money::from_raw(i128::from(totals.winners));

@@ -22,7 +22,7 @@ fn settings() -> PaperSettings {
     }
 }
 
-const PASSED: Passed = Passed {
+const PASSED: HistorySpan = HistorySpan {
     records: 1,
     from: Micros(0),
     to: Micros(100),
@@ -55,7 +55,7 @@ fn fill(time: i64, side: Side, quantity: &str, price: &str, fee: &str) -> Fill {
 fn trades(report: &mut Report, fills: impl IntoIterator<Item = Fill>) -> Vec<String> {
     let mut told = Vec::new();
     for fill in fills {
-        if let Noted::Trade(t) = report.take(&Event::Fill(fill)).unwrap() {
+        if let ReportEntry::Trade(t) = report.take(&Event::Fill(fill)).unwrap() {
             told.push(format!(
                 "{} {} {} {} {} {} {}-{}",
                 t.side, t.quantity, t.entry, t.exit, t.profit, t.fees, t.opened.0, t.closed.0
@@ -144,7 +144,7 @@ fn amounts_of_two_currencies_are_not_added_up() {
 
 #[test]
 fn of_nothing_there_is_no_number() {
-    let summary = Report::new(&settings()).summary(&Passed::default());
+    let summary = Report::new(&settings()).summary(&HistorySpan::default());
     assert_eq!((summary.gained, summary.max_drawdown), (None, None));
     assert_eq!((summary.win_rate, summary.exposure), (None, None));
 }

@@ -9,7 +9,7 @@ use tapeline_model::money::{Money, MoneyError, Price, Quantity, Rounding};
 use tapeline_model::records::{Fill, FillKind, Side};
 
 use crate::paper::PaperSettings;
-use crate::run::Passed;
+use crate::run::HistorySpan;
 
 /// A closed one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,11 +40,11 @@ impl Trade {
 
 pub(super) struct Trades {
     multipliers: BTreeMap<Symbol, Quantity>,
-    open: BTreeMap<(AccountId, Symbol), Open>,
+    open: BTreeMap<(AccountId, Symbol), OpenTrade>,
 }
 
 /// What is not yet given back.
-struct Open {
+struct OpenTrade {
     side: Side,
     held: Quantity,
     quantity: Quantity,
@@ -80,7 +80,7 @@ impl Trades {
         let fee = fill.fee.map(Money::from).unwrap_or_default();
         let key = (fill.account.clone(), fill.symbol.clone());
         let Some(mut open) = self.open.remove(&key) else {
-            let open = Open::new(fill, fill.quantity, multiplier, fee)?;
+            let open = OpenTrade::new(fill, fill.quantity, multiplier, fee)?;
             self.open.insert(key, open);
             return Ok(None);
         };
@@ -100,13 +100,13 @@ impl Trades {
         if rest.is_positive() {
             let fee = fee.checked_sub(fee_of_close)?;
             self.open
-                .insert(key, Open::new(fill, rest, multiplier, fee)?);
+                .insert(key, OpenTrade::new(fill, rest, multiplier, fee)?);
         }
         open.closed(fill, multiplier).map(Some)
     }
 }
 
-impl Open {
+impl OpenTrade {
     fn new(
         fill: &Fill,
         quantity: Quantity,
@@ -202,7 +202,7 @@ impl Exposure {
         }
     }
 
-    pub fn share(&self, passed: &Passed) -> Option<Money> {
+    pub fn share(&self, passed: &HistorySpan) -> Option<Money> {
         let open = self.since.map_or(0, |since| passed.to.since(since));
         let held = Money::from_raw(self.total.saturating_add(open).into())?;
         let whole = Money::from_raw(passed.to.since(passed.from).into())?;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use tapeline_backtest::{
-    Digest, Fees, HistoryError, Noted, PaperSettings, Passed, Report, Summary, report, run,
+    Digest, Fees, HistoryError, HistorySpan, PaperSettings, Report, ReportEntry, Summary, report,
+    run,
 };
 use tapeline_model::ids::{AccountId, PortfolioId, output_id};
 use tapeline_model::money::Money;
@@ -197,7 +198,7 @@ pub struct Ran {
     pub equity: Vec<report::EquityPoint>,
     pub trades: Vec<report::Trade>,
     pub summary: Summary,
-    pub passed: Passed,
+    pub passed: HistorySpan,
     pub hash: String,
 }
 
@@ -211,9 +212,9 @@ pub fn backtest(
     let mut sink = |event: &Event<'static>| {
         digest.take(event).unwrap();
         match report.take(event).unwrap() {
-            Noted::Equity(point) => equity.push(point),
-            Noted::Trade(trade) => trades.push(*trade),
-            Noted::Nothing | Noted::Verdict => {}
+            ReportEntry::Equity(point) => equity.push(point),
+            ReportEntry::Trade(trade) => trades.push(*trade),
+            ReportEntry::Nothing | ReportEntry::Verdict => {}
         }
         events.push(event.clone());
     };

@@ -5,6 +5,6 @@ mod bad_files;
 mod files;
 mod hand_worked;
 mod harness;
-mod line;
 mod look_ahead;
 mod paper;
+mod pipeline;

@@ -11,7 +11,7 @@ use tapeline_processors::{Out, Processor};
 use crate::harness::{millis, verdict};
 
 /// How many orders may wait.
-const MOST_OPEN: usize = 10_000;
+const MAX_OPEN: usize = 10_000;
 
 fn at(second: i64) -> Micros {
     millis(second * 1_000)
@@ -297,7 +297,7 @@ fn each_account_begins_with_a_deposit() {
 #[test]
 fn orders_that_wait_have_a_bound() {
     let mut desk = Desk::new(Fees::default());
-    for n in 0..=MOST_OPEN {
+    for n in 0..=MAX_OPEN {
         let id = n.to_string();
         desk.ask(&id, "B 1 A at 1", 0);
         desk.judge(&id, Grade::Approve, 0);

@@ -1,5 +1,5 @@
-//! Bars from trades or mid-quotes. A bar is told when event time has passed its
-//! end, and told again, with the next revision, when a late, corrected or
+//! Bars from trades or mid-quotes. A bar is published when event time has passed its
+//! end, and again, with the next revision, when a late, corrected or
 //! cancelled print changes it. What comes too late for that is refused by name.
 //!
 //! Every bar is the fold, in the order of event time, of the prints it holds, and
@@ -15,7 +15,7 @@ use tapeline_model::Micros;
 
 pub use frame::Frame;
 pub use ohlcv::{Ohlcv, Volume};
-pub use print::{Print, Refused};
+pub use print::{Print, PrintError};
 pub use series::{Retention, RetentionError, Series};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Bar {
     pub frame: Frame,
     /// Its first moment; it ends where the next one starts.
     pub start: Micros,
-    /// 0 when told first, one more each time it is told again.
+    /// 0 when published first, one more each time it is published again.
     pub revision: i32,
     pub ohlcv: Ohlcv,
 }
@@ -32,14 +32,14 @@ pub struct Bar {
 pub enum BarEvent {
     /// Told for the first time.
     Closed(Bar),
-    /// Replaces what was told before.
+    /// Replaces what was published before.
     Amended(Bar),
-    /// Nothing is left of a bar that was told: each of its prints was cancelled.
+    /// Nothing is left of a bar that was published: each of its prints was cancelled.
     Withdrawn {
         frame: Frame,
         start: Micros,
         revision: i32,
-        /// As it was told before.
+        /// As it was published before.
         was: Ohlcv,
     },
 }

@@ -5,8 +5,8 @@ use tapeline_model::money::{Price, Quantity, Rounding};
 /// One price at one moment: a trade, or the middle of a quote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Print {
-    order: Order,
-    /// By this a correction or a cancel speaks of it.
+    order: PrintOrder,
+    /// By this a correction or a cancel names it.
     id: Option<Box<str>>,
     price: Price,
     quantity: Quantity,
@@ -14,14 +14,14 @@ pub struct Print {
 
 /// Which print comes first: by event time, then by the number its source gave it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Order {
+pub(super) struct PrintOrder {
     pub time: Micros,
     pub seq: i64,
 }
 
-/// Why a print was not used. What was told so far stands.
+/// Why a print was not used. What was published so far stands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum PrintError {
     #[error(
         "the print of {time} comes too late: bars up to {final_to} are final; \
          allow more lateness or more kept prints if that is common"
@@ -55,17 +55,17 @@ impl Print {
         id: &str,
         price: Price,
         quantity: Quantity,
-    ) -> Result<Self, Refused> {
+    ) -> Result<Self, PrintError> {
         if !quantity.is_positive() {
-            return Err(Refused::BadQuantity { quantity });
+            return Err(PrintError::BadQuantity { quantity });
         }
         Self::new(time, seq, Some(id.into()), price, quantity)
     }
 
     /// The middle of a quote: it moves the price and trades nothing.
-    pub fn mid(time: Micros, seq: i64, bid: Price, ask: Price) -> Result<Self, Refused> {
+    pub fn mid(time: Micros, seq: i64, bid: Price, ask: Price) -> Result<Self, PrintError> {
         if bid > ask {
-            return Err(Refused::Crossed { bid, ask });
+            return Err(PrintError::Crossed { bid, ask });
         }
         let price = Price::mid(bid, ask, Rounding::HalfEven);
         Self::new(time, seq, None, price, Quantity::ZERO)
@@ -92,7 +92,7 @@ impl Print {
         self.order.seq
     }
 
-    pub(super) fn order(&self) -> Order {
+    pub(super) fn order(&self) -> PrintOrder {
         self.order
     }
 
@@ -102,12 +102,12 @@ impl Print {
         id: Option<Box<str>>,
         price: Price,
         quantity: Quantity,
-    ) -> Result<Self, Refused> {
+    ) -> Result<Self, PrintError> {
         if !time.is_storable() {
-            return Err(Refused::BadTime { time });
+            return Err(PrintError::BadTime { time });
         }
         Ok(Self {
-            order: Order { time, seq },
+            order: PrintOrder { time, seq },
             id,
             price,
             quantity,

@@ -3,8 +3,8 @@ use std::collections::{BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 use tapeline_model::Micros;
 
-use super::print::Order;
-use super::{Bar, BarEvent, Frame, Ohlcv, Print, Refused};
+use super::print::PrintOrder;
+use super::{Bar, BarEvent, Frame, Ohlcv, Print, PrintError};
 
 /// How long, and how many, single prints are kept: as long as a print is kept, its
 /// bars can be amended.
@@ -55,29 +55,29 @@ pub struct Series {
     /// The seconds whose kept prints changed.
     #[serde(skip)]
     touched: BTreeSet<Micros>,
-    final_to: Option<Order>,
+    final_to: Option<PrintOrder>,
     /// Of each frame the newest bar that final prints are part of.
-    settled: Vec<Part>,
-    /// The newest revision of bars that were told more than once and are not final.
-    revised: Vec<Revised>,
+    settled: Vec<BarPart>,
+    /// The newest revision of bars that were published more than once and are not final.
+    revised: Vec<RevisedBar>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Part {
+struct BarPart {
     frame: Frame,
     start: Micros,
     ohlcv: Ohlcv,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Revised {
+struct RevisedBar {
     frame: Frame,
     start: Micros,
     revision: i32,
 }
 
-/// A bar that was due before an edit, and what was told of it.
-struct Touched {
+/// A bar that was due before an edit, and as it was published.
+struct EditedBar {
     frame: Frame,
     start: Micros,
     told: Option<Ohlcv>,
@@ -89,7 +89,7 @@ impl Series {
         print: Print,
         retention: &Retention,
         out: &mut Vec<BarEvent>,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), PrintError> {
         self.admit(&print, None)?;
         self.edit(None, Some(print), retention, out);
         Ok(())
@@ -102,7 +102,7 @@ impl Series {
         replacement: Print,
         retention: &Retention,
         out: &mut Vec<BarEvent>,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), PrintError> {
         let at = self.position(id)?;
         self.admit(&replacement, Some(at))?;
         self.edit(Some(at), Some(replacement), retention, out);
@@ -114,7 +114,7 @@ impl Series {
         id: &str,
         retention: &Retention,
         out: &mut Vec<BarEvent>,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), PrintError> {
         let at = self.position(id)?;
         self.edit(Some(at), None, retention, out);
         Ok(())
@@ -131,7 +131,7 @@ impl Series {
         self.ohlcv(frame, frame.start_of(self.watermark?))
     }
 
-    /// When the newest bar ends that holds something and was not told yet: the
+    /// When the newest bar ends that holds something and was not published yet: the
     /// time to call [`close_until`](Self::close_until) with, if nothing comes.
     pub fn next_close(&self) -> Option<Micros> {
         let watermark = self.watermark?;
@@ -141,16 +141,16 @@ impl Series {
     }
 
     /// Whether [`take`](Self::take) would take it.
-    pub fn admits(&self, print: &Print) -> Result<(), Refused> {
+    pub fn admits(&self, print: &Print) -> Result<(), PrintError> {
         self.admit(print, None)
     }
 
     /// The print with this id, as long as it can be corrected or cancelled.
-    pub fn kept(&self, id: &str) -> Result<&Print, Refused> {
+    pub fn kept(&self, id: &str) -> Result<&Print, PrintError> {
         let at = self.position(id)?;
         self.kept
             .get(at)
-            .ok_or_else(|| Refused::NotKept { id: id.into() })
+            .ok_or_else(|| PrintError::NotKept { id: id.into() })
     }
 
     /// The newest print that is not final.
@@ -182,10 +182,10 @@ impl Series {
         self.watermark
     }
 
-    fn admit(&self, print: &Print, replaces: Option<usize>) -> Result<(), Refused> {
+    fn admit(&self, print: &Print, replaces: Option<usize>) -> Result<(), PrintError> {
         let time = print.time();
         if let Some(last) = self.final_to.filter(|last| print.order() <= *last) {
-            return Err(Refused::TooLate {
+            return Err(PrintError::TooLate {
                 time,
                 final_to: last.time,
             });
@@ -198,16 +198,16 @@ impl Series {
         let mut same_time = same_time.take_while(|(_, kept)| kept.time() == time);
         if same_time.any(|(at, kept)| kept.id() == Some(id) && Some(at) != replaces) {
             let id = id.into();
-            return Err(Refused::Duplicate { id, time });
+            return Err(PrintError::Duplicate { id, time });
         }
         Ok(())
     }
 
-    fn position(&self, id: &str) -> Result<usize, Refused> {
+    fn position(&self, id: &str) -> Result<usize, PrintError> {
         self.kept
             .iter()
             .rposition(|print| print.id() == Some(id))
-            .ok_or_else(|| Refused::NotKept { id: id.into() })
+            .ok_or_else(|| PrintError::NotKept { id: id.into() })
     }
 
     fn edit(
@@ -232,7 +232,7 @@ impl Series {
             self.kept.insert(at, print);
         }
         for bar in touched {
-            self.tell_again(&bar, out);
+            self.republish(&bar, out);
         }
         if let Some(time) = new_time {
             self.advance(time, out);
@@ -241,15 +241,15 @@ impl Series {
     }
 
     /// The bars of these times that event time has passed.
-    fn due_bars(&self, times: [Option<Micros>; 2]) -> Vec<Touched> {
-        let mut due: Vec<Touched> = Vec::new();
+    fn due_bars(&self, times: [Option<Micros>; 2]) -> Vec<EditedBar> {
+        let mut due: Vec<EditedBar> = Vec::new();
         for frame in Frame::ALL {
             for time in times.into_iter().flatten() {
                 let start = frame.start_of(time);
                 let passed = self.watermark.is_some_and(|now| frame.end_of(time) <= now);
                 let known = due.iter().any(|b| b.frame == frame && b.start == start);
                 if passed && !known {
-                    due.push(Touched {
+                    due.push(EditedBar {
                         frame,
                         start,
                         told: self.ohlcv(frame, start),
@@ -260,8 +260,8 @@ impl Series {
         due
     }
 
-    fn tell_again(&mut self, bar: &Touched, out: &mut Vec<BarEvent>) {
-        let Touched { frame, start, told } = *bar;
+    fn republish(&mut self, bar: &EditedBar, out: &mut Vec<BarEvent>) {
+        let EditedBar { frame, start, told } = *bar;
         let ohlcv = self.ohlcv(frame, start);
         let revision = self.next_revision(bar);
         out.extend(match (ohlcv, revision) {
@@ -286,9 +286,9 @@ impl Series {
         });
     }
 
-    /// Only what was told before is numbered: most bars are never told twice.
-    fn next_revision(&mut self, bar: &Touched) -> i32 {
-        let same = |r: &&mut Revised| r.frame == bar.frame && r.start == bar.start;
+    /// Only what was published before is numbered: most bars are never published twice.
+    fn next_revision(&mut self, bar: &EditedBar) -> i32 {
+        let same = |r: &&mut RevisedBar| r.frame == bar.frame && r.start == bar.start;
         if let Some(revised) = self.revised.iter_mut().find(same) {
             revised.revision = revised.revision.saturating_add(1);
             return revised.revision;
@@ -296,7 +296,7 @@ impl Series {
         if bar.told.is_none() {
             return 0;
         }
-        self.revised.push(Revised {
+        self.revised.push(RevisedBar {
             frame: bar.frame,
             start: bar.start,
             revision: 1,
@@ -345,7 +345,7 @@ impl Series {
             self.settle_one(order.time, ohlcv);
             self.final_to = self.final_to.max(Some(order));
         }
-        let before_open = Order {
+        let before_open = PrintOrder {
             time: Micros(open_from.0 - 1),
             seq: i64::MAX,
         };
@@ -363,7 +363,7 @@ impl Series {
                     part.start = start;
                     part.ohlcv = ohlcv;
                 }
-                None => self.settled.push(Part {
+                None => self.settled.push(BarPart {
                     frame,
                     start,
                     ohlcv,
@@ -376,13 +376,13 @@ impl Series {
         let end = frame.end_of(start);
         let first = self.kept.partition_point(|print| print.time() < start);
         let kept = self.kept.get(first).is_some_and(|p| p.time() < end);
-        let same = |part: &Part| part.frame == frame && part.start == start;
+        let same = |part: &BarPart| part.frame == frame && part.start == start;
         kept || self.settled.iter().any(same)
     }
 
     fn ohlcv(&self, frame: Frame, start: Micros) -> Option<Ohlcv> {
         let end = frame.end_of(start);
-        let same = |part: &&Part| part.frame == frame && part.start == start;
+        let same = |part: &&BarPart| part.frame == frame && part.start == start;
         let settled = self.settled.iter().find(same).map(|part| part.ohlcv);
         let first = self.kept.partition_point(|print| print.time() < start);
         let behind = self.kept.partition_point(|print| print.time() < end);

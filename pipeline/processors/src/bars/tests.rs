@@ -28,7 +28,7 @@ impl Feed {
         }
     }
 
-    fn trade(&mut self, seconds: f64, id: &str, price: &str, size: &str) -> Result<(), Refused> {
+    fn trade(&mut self, seconds: f64, id: &str, price: &str, size: &str) -> Result<(), PrintError> {
         let print = self.print(seconds, id, price, size);
         self.series.take(print, &self.retention, &mut self.events)
     }
@@ -45,12 +45,12 @@ impl Feed {
         .unwrap()
     }
 
-    fn correct(&mut self, id: &str, replacement: Print) -> Result<(), Refused> {
+    fn correct(&mut self, id: &str, replacement: Print) -> Result<(), PrintError> {
         self.series
             .correct(id, replacement, &self.retention, &mut self.events)
     }
 
-    fn cancel(&mut self, id: &str) -> Result<(), Refused> {
+    fn cancel(&mut self, id: &str) -> Result<(), PrintError> {
         self.series.cancel(id, &self.retention, &mut self.events)
     }
 
@@ -178,7 +178,7 @@ fn a_print_is_too_late_once_its_second_is_final() {
     let refused = feed.trade(0.7, "e", "10", "1").unwrap_err();
     assert_eq!(
         refused,
-        Refused::TooLate {
+        PrintError::TooLate {
             time: at(0.7),
             final_to: Micros(999_999)
         }
@@ -257,13 +257,13 @@ fn what_is_not_kept_cannot_be_corrected_and_what_came_before_is_not_taken_twice(
     let before = feed.series.clone();
     assert_eq!(
         feed.cancel("b"),
-        Err(Refused::NotKept { id: "b".into() }),
+        Err(PrintError::NotKept { id: "b".into() }),
         "it never came"
     );
     let id = "a".into();
     let time = at(0.1);
     let twice = feed.trade(0.1, "a", "10", "1");
-    assert_eq!(twice, Err(Refused::Duplicate { id, time }));
+    assert_eq!(twice, Err(PrintError::Duplicate { id, time }));
     assert_eq!(feed.series, before);
     feed.trade(10.0, "c", "10", "1").unwrap();
     assert!(feed.cancel("a").is_err(), "its bars are final");
@@ -279,9 +279,9 @@ fn memory_is_bounded_by_settling_the_oldest_prints_first() {
     for (time, id, price) in [(0.1, "a", "10"), (0.2, "b", "12"), (0.3, "c", "11")] {
         feed.trade(time, id, price, "1").unwrap();
     }
-    assert!(matches!(feed.cancel("a"), Err(Refused::NotKept { .. })));
+    assert!(matches!(feed.cancel("a"), Err(PrintError::NotKept { .. })));
     let late = feed.trade(0.05, "late", "9", "1");
-    assert!(matches!(late, Err(Refused::TooLate { .. })));
+    assert!(matches!(late, Err(PrintError::TooLate { .. })));
     feed.trade(0.15, "between", "13", "1").unwrap();
     feed.cancel("c").unwrap();
     feed.close_until(1.0);
@@ -351,7 +351,7 @@ fn bad_prints_and_settings_are_refused_with_what_is_allowed() {
         "the quantity 0 of a trade is not above zero"
     );
     let early = Print::mid(Micros(-1), 0, price, price).unwrap_err();
-    assert_eq!(early, Refused::BadTime { time: Micros(-1) });
+    assert_eq!(early, PrintError::BadTime { time: Micros(-1) });
     let crossed = Print::mid(Micros(0), 0, price, Price::ZERO).unwrap_err();
     assert_eq!(
         crossed.to_string(),

@@ -1,11 +1,11 @@
 use tapeline_model::Micros;
 
-use super::definition::{Definition, Line, Need, PERIOD_AFTER_FIRST};
+use super::definition::{Definition, IndicatorLine, Need, PERIOD_AFTER_FIRST};
 use super::indicator::{Computation, Lines, lines};
 use super::parameters::Parameter;
 use super::sample::{InputError, Reads, TopOfBook, Traded, above_zero, not_back};
-use super::tape::Tape;
-use super::window::{Moments, Window};
+use super::saved_state::StateVisitor;
+use super::window::{Moments, SlidingWindow};
 
 const BASIS_POINTS: f64 = 1e4;
 const MICROS: f64 = 1e6;
@@ -19,12 +19,12 @@ const COMPARED: Parameter = Parameter::period(
 const SEEDING: &str = "None: only the window counts. What is judged is not in it, so that it cannot hide itself; it is in the next one.";
 const FLAT: &str = "ratio is undefined when the mean is 0, score when all in the window are equal.";
 
-const fn ratio(needs: &'static [Need]) -> Line {
-    Line::new("ratio", "how many times the mean of those before it", needs)
+const fn ratio(needs: &'static [Need]) -> IndicatorLine {
+    IndicatorLine::new("ratio", "how many times the mean of those before it", needs)
 }
 
-const fn score(needs: &'static [Need]) -> Line {
-    Line::new(
+const fn score(needs: &'static [Need]) -> IndicatorLine {
+    IndicatorLine::new(
         "score",
         "how many standard deviations above that mean",
         needs,
@@ -53,7 +53,7 @@ pub(super) const SPREAD_ANOMALY: Definition = Definition {
     parameters: &[COMPARED],
     ascending: None,
     lines: &[
-        Line::new(
+        IndicatorLine::new(
             "spread_bps",
             "ask less bid in basis points of the price between",
             &[Need::of(&[], 1)],
@@ -74,7 +74,7 @@ pub(super) const QUOTE_GAP: Definition = Definition {
     parameters: &[COMPARED],
     ascending: None,
     lines: &[
-        Line::new("gap_seconds", "how long no quote came", &[Need::of(&[], 2)]),
+        IndicatorLine::new("gap_seconds", "how long no quote came", &[Need::of(&[], 2)]),
         ratio(AFTER_GAPS),
         score(AFTER_GAPS),
     ],
@@ -91,11 +91,11 @@ pub(super) const QUOTE_GAP: Definition = Definition {
 
 /// What is usual: the newest so many, without the one that is judged.
 #[derive(Clone)]
-struct Baseline(Window<Moments>);
+struct Baseline(SlidingWindow<Moments>);
 
 impl Baseline {
     fn new(period: usize) -> Self {
-        Self(Window::new(period))
+        Self(SlidingWindow::new(period))
     }
 
     /// The ratio and the score of the next one, which then belongs to what is usual.
@@ -109,8 +109,8 @@ impl Baseline {
         [ratio, usual.score(value)]
     }
 
-    fn tape(&mut self, tape: &mut Tape<'_>) {
-        self.0.tape(tape);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        self.0.visit_state(visitor);
     }
 }
 
@@ -124,8 +124,8 @@ impl Computation for VolumeSpike {
         lines(self.0.judge(volume))
     }
 
-    fn tape(&mut self, tape: &mut Tape<'_>) {
-        self.0.tape(tape);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        self.0.visit_state(visitor);
     }
 }
 
@@ -146,8 +146,8 @@ impl Computation for SpreadAnomaly {
         lines([Some(spread), ratio, score])
     }
 
-    fn tape(&mut self, tape: &mut Tape<'_>) {
-        self.0.tape(tape);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        self.0.visit_state(visitor);
     }
 }
 
@@ -173,8 +173,8 @@ impl Computation for QuoteGap {
         lines([Some(gap), ratio, score])
     }
 
-    fn tape(&mut self, tape: &mut Tape<'_>) {
-        tape.optional(&mut self.last, Tape::integer);
-        self.gaps.tape(tape);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        visitor.optional(&mut self.last, StateVisitor::integer);
+        self.gaps.visit_state(visitor);
     }
 }

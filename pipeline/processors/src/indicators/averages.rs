@@ -1,15 +1,15 @@
-use super::definition::{Definition, Line, PERIOD};
+use super::definition::{Definition, IndicatorLine, PERIOD};
 use super::indicator::{Computation, Lines, lines};
 use super::parameters::Parameter;
 use super::sample::{Close, Reads};
+use super::saved_state::StateVisitor;
 use super::smoothing::Smoothed;
-use super::tape::Tape;
-use super::window::{Ramp, Sum, Window};
+use super::window::{Ramp, SlidingWindow, Sum};
 
 const PARAMETERS: &[Parameter] = &[Parameter::period("period", "how many values", 20.0, 1.0)];
 
-const fn average(name: &'static str, meaning: &'static str) -> Line {
-    Line::new(name, meaning, PERIOD)
+const fn average(name: &'static str, meaning: &'static str) -> IndicatorLine {
+    IndicatorLine::new(name, meaning, PERIOD)
 }
 
 pub(super) const SMA: Definition = Definition {
@@ -48,15 +48,15 @@ pub(super) const WMA: Definition = Definition {
     formula: "The mean of the newest `period` values, weighted 1 for the oldest up to `period` for the newest.",
     seeding: "None: only the values in the window count.",
     flat: "Nothing is divided by what can be zero.",
-    build: |given| Box::new(Wma(Window::new(given.count("period")))),
+    build: |given| Box::new(Wma(SlidingWindow::new(given.count("period")))),
 };
 
 #[derive(Clone)]
-pub(super) struct Sma(Window<Sum>);
+pub(super) struct Sma(SlidingWindow<Sum>);
 
 impl Sma {
     pub fn new(period: usize) -> Self {
-        Self(Window::new(period))
+        Self(SlidingWindow::new(period))
     }
 
     pub fn push(&mut self, value: f64) -> Option<f64> {
@@ -72,8 +72,8 @@ impl Computation for Sma {
         lines([self.push(value)])
     }
 
-    fn tape(&mut self, tape: &mut Tape<'_>) {
-        self.0.tape(tape);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        self.0.visit_state(visitor);
     }
 }
 
@@ -87,13 +87,13 @@ impl Computation for Ema {
         lines([self.0.push(value)])
     }
 
-    fn tape(&mut self, tape: &mut Tape<'_>) {
-        self.0.tape(tape);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        self.0.visit_state(visitor);
     }
 }
 
 #[derive(Clone)]
-struct Wma(Window<Ramp>);
+struct Wma(SlidingWindow<Ramp>);
 
 impl Computation for Wma {
     type Input = Close;
@@ -102,7 +102,7 @@ impl Computation for Wma {
         lines([self.0.push(value).map(Ramp::mean)])
     }
 
-    fn tape(&mut self, tape: &mut Tape<'_>) {
-        self.0.tape(tape);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        self.0.visit_state(visitor);
     }
 }

@@ -1,11 +1,11 @@
-use super::definition::{Definition, Line, Need, PERIOD};
+use super::definition::{Definition, IndicatorLine, Need, PERIOD};
 use super::indicator::{Computation, Lines, lines};
 use super::parameters::Parameter;
 use super::range::Atr;
 use super::sample::{Candle, Close, Reads};
+use super::saved_state::StateVisitor;
 use super::smoothing::Smoothed;
-use super::tape::Tape;
-use super::window::{Highest, Lowest, Moments, Window};
+use super::window::{Highest, Lowest, Moments, SlidingWindow};
 
 pub(super) const BOLLINGER: Definition = Definition {
     name: "bollinger",
@@ -20,15 +20,15 @@ pub(super) const BOLLINGER: Definition = Definition {
     ],
     ascending: None,
     lines: &[
-        Line::new("middle", "the mean", PERIOD),
-        Line::new("upper", "the mean plus the deviations", PERIOD),
-        Line::new("lower", "the mean less the deviations", PERIOD),
-        Line::new(
+        IndicatorLine::new("middle", "the mean", PERIOD),
+        IndicatorLine::new("upper", "the mean plus the deviations", PERIOD),
+        IndicatorLine::new("lower", "the mean less the deviations", PERIOD),
+        IndicatorLine::new(
             "percent_b",
             "where the value is: 0 at the lower band, 1 at the upper",
             PERIOD,
         ),
-        Line::new(
+        IndicatorLine::new(
             "bandwidth",
             "upper less lower, as a fraction of the middle",
             PERIOD,
@@ -39,7 +39,7 @@ pub(super) const BOLLINGER: Definition = Definition {
     flat: "percent_b is undefined when all values are equal, bandwidth when the middle is not above zero.",
     build: |given| {
         Box::new(Bollinger {
-            window: Window::new(given.count("period")),
+            window: SlidingWindow::new(given.count("period")),
             deviations: given.number("deviations"),
         })
     },
@@ -64,9 +64,9 @@ pub(super) const DONCHIAN: Definition = Definition {
     ],
     ascending: None,
     lines: &[
-        Line::new("upper", "the highest high", DONCHIAN_NEEDS),
-        Line::new("lower", "the lowest low", DONCHIAN_NEEDS),
-        Line::new("middle", "halfway between", DONCHIAN_NEEDS),
+        IndicatorLine::new("upper", "the highest high", DONCHIAN_NEEDS),
+        IndicatorLine::new("lower", "the lowest low", DONCHIAN_NEEDS),
+        IndicatorLine::new("middle", "halfway between", DONCHIAN_NEEDS),
     ],
     formula: "upper = highest high and lower = lowest low of `period` bars, the newest of which is `offset` bars back; middle = (upper + lower) / 2.",
     seeding: "None: only the bars in the window count.",
@@ -74,8 +74,8 @@ pub(super) const DONCHIAN: Definition = Definition {
     build: |given| {
         let period = given.count("period");
         Box::new(Donchian {
-            highs: Window::new(period),
-            lows: Window::new(period),
+            highs: SlidingWindow::new(period),
+            lows: SlidingWindow::new(period),
             before_newest: given.count("offset") > 0,
         })
     },
@@ -94,9 +94,9 @@ pub(super) const KELTNER: Definition = Definition {
     ],
     ascending: None,
     lines: &[
-        Line::new("middle", "the average", PERIOD),
-        Line::new("upper", "the average plus the ranges", KELTNER_BANDS),
-        Line::new("lower", "the average less the ranges", KELTNER_BANDS),
+        IndicatorLine::new("middle", "the average", PERIOD),
+        IndicatorLine::new("upper", "the average plus the ranges", KELTNER_BANDS),
+        IndicatorLine::new("lower", "the average less the ranges", KELTNER_BANDS),
     ],
     formula: "middle = ema(`period`) of the close; upper and lower = middle ± `ranges` × atr(`atr_period`).",
     seeding: "As `ema` and `atr` are.",
@@ -112,7 +112,7 @@ pub(super) const KELTNER: Definition = Definition {
 
 #[derive(Clone)]
 struct Bollinger {
-    window: Window<Moments>,
+    window: SlidingWindow<Moments>,
     deviations: f64,
 }
 
@@ -137,15 +137,15 @@ impl Computation for Bollinger {
         ])
     }
 
-    fn tape(&mut self, tape: &mut Tape<'_>) {
-        self.window.tape(tape);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        self.window.visit_state(visitor);
     }
 }
 
 #[derive(Clone)]
 struct Donchian {
-    highs: Window<Highest>,
-    lows: Window<Lowest>,
+    highs: SlidingWindow<Highest>,
+    lows: SlidingWindow<Lowest>,
     before_newest: bool,
 }
 
@@ -162,9 +162,9 @@ impl Computation for Donchian {
         lines([Some(upper), Some(lower), Some(f64::midpoint(upper, lower))])
     }
 
-    fn tape(&mut self, tape: &mut Tape<'_>) {
-        self.highs.tape(tape);
-        self.lows.tape(tape);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        self.highs.visit_state(visitor);
+        self.lows.visit_state(visitor);
     }
 }
 
@@ -189,8 +189,8 @@ impl Computation for Keltner {
         ])
     }
 
-    fn tape(&mut self, tape: &mut Tape<'_>) {
-        self.middle.tape(tape);
-        self.range.tape(tape);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        self.middle.visit_state(visitor);
+        self.range.visit_state(visitor);
     }
 }

@@ -12,25 +12,25 @@ pub struct Definition {
     pub parameters: &'static [Parameter],
     /// The first of the two parameters must be below the second.
     pub ascending: Option<(&'static str, &'static str)>,
-    pub lines: &'static [Line],
+    pub lines: &'static [IndicatorLine],
     pub formula: &'static str,
     /// How it starts.
     pub seeding: &'static str,
     /// What it reads where its formula would divide by zero.
     pub flat: &'static str,
-    pub(super) build: fn(&Given<'_>) -> Box<dyn Run>,
+    pub(super) build: fn(&ParameterValues<'_>) -> Box<dyn Run>,
 }
 
 /// One of the numbers that an indicator reads.
 #[derive(Debug)]
-pub struct Line {
+pub struct IndicatorLine {
     pub name: &'static str,
     pub meaning: &'static str,
     /// The largest of these is how many samples it takes to the first value.
     pub needs: &'static [Need],
 }
 
-impl Line {
+impl IndicatorLine {
     pub(super) const fn new(
         name: &'static str,
         meaning: &'static str,
@@ -73,7 +73,8 @@ impl Definition {
             let sum: f64 = need.parameters.iter().map(|p| self.value(values, p)).sum();
             (sum + f64::from(need.plus)) as u32
         };
-        let of_line = |line: &Line| line.needs.iter().map(samples).max().unwrap_or_default();
+        let of_line =
+            |line: &IndicatorLine| line.needs.iter().map(samples).max().unwrap_or_default();
         self.lines.iter().map(of_line).collect()
     }
 
@@ -85,12 +86,12 @@ impl Definition {
 }
 
 /// Values that were found to be allowed.
-pub(super) struct Given<'v> {
+pub(super) struct ParameterValues<'v> {
     pub definition: &'v Definition,
     pub values: &'v [f64],
 }
 
-impl Given<'_> {
+impl ParameterValues<'_> {
     pub fn count(&self, name: &str) -> usize {
         self.number(name) as usize
     }

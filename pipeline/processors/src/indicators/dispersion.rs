@@ -1,9 +1,9 @@
-use super::definition::{Definition, Line, PERIOD, PERIOD_AFTER_FIRST};
+use super::definition::{Definition, IndicatorLine, PERIOD, PERIOD_AFTER_FIRST};
 use super::indicator::{Computation, Lines, lines};
 use super::parameters::Parameter;
 use super::sample::{Close, InputError, Reads, above_zero};
-use super::tape::Tape;
-use super::window::{Moments, Window};
+use super::saved_state::StateVisitor;
+use super::window::{Moments, SlidingWindow};
 
 pub(super) const Z_SCORE: Definition = Definition {
     name: "z_score",
@@ -11,7 +11,7 @@ pub(super) const Z_SCORE: Definition = Definition {
     reads: Reads::Price,
     parameters: &[Parameter::period("period", "how many values", 20.0, 2.0)],
     ascending: None,
-    lines: &[Line::new(
+    lines: &[IndicatorLine::new(
         "score",
         "how many standard deviations the value is above the mean",
         PERIOD,
@@ -19,7 +19,7 @@ pub(super) const Z_SCORE: Definition = Definition {
     formula: "(value − mean) / standard deviation of the newest `period` values, this one among them (divided by `period`, not by one less).",
     seeding: "None: only the values in the window count.",
     flat: "Undefined when all values are equal.",
-    build: |given| Box::new(ZScore(Window::new(given.count("period")))),
+    build: |given| Box::new(ZScore(SlidingWindow::new(given.count("period")))),
 };
 
 pub(super) const REALISED_VOLATILITY: Definition = Definition {
@@ -38,7 +38,7 @@ pub(super) const REALISED_VOLATILITY: Definition = Definition {
         },
     ],
     ascending: None,
-    lines: &[Line::new(
+    lines: &[IndicatorLine::new(
         "volatility",
         "a year's standard deviation, as a fraction",
         PERIOD_AFTER_FIRST,
@@ -49,14 +49,14 @@ pub(super) const REALISED_VOLATILITY: Definition = Definition {
     build: |given| {
         Box::new(RealisedVolatility {
             previous: None,
-            returns: Window::new(given.count("period")),
+            returns: SlidingWindow::new(given.count("period")),
             scale: given.number("per_year").sqrt(),
         })
     },
 };
 
 #[derive(Clone)]
-struct ZScore(Window<Moments>);
+struct ZScore(SlidingWindow<Moments>);
 
 impl Computation for ZScore {
     type Input = Close;
@@ -66,15 +66,15 @@ impl Computation for ZScore {
         lines([moments.and_then(|moments| moments.score(value))])
     }
 
-    fn tape(&mut self, tape: &mut Tape<'_>) {
-        self.0.tape(tape);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        self.0.visit_state(visitor);
     }
 }
 
 #[derive(Clone)]
 struct RealisedVolatility {
     previous: Option<f64>,
-    returns: Window<Moments>,
+    returns: SlidingWindow<Moments>,
     scale: f64,
 }
 
@@ -93,8 +93,8 @@ impl Computation for RealisedVolatility {
         lines([moments.map(|moments| moments.sample_deviation() * self.scale)])
     }
 
-    fn tape(&mut self, tape: &mut Tape<'_>) {
-        tape.optional(&mut self.previous, Tape::number);
-        self.returns.tape(tape);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        visitor.optional(&mut self.previous, StateVisitor::number);
+        self.returns.visit_state(visitor);
     }
 }

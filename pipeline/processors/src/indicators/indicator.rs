@@ -3,10 +3,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::DEFINITIONS;
-use super::definition::{Definition, Given};
+use super::definition::{Definition, ParameterValues};
 use super::parameters::{ParameterError, resolve};
-use super::sample::{InputError, Sample, TakenFrom};
-use super::tape::Tape;
+use super::sample::{FromSample, InputError, Sample};
+use super::saved_state::StateVisitor;
 
 /// The most lines that any indicator has.
 const MAX_LINES: usize = 5;
@@ -112,7 +112,7 @@ impl Indicator {
             name: name.to_owned(),
         })?;
         let values = resolve(definition, parameters).map_err(BuildError::Parameters)?;
-        let given = Given {
+        let given = ParameterValues {
             definition,
             values: &values,
         };
@@ -173,11 +173,11 @@ impl Indicator {
     }
 
     pub fn save(&self) -> Saved {
-        let mut tape = Tape::Write(Vec::new());
-        self.computation.copy().tape(&mut tape);
-        let numbers = match tape {
-            Tape::Write(numbers) => numbers,
-            Tape::Read { .. } => Vec::new(),
+        let mut visitor = StateVisitor::Write(Vec::new());
+        self.computation.copy().visit_state(&mut visitor);
+        let numbers = match visitor {
+            StateVisitor::Write(numbers) => numbers,
+            StateVisitor::Read { .. } => Vec::new(),
         };
         Saved {
             indicator: self.definition.name.to_owned(),
@@ -202,14 +202,14 @@ impl Indicator {
         let damaged = RestoreError::Damaged { indicator };
         let seen = u32::try_from(saved.seen).map_err(|_| damaged.clone())?;
         let mut computation = self.computation.copy();
-        let mut tape = Tape::Read {
+        let mut visitor = StateVisitor::Read {
             rest: &saved.numbers,
             broken: false,
         };
-        computation.tape(&mut tape);
+        computation.visit_state(&mut visitor);
         let whole = matches!(
-            tape,
-            Tape::Read {
+            visitor,
+            StateVisitor::Read {
                 rest: [],
                 broken: false
             }
@@ -254,7 +254,7 @@ pub(super) fn lines<const N: usize>(values: [Option<f64>; N]) -> Lines {
 
 /// What an indicator does with the part of a sample that it reads.
 pub(super) trait Computation: Clone + Send + Sync + 'static {
-    type Input: TakenFrom;
+    type Input: FromSample;
 
     /// Whether the input can be used; asked before [`next`](Self::next).
     fn check(&self, _input: &Self::Input) -> Result<(), InputError> {
@@ -264,28 +264,28 @@ pub(super) trait Computation: Clone + Send + Sync + 'static {
     fn next(&mut self, input: Self::Input) -> Lines;
 
     /// All that [`next`](Self::next) changes.
-    fn tape(&mut self, tape: &mut Tape<'_>);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>);
 }
 
 /// A computation whatever it reads.
 pub(super) trait Run: Send + Sync {
     /// None of a sample of another kind.
     fn run(&mut self, sample: &Sample) -> Result<Option<Lines>, InputError>;
-    fn tape(&mut self, tape: &mut Tape<'_>);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>);
     fn copy(&self) -> Box<dyn Run>;
 }
 
 impl<C: Computation> Run for C {
     fn run(&mut self, sample: &Sample) -> Result<Option<Lines>, InputError> {
-        let Some(input) = C::Input::taken_from(sample) else {
+        let Some(input) = C::Input::from_sample(sample) else {
             return Ok(None);
         };
         self.check(&input)?;
         Ok(Some(self.next(input)))
     }
 
-    fn tape(&mut self, tape: &mut Tape<'_>) {
-        Computation::tape(self, tape);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        Computation::visit_state(self, visitor);
     }
 
     fn copy(&self) -> Box<dyn Run> {

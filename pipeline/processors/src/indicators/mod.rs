@@ -17,12 +17,12 @@ mod parameters;
 mod range;
 mod reference;
 mod sample;
+mod saved_state;
 mod smoothing;
-mod tape;
 mod volume;
 mod window;
 
-pub use definition::{Definition, Line, Need};
+pub use definition::{Definition, IndicatorLine, Need};
 pub use indicator::{BuildError, Indicator, Reading, Readings, RestoreError, Saved};
 pub use parameters::{Parameter, ParameterError};
 pub use reference::reference;

@@ -1,11 +1,11 @@
 use super::averages::Sma;
-use super::definition::{Definition, Line, Need, PERIOD_AFTER_FIRST};
+use super::definition::{Definition, IndicatorLine, Need, PERIOD_AFTER_FIRST};
 use super::indicator::{Computation, Lines, lines};
 use super::parameters::Parameter;
 use super::sample::{Candle, Close, Reads};
+use super::saved_state::StateVisitor;
 use super::smoothing::Smoothed;
-use super::tape::Tape;
-use super::window::{Highest, Lowest, Oldest, Window};
+use super::window::{Highest, Lowest, Oldest, SlidingWindow};
 
 /// What a scale from 0 to 100 reads when the market stands still: neither end.
 const MIDDLE: f64 = 50.0;
@@ -16,7 +16,7 @@ pub(super) const RSI: Definition = Definition {
     reads: Reads::Price,
     parameters: &[Parameter::period("period", "of the averages", 14.0, 1.0)],
     ascending: None,
-    lines: &[Line::new(
+    lines: &[IndicatorLine::new(
         "rsi",
         "0 when all changes were losses, 100 when all were gains",
         PERIOD_AFTER_FIRST,
@@ -45,17 +45,17 @@ pub(super) const MACD: Definition = Definition {
     ],
     ascending: Some(("fast", "slow")),
     lines: &[
-        Line::new(
+        IndicatorLine::new(
             "macd",
             "the faster less the slower average",
             &[Need::of(&["slow"], 0)],
         ),
-        Line::new(
+        IndicatorLine::new(
             "signal",
             "the average of macd",
             &[Need::of(&["slow", "signal"], -1)],
         ),
-        Line::new(
+        IndicatorLine::new(
             "histogram",
             "macd less signal",
             &[Need::of(&["slow", "signal"], -1)],
@@ -89,12 +89,12 @@ pub(super) const STOCHASTIC: Definition = Definition {
     ],
     ascending: None,
     lines: &[
-        Line::new(
+        IndicatorLine::new(
             "k",
             "%K: where the close is in the range, 0 at its low, 100 at its high",
             &[Need::of(&["period", "smooth"], -1)],
         ),
-        Line::new(
+        IndicatorLine::new(
             "d",
             "%D: the average of %K",
             &[Need::of(&["period", "smooth", "signal"], -2)],
@@ -106,8 +106,8 @@ pub(super) const STOCHASTIC: Definition = Definition {
     build: |given| {
         let period = given.count("period");
         Box::new(Stochastic {
-            highs: Window::new(period),
-            lows: Window::new(period),
+            highs: SlidingWindow::new(period),
+            lows: SlidingWindow::new(period),
             k: Sma::new(given.count("smooth")),
             d: Sma::new(given.count("signal")),
         })
@@ -125,7 +125,7 @@ pub(super) const RATE_OF_CHANGE: Definition = Definition {
         1.0,
     )],
     ascending: None,
-    lines: &[Line::new(
+    lines: &[IndicatorLine::new(
         "percent",
         "the change in percent of the older value",
         PERIOD_AFTER_FIRST,
@@ -133,7 +133,7 @@ pub(super) const RATE_OF_CHANGE: Definition = Definition {
     formula: "100 × (value − value `period` before) / value `period` before.",
     seeding: "None: only the two values count.",
     flat: "Undefined when the older value is not above zero.",
-    build: |given| Box::new(RateOfChange(Window::new(given.count("period") + 1))),
+    build: |given| Box::new(RateOfChange(SlidingWindow::new(given.count("period") + 1))),
 };
 
 #[derive(Clone)]
@@ -164,10 +164,10 @@ impl Computation for Rsi {
         lines([rsi])
     }
 
-    fn tape(&mut self, tape: &mut Tape<'_>) {
-        tape.optional(&mut self.previous, Tape::number);
-        self.gains.tape(tape);
-        self.losses.tape(tape);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        visitor.optional(&mut self.previous, StateVisitor::number);
+        self.gains.visit_state(visitor);
+        self.losses.visit_state(visitor);
     }
 }
 
@@ -190,17 +190,17 @@ impl Computation for Macd {
         lines([macd, signal, histogram])
     }
 
-    fn tape(&mut self, tape: &mut Tape<'_>) {
-        self.fast.tape(tape);
-        self.slow.tape(tape);
-        self.signal.tape(tape);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        self.fast.visit_state(visitor);
+        self.slow.visit_state(visitor);
+        self.signal.visit_state(visitor);
     }
 }
 
 #[derive(Clone)]
 struct Stochastic {
-    highs: Window<Highest>,
-    lows: Window<Lowest>,
+    highs: SlidingWindow<Highest>,
+    lows: SlidingWindow<Lowest>,
     k: Sma,
     d: Sma,
 }
@@ -222,16 +222,16 @@ impl Computation for Stochastic {
         lines([k, d])
     }
 
-    fn tape(&mut self, tape: &mut Tape<'_>) {
-        self.highs.tape(tape);
-        self.lows.tape(tape);
-        self.k.tape(tape);
-        self.d.tape(tape);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        self.highs.visit_state(visitor);
+        self.lows.visit_state(visitor);
+        self.k.visit_state(visitor);
+        self.d.visit_state(visitor);
     }
 }
 
 #[derive(Clone)]
-struct RateOfChange(Window<Oldest>);
+struct RateOfChange(SlidingWindow<Oldest>);
 
 impl Computation for RateOfChange {
     type Input = Close;
@@ -242,7 +242,7 @@ impl Computation for RateOfChange {
         lines([before.map(|before| 100.0 * (value - before) / before)])
     }
 
-    fn tape(&mut self, tape: &mut Tape<'_>) {
-        self.0.tape(tape);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        self.0.visit_state(visitor);
     }
 }

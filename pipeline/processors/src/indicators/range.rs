@@ -1,9 +1,9 @@
-use super::definition::{Definition, Line, Need, PERIOD_AFTER_FIRST};
+use super::definition::{Definition, IndicatorLine, Need, PERIOD_AFTER_FIRST};
 use super::indicator::{Computation, Lines, lines};
 use super::parameters::Parameter;
 use super::sample::{Candle, Reads};
+use super::saved_state::StateVisitor;
 use super::smoothing::Smoothed;
-use super::tape::Tape;
 
 pub(super) const ATR: Definition = Definition {
     name: "atr",
@@ -11,7 +11,7 @@ pub(super) const ATR: Definition = Definition {
     reads: Reads::Bar,
     parameters: &[Parameter::period("period", "of the average", 14.0, 1.0)],
     ascending: None,
-    lines: &[Line::new(
+    lines: &[IndicatorLine::new(
         "atr",
         "how far the price moves in a bar, gaps included",
         PERIOD_AFTER_FIRST,
@@ -29,17 +29,17 @@ pub(super) const ADX: Definition = Definition {
     parameters: &[Parameter::period("period", "of all averages", 14.0, 1.0)],
     ascending: None,
     lines: &[
-        Line::new(
+        IndicatorLine::new(
             "plus_di",
             "+DI: movement up in percent of the true range",
             PERIOD_AFTER_FIRST,
         ),
-        Line::new(
+        IndicatorLine::new(
             "minus_di",
             "−DI: movement down in percent of the true range",
             PERIOD_AFTER_FIRST,
         ),
-        Line::new(
+        IndicatorLine::new(
             "adx",
             "how strong the trend is, whichever way; 0 to 100",
             &[Need::of(&["period", "period"], 0)],
@@ -88,9 +88,9 @@ impl Computation for Atr {
         lines([self.push(&candle)])
     }
 
-    fn tape(&mut self, tape: &mut Tape<'_>) {
-        tape.optional(&mut self.previous_close, Tape::number);
-        self.average.tape(tape);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        visitor.optional(&mut self.previous_close, StateVisitor::number);
+        self.average.visit_state(visitor);
     }
 }
 
@@ -110,9 +110,9 @@ struct Extremes {
 }
 
 impl Extremes {
-    fn tape(tape: &mut Tape<'_>, value: &mut Self) {
-        tape.number(&mut value.high);
-        tape.number(&mut value.low);
+    fn visit_state(visitor: &mut StateVisitor<'_>, value: &mut Self) {
+        visitor.number(&mut value.high);
+        visitor.number(&mut value.low);
     }
 }
 
@@ -151,11 +151,11 @@ impl Computation for Adx {
         lines([Some(plus), Some(minus), self.direction.push(direction)])
     }
 
-    fn tape(&mut self, tape: &mut Tape<'_>) {
-        tape.optional(&mut self.previous, Extremes::tape);
-        self.true_range.tape(tape);
-        self.up.tape(tape);
-        self.down.tape(tape);
-        self.direction.tape(tape);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        visitor.optional(&mut self.previous, Extremes::visit_state);
+        self.true_range.visit_state(visitor);
+        self.up.visit_state(visitor);
+        self.down.visit_state(visitor);
+        self.direction.visit_state(visitor);
     }
 }

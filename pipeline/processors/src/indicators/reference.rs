@@ -1,7 +1,7 @@
 use std::fmt::{self, Write};
 
 use super::DEFINITIONS;
-use super::definition::{Definition, Line, Need};
+use super::definition::{Definition, IndicatorLine, Need};
 
 /// The page about all indicators, in Markdown.
 pub fn reference() -> String {
@@ -100,7 +100,7 @@ fn write_one(page: &mut String, definition: &Definition) -> fmt::Result {
 }
 
 /// `the larger of period and atr_period + 1`
-fn first(line: &Line) -> String {
+fn first(line: &IndicatorLine) -> String {
     let needs: Vec<String> = line.needs.iter().map(ToString::to_string).collect();
     match needs.as_slice() {
         [only] => only.clone(),

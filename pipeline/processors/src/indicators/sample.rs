@@ -205,14 +205,14 @@ pub(super) fn not_back(
 }
 
 /// The part of a sample that a computation works on; None of a sample of another kind.
-pub(super) trait TakenFrom: Sized {
-    fn taken_from(sample: &Sample) -> Option<Self>;
+pub(super) trait FromSample: Sized {
+    fn from_sample(sample: &Sample) -> Option<Self>;
 }
 
 pub(super) struct Close(pub f64);
 
-impl TakenFrom for Close {
-    fn taken_from(sample: &Sample) -> Option<Self> {
+impl FromSample for Close {
+    fn from_sample(sample: &Sample) -> Option<Self> {
         match sample {
             Sample::Value(value) => Some(Self(*value)),
             Sample::Bar(candle) => Some(Self(candle.close)),
@@ -223,8 +223,8 @@ impl TakenFrom for Close {
 
 pub(super) struct Traded(pub f64);
 
-impl TakenFrom for Traded {
-    fn taken_from(sample: &Sample) -> Option<Self> {
+impl FromSample for Traded {
+    fn from_sample(sample: &Sample) -> Option<Self> {
         match sample {
             Sample::Value(value) => Some(Self(*value)),
             Sample::Bar(candle) => Some(Self(candle.volume)),
@@ -233,8 +233,8 @@ impl TakenFrom for Traded {
     }
 }
 
-impl TakenFrom for Candle {
-    fn taken_from(sample: &Sample) -> Option<Self> {
+impl FromSample for Candle {
+    fn from_sample(sample: &Sample) -> Option<Self> {
         match sample {
             Sample::Bar(candle) => Some(*candle),
             _ => None,
@@ -242,8 +242,8 @@ impl TakenFrom for Candle {
     }
 }
 
-impl TakenFrom for TopOfBook {
-    fn taken_from(sample: &Sample) -> Option<Self> {
+impl FromSample for TopOfBook {
+    fn from_sample(sample: &Sample) -> Option<Self> {
         match sample {
             Sample::Quote(quote) => Some(*quote),
             _ => None,

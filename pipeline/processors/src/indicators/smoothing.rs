@@ -1,4 +1,4 @@
-use super::tape::Tape;
+use super::saved_state::StateVisitor;
 
 /// An average that moves a fixed part of the way to each new number, and starts
 /// as the plain mean of the first `period`.
@@ -45,10 +45,10 @@ impl Smoothed {
         self.value
     }
 
-    pub fn tape(&mut self, tape: &mut Tape<'_>) {
-        tape.count(&mut self.seen, self.period);
-        tape.number(&mut self.sum);
-        tape.optional(&mut self.value, Tape::number);
+    pub fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        visitor.count(&mut self.seen, self.period);
+        visitor.number(&mut self.sum);
+        visitor.optional(&mut self.value, StateVisitor::number);
     }
 }
 
@@ -75,8 +75,8 @@ impl LongSum {
         self.sum + self.rounded_off
     }
 
-    pub fn tape(&mut self, tape: &mut Tape<'_>) {
-        tape.number(&mut self.sum);
-        tape.number(&mut self.rounded_off);
+    pub fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        visitor.number(&mut self.sum);
+        visitor.number(&mut self.rounded_off);
     }
 }

@@ -1,8 +1,8 @@
-use super::definition::{Definition, Line, Need};
+use super::definition::{Definition, IndicatorLine, Need};
 use super::indicator::{Computation, Lines, lines};
 use super::sample::{Candle, InputError, Reads, not_back};
+use super::saved_state::StateVisitor;
 use super::smoothing::LongSum;
-use super::tape::Tape;
 
 const FIRST: &[Need] = &[Need::of(&[], 1)];
 
@@ -12,7 +12,7 @@ pub(super) const OBV: Definition = Definition {
     reads: Reads::Bar,
     parameters: &[],
     ascending: None,
-    lines: &[Line::new(
+    lines: &[IndicatorLine::new(
         "obv",
         "volume of bars that rose less volume of bars that fell",
         FIRST,
@@ -30,12 +30,12 @@ pub(super) const VWAP: Definition = Definition {
     parameters: &[],
     ascending: None,
     lines: &[
-        Line::new(
+        IndicatorLine::new(
             "vwap",
             "what a unit cost on the average since the session began",
             FIRST,
         ),
-        Line::new(
+        IndicatorLine::new(
             "deviation",
             "how far the close is above it, in percent of it",
             FIRST,
@@ -67,9 +67,9 @@ impl Computation for Obv {
         lines([Some(self.balance.total())])
     }
 
-    fn tape(&mut self, tape: &mut Tape<'_>) {
-        tape.optional(&mut self.previous_close, Tape::number);
-        self.balance.tape(tape);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        visitor.optional(&mut self.previous_close, StateVisitor::number);
+        self.balance.visit_state(visitor);
     }
 }
 
@@ -101,9 +101,9 @@ impl Computation for Vwap {
         lines([vwap, deviation])
     }
 
-    fn tape(&mut self, tape: &mut Tape<'_>) {
-        tape.optional(&mut self.session, Tape::integer);
-        self.notional.tape(tape);
-        self.volume.tape(tape);
+    fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
+        visitor.optional(&mut self.session, StateVisitor::integer);
+        self.notional.visit_state(visitor);
+        self.volume.visit_state(visitor);
     }
 }

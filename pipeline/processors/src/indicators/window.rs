@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::tape::Tape;
+use super::saved_state::StateVisitor;
 
 /// What a stretch of numbers comes to; neighbouring stretches join.
 pub(super) trait Aggregate: Copy {
@@ -15,7 +15,7 @@ pub(super) trait Aggregate: Copy {
 /// and no rounding error outlives its number. O(1) a number on the average: the
 /// older part is folded once, from its newest end, whenever it is used up.
 #[derive(Clone)]
-pub(super) struct Window<A> {
+pub(super) struct SlidingWindow<A> {
     length: usize,
     values: VecDeque<f64>,
     /// Of each of the first values, what it and all up to the end of this part
@@ -25,7 +25,7 @@ pub(super) struct Window<A> {
     newer: Option<A>,
 }
 
-impl<A: Aggregate> Window<A> {
+impl<A: Aggregate> SlidingWindow<A> {
     pub fn new(length: usize) -> Self {
         Self {
             length,
@@ -65,10 +65,10 @@ impl<A: Aggregate> Window<A> {
         }
     }
 
-    pub fn tape(&mut self, tape: &mut Tape<'_>) {
+    pub fn visit_state(&mut self, visitor: &mut StateVisitor<'_>) {
         let mut split = self.older.len();
-        tape.list(&mut self.values, self.length);
-        tape.count(&mut split, self.values.len());
+        visitor.list(&mut self.values, self.length);
+        visitor.count(&mut split, self.values.len());
         self.split_at(split.min(self.values.len()));
     }
 

@@ -48,13 +48,13 @@ impl Category {
 
 /// Refusals that are counted together, as HTTP does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(super) enum RefusalKind {
     Unauthorised,
     Forbidden,
     RateLimited,
 }
 
-impl Refused {
+impl RefusalKind {
     pub const ALL: [Self; 3] = [Self::Unauthorised, Self::Forbidden, Self::RateLimited];
 
     pub fn of(category: Category) -> Option<Self> {
@@ -74,7 +74,7 @@ impl Refused {
         }
     }
 
-    pub fn words(self) -> &'static str {
+    pub fn meaning(self) -> &'static str {
         match self {
             Self::Unauthorised => "credentials or a session that it does not take",
             Self::Forbidden => "what it forbids",

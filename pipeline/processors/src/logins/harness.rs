@@ -52,17 +52,17 @@ pub(super) fn refused(kind: AuthEventKind, category: &str, time: Micros) -> Auth
 }
 
 /// Of a store: the key and the value.
-type Change = (&'static str, Vec<u8>, Option<Vec<u8>>);
+type StoredChange = (&'static str, Vec<u8>, Option<Vec<u8>>);
 
 /// A processor, and what it wrote.
-pub(super) struct Desk {
+pub(super) struct LoginsHarness {
     settings: LoginSettings,
     pub logins: Logins,
     offset: u64,
-    pub changelog: Vec<Change>,
+    pub changelog: Vec<StoredChange>,
 }
 
-impl Desk {
+impl LoginsHarness {
     pub fn new() -> Self {
         Self::with(settings())
     }

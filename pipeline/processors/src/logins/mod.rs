@@ -2,13 +2,13 @@
 //! or are away, machines that were never seen. What a lost session means for trading is for
 //! [`risk`](crate::risk) to say.
 //!
-//! A step of a login changes what is known of its account ([`state`]); what that gives to tell
-//! ([`told`]) becomes alerts, each once until the matter is over or worse.
+//! A step of a login changes what is known of its account ([`state`]); what follows
+//! from it becomes alerts ([`alerts`]), each once until it is resolved or worse.
 
+mod alerts;
 mod category;
 mod settings;
 mod state;
-mod told;
 
 use std::collections::BTreeMap;
 
@@ -18,8 +18,8 @@ use tapeline_model::records::AuthEvent;
 use tapeline_model::{Event, Micros, Origin};
 use tapeline_schemas::topics::Topic;
 
+use self::alerts::{PendingAlert, alert};
 use self::state::LoginState;
-use self::told::{Told, alert};
 use crate::cause::Cause;
 use crate::contract::{Input, Out, Processor, StateError, StateStore, event_time};
 use crate::store::Store;
@@ -35,7 +35,7 @@ pub fn knows_category(code: &str) -> bool {
 pub struct Logins {
     settings: LoginSettings,
     states: Store<AccountId, LoginState>,
-    /// When the accounts that have no session are looked at again.
+    /// When the accounts that have no session are checked again.
     wakes: BTreeMap<AccountId, Micros>,
 }
 
@@ -68,16 +68,16 @@ impl Logins {
         }
         let before = self.states.get(&step.account);
         let mut state = before.cloned().unwrap_or_default();
-        let told = state.take(step, cause.now, &self.settings);
+        let alerts = state.apply(step, cause.now, &self.settings);
         let is_changed = before != Some(&state);
-        self.tell(&step.account, told, cause, out);
+        self.emit_alerts(&step.account, alerts, cause, out);
         if is_changed {
-            self.keep(&step.account, state);
+            self.put_state(&step.account, state);
         }
         Ok(())
     }
 
-    fn keep(&mut self, account: &AccountId, state: LoginState) {
+    fn put_state(&mut self, account: &AccountId, state: LoginState) {
         match state.wakes_at(&self.settings) {
             Some(at) => self.wakes.insert(account.clone(), at),
             None => self.wakes.remove(account),
@@ -85,13 +85,19 @@ impl Logins {
         self.states.put(account.clone(), state);
     }
 
-    fn tell(&self, account: &AccountId, told: Vec<Told>, cause: Cause, out: &mut Out) {
+    fn emit_alerts(
+        &self,
+        account: &AccountId,
+        alerts: Vec<PendingAlert>,
+        cause: Cause,
+        out: &mut Out,
+    ) {
         let Some(portfolio) = self.settings.accounts.get(account) else {
             return;
         };
-        let alerts = told
+        let alerts = alerts
             .into_iter()
-            .map(|told| alert(account, portfolio, told, cause));
+            .map(|pending| alert(account, portfolio, pending, cause));
         out.extend(alerts.map(Event::Alert));
     }
 }
@@ -136,9 +142,9 @@ impl Processor for Logins {
                 self.wakes.remove(&account);
                 continue;
             };
-            let told = state.look(&account, now, &self.settings);
-            self.tell(&account, told, Cause::time(now), out);
-            self.keep(&account, state);
+            let alerts = state.check_absence(&account, now, &self.settings);
+            self.emit_alerts(&account, alerts, Cause::time(now), out);
+            self.put_state(&account, state);
         }
     }
 

@@ -6,12 +6,12 @@ use proptest::prelude::*;
 use tapeline_model::records::{Alert, AuthEventKind, Severity};
 
 use super::category::Category;
-use super::harness::{Desk, step};
+use super::harness::{LoginsHarness, step};
 use super::*;
 
 /// All matters of an account, once each.
-const MOST_AT_ONCE: usize = 12;
-const MOST_BYTES: usize = 16 * 1024;
+const MAX_AT_ONCE: usize = 12;
+const MAX_BYTES: usize = 16 * 1024;
 
 #[derive(Debug, Clone)]
 enum Doing {
@@ -73,8 +73,8 @@ fn doing() -> impl Strategy<Value = (Doing, i64, i64)> {
 }
 
 /// What was done, as far as restarts are left out, and what was told each time.
-fn run(doings: &[(Doing, i64, i64)], with_restarts: bool) -> (Desk, Vec<Vec<Alert>>) {
-    let mut desk = Desk::new();
+fn run(doings: &[(Doing, i64, i64)], with_restarts: bool) -> (LoginsHarness, Vec<Vec<Alert>>) {
+    let mut harness = LoginsHarness::new();
     let mut now = 10_000_000_000;
     let mut told = Vec::new();
     for (doing, gap, ago) in doings {
@@ -88,28 +88,28 @@ fn run(doings: &[(Doing, i64, i64)], with_restarts: bool) -> (Desk, Vec<Vec<Aler
                     expires_at,
                     ..(**step).clone()
                 };
-                desk.take_late(step, Micros(now)).unwrap()
+                harness.take_late(step, Micros(now)).unwrap()
             }
-            Doing::Tick => desk.tick(Micros(now)),
+            Doing::Tick => harness.tick(Micros(now)),
             Doing::Restart if with_restarts => {
-                desk.restart();
+                harness.restart();
                 Vec::new()
             }
             Doing::Restart => Vec::new(),
         });
     }
-    desk.commit();
-    (desk, told)
+    harness.commit();
+    (harness, told)
 }
 
 proptest! {
     #[test]
     fn alerts_are_few_and_none_is_repeated(doings in prop::collection::vec(doing(), 1..120)) {
-        let (desk, told) = run(&doings, true);
+        let (harness, told) = run(&doings, true);
         let mut standing: BTreeMap<String, Alert> = BTreeMap::new();
         let mut ids = std::collections::HashSet::new();
         for alerts in told {
-            prop_assert!(alerts.len() <= MOST_AT_ONCE, "{alerts:?}");
+            prop_assert!(alerts.len() <= MAX_AT_ONCE, "{alerts:?}");
             for alert in alerts {
                 prop_assert!(ids.insert(alert.alert_id), "{alert:?}");
                 prop_assert!(alert.message.len() < 4096 && !alert.message.contains(char::is_control));
@@ -125,9 +125,9 @@ proptest! {
                 );
             }
         }
-        for (_, key, value) in &desk.changelog {
+        for (_, key, value) in &harness.changelog {
             prop_assert!(key == b"a1" || key == b"a2");
-            prop_assert!(value.as_ref().is_some_and(|value| value.len() < MOST_BYTES));
+            prop_assert!(value.as_ref().is_some_and(|value| value.len() < MAX_BYTES));
         }
     }
 
@@ -141,9 +141,9 @@ proptest! {
     }
 }
 
-fn dumped(desk: &mut Desk) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn dumped(harness: &mut LoginsHarness) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut all = Vec::new();
-    for store in desk.logins.stores() {
+    for store in harness.logins.stores() {
         let mut write = |key: &[u8], value: &[u8]| all.push((key.to_vec(), value.to_vec()));
         store.dump(&mut write).unwrap();
     }

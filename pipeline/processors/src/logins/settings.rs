@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use tapeline_model::ids::{AccountId, PortfolioId};
 
-use super::category::Refused;
+use super::category::RefusalKind;
 use crate::contract::Share;
 use crate::settings::{Faults, SettingFault, check_range};
 
@@ -11,10 +11,10 @@ const MOST: i64 = 100;
 const MINUTE: i64 = 60_000_000;
 const LONGEST: i64 = 7 * 24 * 60 * MINUTE;
 
-/// When something about a login is told. Times are in microseconds.
+/// When a login causes an alert. Times are in microseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginSettings {
-    /// Logins to anything else are not looked at.
+    /// Logins to anything else are ignored.
     pub accounts: BTreeMap<AccountId, PortfolioId>,
     pub share: Share,
     /// So many failed logins without one that succeeded between them ...
@@ -74,11 +74,11 @@ impl LoginSettings {
         faults.all()
     }
 
-    pub(super) fn limit(&self, refused: Refused) -> u32 {
+    pub(super) fn limit(&self, refused: RefusalKind) -> u32 {
         match refused {
-            Refused::Unauthorised => self.unauthorised,
-            Refused::Forbidden => self.forbidden,
-            Refused::RateLimited => self.rate_limited,
+            RefusalKind::Unauthorised => self.unauthorised,
+            RefusalKind::Forbidden => self.forbidden,
+            RefusalKind::RateLimited => self.rate_limited,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What is known of the logins to one account, and what follows from each step.
 
-mod words;
+mod messages;
 
 use std::collections::BTreeMap;
 
@@ -10,24 +10,24 @@ use tapeline_model::ids::AccountId;
 use tapeline_model::records::{AuthEvent, AuthEventKind, Severity};
 use tapeline_schemas::codec::Record;
 
-use self::words::{Words, plain};
+use self::messages::{LoginMessages, plain};
 use super::LoginSettings;
-use super::category::{Category, Refused};
-use super::told::{Matter, Told};
+use super::alerts::{AlertKind, PendingAlert};
+use super::category::{Category, RefusalKind};
 
 /// A machine that was not seen for so many others is new again.
 const HOSTS: usize = 8;
-/// Failures that are so many times those that were told are told again.
+/// An alert is repeated once failures are so many times those of the last one.
 const MUCH_WORSE: i32 = 4;
 const HOUR: i64 = 3_600_000_000;
-/// How long before its end a session is told anew, and how urgently.
+/// How long before the end of a session another alert is due, and how urgent it is.
 const STAGES: [(i64, Severity); 4] = [
     (72 * HOUR, Severity::Info),
     (24 * HOUR, Severity::Warning),
     (4 * HOUR, Severity::Warning),
     (HOUR, Severity::Critical),
 ];
-/// What counts failed logins, beside the kinds of [`Refused`].
+/// What counts failed logins, beside the kinds of [`RefusalKind`].
 const FAILURES: &str = "failed";
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,14 +37,14 @@ pub(super) struct LoginState {
     pub in_row: i32,
     /// When failures and refusals of a kind came, the newest last; as many as are counted.
     pub times: BTreeMap<String, Vec<Micros>>,
-    /// What was told and is not over, and how bad it was then.
+    /// Alerts that are not resolved, and how bad it was at each.
     pub told: BTreeMap<String, i32>,
     /// Where logins came from, the newest last.
     pub hosts: Vec<String>,
     pub lost_at: Option<Micros>,
     /// When that was read: what is read late must not look as if it lasted.
     pub lost_seen: Option<Micros>,
-    /// The end that was told ahead.
+    /// The end that an alert announced.
     pub ends_at: Option<Micros>,
 }
 
@@ -53,7 +53,12 @@ impl Record for LoginState {
 }
 
 impl LoginState {
-    pub fn take(&mut self, step: &AuthEvent, now: Micros, settings: &LoginSettings) -> Vec<Told> {
+    pub fn apply(
+        &mut self,
+        step: &AuthEvent,
+        now: Micros,
+        settings: &LoginSettings,
+    ) -> Vec<PendingAlert> {
         self.venue = plain(&step.venue);
         let at = step.event_time.min(now);
         let went_well = matches!(
@@ -61,35 +66,35 @@ impl LoginState {
             AuthEventKind::LoginSucceeded | AuthEventKind::Healthy
         );
         let category = step.category.as_deref().and_then(Category::of);
-        let words = Words {
+        let messages = LoginMessages {
             account: &step.account,
             venue: &self.venue.clone(),
         };
-        let mut taking = Taking {
+        let mut transition = Transition {
             state: self,
             settings,
-            words,
+            messages,
             at,
             out: Vec::new(),
         };
-        taking.kind(step, now, category);
+        transition.kind(step, now, category);
         match category {
             _ if went_well => {}
-            category if step.stopped == Some(true) => taking.stopped(category),
-            Some(category) => taking.refused(category),
+            category if step.stopped == Some(true) => transition.stopped(category),
+            Some(category) => transition.refused(category),
             None => {}
         }
-        taking.calm();
-        taking.out
+        transition.settle();
+        transition.out
     }
 
     /// Time went by.
-    pub fn look(
+    pub fn check_absence(
         &mut self,
         account: &AccountId,
         now: Micros,
         settings: &LoginSettings,
-    ) -> Vec<Told> {
+    ) -> Vec<PendingAlert> {
         if self.wakes_at(settings).is_none_or(|at| at > now) {
             return Vec::new();
         }
@@ -102,23 +107,23 @@ impl LoginState {
         } else {
             (1, Severity::Warning)
         };
-        self.told.insert(Matter::Away.name(), level);
-        let words = Words {
+        self.told.insert(AlertKind::Away.name(), level);
+        let messages = LoginMessages {
             account,
             venue: &self.venue,
         };
-        let message = words.away(lost_at, now.since(lost_at));
-        vec![Told::new(Matter::Away, severity, message)]
+        let message = messages.away(lost_at, now.since(lost_at));
+        vec![PendingAlert::new(AlertKind::Away, severity, message)]
     }
 
-    /// When there is something to tell if no session comes until then.
+    /// When an alert is due if no session comes until then.
     pub fn wakes_at(&self, settings: &LoginSettings) -> Option<Micros> {
         let seen = self.lost_seen?;
         // That a person is needed says it all.
-        if self.is_told(Matter::Stopped) || self.is_told(Matter::Forbidden) {
+        if self.is_open(AlertKind::Stopped) || self.is_open(AlertKind::Forbidden) {
             return None;
         }
-        let wait = match self.level(Matter::Away) {
+        let wait = match self.level(AlertKind::Away) {
             0 => settings.away_warning,
             1 => settings.away_critical,
             _ => return None,
@@ -126,15 +131,15 @@ impl LoginState {
         Some(Micros(seen.0.saturating_add(wait)))
     }
 
-    fn level(&self, matter: Matter) -> i32 {
-        self.told.get(&matter.name()).copied().unwrap_or(0)
+    fn level(&self, kind: AlertKind) -> i32 {
+        self.told.get(&kind.name()).copied().unwrap_or(0)
     }
 
-    fn is_told(&self, matter: Matter) -> bool {
-        self.level(matter) > 0
+    fn is_open(&self, kind: AlertKind) -> bool {
+        self.level(kind) > 0
     }
 
-    fn note(&mut self, what: &str, at: Micros, most: u32) {
+    fn record_time(&mut self, what: &str, at: Micros, most: u32) {
         let times = self.times.entry(what.to_owned()).or_default();
         times.push(at);
         let too_many = times.len().saturating_sub(most as usize);
@@ -153,19 +158,19 @@ impl LoginState {
 }
 
 /// A step that is being taken.
-struct Taking<'a> {
+struct Transition<'a> {
     state: &'a mut LoginState,
     settings: &'a LoginSettings,
-    words: Words<'a>,
+    messages: LoginMessages<'a>,
     at: Micros,
-    out: Vec<Told>,
+    out: Vec<PendingAlert>,
 }
 
-impl Taking<'_> {
+impl Transition<'_> {
     fn kind(&mut self, step: &AuthEvent, now: Micros, category: Option<Category>) {
         match step.kind {
             AuthEventKind::LoginSucceeded => self.logged_in(step),
-            AuthEventKind::Healthy => self.session_is_there(),
+            AuthEventKind::Healthy => self.session_alive(),
             AuthEventKind::LoginFailed => self.failed(category),
             AuthEventKind::ExpiresSoon => {
                 if let Some(end) = step.expires_at.filter(|end| end.is_storable()) {
@@ -184,40 +189,40 @@ impl Taking<'_> {
 
     fn logged_in(&mut self, step: &AuthEvent) {
         self.state.in_row = 0;
-        self.session_is_there();
-        for matter in [
-            Matter::Forbidden,
-            Matter::Locked,
-            Matter::ChangedApi,
-            Matter::Stopped,
+        self.session_alive();
+        for kind in [
+            AlertKind::Forbidden,
+            AlertKind::Locked,
+            AlertKind::ChangedApi,
+            AlertKind::Stopped,
         ] {
-            self.over(matter);
+            self.resolve(kind);
         }
         let is_same = matches!(step.method.as_deref(), Some("KEPT" | "RENEWAL"));
         if is_same {
             return;
         }
         self.state.ends_at = None;
-        self.over(Matter::Ends);
+        self.resolve(AlertKind::Ends);
         if let Some(host) = &step.host {
-            self.came_from(plain(host));
+            self.note_host(plain(host));
         }
     }
 
-    fn session_is_there(&mut self) {
+    fn session_alive(&mut self) {
         self.state.lost_at = None;
         self.state.lost_seen = None;
-        self.over(Matter::Away);
+        self.resolve(AlertKind::Away);
     }
 
-    fn came_from(&mut self, host: String) {
+    fn note_host(&mut self, host: String) {
         let known = self.state.hosts.iter().position(|known| *known == host);
         let is_new = known.is_none() && !self.state.hosts.is_empty();
         if is_new {
-            let message = self.words.new_host(&host, &self.state.hosts);
-            self.out.push(Told {
+            let message = self.messages.new_host(&host, &self.state.hosts);
+            self.out.push(PendingAlert {
                 of: Some(host.clone()),
-                ..Told::new(Matter::NewHost, Severity::Warning, message)
+                ..PendingAlert::new(AlertKind::NewHost, Severity::Warning, message)
             });
         }
         if let Some(known) = known {
@@ -231,7 +236,7 @@ impl Taking<'_> {
     fn failed(&mut self, category: Option<Category>) {
         let settings = self.settings;
         self.state.in_row = self.state.in_row.saturating_add(1);
-        self.state.note(FAILURES, self.at, settings.failures);
+        self.state.record_time(FAILURES, self.at, settings.failures);
         let recent = self.state.recent(FAILURES, self.at, settings.window);
         let in_row = self.state.in_row;
         let is_row = in_row.unsigned_abs() >= settings.failures_in_row;
@@ -240,21 +245,23 @@ impl Taking<'_> {
         } else {
             i32::try_from(recent).unwrap_or(i32::MAX)
         };
-        let before = self.state.level(Matter::Failed);
+        let before = self.state.level(AlertKind::Failed);
         let severity = match before {
             0 if is_row || recent >= settings.failures => Severity::Warning,
             1.. if count >= before.saturating_mul(MUCH_WORSE) => Severity::Critical,
             _ => return,
         };
-        self.state.told.insert(Matter::Failed.name(), count);
+        self.state.told.insert(AlertKind::Failed.name(), count);
         let (message, limit) = if is_row {
-            let message = self.words.failed_in_row(count, category);
+            let message = self.messages.failed_in_row(count, category);
             (message, settings.failures_in_row)
         } else {
-            let message = self.words.failed_within(count, settings.window, category);
+            let message = self
+                .messages
+                .failed_within(count, settings.window, category);
             (message, settings.failures)
         };
-        let told = Told::new(Matter::Failed, severity, message);
+        let told = PendingAlert::new(AlertKind::Failed, severity, message);
         self.out.push(told.counted(count, limit));
     }
 
@@ -267,7 +274,7 @@ impl Taking<'_> {
             end.since(known).unsigned_abs() < HOUR.unsigned_abs()
         });
         let told = if is_same {
-            self.state.level(Matter::Ends)
+            self.state.level(AlertKind::Ends)
         } else {
             0
         };
@@ -276,82 +283,84 @@ impl Taking<'_> {
             return;
         }
         self.state.ends_at = Some(end);
-        self.state.told.insert(Matter::Ends.name(), stage_told);
+        self.state.told.insert(AlertKind::Ends.name(), stage_told);
         let severity = STAGES[stage - 1].1;
-        let message = self.words.ends(end, left);
-        self.out.push(Told::new(Matter::Ends, severity, message));
+        let message = self.messages.ends(end, left);
+        self.out
+            .push(PendingAlert::new(AlertKind::Ends, severity, message));
     }
 
     fn refused(&mut self, category: Category) {
         match category {
             Category::Forbidden => {
-                let message = self.words.forbidden();
-                self.once(Matter::Forbidden, 1, Severity::Critical, message);
+                let message = self.messages.forbidden();
+                self.alert_once(AlertKind::Forbidden, 1, Severity::Critical, message);
             }
             Category::Locked => {
-                let message = self.words.locked();
-                self.once(Matter::Locked, 1, Severity::Critical, message);
+                let message = self.messages.locked();
+                self.alert_once(AlertKind::Locked, 1, Severity::Critical, message);
             }
             Category::ChangedApi => {
-                let message = self.words.changed_api();
-                self.once(Matter::ChangedApi, 1, Severity::Warning, message);
+                let message = self.messages.changed_api();
+                self.alert_once(AlertKind::ChangedApi, 1, Severity::Warning, message);
             }
             _ => {}
         }
-        let Some(refused) = Refused::of(category) else {
+        let Some(refused) = RefusalKind::of(category) else {
             return;
         };
         let limit = self.settings.limit(refused);
-        self.state.note(refused.code(), self.at, limit);
+        self.state.record_time(refused.code(), self.at, limit);
         let window = self.settings.window;
         let recent = self.state.recent(refused.code(), self.at, window);
-        let matter = Matter::Refused(refused);
-        if recent < limit || self.state.is_told(matter) {
+        let kind = AlertKind::Refused(refused);
+        if recent < limit || self.state.is_open(kind) {
             return;
         }
         let count = i32::try_from(recent).unwrap_or(i32::MAX);
-        self.state.told.insert(matter.name(), count);
-        let message = self.words.refusals(refused, count, window);
-        let told = Told::new(matter, Severity::Warning, message);
+        self.state.told.insert(kind.name(), count);
+        let message = self.messages.refusals(refused, count, window);
+        let told = PendingAlert::new(kind, Severity::Warning, message);
         self.out.push(told.counted(count, limit));
     }
 
-    /// Nothing more is tried. Where that was forbidden, it was told that a person is needed.
+    /// Nothing more is tried. Where that was forbidden, an alert said already that a person is needed.
     fn stopped(&mut self, category: Option<Category>) {
-        if category == Some(Category::Forbidden) && self.state.is_told(Matter::Forbidden) {
+        if category == Some(Category::Forbidden) && self.state.is_open(AlertKind::Forbidden) {
             return;
         }
         let level = category.map_or(i32::MAX, Category::number);
-        let message = self.words.stopped(category);
-        self.once(Matter::Stopped, level, Severity::Critical, message);
+        let message = self.messages.stopped(category);
+        self.alert_once(AlertKind::Stopped, level, Severity::Critical, message);
     }
 
-    fn once(&mut self, matter: Matter, level: i32, severity: Severity, message: String) {
-        let before = self.state.told.insert(matter.name(), level);
+    fn alert_once(&mut self, kind: AlertKind, level: i32, severity: Severity, message: String) {
+        let before = self.state.told.insert(kind.name(), level);
         if before != Some(level) {
-            self.out.push(Told::new(matter, severity, message));
+            self.out.push(PendingAlert::new(kind, severity, message));
         }
     }
 
     /// Failures and refusals that became fewer are over.
-    fn calm(&mut self) {
+    fn settle(&mut self) {
         let window = self.settings.window;
         let failures = self.state.recent(FAILURES, self.at, window);
         if self.state.in_row == 0 && failures <= self.settings.failures / 2 {
-            self.over(Matter::Failed);
+            self.resolve(AlertKind::Failed);
         }
-        for refused in Refused::ALL {
+        for refused in RefusalKind::ALL {
             let recent = self.state.recent(refused.code(), self.at, window);
             if recent <= self.settings.limit(refused) / 2 {
-                self.over(Matter::Refused(refused));
+                self.resolve(AlertKind::Refused(refused));
             }
         }
     }
 
-    fn over(&mut self, matter: Matter) {
-        if let Some(level) = self.state.told.remove(&matter.name()) {
-            let message = self.words.over(matter, level);
-            self.out.push(Told::new(matter, Severity::Info, message));
+    fn resolve(&mut self, kind: AlertKind) {
+        if let Some(level) = self.state.told.remove(&kind.name()) {
+            let message = self.messages.resolved(kind, level);
+            self.out
+                .push(PendingAlert::new(kind, Severity::Info, message));
         }
     }
 }

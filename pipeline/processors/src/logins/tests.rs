@@ -1,7 +1,7 @@
 use tapeline_model::ids::PortfolioId;
 use tapeline_model::records::{Alert, AuthEventKind, Severity};
 
-use super::harness::{Desk, HOUR, MINUTE, SECOND, at, refused, settings, step};
+use super::harness::{HOUR, LoginsHarness, MINUTE, SECOND, at, refused, settings, step};
 use super::*;
 use AuthEventKind::{
     Expired, ExpiresSoon, Healthy, LoginFailed, LoginSucceeded, Refused, SessionLost,
@@ -25,12 +25,12 @@ fn keys(alerts: &[Alert]) -> Vec<(Severity, &str)> {
 
 #[test]
 fn failed_logins_are_told_once_and_again_when_much_worse() {
-    let mut desk = Desk::new();
+    let mut harness = LoginsHarness::new();
     let mut told = Vec::new();
     for number in 1..=13 {
         // Far apart, so that no window but the row counts.
         let time = at(number * HOUR);
-        for alert in desk.take(refused(LoginFailed, "MFA_FAILED", time)) {
+        for alert in harness.take(refused(LoginFailed, "MFA_FAILED", time)) {
             told.push((number, alert));
         }
     }
@@ -53,7 +53,7 @@ fn failed_logins_are_told_once_and_again_when_much_worse() {
         ("auth.events", 2)
     );
 
-    let over = desk.take(step(LoginSucceeded, at(14 * HOUR)));
+    let over = harness.take(step(LoginSucceeded, at(14 * HOUR)));
     assert_eq!(
         shown(&over),
         [(
@@ -62,21 +62,22 @@ fn failed_logins_are_told_once_and_again_when_much_worse() {
             "logins of a1 at alpha succeed again, after 12 that failed"
         )]
     );
-    assert!(desk.take(step(LoginSucceeded, at(15 * HOUR))).is_empty());
+    assert!(harness.take(step(LoginSucceeded, at(15 * HOUR))).is_empty());
     assert!(
-        desk.take(refused(LoginFailed, "NETWORK", at(16 * HOUR)))
+        harness
+            .take(refused(LoginFailed, "NETWORK", at(16 * HOUR)))
             .is_empty()
     );
 }
 
 #[test]
 fn failures_between_logins_that_succeed_are_told_by_the_window() {
-    let mut desk = Desk::new();
+    let mut harness = LoginsHarness::new();
     let mut told = Vec::new();
     for number in 0..12 {
         let time = at(number * MINUTE);
-        told.extend(desk.take(refused(LoginFailed, "VENUE_DOWN", time)));
-        told.extend(desk.take(step(LoginSucceeded, time)));
+        told.extend(harness.take(refused(LoginFailed, "VENUE_DOWN", time)));
+        told.extend(harness.take(step(LoginSucceeded, time)));
     }
     assert_eq!(keys(&told), [(Warning, "a1/failed_logins")]);
     assert_eq!(
@@ -85,27 +86,27 @@ fn failures_between_logins_that_succeed_are_told_by_the_window() {
          the last one for VENUE_DOWN: see at the venue's status page when it will be back"
     );
     // Ten minutes later five of them are within the window, and it is over.
-    assert!(desk.take(step(Healthy, at(20 * MINUTE))).is_empty());
-    let over = desk.take(step(Healthy, at(22 * MINUTE)));
+    assert!(harness.take(step(Healthy, at(20 * MINUTE))).is_empty());
+    let over = harness.take(step(Healthy, at(22 * MINUTE)));
     assert_eq!(keys(&over), [(Info, "a1/failed_logins")]);
 }
 
 #[test]
 fn refusals_are_counted_by_kind_and_account() {
-    let mut desk = Desk::new();
+    let mut harness = LoginsHarness::new();
     let mut told = Vec::new();
     for number in 0..4 {
         let time = at(number * MINUTE);
-        told.extend(desk.take(refused(Refused, "RATE_LIMITED", time)));
-        told.extend(desk.take(refused(Refused, "EXPIRED", time)));
+        told.extend(harness.take(refused(Refused, "RATE_LIMITED", time)));
+        told.extend(harness.take(refused(Refused, "EXPIRED", time)));
         let other = AuthEvent {
             account: AccountId::new("a2"),
             ..refused(Refused, "RATE_LIMITED", time)
         };
-        told.extend(desk.take(other));
+        told.extend(harness.take(other));
     }
     assert!(told.is_empty(), "{told:?}");
-    let told = desk.take(refused(Refused, "RATE_LIMITED", at(5 * MINUTE)));
+    let told = harness.take(refused(Refused, "RATE_LIMITED", at(5 * MINUTE)));
     assert_eq!(
         shown(&told),
         [(
@@ -116,12 +117,13 @@ fn refusals_are_counted_by_kind_and_account() {
         )]
     );
     assert!(
-        desk.take(refused(Refused, "RATE_LIMITED", at(6 * MINUTE)))
+        harness
+            .take(refused(Refused, "RATE_LIMITED", at(6 * MINUTE)))
             .is_empty()
     );
-    let told = desk.take(refused(SessionLost, "BAD_CREDENTIALS", at(6 * MINUTE)));
+    let told = harness.take(refused(SessionLost, "BAD_CREDENTIALS", at(6 * MINUTE)));
     assert_eq!(keys(&told), [(Warning, "a1/login_refusals/401")]);
-    let over = desk.take(step(Healthy, at(40 * MINUTE)));
+    let over = harness.take(step(Healthy, at(40 * MINUTE)));
     assert_eq!(
         keys(&over),
         [
@@ -133,9 +135,17 @@ fn refusals_are_counted_by_kind_and_account() {
     // Slowly, and of other kinds: nothing.
     for number in 0..40 {
         let time = at((60 + 10 * number) * MINUTE);
-        assert!(desk.take(refused(Refused, "RATE_LIMITED", time)).is_empty());
-        assert!(desk.take(refused(Refused, "NETWORK", time)).is_empty());
-        assert!(desk.take(refused(Refused, "NO_SESSION", time)).is_empty());
+        assert!(
+            harness
+                .take(refused(Refused, "RATE_LIMITED", time))
+                .is_empty()
+        );
+        assert!(harness.take(refused(Refused, "NETWORK", time)).is_empty());
+        assert!(
+            harness
+                .take(refused(Refused, "NO_SESSION", time))
+                .is_empty()
+        );
     }
 }
 
@@ -146,15 +156,19 @@ fn what_nobody_understands_is_told_at_once_and_once() {
         ("LOCKED", Critical, "locked_login"),
         ("CHANGED_API", Warning, "changed_api"),
     ] {
-        let mut desk = Desk::new();
-        let told = desk.take(refused(LoginFailed, category, at(0)));
+        let mut harness = LoginsHarness::new();
+        let told = harness.take(refused(LoginFailed, category, at(0)));
         let key = format!("a1/{rule}");
         assert_eq!(keys(&told), [(severity, key.as_str())]);
         assert!(told[0].message.contains(category), "{}", told[0].message);
-        assert!(desk.take(refused(Refused, category, at(MINUTE))).is_empty());
-        let over = desk.take(step(LoginSucceeded, at(2 * MINUTE)));
+        assert!(
+            harness
+                .take(refused(Refused, category, at(MINUTE)))
+                .is_empty()
+        );
+        let over = harness.take(step(LoginSucceeded, at(2 * MINUTE)));
         assert_eq!(keys(&over), [(Info, key.as_str())]);
-        let told = desk.take(refused(Refused, category, at(3 * MINUTE)));
+        let told = harness.take(refused(Refused, category, at(3 * MINUTE)));
         assert_eq!(keys(&told)[0], (severity, key.as_str()));
     }
 }
@@ -165,8 +179,8 @@ fn a_stop_needs_a_person() {
         stopped: Some(true),
         ..refused(Refused, category, time)
     };
-    let mut desk = Desk::new();
-    let told = desk.take(stop("BAD_CREDENTIALS", at(0)));
+    let mut harness = LoginsHarness::new();
+    let told = harness.take(stop("BAD_CREDENTIALS", at(0)));
     assert_eq!(
         shown(&told),
         [(
@@ -176,26 +190,26 @@ fn a_stop_needs_a_person() {
              check the key or the password that the secret holds, then tapeline auth login a1"
         )]
     );
-    assert!(desk.take(stop("BAD_CREDENTIALS", at(MINUTE))).is_empty());
-    let told = desk.take(stop("MFA_REQUIRED", at(2 * MINUTE)));
+    assert!(harness.take(stop("BAD_CREDENTIALS", at(MINUTE))).is_empty());
+    let told = harness.take(stop("MFA_REQUIRED", at(2 * MINUTE)));
     assert_eq!(
         keys(&told),
         [(Critical, "a1/login_stopped")],
         "another cause"
     );
-    let over = desk.take(step(LoginSucceeded, at(3 * MINUTE)));
+    let over = harness.take(step(LoginSucceeded, at(3 * MINUTE)));
     assert_eq!(keys(&over), [(Info, "a1/login_stopped")]);
 
     // That it is forbidden said so already; a changed interface did not.
-    desk.take(refused(LoginFailed, "FORBIDDEN", at(4 * MINUTE)));
-    assert!(desk.take(stop("FORBIDDEN", at(4 * MINUTE))).is_empty());
-    let told = desk.take(stop("CHANGED_API", at(5 * MINUTE)));
+    harness.take(refused(LoginFailed, "FORBIDDEN", at(4 * MINUTE)));
+    assert!(harness.take(stop("FORBIDDEN", at(4 * MINUTE))).is_empty());
+    let told = harness.take(stop("CHANGED_API", at(5 * MINUTE)));
     assert_eq!(keys(&told), [(Critical, "a1/login_stopped")]);
     let nothing_said = AuthEvent {
         stopped: Some(true),
         ..step(Refused, at(6 * MINUTE))
     };
-    assert_eq!(desk.take(nothing_said).len(), 1);
+    assert_eq!(harness.take(nothing_said).len(), 1);
 }
 
 #[test]
@@ -205,15 +219,22 @@ fn a_machine_that_was_never_seen_is_told() {
         method: method.map(str::to_owned),
         ..step(LoginSucceeded, time)
     };
-    let mut desk = Desk::new();
-    assert!(desk.take(step(LoginSucceeded, at(0))).is_empty(), "no host");
+    let mut harness = LoginsHarness::new();
     assert!(
-        desk.take(from("desk-1", None, at(1))).is_empty(),
+        harness.take(step(LoginSucceeded, at(0))).is_empty(),
+        "no host"
+    );
+    assert!(
+        harness.take(from("desk-1", None, at(1))).is_empty(),
         "the first"
     );
-    assert!(desk.take(from("laptop", Some("KEPT"), at(2))).is_empty());
-    assert!(desk.take(from("laptop", Some("RENEWAL"), at(3))).is_empty());
-    let told = desk.take(from("laptop\u{1b}[31m", Some("TOTP"), at(4)));
+    assert!(harness.take(from("laptop", Some("KEPT"), at(2))).is_empty());
+    assert!(
+        harness
+            .take(from("laptop", Some("RENEWAL"), at(3)))
+            .is_empty()
+    );
+    let told = harness.take(from("laptop\u{1b}[31m", Some("TOTP"), at(4)));
     assert_eq!(
         shown(&told),
         [(
@@ -223,15 +244,15 @@ fn a_machine_that_was_never_seen_is_told() {
              desk-1): if nobody moved it there, end its sessions at the venue and change its credentials"
         )]
     );
-    assert!(desk.take(from("desk-1", None, at(5))).is_empty());
-    assert!(desk.take(from("laptop31m", None, at(6))).is_empty());
+    assert!(harness.take(from("desk-1", None, at(5))).is_empty());
+    assert!(harness.take(from("laptop31m", None, at(6))).is_empty());
     for number in 0..8 {
         let host = format!("h{number}");
-        assert_eq!(desk.take(from(&host, None, at(7 + number))).len(), 1);
+        assert_eq!(harness.take(from(&host, None, at(7 + number))).len(), 1);
     }
-    assert!(desk.take(from("h0", None, at(20))).is_empty());
+    assert!(harness.take(from("h0", None, at(20))).is_empty());
     assert_eq!(
-        desk.take(from("desk-1", None, at(21))).len(),
+        harness.take(from("desk-1", None, at(21))).len(),
         1,
         "forgotten"
     );
@@ -244,8 +265,8 @@ fn the_end_of_a_session_is_told_more_urgently_as_it_nears() {
         expires_at: Some(end),
         ..step(ExpiresSoon, at((100 - hours) * HOUR))
     };
-    let mut desk = Desk::new();
-    let told = desk.take(soon(72));
+    let mut harness = LoginsHarness::new();
+    let told = harness.take(soon(72));
     assert_eq!(
         shown(&told),
         [(
@@ -256,43 +277,49 @@ fn the_end_of_a_session_is_told_more_urgently_as_it_nears() {
         )]
     );
     // Another process tells it again.
-    assert!(desk.take(soon(71)).is_empty());
-    desk.restart();
-    assert!(desk.take(soon(70)).is_empty());
+    assert!(harness.take(soon(71)).is_empty());
+    harness.restart();
+    assert!(harness.take(soon(70)).is_empty());
     let renewed = AuthEvent {
         method: Some("RENEWAL".into()),
         ..step(LoginSucceeded, at(31 * HOUR))
     };
-    assert!(desk.take(renewed).is_empty(), "its end stays");
-    assert_eq!(keys(&desk.take(soon(24))), [(Warning, "a1/session_ends")]);
-    assert!(desk.take(soon(23)).is_empty());
-    assert_eq!(keys(&desk.take(soon(4))), [(Warning, "a1/session_ends")]);
-    assert_eq!(keys(&desk.take(soon(1))), [(Critical, "a1/session_ends")]);
-    assert!(desk.take(soon(0)).is_empty());
-    let over = desk.take(step(LoginSucceeded, at(99 * HOUR)));
+    assert!(harness.take(renewed).is_empty(), "its end stays");
+    assert_eq!(
+        keys(&harness.take(soon(24))),
+        [(Warning, "a1/session_ends")]
+    );
+    assert!(harness.take(soon(23)).is_empty());
+    assert_eq!(keys(&harness.take(soon(4))), [(Warning, "a1/session_ends")]);
+    assert_eq!(
+        keys(&harness.take(soon(1))),
+        [(Critical, "a1/session_ends")]
+    );
+    assert!(harness.take(soon(0)).is_empty());
+    let over = harness.take(step(LoginSucceeded, at(99 * HOUR)));
     assert_eq!(keys(&over), [(Info, "a1/session_ends")]);
     let next = AuthEvent {
         expires_at: Some(at(200 * HOUR)),
         ..step(ExpiresSoon, at(128 * HOUR))
     };
-    assert_eq!(keys(&desk.take(next)), [(Info, "a1/session_ends")]);
+    assert_eq!(keys(&harness.take(next)), [(Info, "a1/session_ends")]);
 }
 
 #[test]
 fn a_session_that_does_not_come_back_is_told_by_time() {
-    let mut desk = Desk::new();
-    assert_eq!(desk.logins.wake_at(), None);
+    let mut harness = LoginsHarness::new();
+    assert_eq!(harness.logins.wake_at(), None);
     // A session that comes back is no matter.
-    desk.take(refused(SessionLost, "EXPIRED", at(0)));
-    assert_eq!(desk.logins.wake_at(), Some(at(5 * MINUTE)));
-    desk.take(step(LoginSucceeded, at(MINUTE)));
-    assert_eq!(desk.logins.wake_at(), None);
+    harness.take(refused(SessionLost, "EXPIRED", at(0)));
+    assert_eq!(harness.logins.wake_at(), Some(at(5 * MINUTE)));
+    harness.take(step(LoginSucceeded, at(MINUTE)));
+    assert_eq!(harness.logins.wake_at(), None);
 
-    desk.take(step(Expired, at(10 * MINUTE)));
-    desk.take(refused(SessionLost, "EXPIRED", at(12 * MINUTE)));
-    assert!(desk.tick(at(14 * MINUTE)).is_empty());
-    desk.restart();
-    let told = desk.tick(at(15 * MINUTE));
+    harness.take(step(Expired, at(10 * MINUTE)));
+    harness.take(refused(SessionLost, "EXPIRED", at(12 * MINUTE)));
+    assert!(harness.tick(at(14 * MINUTE)).is_empty());
+    harness.restart();
+    let told = harness.tick(at(15 * MINUTE));
     assert_eq!(
         shown(&told),
         [(
@@ -303,46 +330,47 @@ fn a_session_that_does_not_come_back_is_told_by_time() {
         )]
     );
     assert_eq!(told[0].cause_topic, "time");
-    assert!(desk.tick(at(16 * MINUTE)).is_empty());
+    assert!(harness.tick(at(16 * MINUTE)).is_empty());
     assert_eq!(
-        keys(&desk.tick(at(40 * MINUTE))),
+        keys(&harness.tick(at(40 * MINUTE))),
         [(Critical, "a1/no_session")]
     );
-    assert_eq!(desk.logins.wake_at(), None);
-    assert!(desk.tick(at(900 * MINUTE)).is_empty());
-    let over = desk.take(step(Healthy, at(901 * MINUTE)));
+    assert_eq!(harness.logins.wake_at(), None);
+    assert!(harness.tick(at(900 * MINUTE)).is_empty());
+    let over = harness.take(step(Healthy, at(901 * MINUTE)));
     assert_eq!(keys(&over), [(Info, "a1/no_session")]);
 
     // Read late, and over by what follows.
-    desk.take_late(step(Expired, at(950 * MINUTE)), at(2000 * MINUTE))
+    harness
+        .take_late(step(Expired, at(950 * MINUTE)), at(2000 * MINUTE))
         .unwrap();
-    assert!(desk.tick(at(2001 * MINUTE)).is_empty());
+    assert!(harness.tick(at(2001 * MINUTE)).is_empty());
 
     // Somebody was told already that a person is needed.
     let stop = AuthEvent {
         stopped: Some(true),
         ..refused(Refused, "EXPIRED", at(2002 * MINUTE))
     };
-    assert_eq!(desk.take(stop).len(), 1);
-    assert_eq!(desk.logins.wake_at(), None);
+    assert_eq!(harness.take(stop).len(), 1);
+    assert_eq!(harness.logins.wake_at(), None);
 }
 
 #[test]
 fn whose_login_it_is_must_fit() {
-    let mut desk = Desk::new();
+    let mut harness = LoginsHarness::new();
     let unknown = AuthEvent {
         account: AccountId::new("feed"),
         ..refused(LoginFailed, "FORBIDDEN", at(0))
     };
-    assert!(desk.take(unknown).is_empty());
+    assert!(harness.take(unknown).is_empty());
     let other = AuthEvent {
         portfolio: PortfolioId::new("income"),
         ..refused(LoginFailed, "FORBIDDEN", at(0))
     };
-    let refusal = desk.take_late(other, at(0)).unwrap_err();
+    let refusal = harness.take_late(other, at(0)).unwrap_err();
     assert_eq!(refusal.reason, Reason::WrongPortfolio);
     let home = tapeline_schemas::partition_of(b"growth", 4);
-    let mut elsewhere = Desk::with(LoginSettings {
+    let mut elsewhere = LoginsHarness::with(LoginSettings {
         share: crate::Share::new((home + 1) % 4, 4),
         ..settings()
     });
@@ -350,19 +378,19 @@ fn whose_login_it_is_must_fit() {
         .take_late(refused(LoginFailed, "FORBIDDEN", at(0)), at(0))
         .unwrap_err();
     assert_eq!(refusal.reason, Reason::WrongPartition);
-    desk.commit();
-    assert!(desk.changelog.is_empty(), "nothing is kept of it");
+    harness.commit();
+    assert!(harness.changelog.is_empty(), "nothing is kept of it");
 }
 
 #[test]
 fn a_probe_that_is_answered_writes_nothing() {
-    let mut desk = Desk::new();
-    desk.take(step(LoginSucceeded, at(0)));
-    desk.commit();
-    let written = desk.changelog.len();
-    desk.take(step(Healthy, at(MINUTE)));
-    desk.commit();
-    assert_eq!(desk.changelog.len(), written);
+    let mut harness = LoginsHarness::new();
+    harness.take(step(LoginSucceeded, at(0)));
+    harness.commit();
+    let written = harness.changelog.len();
+    harness.take(step(Healthy, at(MINUTE)));
+    harness.commit();
+    assert_eq!(harness.changelog.len(), written);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::{MarketSettings, NAME};
 use crate::contract::Out;
 use crate::store::Store;
 
-/// What was told of a symbol's bad prices. Most symbols have none.
+/// When alerts were written about a symbol's bad prices. Most symbols have none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Flags {
     crossed: Option<Micros>,
@@ -35,14 +35,14 @@ struct Jump {
 
 /// A record, as far as an alert needs it.
 #[derive(Clone, Copy)]
-pub(super) struct Cause<'a> {
+pub(super) struct PriceRecord<'a> {
     pub symbol: &'a str,
     pub event_time: Micros,
     pub origin: Origin,
     pub now: Micros,
 }
 
-impl<'a> Cause<'a> {
+impl<'a> PriceRecord<'a> {
     pub fn quote(quote: &'a Quote<'_>, origin: Origin, now: Micros) -> Self {
         Self {
             symbol: quote.symbol.as_ref(),
@@ -55,25 +55,25 @@ impl<'a> Cause<'a> {
 
 /// Whose price it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Priced {
+pub(super) enum PriceSource {
     Quote,
     Trade,
 }
 
 /// The price that the next one is compared with.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Last {
+pub(super) struct LastPrice {
     pub price: Price,
     pub time: Micros,
 }
 
-pub(super) struct Flagged {
+pub(super) struct PriceFlags {
     again: i64,
     confirm: i64,
     flags: Store<Symbol, Flags>,
 }
 
-impl Flagged {
+impl PriceFlags {
     pub fn new(settings: &MarketSettings) -> Self {
         Self {
             again: settings.flag_again_ms.saturating_mul(1_000),
@@ -86,12 +86,12 @@ impl Flagged {
         &mut self.flags
     }
 
-    pub fn crossed(&mut self, quote: &Quote<'_>, cause: Cause<'_>, out: &mut Out) {
+    pub fn crossed(&mut self, quote: &Quote<'_>, cause: PriceRecord<'_>, out: &mut Out) {
         let message = format!(
             "{} is quoted crossed, bid {} above ask {}: the quote is not used",
             cause.symbol, quote.bid_price, quote.ask_price
         );
-        self.tell(
+        self.emit_unless_recent(
             Reason::CrossedQuote,
             |f| &mut f.crossed,
             message,
@@ -100,40 +100,43 @@ impl Flagged {
         );
     }
 
-    pub fn locked(&mut self, quote: &Quote<'_>, cause: Cause<'_>, out: &mut Out) {
+    pub fn locked(&mut self, quote: &Quote<'_>, cause: PriceRecord<'_>, out: &mut Out) {
         let message = format!(
             "{} is quoted locked, bid and ask are both {}: the price is used",
             cause.symbol, quote.bid_price
         );
-        self.tell(Reason::LockedQuote, |f| &mut f.locked, message, cause, out);
+        self.emit_unless_recent(Reason::LockedQuote, |f| &mut f.locked, message, cause, out);
     }
 
     /// A price that jumped. Whether it has stood long enough to be believed.
     pub fn jumped(
         &mut self,
-        priced: Priced,
+        price_source: PriceSource,
         price: Price,
-        last: Last,
+        last: LastPrice,
         percent: u32,
-        cause: Cause<'_>,
+        cause: PriceRecord<'_>,
         out: &mut Out,
     ) -> bool {
-        let known = self.flags.get(cause.symbol).and_then(|flags| match priced {
-            Priced::Quote => flags.quote_jump,
-            Priced::Trade => flags.trade_jump,
-        });
+        let known = self
+            .flags
+            .get(cause.symbol)
+            .and_then(|flags| match price_source {
+                PriceSource::Quote => flags.quote_jump,
+                PriceSource::Trade => flags.trade_jump,
+            });
         // A good price in between begins the wait anew.
         let standing =
             known.filter(|jump| jump.since >= last.time && !is_jump(jump.price, price, percent));
         let since = standing.map_or(cause.event_time, |jump| jump.since);
         let believed = standing.is_some() && cause.event_time.since(since) >= self.confirm;
-        let what = match priced {
-            Priced::Quote => "quoted at",
-            Priced::Trade => "traded at",
+        let what = match price_source {
+            PriceSource::Quote => "quoted at",
+            PriceSource::Trade => "traded at",
         };
         let symbol = cause.symbol;
         if believed {
-            self.put_jump(priced, symbol, None);
+            self.put_jump(price_source, symbol, None);
             let message = format!(
                 "{symbol} is {what} {price} after {}, and has been for a while: the price is used",
                 last.price
@@ -141,33 +144,33 @@ impl Flagged {
             out.emit(alert(Reason::PriceJump, Severity::Info, message, cause));
         } else {
             if standing.is_none() {
-                self.put_jump(priced, symbol, Some(Jump { price, since }));
+                self.put_jump(price_source, symbol, Some(Jump { price, since }));
             }
             let message = format!(
                 "{symbol} is {what} {price} after {}, a jump beyond {percent} percent: \
                  the price is not used unless it stays there",
                 last.price
             );
-            self.tell(Reason::PriceJump, |f| &mut f.jumped, message, cause, out);
+            self.emit_unless_recent(Reason::PriceJump, |f| &mut f.jumped, message, cause, out);
         }
         believed
     }
 
-    fn put_jump(&mut self, priced: Priced, symbol: &str, jump: Option<Jump>) {
+    fn put_jump(&mut self, price_source: PriceSource, symbol: &str, jump: Option<Jump>) {
         let mut flags = self.flags.get(symbol).cloned().unwrap_or_default();
-        match priced {
-            Priced::Quote => flags.quote_jump = jump,
-            Priced::Trade => flags.trade_jump = jump,
+        match price_source {
+            PriceSource::Quote => flags.quote_jump = jump,
+            PriceSource::Trade => flags.trade_jump = jump,
         }
         self.flags.put(Symbol::new(symbol), flags);
     }
 
-    fn tell(
+    fn emit_unless_recent(
         &mut self,
         reason: Reason,
         told: fn(&mut Flags) -> &mut Option<Micros>,
         message: String,
-        cause: Cause<'_>,
+        cause: PriceRecord<'_>,
         out: &mut Out,
     ) {
         let mut flags = self.flags.get(cause.symbol).cloned().unwrap_or_default();
@@ -193,7 +196,12 @@ pub(super) fn is_jump(last: Price, price: Price, percent: u32) -> bool {
     last > 0 && (price * 100 > last * percent || price * percent < last * 100)
 }
 
-fn alert(reason: Reason, severity: Severity, message: String, cause: Cause<'_>) -> Event<'static> {
+fn alert(
+    reason: Reason,
+    severity: Severity,
+    message: String,
+    cause: PriceRecord<'_>,
+) -> Event<'static> {
     let rule = reason.code().to_ascii_lowercase();
     let Origin {
         topic,

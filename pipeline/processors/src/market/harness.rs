@@ -11,17 +11,17 @@ pub(super) const SECOND: i64 = 1_000_000;
 pub(super) const DAY: i64 = 20_778 * 86_400 * SECOND;
 
 /// Of a store: the key and the value.
-type Change = (&'static str, Vec<u8>, Option<Vec<u8>>);
+type StoredChange = (&'static str, Vec<u8>, Option<Vec<u8>>);
 
 /// A market, and everything it wrote.
-pub(super) struct Line {
+pub(super) struct MarketHarness {
     pub settings: MarketSettings,
     pub market: Market,
     offset: u64,
-    changelog: Vec<Change>,
+    changelog: Vec<StoredChange>,
 }
 
-impl Line {
+impl MarketHarness {
     pub fn new(settings: MarketSettings) -> Self {
         assert_eq!(settings.faults(), []);
         Self {
@@ -236,12 +236,12 @@ pub(super) fn shown(events: &[Event<'_>]) -> Vec<String> {
 
 /// A trade a second, and what is told of each.
 pub(super) fn signals(settings: MarketSettings, prices: &[&str]) -> Vec<String> {
-    let mut line = Line::new(settings);
+    let mut harness = MarketHarness::new(settings);
     let mut told = Vec::new();
     for (second, price) in prices.iter().enumerate() {
         let event = trade(second as f64, &second.to_string(), price);
-        told.extend(line.feed(&event).unwrap());
+        told.extend(harness.feed(&event).unwrap());
     }
-    told.extend(line.tick(prices.len() as f64 + 1.0));
+    told.extend(harness.tick(prices.len() as f64 + 1.0));
     shown(&told)
 }

@@ -4,10 +4,10 @@
 
 mod bar_record;
 mod flags;
-mod known;
 mod settings;
 mod spread;
 mod studies;
+mod symbol_mark;
 mod tracked;
 
 use tapeline_model::ids::Symbol;
@@ -17,20 +17,20 @@ use tapeline_model::records::{MarkBasis, Quote, StateMark, Trade, TradeKind};
 use tapeline_model::{Event, Micros, Origin};
 use tapeline_schemas::topics::Topic;
 
-use self::flags::{Cause, Flagged, Last, Priced, is_jump};
-use self::known::{Follow, Known};
+use self::flags::{LastPrice, PriceFlags, PriceRecord, PriceSource, is_jump};
 pub use self::settings::{BarSettings, BarsOf, MarketSettings};
 use self::spread::Crossing;
 use self::studies::Studies;
-use crate::contract::{Haste, Input, Out, Processor, StateError, StateStore};
+use self::symbol_mark::{Follow, SymbolMark};
+use crate::contract::{CommitUrgency, Input, Out, Processor, StateError, StateStore};
 use crate::store::Store;
 
 pub const NAME: &str = "market";
 
 pub struct Market {
     settings: MarketSettings,
-    marks: Store<Symbol, Known>,
-    flagged: Flagged,
+    marks: Store<Symbol, SymbolMark>,
+    price_flags: PriceFlags,
     studies: Studies,
 }
 
@@ -63,8 +63,8 @@ impl Processor for Market {
     }
 
     /// Portfolios are revalued with the marks.
-    fn haste(&self) -> Haste {
-        Haste::Prompt
+    fn commit_urgency(&self) -> CommitUrgency {
+        CommitUrgency::Prompt
     }
 
     fn process(
@@ -106,7 +106,13 @@ impl Processor for Market {
 
     fn stores(&mut self) -> Vec<&mut dyn StateStore> {
         let [series, prints, rules] = self.studies.stores();
-        vec![&mut self.marks, self.flagged.store(), series, prints, rules]
+        vec![
+            &mut self.marks,
+            self.price_flags.store(),
+            series,
+            prints,
+            rules,
+        ]
     }
 
     fn restored(&mut self) -> Result<(), StateError> {
@@ -120,7 +126,7 @@ impl Market {
     pub fn new(settings: MarketSettings) -> Self {
         Self {
             marks: Store::new("marks"),
-            flagged: Flagged::new(&settings),
+            price_flags: PriceFlags::new(&settings),
             studies: Studies::new(&settings),
             settings,
         }
@@ -155,8 +161,8 @@ impl Market {
     fn quote(&mut self, quote: &Quote<'_>, origin: Origin, now: Micros, out: &mut Out) {
         match (quote.bid_size.is_positive(), quote.ask_size.is_positive()) {
             (true, true) if quote.bid_price > quote.ask_price => {
-                let cause = Cause::quote(quote, origin, now);
-                self.flagged.crossed(quote, cause, out);
+                let cause = PriceRecord::quote(quote, origin, now);
+                self.price_flags.crossed(quote, cause, out);
             }
             (true, true) => self.two_sided(quote, origin, now, out),
             (true, false) => {
@@ -172,16 +178,21 @@ impl Market {
     fn two_sided(&mut self, quote: &Quote<'_>, origin: Origin, now: Micros, out: &mut Out) {
         let mid = Price::mid(quote.bid_price, quote.ask_price, Rounding::HalfEven);
         if self.settings.max_jump_percent.is_some()
-            && !self.is_believed(Priced::Quote, mid, Cause::quote(quote, origin, now), out)
+            && !self.is_believed(
+                PriceSource::Quote,
+                mid,
+                PriceRecord::quote(quote, origin, now),
+                out,
+            )
         {
             return;
         }
         if quote.bid_price == quote.ask_price {
-            let cause = Cause::quote(quote, origin, now);
-            self.flagged.locked(quote, cause, out);
+            let cause = PriceRecord::quote(quote, origin, now);
+            self.price_flags.locked(quote, cause, out);
         }
         let symbol = quote.symbol.as_ref();
-        let first = || Known::new(known::first(mid, MarkBasis::Mid, quote.event_time));
+        let first = || SymbolMark::new(symbol_mark::first(mid, MarkBasis::Mid, quote.event_time));
         let known = self.marks.change_or_put(symbol, first);
         if known.follow == Follow::Unasked {
             known.follow = self.studies.follow(symbol);
@@ -192,7 +203,7 @@ impl Market {
         // A late quote counts, but the newer price stands.
         let is_newest = quote.event_time >= mark.event_time;
         if is_newest {
-            known::both_sides(mark, quote, mid);
+            symbol_mark::both_sides(mark, quote, mid);
             judge(self.settings.wide_spread_bps, mark, quote, origin, now, out);
         }
         if let Follow::Plan(id) = follow {
@@ -213,15 +224,20 @@ impl Market {
         let staleness = self.settings.quote_staleness_ms;
         let staleness = staleness.map(|millis| millis.saturating_mul(1_000));
         let known = self.marks.get(symbol);
-        if known.is_some_and(|known| !known::gives_way(&known.mark, time, staleness)) {
+        if known.is_some_and(|known| !symbol_mark::gives_way(&known.mark, time, staleness)) {
             return;
         }
-        if !self.is_believed(Priced::Quote, price, Cause::quote(quote, origin, now), out) {
+        if !self.is_believed(
+            PriceSource::Quote,
+            price,
+            PriceRecord::quote(quote, origin, now),
+            out,
+        ) {
             return;
         }
         let mark = &mut self.known(symbol, price, basis, time).mark;
         mark.quotes = mark.quotes.saturating_add(1);
-        known::alone(mark, price, basis, time);
+        symbol_mark::alone(mark, price, basis, time);
     }
 
     fn trade(
@@ -241,13 +257,13 @@ impl Market {
         if trade.kind != TradeKind::Trade {
             return self.amend(trade, origin, now, out);
         }
-        let cause = Cause {
+        let cause = PriceRecord {
             symbol: trade.symbol.as_ref(),
             event_time: trade.event_time,
             origin,
             now,
         };
-        if !self.is_believed(Priced::Trade, trade.price, cause, out) {
+        if !self.is_believed(PriceSource::Trade, trade.price, cause, out) {
             return Ok(());
         }
         if let Follow::Plan(id) = self.follow(&trade.symbol) {
@@ -255,9 +271,9 @@ impl Market {
         }
         let (price, time) = (trade.price, trade.event_time);
         let known = self.marks.get(trade.symbol.as_ref());
-        if known.is_none_or(|known| known::is_newest(&known.mark, trade)) {
+        if known.is_none_or(|known| symbol_mark::is_newest(&known.mark, trade)) {
             let known = self.known(&trade.symbol, price, MarkBasis::Last, time);
-            known::traded(&mut known.mark, price, time);
+            symbol_mark::traded(&mut known.mark, price, time);
         }
         Ok(())
     }
@@ -290,11 +306,11 @@ impl Market {
         };
         let last = Some((newest.price(), newest.time()));
         let known = self.marks.get(trade.symbol.as_ref());
-        let is_other = |known: &Known| known.mark.last_price.zip(known.mark.last_time) != last;
+        let is_other = |known: &SymbolMark| known.mark.last_price.zip(known.mark.last_time) != last;
         if known.is_some_and(is_other)
             && let Some(known) = self.marks.change(trade.symbol.as_ref())
         {
-            known::traded(&mut known.mark, newest.price(), newest.time());
+            symbol_mark::traded(&mut known.mark, newest.price(), newest.time());
         }
         Ok(())
     }
@@ -302,9 +318,9 @@ impl Market {
     /// Whether a price is near the last one, or has been far away for long enough.
     fn is_believed(
         &mut self,
-        priced: Priced,
+        price_source: PriceSource,
         price: Price,
-        cause: Cause<'_>,
+        cause: PriceRecord<'_>,
         out: &mut Out,
     ) -> bool {
         let known = self.marks.get(cause.symbol);
@@ -312,20 +328,20 @@ impl Market {
             return true;
         };
         let mark = &known.mark;
-        let quoted = Last {
+        let quoted = LastPrice {
             price: mark.price,
             time: mark.event_time,
         };
         let traded = mark.last_price.zip(mark.last_time);
-        let last = match (priced, traded) {
-            (Priced::Trade, Some((price, time))) => Last { price, time },
+        let last = match (price_source, traded) {
+            (PriceSource::Trade, Some((price, time))) => LastPrice { price, time },
             _ => quoted,
         };
         let is_near = !is_jump(last.price, price, percent);
         is_near
             || self
-                .flagged
-                .jumped(priced, price, last, percent, cause, out)
+                .price_flags
+                .jumped(price_source, price, last, percent, cause, out)
     }
 
     /// What is to be computed of a symbol beyond its mark.
@@ -337,8 +353,14 @@ impl Market {
     }
 
     /// A symbol that changes; it begins with this price.
-    fn known(&mut self, symbol: &str, price: Price, basis: MarkBasis, time: Micros) -> &mut Known {
-        let first = || Known::new(known::first(price, basis, time));
+    fn known(
+        &mut self,
+        symbol: &str,
+        price: Price,
+        basis: MarkBasis,
+        time: Micros,
+    ) -> &mut SymbolMark {
+        let first = || SymbolMark::new(symbol_mark::first(price, basis, time));
         self.marks.change_or_put(symbol, first)
     }
 }

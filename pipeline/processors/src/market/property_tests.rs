@@ -80,11 +80,11 @@ fn everything() -> MarketSettings {
 /// Plays what happens, restarting before `restart_at`, and returns the bytes of what
 /// comes out of each.
 fn play(happenings: &[Happening], restart_at: Option<usize>) -> Vec<Vec<Vec<u8>>> {
-    let mut line = Line::new(everything());
+    let mut harness = MarketHarness::new(everything());
     let (mut newest, mut all) = (0_i64, Vec::new());
     for (n, happening) in happenings.iter().enumerate() {
         if restart_at == Some(n) {
-            line.restart();
+            harness.restart();
         }
         let seconds = |tenths: i64| (tenths + 1_000) as f64 / 10.0;
         let price = |cents: i64| format!("{}.{:02}", cents / 100, cents % 100);
@@ -94,7 +94,7 @@ fn play(happenings: &[Happening], restart_at: Option<usize>) -> Vec<Vec<Vec<u8>>
                 let time = newest + after;
                 newest = newest.max(time);
                 let event = trade(seconds(time), &n.to_string(), &price(*cents));
-                line.feed_at(&event, now(newest)).unwrap_or_default()
+                harness.feed_at(&event, now(newest)).unwrap_or_default()
             }
             Happening::Quote {
                 after,
@@ -104,27 +104,27 @@ fn play(happenings: &[Happening], restart_at: Option<usize>) -> Vec<Vec<Vec<u8>>
                 let time = newest + after;
                 newest = newest.max(time);
                 let event = quote(seconds(time), &price(*cents), &price(cents + spread));
-                line.feed_at(&event, now(newest)).unwrap_or_default()
+                harness.feed_at(&event, now(newest)).unwrap_or_default()
             }
             Happening::Amend { which, cents } => {
                 let of = (which % (n + 1)).to_string();
                 let kind = cents.map_or(TradeKind::Cancel, |_| TradeKind::Correction);
                 let event = amendment(kind, seconds(newest), &of, &price(cents.unwrap_or(0)));
-                line.feed_at(&event, now(newest)).unwrap_or_default()
+                harness.feed_at(&event, now(newest)).unwrap_or_default()
             }
             Happening::Tick { after } => {
                 newest += after;
-                let due = line
+                let due = harness
                     .market
                     .wake_at()
                     .is_some_and(|wanted| wanted <= now(newest));
                 let mut out = Out::default();
                 if due {
-                    line.market.tick(now(newest), &mut out);
+                    harness.market.tick(now(newest), &mut out);
                 }
                 out.drain().collect()
             }
-            Happening::Commit => line.commit(now(newest)),
+            Happening::Commit => harness.commit(now(newest)),
         };
         let bytes = |event: &Event<'_>| {
             let mut bytes = Vec::new();

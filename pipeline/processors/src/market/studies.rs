@@ -8,10 +8,10 @@ use tapeline_model::records::{BarSource, Quote, Trade};
 use tapeline_model::{Event, Micros, Origin};
 
 use super::bar_record::{frame_of, record};
-use super::known::Follow;
 use super::settings::{BarSettings, BarsOf, MarketSettings};
+use super::symbol_mark::Follow;
 use super::tracked::{Prints, SecondKey, Tracked};
-use crate::bars::{Bar, BarEvent, Frame, Print, Refused, Retention};
+use crate::bars::{Bar, BarEvent, Frame, Print, PrintError, Retention};
 use crate::contract::{Out, StateStore};
 use crate::settings::SymbolSet;
 use crate::signals::{Rules, SymbolRules};
@@ -23,10 +23,10 @@ const MID_PRINTS: usize = 16;
 
 /// Where a symbol's plan is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PlanId(u32);
+pub(super) struct StudyId(u32);
 
 /// What is computed of a symbol; asked for once, then found with its mark.
-struct Plan {
+struct SymbolStudy {
     symbol: Symbol,
     /// Its place among the sets of bars.
     set: Option<usize>,
@@ -47,14 +47,14 @@ struct BarSet {
 pub(super) struct Studies {
     sets: Vec<BarSet>,
     rules: Rules,
-    plans: Vec<Plan>,
+    studies: Vec<SymbolStudy>,
     /// None of symbols of which nothing is computed.
-    known: BTreeMap<Symbol, Option<PlanId>>,
+    known: BTreeMap<Symbol, Option<StudyId>>,
     series: Store<Symbol, Tracked>,
     prints: Store<SecondKey, Prints>,
     /// When bars are to be closed though nothing comes.
     due: BTreeSet<(Micros, Symbol)>,
-    told: Vec<BarEvent>,
+    closed_bars: Vec<BarEvent>,
 }
 
 impl Studies {
@@ -62,12 +62,12 @@ impl Studies {
         Self {
             sets: settings.bars.iter().filter_map(BarSet::new).collect(),
             rules: Rules::new(&settings.rules, &settings.config_hash),
-            plans: Vec::new(),
+            studies: Vec::new(),
             known: BTreeMap::new(),
             series: Store::new("series"),
             prints: Store::new("prints"),
             due: BTreeSet::new(),
-            told: Vec::new(),
+            closed_bars: Vec::new(),
         }
     }
 
@@ -80,28 +80,28 @@ impl Studies {
     }
 
     /// What is to be computed of a symbol, if anything.
-    fn plan(&mut self, symbol: &str) -> Option<PlanId> {
+    fn plan(&mut self, symbol: &str) -> Option<StudyId> {
         if let Some(known) = self.known.get(symbol) {
             return *known;
         }
         let symbol = Symbol::new(symbol);
-        let set = self.place_of_set(symbol.as_str());
+        let set = self.bar_set_of(symbol.as_str());
         let rules = self.rules.of(&symbol, set.is_some());
         let id = (set.is_some() || rules.at_quotes).then(|| {
-            self.plans.push(Plan {
+            self.studies.push(SymbolStudy {
                 symbol: symbol.clone(),
                 set,
                 rules,
                 wake: None,
             });
-            PlanId(self.plans.len() as u32 - 1)
+            StudyId(self.studies.len() as u32 - 1)
         });
         self.known.insert(symbol, id);
         id
     }
 
     /// Who lists the symbol comes before who takes every one.
-    fn place_of_set(&self, symbol: &str) -> Option<usize> {
+    fn bar_set_of(&self, symbol: &str) -> Option<usize> {
         let listed = |set: &BarSet| set.symbols != SymbolSet::Every && set.symbols.holds(symbol);
         let every = |set: &BarSet| set.symbols == SymbolSet::Every;
         let mut sets = self.sets.iter();
@@ -112,20 +112,20 @@ impl Studies {
     /// A quote with both sides that is believed. Rules look at it if it is the newest.
     pub fn quote(
         &mut self,
-        id: PlanId,
+        id: StudyId,
         quote: &Quote<'_>,
         is_newest: bool,
         origin: Origin,
         now: Micros,
         out: &mut Out,
     ) {
-        if set_of(&self.plans, &self.sets, id, BarSource::Mids).is_some() {
+        if set_of(&self.studies, &self.sets, id, BarSource::Mids).is_some() {
             let (bid, ask) = (quote.bid_price, quote.ask_price);
             // One that is too late for its bars says nothing that is still asked.
             let _too_late = Print::mid(quote.event_time, quote.seq, bid, ask)
                 .and_then(|print| self.take(id, BarSource::Mids, print, origin, now, out));
         }
-        if let Some(plan) = self.plans.get(id.0 as usize)
+        if let Some(plan) = self.studies.get(id.0 as usize)
             && plan.rules.at_quotes
             && is_newest
         {
@@ -135,13 +135,13 @@ impl Studies {
 
     pub fn trade(
         &mut self,
-        id: PlanId,
+        id: StudyId,
         trade: &Trade<'_>,
         origin: Origin,
         now: Micros,
         out: &mut Out,
     ) -> Result<(), Refusal> {
-        if set_of(&self.plans, &self.sets, id, BarSource::Trades).is_none() {
+        if set_of(&self.studies, &self.sets, id, BarSource::Trades).is_none() {
             return Ok(());
         }
         Print::trade(
@@ -159,18 +159,18 @@ impl Studies {
     /// Returns the newest print then.
     pub fn amend(
         &mut self,
-        id: PlanId,
+        id: StudyId,
         (print_id, trade): (&str, &Trade<'_>),
         replaces: bool,
         (origin, now): (Origin, Micros),
         out: &mut Out,
     ) -> Result<Option<Print>, Refusal> {
-        let bars = set_of(&self.plans, &self.sets, id, BarSource::Trades);
+        let bars = set_of(&self.studies, &self.sets, id, BarSource::Trades);
         let Some((plan, set)) = bars else {
             return Ok(None);
         };
-        let refused = |error: Refused| refusal(trade, &error);
-        let not_kept = || Refused::NotKept {
+        let refused = |error: PrintError| refusal(trade, &error);
+        let not_kept = || PrintError::NotKept {
             id: print_id.into(),
         };
         let tracked = self
@@ -188,10 +188,10 @@ impl Studies {
         let Some(tracked) = self.series.change(&plan.symbol) else {
             return Ok(None);
         };
-        let (series, told) = (&mut tracked.series, &mut self.told);
+        let (series, closed_bars) = (&mut tracked.series, &mut self.closed_bars);
         match replacement {
-            Some(print) => series.correct(print_id, print, &set.retention, told),
-            None => series.cancel(print_id, &set.retention, told),
+            Some(print) => series.correct(print_id, print, &set.retention, closed_bars),
+            None => series.cancel(print_id, &set.retention, closed_bars),
         }
         .map_err(refused)?;
         tracked.note(origin, None, now);
@@ -213,15 +213,15 @@ impl Studies {
             let Some(id) = self.plan(symbol.as_str()) else {
                 continue;
             };
-            if let Some(plan) = self.plans.get_mut(id.0 as usize) {
+            if let Some(plan) = self.studies.get_mut(id.0 as usize) {
                 plan.wake = None;
             }
             self.close(id, now, out);
         }
     }
 
-    fn close(&mut self, id: PlanId, now: Micros, out: &mut Out) {
-        let Some(plan) = self.plans.get(id.0 as usize) else {
+    fn close(&mut self, id: StudyId, now: Micros, out: &mut Out) {
+        let Some(plan) = self.studies.get(id.0 as usize) else {
             return;
         };
         let Some(set) = plan.set.and_then(|set| self.sets.get(set)) else {
@@ -232,7 +232,7 @@ impl Studies {
         };
         let time = now.plus_millis(-tracked.lag_seconds.saturating_mul(1_000));
         let series = &mut tracked.series;
-        series.close_until(time, &set.retention, &mut self.told);
+        series.close_until(time, &set.retention, &mut self.closed_bars);
         let origin = tracked.origin();
         self.finish(id, origin, now, out);
     }
@@ -261,7 +261,7 @@ impl Studies {
     /// from it.
     pub fn restored(&mut self) {
         self.due.clear();
-        for plan in &mut self.plans {
+        for plan in &mut self.studies {
             plan.wake = None;
         }
         let mut kept: BTreeMap<Symbol, Vec<Print>> = BTreeMap::new();
@@ -285,19 +285,19 @@ impl Studies {
 
     fn take(
         &mut self,
-        id: PlanId,
+        id: StudyId,
         of: BarSource,
         print: Print,
         origin: Origin,
         now: Micros,
         out: &mut Out,
-    ) -> Result<(), Refused> {
-        let Some((plan, set)) = set_of(&self.plans, &self.sets, id, of) else {
+    ) -> Result<(), PrintError> {
+        let Some((plan, set)) = set_of(&self.studies, &self.sets, id, of) else {
             return Ok(());
         };
         let time = print.time();
         if time.since(now) > set.max_ahead {
-            return Err(Refused::Ahead { time, now });
+            return Err(PrintError::Ahead { time, now });
         }
         match self
             .series
@@ -310,44 +310,46 @@ impl Studies {
         let Some(tracked) = self.series.change(&plan.symbol) else {
             return Ok(());
         };
-        tracked.series.take(print, &set.retention, &mut self.told)?;
+        tracked
+            .series
+            .take(print, &set.retention, &mut self.closed_bars)?;
         tracked.note(origin, Some(time), now);
         self.finish(id, origin, now, out);
         Ok(())
     }
 
     /// Tells what happened to bars, and when to look again.
-    fn finish(&mut self, id: PlanId, origin: Origin, now: Micros, out: &mut Out) {
+    fn finish(&mut self, id: StudyId, origin: Origin, now: Micros, out: &mut Out) {
         self.reschedule(id);
-        if self.told.is_empty() {
+        if self.closed_bars.is_empty() {
             return;
         }
-        let told = std::mem::take(&mut self.told);
-        let Some(plan) = self.plans.get(id.0 as usize) else {
+        let closed_bars = std::mem::take(&mut self.closed_bars);
+        let Some(plan) = self.studies.get(id.0 as usize) else {
             return;
         };
         let tracked = self.series.get(&plan.symbol);
         if let (Some(set), Some(tracked)) = (plan.set.and_then(|s| self.sets.get(s)), tracked) {
-            for event in &told {
+            for event in &closed_bars {
                 let bar = record(&plan.symbol, tracked.of, event, now);
                 if set.frames.contains(&frame_of(event)) {
                     out.extend(bar.map(Event::Bar));
                 }
             }
         }
-        let first_told = told.iter().filter_map(|event| match event {
+        let first_told = closed_bars.iter().filter_map(|event| match event {
             BarEvent::Closed(bar) => Some(*bar),
             BarEvent::Amended(_) | BarEvent::Withdrawn { .. } => None,
         });
         let closed: Vec<Bar> = first_told.collect();
         self.rules.bars(&plan.rules, &closed, origin, now, out);
         // The buffer is used again.
-        self.told = told;
-        self.told.clear();
+        self.closed_bars = closed_bars;
+        self.closed_bars.clear();
     }
 
-    fn reschedule(&mut self, id: PlanId) {
-        let Some(plan) = self.plans.get_mut(id.0 as usize) else {
+    fn reschedule(&mut self, id: StudyId) {
+        let Some(plan) = self.studies.get_mut(id.0 as usize) else {
             return;
         };
         let wake = self.series.get(&plan.symbol).and_then(Tracked::wake);
@@ -390,24 +392,24 @@ impl BarSet {
 
 /// A plan whose bars are made of this, and the set of these.
 fn set_of<'s>(
-    plans: &'s [Plan],
+    studies: &'s [SymbolStudy],
     sets: &'s [BarSet],
-    id: PlanId,
+    id: StudyId,
     of: BarSource,
-) -> Option<(&'s Plan, &'s BarSet)> {
-    let plan = plans.get(id.0 as usize)?;
+) -> Option<(&'s SymbolStudy, &'s BarSet)> {
+    let plan = studies.get(id.0 as usize)?;
     let set = sets.get(plan.set?)?;
     (set.of == of).then_some((plan, set))
 }
 
-fn refusal(trade: &Trade<'_>, error: &Refused) -> Refusal {
+fn refusal(trade: &Trade<'_>, error: &PrintError) -> Refusal {
     let reason = match error {
-        Refused::TooLate { .. } => Reason::TooLate,
-        Refused::Duplicate { .. } => Reason::DuplicateTrade,
-        Refused::NotKept { .. } => Reason::UnknownTrade,
-        Refused::BadQuantity { .. } => Reason::BadQuantity,
-        Refused::Crossed { .. } => Reason::CrossedQuote,
-        Refused::BadTime { .. } | Refused::Ahead { .. } => Reason::BadTime,
+        PrintError::TooLate { .. } => Reason::TooLate,
+        PrintError::Duplicate { .. } => Reason::DuplicateTrade,
+        PrintError::NotKept { .. } => Reason::UnknownTrade,
+        PrintError::BadQuantity { .. } => Reason::BadQuantity,
+        PrintError::Crossed { .. } => Reason::CrossedQuote,
+        PrintError::BadTime { .. } | PrintError::Ahead { .. } => Reason::BadTime,
     };
     Refusal::new(
         reason,

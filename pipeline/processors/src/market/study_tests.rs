@@ -9,16 +9,16 @@ use crate::signals::{
 
 #[test]
 fn a_bar_is_told_when_it_is_closed_and_again_when_it_is_amended() {
-    let mut line = Line::new(bars(BarsOf::Trades, &[Interval::Second]));
-    assert!(line.feed(&trade(0.1, "a", "10")).unwrap().is_empty());
-    line.feed(&trade(0.2, "b", "12")).unwrap();
-    let told = line.feed(&trade(1.0, "c", "11")).unwrap();
+    let mut harness = MarketHarness::new(bars(BarsOf::Trades, &[Interval::Second]));
+    assert!(harness.feed(&trade(0.1, "a", "10")).unwrap().is_empty());
+    harness.feed(&trade(0.2, "b", "12")).unwrap();
+    let told = harness.feed(&trade(1.0, "c", "11")).unwrap();
     assert_eq!(shown(&told), ["1s@0+0 10/12/10/12 4/2"]);
-    let late = line.feed(&trade(0.3, "late", "9")).unwrap();
+    let late = harness.feed(&trade(0.3, "late", "9")).unwrap();
     assert_eq!(shown(&late), ["1s@0+1 10/12/9/9 6/3"]);
     let corrected = amendment(TradeKind::Correction, 1.5, "b", "10.5");
     assert_eq!(
-        shown(&line.feed(&corrected).unwrap()),
+        shown(&harness.feed(&corrected).unwrap()),
         ["1s@0+2 10/10.5/9/9 6/3"]
     );
     for (id, told) in [
@@ -28,7 +28,7 @@ fn a_bar_is_told_when_it_is_closed_and_again_when_it_is_amended() {
         ("a", "1s@0+5 10/10/10/10 0/0"),
     ] {
         let cancelled = amendment(TradeKind::Cancel, 1.6, id, "0");
-        assert_eq!(shown(&line.feed(&cancelled).unwrap()), [told]);
+        assert_eq!(shown(&harness.feed(&cancelled).unwrap()), [told]);
     }
     let Event::Bar(bar) = &told[0] else { panic!() };
     assert_eq!((bar.event_time, bar.ingest_time), (at(1.0), at(1.5)));
@@ -36,57 +36,60 @@ fn a_bar_is_told_when_it_is_closed_and_again_when_it_is_amended() {
 
 #[test]
 fn a_correction_of_the_newest_trade_is_the_last_price() {
-    let mut line = Line::new(bars(BarsOf::Trades, &[]));
-    line.feed(&trade(0.1, "a", "10")).unwrap();
-    line.feed(&trade(0.2, "b", "12")).unwrap();
-    let last = |line: &mut Line| match &line.commit(at(9.0))[..] {
+    let mut harness = MarketHarness::new(bars(BarsOf::Trades, &[]));
+    harness.feed(&trade(0.1, "a", "10")).unwrap();
+    harness.feed(&trade(0.2, "b", "12")).unwrap();
+    let last = |harness: &mut MarketHarness| match &harness.commit(at(9.0))[..] {
         [Event::Mark(mark)] => (mark.last_price.unwrap().to_string(), mark.price.to_string()),
         other => panic!("{other:?}"),
     };
-    assert_eq!(last(&mut line), ("12".to_owned(), "12".to_owned()));
-    line.feed(&amendment(TradeKind::Correction, 0.4, "b", "11"))
+    assert_eq!(last(&mut harness), ("12".to_owned(), "12".to_owned()));
+    harness
+        .feed(&amendment(TradeKind::Correction, 0.4, "b", "11"))
         .unwrap();
-    assert_eq!(last(&mut line), ("11".to_owned(), "11".to_owned()));
-    line.feed(&amendment(TradeKind::Cancel, 0.5, "b", "0"))
+    assert_eq!(last(&mut harness), ("11".to_owned(), "11".to_owned()));
+    harness
+        .feed(&amendment(TradeKind::Cancel, 0.5, "b", "0"))
         .unwrap();
-    assert_eq!(last(&mut line), ("10".to_owned(), "10".to_owned()));
+    assert_eq!(last(&mut harness), ("10".to_owned(), "10".to_owned()));
 }
 
 #[test]
 fn silence_closes_a_bar_when_time_has_passed_as_it_did_before() {
-    let mut line = Line::new(bars(BarsOf::Trades, &[Interval::Second, Interval::Minute]));
-    assert_eq!(line.market.wake_at(), None);
-    line.feed(&trade(0.1, "a", "10")).unwrap();
+    let mut harness =
+        MarketHarness::new(bars(BarsOf::Trades, &[Interval::Second, Interval::Minute]));
+    assert_eq!(harness.market.wake_at(), None);
+    harness.feed(&trade(0.1, "a", "10")).unwrap();
     // It came half a second late, which counts as one: a second after the bar's end.
-    assert_eq!(line.market.wake_at(), Some(at(2.0)));
-    assert!(line.tick(1.9).is_empty());
-    assert_eq!(shown(&line.tick(2.0)), ["1s@0+0 10/10/10/10 2/1"]);
-    assert_eq!(line.market.wake_at(), Some(at(61.0)));
-    let told = line.tick(90_000.0);
+    assert_eq!(harness.market.wake_at(), Some(at(2.0)));
+    assert!(harness.tick(1.9).is_empty());
+    assert_eq!(shown(&harness.tick(2.0)), ["1s@0+0 10/10/10/10 2/1"]);
+    assert_eq!(harness.market.wake_at(), Some(at(61.0)));
+    let told = harness.tick(90_000.0);
     assert_eq!(shown(&told), ["1m@0+0 10/10/10/10 2/1"]);
-    assert_eq!(line.market.wake_at(), None);
+    assert_eq!(harness.market.wake_at(), None);
 }
 
 #[test]
 fn old_records_that_are_read_after_a_pause_are_not_cut_off_by_the_clock() {
-    let mut line = Line::new(bars(BarsOf::Trades, &[Interval::Second]));
+    let mut harness = MarketHarness::new(bars(BarsOf::Trades, &[Interval::Second]));
     let now = at(3_600.0);
-    line.feed_at(&trade(0.1, "a", "10"), now).unwrap();
-    assert!(line.tick(3_600.0).is_empty());
-    line.feed_at(&trade(0.5, "b", "11"), now).unwrap();
-    let told = line.feed_at(&trade(1.5, "c", "12"), now).unwrap();
+    harness.feed_at(&trade(0.1, "a", "10"), now).unwrap();
+    assert!(harness.tick(3_600.0).is_empty());
+    harness.feed_at(&trade(0.5, "b", "11"), now).unwrap();
+    let told = harness.feed_at(&trade(1.5, "c", "12"), now).unwrap();
     assert_eq!(shown(&told), ["1s@0+0 10/11/10/11 4/2"]);
     // 1.5 s came 3598.5 s late, so the second from 1 is over at 2 + 3599.
-    assert_eq!(line.market.wake_at(), Some(at(3_601.0)));
+    assert_eq!(harness.market.wake_at(), Some(at(3_601.0)));
 }
 
 #[test]
 fn what_comes_too_late_or_twice_or_from_tomorrow_is_refused_and_changes_nothing() {
-    let mut line = Line::new(bars(BarsOf::Trades, &[Interval::Second]));
-    line.feed(&trade(0.1, "a", "10")).unwrap();
-    line.feed(&trade(10.0, "b", "10")).unwrap();
-    line.commit(at(11.0));
-    let before = (line.dump(), line.market.wake_at());
+    let mut harness = MarketHarness::new(bars(BarsOf::Trades, &[Interval::Second]));
+    harness.feed(&trade(0.1, "a", "10")).unwrap();
+    harness.feed(&trade(10.0, "b", "10")).unwrap();
+    harness.commit(at(11.0));
+    let before = (harness.dump(), harness.market.wake_at());
     for (event, reason) in [
         (trade(0.2, "c", "10"), Reason::TooLate),
         (trade(10.0, "b", "10"), Reason::DuplicateTrade),
@@ -100,34 +103,35 @@ fn what_comes_too_late_or_twice_or_from_tomorrow_is_refused_and_changes_nothing(
         ),
         (trade(100.0, "d", "10"), Reason::BadTime),
     ] {
-        let refusal = line.feed_at(&event, at(11.0)).unwrap_err();
+        let refusal = harness.feed_at(&event, at(11.0)).unwrap_err();
         assert_eq!(refusal.reason, reason, "{}", refusal.message);
-        assert!(line.commit(at(11.0)).is_empty());
+        assert!(harness.commit(at(11.0)).is_empty());
     }
-    assert_eq!((line.dump(), line.market.wake_at()), before);
+    assert_eq!((harness.dump(), harness.market.wake_at()), before);
 }
 
 #[test]
 fn of_a_symbol_without_bars_nothing_is_kept_but_its_mark() {
     let mut settings = bars(BarsOf::Trades, &[Interval::Second]);
     settings.bars[0].symbols = vec!["B".to_owned()];
-    let mut line = Line::new(settings);
-    line.feed(&trade(0.1, "a", "10")).unwrap();
-    assert!(line.feed(&trade(5.0, "b", "10")).unwrap().is_empty());
-    line.feed(&amendment(TradeKind::Cancel, 5.0, "x", "0"))
+    let mut harness = MarketHarness::new(settings);
+    harness.feed(&trade(0.1, "a", "10")).unwrap();
+    assert!(harness.feed(&trade(5.0, "b", "10")).unwrap().is_empty());
+    harness
+        .feed(&amendment(TradeKind::Cancel, 5.0, "x", "0"))
         .unwrap();
-    assert_eq!(line.market.wake_at(), None);
-    assert_eq!(line.dump().len(), 1);
+    assert_eq!(harness.market.wake_at(), None);
+    assert_eq!(harness.dump().len(), 1);
 }
 
 #[test]
 fn bars_of_mids_take_quotes_and_no_trades() {
-    let mut line = Line::new(bars(BarsOf::Mids, &[Interval::Second]));
-    line.feed(&quote(0.1, "10", "11")).unwrap();
-    line.feed(&trade(0.2, "a", "99")).unwrap();
-    line.feed(&quote(0.3, "13", "12")).unwrap();
-    line.feed(&quote(0.4, "-2", "1")).unwrap();
-    let told = line.feed(&quote(1.2, "9", "10")).unwrap();
+    let mut harness = MarketHarness::new(bars(BarsOf::Mids, &[Interval::Second]));
+    harness.feed(&quote(0.1, "10", "11")).unwrap();
+    harness.feed(&trade(0.2, "a", "99")).unwrap();
+    harness.feed(&quote(0.3, "13", "12")).unwrap();
+    harness.feed(&quote(0.4, "-2", "1")).unwrap();
+    let told = harness.feed(&quote(1.2, "9", "10")).unwrap();
     assert_eq!(shown(&told), ["1s@0+0 10.5/10.5/-0.5/-0.5 0/2"]);
 }
 
@@ -140,11 +144,11 @@ fn a_cross_is_told_with_what_it_was_made_from() {
     let told = signals(settings.clone(), &prices);
     assert_eq!(told, ["up SHORT@5 3", "up LONG@6 4", "up SHORT@7 3"]);
 
-    let mut line = Line::new(settings);
+    let mut harness = MarketHarness::new(settings);
     let mut first = None;
     for (second, price) in prices.iter().enumerate() {
         let event = trade(second as f64, &second.to_string(), price);
-        let told = line.feed(&event).unwrap().into_iter().next();
+        let told = harness.feed(&event).unwrap().into_iter().next();
         first = first.or(told);
     }
     let Some(Event::Signal(signal)) = first else {
@@ -192,14 +196,14 @@ fn an_amended_bar_changes_no_signal() {
     let settings = bars(BarsOf::Trades, &[]);
     let when = above(close(), 10.0, 5.0, Stance::Long);
     let settings = with_rules(settings, vec![rule("high", Interval::Second, when)]);
-    let mut line = Line::new(settings);
-    line.feed(&trade(0.5, "a", "9")).unwrap();
-    line.feed(&trade(2.5, "b", "9")).unwrap();
-    line.feed(&trade(3.5, "c", "12")).unwrap();
+    let mut harness = MarketHarness::new(settings);
+    harness.feed(&trade(0.5, "a", "9")).unwrap();
+    harness.feed(&trade(2.5, "b", "9")).unwrap();
+    harness.feed(&trade(3.5, "c", "12")).unwrap();
     // One amends the first bar, one makes the first bar of a second that is over.
-    assert!(line.feed(&trade(0.6, "d", "11")).unwrap().is_empty());
-    assert!(line.feed(&trade(1.5, "e", "11")).unwrap().is_empty());
-    let told = line.feed(&trade(4.5, "f", "12")).unwrap();
+    assert!(harness.feed(&trade(0.6, "d", "11")).unwrap().is_empty());
+    assert!(harness.feed(&trade(1.5, "e", "11")).unwrap().is_empty());
+    let told = harness.feed(&trade(4.5, "f", "12")).unwrap();
     assert_eq!(shown(&told), ["high LONG@4 12"]);
 }
 
@@ -223,11 +227,11 @@ fn outside_of_the_session_a_turn_is_told_as_an_end() {
         from: "00:00".to_owned(),
         to: "00:05".to_owned(),
     });
-    let mut line = Line::new(with_rules(bars(BarsOf::Trades, &[]), vec![rule]));
+    let mut harness = MarketHarness::new(with_rules(bars(BarsOf::Trades, &[]), vec![rule]));
     let mut told = Vec::new();
     for (minute, price) in ["3", "2", "1", "2", "3", "1", "4", "9"].iter().enumerate() {
         let event = trade(minute as f64 * 60.0, &minute.to_string(), price);
-        told.extend(line.feed(&event).unwrap());
+        told.extend(harness.feed(&event).unwrap());
     }
     // The bar from minute 3 crosses up; the one from 5 ends outside; the one from 6
     // begins outside.
@@ -283,7 +287,7 @@ fn a_rule_at_quotes_needs_no_bars() {
         Interval::Quote,
         above(spread, 500.0, 100.0, Stance::Neutral),
     );
-    let mut line = Line::new(with_rules(MarketSettings::default(), vec![wide]));
+    let mut harness = MarketHarness::new(with_rules(MarketSettings::default(), vec![wide]));
     let mut told = Vec::new();
     for (n, (bid, ask)) in [
         ("99", "101"),
@@ -295,10 +299,10 @@ fn a_rule_at_quotes_needs_no_bars() {
     .into_iter()
     .enumerate()
     {
-        told.extend(line.feed(&quote(n as f64, bid, ask)).unwrap());
+        told.extend(harness.feed(&quote(n as f64, bid, ask)).unwrap());
     }
     // A late quote is not looked at.
-    told.extend(line.feed(&quote(2.5, "50", "150")).unwrap());
+    told.extend(harness.feed(&quote(2.5, "50", "150")).unwrap());
     assert_eq!(shown(&told), ["wide NEUTRAL@1 100", "wide NEUTRAL@4 100"]);
 }
 
@@ -314,18 +318,19 @@ fn a_rule_with_other_parameters_remembers_nothing_of_the_former_one() {
             vec![rule("up", Interval::Second, when)],
         )
     };
-    let mut line = Line::new(settings(2));
+    let mut harness = MarketHarness::new(settings(2));
     for second in 0..5 {
         let event = trade(f64::from(second), &second.to_string(), &second.to_string());
-        line.feed(&event).unwrap();
+        harness.feed(&event).unwrap();
     }
-    line.commit(at(5.0));
-    line.settings = settings(3);
-    line.restart();
+    harness.commit(at(5.0));
+    harness.settings = settings(3);
+    harness.restart();
     let mut told = Vec::new();
     for (second, price) in [(5, "9"), (6, "1"), (7, "1"), (8, "9"), (9, "1")] {
         told.extend(
-            line.feed(&trade(f64::from(second), &second.to_string(), price))
+            harness
+                .feed(&trade(f64::from(second), &second.to_string(), price))
                 .unwrap(),
         );
     }

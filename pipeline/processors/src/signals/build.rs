@@ -8,7 +8,7 @@ use tapeline_model::records::Direction;
 use super::formula::{self, Formula};
 use super::kind::{Kind, Threshold};
 use super::operand::Operand;
-use super::rule::Rule;
+use super::rule::SignalRule;
 use super::session::{DailyHours, Sessions};
 use super::settings::{
     BarField, BreakoutSettings, CombinationSettings, Interval, OperandSettings, RuleSettings,
@@ -18,8 +18,8 @@ use crate::indicators::Indicator;
 use crate::settings::{Faults, SymbolSet, check_symbols};
 
 /// What can be used of the settings, in their order; what cannot is a fault.
-pub(super) fn build(settings: &[RuleSettings], faults: &mut Faults) -> Vec<Rule> {
-    let mut rules: Vec<Rule> = Vec::new();
+pub(super) fn build(settings: &[RuleSettings], faults: &mut Faults) -> Vec<SignalRule> {
+    let mut rules: Vec<SignalRule> = Vec::new();
     for (place, rule) in settings.iter().enumerate() {
         let before = faults.len();
         let draft = Draft {
@@ -46,7 +46,7 @@ struct Draft<'s> {
 }
 
 impl Draft<'_> {
-    fn rule(mut self, earlier: &[Rule], faults: &mut Faults) -> Option<Rule> {
+    fn rule(mut self, earlier: &[SignalRule], faults: &mut Faults) -> Option<SignalRule> {
         let settings = self.settings;
         self.check_name(earlier, faults);
         check_symbols(&format!("{}.symbols", self.key), &settings.symbols, faults);
@@ -73,7 +73,7 @@ impl Draft<'_> {
             self.parameter("cooldown_seconds", settings.cooldown_seconds);
         }
         let kind = kind?;
-        Some(Rule {
+        Some(SignalRule {
             name: settings.name.clone(),
             symbols,
             interval: settings.interval,
@@ -88,7 +88,7 @@ impl Draft<'_> {
         })
     }
 
-    fn check_name(&self, earlier: &[Rule], faults: &mut Faults) {
+    fn check_name(&self, earlier: &[SignalRule], faults: &mut Faults) {
         let name = &self.settings.name;
         let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
         let key = format!("{}.name", self.key);
@@ -205,7 +205,7 @@ impl Draft<'_> {
         &mut self,
         settings: &CombinationSettings,
         symbols: &SymbolSet,
-        earlier: &[Rule],
+        earlier: &[SignalRule],
         faults: &mut Faults,
     ) -> Option<Kind> {
         let key = format!("{}.when.combination.of", self.key);

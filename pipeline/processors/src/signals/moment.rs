@@ -25,10 +25,10 @@ pub(super) struct Moment<'a> {
     /// The newest record that it is made of.
     pub origin: Origin,
     pub now: Micros,
-    seen: Seen,
+    observed: Observed,
 }
 
-enum Seen {
+enum Observed {
     Bar(Ohlcv, Candle),
     Quote(TopOfBook, f64),
 }
@@ -51,7 +51,7 @@ impl<'a> Moment<'a> {
             price: bar.ohlcv.close,
             origin,
             now,
-            seen: Seen::Bar(bar.ohlcv, Candle::try_from(bar)?),
+            observed: Observed::Bar(bar.ohlcv, Candle::try_from(bar)?),
         })
     }
 
@@ -72,38 +72,38 @@ impl<'a> Moment<'a> {
             price: mid,
             origin,
             now,
-            seen: Seen::Quote(top, float(mid)),
+            observed: Observed::Quote(top, float(mid)),
         }
     }
 
     /// Each bar is looked at once; quotes of one moment may be several.
     pub fn is_behind(&self, newest: Option<Micros>) -> bool {
-        newest.is_some_and(|newest| match self.seen {
-            Seen::Bar(..) => self.start <= newest,
-            Seen::Quote(..) => self.start < newest,
+        newest.is_some_and(|newest| match self.observed {
+            Observed::Bar(..) => self.start <= newest,
+            Observed::Quote(..) => self.start < newest,
         })
     }
 
     pub fn sample(&self, reads: Reads) -> Option<Sample> {
-        match (&self.seen, reads) {
-            (Seen::Bar(_, candle), Reads::Price | Reads::Volume | Reads::Bar) => {
+        match (&self.observed, reads) {
+            (Observed::Bar(_, candle), Reads::Price | Reads::Volume | Reads::Bar) => {
                 Some(Sample::Bar(*candle))
             }
-            (Seen::Quote(top, _), Reads::Quote) => Some(Sample::Quote(*top)),
-            (Seen::Quote(_, mid), Reads::Price) => Some(Sample::Value(*mid)),
+            (Observed::Quote(top, _), Reads::Quote) => Some(Sample::Quote(*top)),
+            (Observed::Quote(_, mid), Reads::Price) => Some(Sample::Value(*mid)),
             _ => None,
         }
     }
 
     pub fn field(&self, field: BarField) -> Option<f64> {
-        match (&self.seen, field) {
-            (Seen::Bar(bar, _), BarField::Open) => Some(float(bar.open)),
-            (Seen::Bar(_, candle), BarField::High) => Some(candle.high),
-            (Seen::Bar(_, candle), BarField::Low) => Some(candle.low),
-            (Seen::Bar(_, candle), BarField::Close) => Some(candle.close),
-            (Seen::Bar(_, candle), BarField::Volume) => Some(candle.volume),
-            (Seen::Quote(_, mid), BarField::Close) => Some(*mid),
-            (Seen::Quote(..), _) => None,
+        match (&self.observed, field) {
+            (Observed::Bar(bar, _), BarField::Open) => Some(float(bar.open)),
+            (Observed::Bar(_, candle), BarField::High) => Some(candle.high),
+            (Observed::Bar(_, candle), BarField::Low) => Some(candle.low),
+            (Observed::Bar(_, candle), BarField::Close) => Some(candle.close),
+            (Observed::Bar(_, candle), BarField::Volume) => Some(candle.volume),
+            (Observed::Quote(_, mid), BarField::Close) => Some(*mid),
+            (Observed::Quote(..), _) => None,
         }
     }
 }

@@ -13,13 +13,13 @@ use crate::indicators::{Indicator, Readings};
 use crate::settings::SymbolSet;
 
 /// A rule, ready to look.
-pub(super) struct Rule {
+pub(super) struct SignalRule {
     pub name: String,
     pub symbols: SymbolSet,
     pub interval: Interval,
     pub kind: Kind,
     pub tells: bool,
-    /// Those that the kind judges, then those that are only told.
+    /// Those that the kind evaluates, then those that are only in the signal.
     pub operands: Vec<Operand>,
     /// As they begin.
     pub indicators: Vec<Indicator>,
@@ -32,26 +32,26 @@ pub(super) struct Rule {
     pub definition: String,
 }
 
-/// What a rule tells.
-pub(super) struct Found {
+/// What becomes a signal.
+pub(super) struct FoundSignal {
     pub direction: Direction,
     pub inputs: BTreeMap<String, f64>,
 }
 
 /// A rule that a combination names, and its state.
-pub(super) struct Part<'r> {
+pub(super) struct RulePart<'r> {
     pub place: usize,
     pub name: &'r str,
     pub state: Option<Direction>,
 }
 
-impl Rule {
+impl SignalRule {
     pub fn look(
         &self,
         state: &mut RuleState,
         moment: &Moment<'_>,
-        parts: &[Part<'_>],
-    ) -> Option<Found> {
+        parts: &[RulePart<'_>],
+    ) -> Option<FoundSignal> {
         let readings = update(state.indicators(&self.indicators), moment);
         state.step = Some(moment.start);
         let value = |n: usize| self.operands.get(n)?.value(moment, &readings);
@@ -69,7 +69,7 @@ impl Rule {
         state.told = direction;
         state.told_at = Some(moment.time);
         let inputs = self.inputs(moment, &readings, parts);
-        Some(Found { direction, inputs })
+        Some(FoundSignal { direction, inputs })
     }
 
     /// A new direction may have to wait; the end of the last one never does.
@@ -105,7 +105,7 @@ impl Rule {
         &self,
         moment: &Moment<'_>,
         readings: &[Option<Readings>],
-        parts: &[Part<'_>],
+        parts: &[RulePart<'_>],
     ) -> BTreeMap<String, f64> {
         let told = self
             .operands

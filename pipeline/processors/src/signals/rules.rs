@@ -5,7 +5,7 @@ use tapeline_model::{Event, Micros, Origin};
 use super::build::build;
 use super::kind::Kind;
 use super::moment::Moment;
-use super::rule::{Found, Part, Rule};
+use super::rule::{FoundSignal, RulePart, SignalRule};
 use super::settings::{Interval, RuleSettings};
 use super::state::{RuleKey, RuleState};
 use crate::bars::{Bar, Frame};
@@ -16,7 +16,7 @@ use crate::store::Store;
 
 /// All rules, and what each remembers of each symbol.
 pub(crate) struct Rules {
-    rules: Vec<Rule>,
+    rules: Vec<SignalRule>,
     config_hash: String,
     states: States,
 }
@@ -46,7 +46,7 @@ impl Rules {
 
     /// `has_bars`: otherwise only rules at quotes look at it.
     pub fn of(&self, symbol: &Symbol, has_bars: bool) -> SymbolRules {
-        let key = |rule: &Rule| {
+        let key = |rule: &SignalRule| {
             let looks = rule.symbols.holds(symbol.as_str())
                 && (has_bars || rule.interval == Interval::Quote);
             looks.then(|| RuleKey {
@@ -129,7 +129,12 @@ impl Rules {
 
 type States = Store<RuleKey, RuleState>;
 
-fn parts<'r>(rules: &'r [Rule], states: &States, rule: &Rule, of: &SymbolRules) -> Vec<Part<'r>> {
+fn parts<'r>(
+    rules: &'r [SignalRule],
+    states: &States,
+    rule: &SignalRule,
+    of: &SymbolRules,
+) -> Vec<RulePart<'r>> {
     let Kind::Combination { of: formula, .. } = &rule.kind else {
         return Vec::new();
     };
@@ -137,7 +142,7 @@ fn parts<'r>(rules: &'r [Rule], states: &States, rule: &Rule, of: &SymbolRules) 
         let named = rules.get(place)?;
         let state = states.get(of.keys.get(place)?.as_ref()?);
         let state = state.filter(|state| state.is_of(&named.definition));
-        Some(Part {
+        Some(RulePart {
             place,
             name: &named.name,
             state: state.and_then(|state| state.state),
@@ -174,7 +179,7 @@ fn interval_of(frame: Frame) -> Interval {
     }
 }
 
-fn signal(rule: &Rule, found: Found, moment: &Moment<'_>, config_hash: &str) -> Signal {
+fn signal(rule: &SignalRule, found: FoundSignal, moment: &Moment<'_>, config_hash: &str) -> Signal {
     let Origin {
         topic,
         partition,

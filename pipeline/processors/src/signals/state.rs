@@ -32,7 +32,7 @@ impl StateKey for RuleKey {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct RuleState {
     definition: String,
-    indicators: Memory,
+    indicators: IndicatorStates,
     /// None while there is not enough data.
     pub state: Option<Direction>,
     /// The direction that stands after the newest signal.
@@ -50,7 +50,7 @@ impl RuleState {
     pub fn new(definition: &str, fresh: &[Indicator]) -> Self {
         Self {
             definition: definition.to_owned(),
-            indicators: Memory::Awake(fresh.to_vec()),
+            indicators: IndicatorStates::Awake(fresh.to_vec()),
             state: None,
             told: Direction::Flat,
             told_at: None,
@@ -70,12 +70,12 @@ impl RuleState {
 
 /// Indicators at work, or as they were saved and not needed since.
 #[derive(Debug, Clone)]
-enum Memory {
+enum IndicatorStates {
     Asleep(Vec<Saved>),
     Awake(Vec<Indicator>),
 }
 
-impl Memory {
+impl IndicatorStates {
     /// What cannot be restored warms up anew.
     fn wake(&mut self, fresh: &[Indicator]) -> &mut [Indicator] {
         if let Self::Asleep(saved) = self {
@@ -99,19 +99,19 @@ impl Memory {
     }
 }
 
-impl PartialEq for Memory {
+impl PartialEq for IndicatorStates {
     fn eq(&self, other: &Self) -> bool {
         self.saved() == other.saved()
     }
 }
 
-impl Serialize for Memory {
+impl Serialize for IndicatorStates {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.saved().serialize(serializer)
     }
 }
 
-impl<'de> Deserialize<'de> for Memory {
+impl<'de> Deserialize<'de> for IndicatorStates {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Vec::deserialize(deserializer).map(Self::Asleep)
     }

@@ -3,11 +3,11 @@ use crate::settings::{Faults, SymbolSet};
 
 #[derive(serde::Deserialize)]
 struct Page {
-    market: Market,
+    market: TestMarket,
 }
 
 #[derive(serde::Deserialize)]
-struct Market {
+struct TestMarket {
     rules: Vec<RuleSettings>,
 }
 

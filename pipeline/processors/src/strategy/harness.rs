@@ -54,30 +54,30 @@ pub(super) fn trend() -> InstanceSettings {
 }
 
 /// Of a store: the key and the value.
-type Change = (&'static str, Vec<u8>, Option<Vec<u8>>);
+type StoredChange = (&'static str, Vec<u8>, Option<Vec<u8>>);
 
 /// A strategy, and what it wrote.
-pub(super) struct Desk {
+pub(super) struct StrategyHarness {
     settings: StrategySettings,
     pub strategy: Strategy,
     offset: u64,
-    changelog: Vec<Change>,
+    changelog: Vec<StoredChange>,
 }
 
-impl Desk {
+impl StrategyHarness {
     /// Equity 100,000 and a price of 50, both of second 0.
     pub fn new(instance: InstanceSettings) -> Self {
         let settings = settings(instance);
         assert_eq!(settings.faults(), []);
-        let mut desk = Self {
+        let mut harness = Self {
             strategy: Strategy::new(&settings),
             settings,
             offset: 0,
             changelog: Vec::new(),
         };
-        desk.feed(Event::Equity(equity("alone", None, Some("100000"), 0)), 0);
-        desk.feed(mark("A", "50", 0), 0);
-        desk
+        harness.feed(Event::Equity(equity("alone", None, Some("100000"), 0)), 0);
+        harness.feed(mark("A", "50", 0), 0);
+        harness
     }
 
     pub fn feed(&mut self, event: Event<'static>, now: i64) -> Vec<Event<'static>> {

@@ -5,11 +5,11 @@
 //! A signal makes one request an account at most. When the direction turns the
 //! other way the position is left, and the next signal decides what comes then.
 
-mod held;
 mod presets;
 mod request;
 mod settings;
 mod sizing;
+mod strategy_position;
 
 use std::collections::BTreeSet;
 
@@ -20,13 +20,13 @@ use tapeline_model::records::{Direction, Equity, GuardState, Mark, Position, Sig
 use tapeline_model::{Event, Micros, Origin};
 use tapeline_schemas::topics::Topic;
 
-use self::held::Held;
-use self::request::{Blocked, Wanted};
+use self::request::{Blocked, WantedOrder};
 pub use self::settings::{
     EquitySettings, FixedSettings, InstanceSettings, RangeSettings, ReversionSettings, Sides,
     SizeSettings, StrategySettings, TradeSettings, TrendSettings, VolatilitySettings,
 };
 use self::sizing::Sizing;
+use self::strategy_position::StrategyPosition;
 use crate::contract::{Input, Out, Processor, StateStore, event_time};
 use crate::settings::SymbolSet;
 use crate::store::{Names, Store};
@@ -41,7 +41,7 @@ pub struct Strategy {
     /// By account and symbol.
     positions: Store<Names<2>, Position>,
     /// By instance, account and symbol.
-    held: Store<Names<3>, Held>,
+    strategy_positions: Store<Names<3>, StrategyPosition>,
 }
 
 /// An instance, ready to act.
@@ -49,7 +49,7 @@ struct Instance {
     name: String,
     rules: BTreeSet<String>,
     symbols: SymbolSet,
-    accounts: Vec<Account>,
+    accounts: Vec<TradedAccount>,
     sides: Sides,
     sizing: Sizing,
     max_signal_age: i64,
@@ -57,7 +57,7 @@ struct Instance {
     max_equity_age: i64,
 }
 
-struct Account {
+struct TradedAccount {
     id: AccountId,
     portfolio: PortfolioId,
     /// No other account is in the portfolio, so its equity is this account's.
@@ -66,7 +66,7 @@ struct Account {
 
 /// A signal, where it was read, and when.
 #[derive(Clone, Copy)]
-struct Cue<'a> {
+struct SignalContext<'a> {
     signal: &'a Signal,
     origin: Origin,
     now: Micros,
@@ -104,12 +104,12 @@ impl Processor for Strategy {
             Event::Equity(equity) => self.equity(equity),
             Event::Position(position) => self.position(position),
             Event::Signal(signal) => {
-                let cue = Cue {
+                let context = SignalContext {
                     signal,
                     origin,
                     now,
                 };
-                self.signal(cue, out);
+                self.signal(context, out);
             }
             _ => {}
         }
@@ -121,7 +121,7 @@ impl Processor for Strategy {
             &mut self.marks,
             &mut self.equities,
             &mut self.positions,
-            &mut self.held,
+            &mut self.strategy_positions,
         ]
     }
 }
@@ -137,7 +137,7 @@ impl Strategy {
             marks: Store::new("marks"),
             equities: Store::new("equities"),
             positions: Store::new("positions"),
-            held: Store::new("held"),
+            strategy_positions: Store::new("held"),
         }
     }
 
@@ -170,15 +170,15 @@ impl Strategy {
         }
     }
 
-    fn accounts(&self) -> impl Iterator<Item = &Account> {
+    fn accounts(&self) -> impl Iterator<Item = &TradedAccount> {
         self.instances
             .iter()
             .flat_map(|instance| &instance.accounts)
     }
 
-    fn signal(&mut self, cue: Cue<'_>, out: &mut Out) {
+    fn signal(&mut self, context: SignalContext<'_>, out: &mut Out) {
         for instance in &self.instances {
-            let signal = cue.signal;
+            let signal = context.signal;
             let listens = instance.rules.contains(&signal.rule)
                 && instance.symbols.holds(signal.symbol.as_str());
             if !listens {
@@ -193,7 +193,7 @@ impl Strategy {
                 let id = Names::new([account.portfolio.as_str(), account.id.as_str()]);
                 let own = self.equities.get(&id);
                 let position = Names::new([account.id.as_str(), signal.symbol.as_str()]);
-                let view = View {
+                let view = AccountView {
                     whole,
                     own: own.or_else(|| account.is_alone.then_some(whole)),
                     mark: self.marks.get(signal.symbol.as_str()),
@@ -204,9 +204,9 @@ impl Strategy {
                     account.id.as_str(),
                     signal.symbol.as_str(),
                 ]);
-                let held = self.held.get(&key);
-                if let Some(held) = instance.act(account, held, &view, cue, out) {
-                    self.held.put(key, held);
+                let held = self.strategy_positions.get(&key);
+                if let Some(held) = instance.act(account, held, &view, context, out) {
+                    self.strategy_positions.put(key, held);
                 }
             }
         }
@@ -214,7 +214,7 @@ impl Strategy {
 }
 
 /// What is known of an account and a symbol when a signal comes.
-struct View<'a> {
+struct AccountView<'a> {
     whole: &'a Equity,
     own: Option<&'a Equity>,
     mark: Option<&'a StateMark>,
@@ -226,7 +226,7 @@ impl Instance {
         let account = |id: &String| {
             let portfolio = all.accounts.get(id.as_str())?;
             let of_portfolio = all.accounts.values().filter(|other| *other == portfolio);
-            Some(Account {
+            Some(TradedAccount {
                 id: AccountId::new(id),
                 portfolio: portfolio.clone(),
                 is_alone: of_portfolio.count() == 1,
@@ -248,16 +248,17 @@ impl Instance {
     /// What is held after the signal, if that changes.
     fn act(
         &self,
-        account: &Account,
-        held: Option<&Held>,
-        view: &View<'_>,
-        cue: Cue<'_>,
+        account: &TradedAccount,
+        held: Option<&StrategyPosition>,
+        view: &AccountView<'_>,
+        context: SignalContext<'_>,
         out: &mut Out,
-    ) -> Option<Held> {
-        let signal = cue.signal;
+    ) -> Option<StrategyPosition> {
+        let signal = context.signal;
         let id = signal.signal_id.to_string();
         // Whoever reads a signal twice does not act on it twice.
-        let is_behind = |held: &Held| signal.event_time < held.since || held.signal_id == id;
+        let is_behind =
+            |held: &StrategyPosition| signal.event_time < held.since || held.signal_id == id;
         if held.is_some_and(is_behind) {
             return None;
         }
@@ -265,11 +266,11 @@ impl Instance {
         let result = match (open, signal.direction) {
             (Some(held), wanted) if held.ends_with(wanted, &signal.rule) => Some(leave(held, view)),
             (None, Direction::Long | Direction::Short) if self.takes(signal.direction) => {
-                Some(self.enter(view, cue))
+                Some(self.enter(view, context))
             }
             _ => None,
         }?;
-        let now_held = |direction, quantity| Held {
+        let now_held = |direction, quantity| StrategyPosition {
             direction,
             rule: signal.rule.clone(),
             quantity,
@@ -278,7 +279,7 @@ impl Instance {
         };
         match result {
             Ok(wanted) => {
-                out.emit(Event::Request(self.request(account, &wanted, cue)));
+                out.emit(Event::Request(self.request(account, &wanted, context)));
                 let direction = if wanted.reduce_only {
                     Direction::Flat
                 } else {
@@ -287,7 +288,7 @@ impl Instance {
                 Some(now_held(direction, wanted.quantity))
             }
             Err(blocked) => {
-                out.emit(Event::Alert(self.alert(account, &blocked, cue)));
+                out.emit(Event::Alert(self.alert(account, &blocked, context)));
                 // What is not there need not be left again.
                 open.map(|_| now_held(Direction::Flat, Quantity::ZERO))
             }
@@ -302,8 +303,12 @@ impl Instance {
         }
     }
 
-    fn enter(&self, view: &View<'_>, cue: Cue<'_>) -> Result<Wanted, Blocked> {
-        let Cue { signal, now, .. } = cue;
+    fn enter(
+        &self,
+        view: &AccountView<'_>,
+        context: SignalContext<'_>,
+    ) -> Result<WantedOrder, Blocked> {
+        let SignalContext { signal, now, .. } = context;
         if now.since(signal.event_time) > self.max_signal_age {
             return Err(Blocked::OldSignal(signal.event_time));
         }
@@ -327,12 +332,12 @@ impl Instance {
             return Err(Blocked::OldEquity(equity.event_time));
         }
         let quantity = self.sizing.quantity(amount, mark.price, &signal.inputs)?;
-        Ok(Wanted::entry(signal.direction, quantity))
+        Ok(WantedOrder::entry(signal.direction, quantity))
     }
 }
 
 /// Not more than was asked for, and not more than is there.
-fn leave(held: &Held, view: &View<'_>) -> Result<Wanted, Blocked> {
+fn leave(held: &StrategyPosition, view: &AccountView<'_>) -> Result<WantedOrder, Blocked> {
     let position = view.position.map_or(Quantity::ZERO, |p| p.quantity);
     let is_there = match held.direction {
         Direction::Long => position.is_positive(),
@@ -342,7 +347,7 @@ fn leave(held: &Held, view: &View<'_>) -> Result<Wanted, Blocked> {
     if !is_there {
         return Err(Blocked::NothingHeld(held.direction));
     }
-    Ok(Wanted::exit(
+    Ok(WantedOrder::exit(
         held.direction,
         position.abs().min(held.quantity),
     ))

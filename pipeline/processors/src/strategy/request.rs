@@ -4,20 +4,20 @@ use tapeline_model::money::Quantity;
 use tapeline_model::records::{Alert, Direction, GuardState, OrderRequest, Severity, Side};
 
 use super::sizing::NoSize;
-use super::{Account, Cue, Instance, NAME};
+use super::{Instance, NAME, SignalContext, TradedAccount};
 
 /// The rule of its alerts.
 const BLOCKED: &str = "strategy_blocked";
 
 /// What an instance wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Wanted {
+pub(super) struct WantedOrder {
     pub side: Side,
     pub quantity: Quantity,
     pub reduce_only: bool,
 }
 
-impl Wanted {
+impl WantedOrder {
     pub fn entry(direction: Direction, quantity: Quantity) -> Self {
         Self {
             side: match direction {
@@ -65,11 +65,16 @@ pub(super) enum Blocked {
 }
 
 impl Instance {
-    pub(super) fn request(&self, account: &Account, wanted: &Wanted, cue: Cue<'_>) -> OrderRequest {
-        let signal = cue.signal;
+    pub(super) fn request(
+        &self,
+        account: &TradedAccount,
+        wanted: &WantedOrder,
+        context: SignalContext<'_>,
+    ) -> OrderRequest {
+        let signal = context.signal;
         let name = format!("request/{}/{}", signal.signal_id, account.id);
         OrderRequest {
-            request_id: output_id(cue.origin.topic.name(), 0, 0, &name, 0).to_string(),
+            request_id: output_id(context.origin.topic.name(), 0, 0, &name, 0).to_string(),
             portfolio: account.portfolio.clone(),
             account: account.id.clone(),
             symbol: signal.symbol.clone(),
@@ -85,13 +90,18 @@ impl Instance {
             ),
             signal_id: Some(signal.signal_id.to_string()),
             event_time: signal.event_time,
-            ingest_time: cue.now,
+            ingest_time: context.now,
             source: NAME.to_owned(),
         }
     }
 
-    pub(super) fn alert(&self, account: &Account, blocked: &Blocked, cue: Cue<'_>) -> Alert {
-        let (signal, origin) = (cue.signal, cue.origin);
+    pub(super) fn alert(
+        &self,
+        account: &TradedAccount,
+        blocked: &Blocked,
+        context: SignalContext<'_>,
+    ) -> Alert {
+        let (signal, origin) = (context.signal, context.origin);
         let topic = origin.topic.name();
         let (name, symbol) = (&self.name, &signal.symbol);
         let rule = format!("alert/{BLOCKED}/{name}/{}", account.id);
@@ -112,7 +122,7 @@ impl Instance {
             cause_partition: origin.partition as i32,
             cause_offset: origin.offset as i64,
             event_time: signal.event_time,
-            ingest_time: cue.now,
+            ingest_time: context.now,
             source: NAME.to_owned(),
         }
     }

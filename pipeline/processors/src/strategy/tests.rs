@@ -12,32 +12,35 @@ const FLAT: Direction = Direction::Flat;
 
 #[test]
 fn a_trend_is_entered_and_left_when_it_turns() {
-    let mut desk = Desk::new(trend());
+    let mut harness = StrategyHarness::new(trend());
     // A tenth of 100,000 at 50.
-    assert_eq!(desk.signal("s.cross", LONG, 1), ["BUY 200 A one"]);
+    assert_eq!(harness.signal("s.cross", LONG, 1), ["BUY 200 A one"]);
     assert!(
-        desk.signal("s.cross", LONG, 2).is_empty(),
+        harness.signal("s.cross", LONG, 2).is_empty(),
         "it is there already"
     );
-    desk.position("150", 3);
-    assert_eq!(desk.signal("s.cross", SHORT, 4), ["SELL 150 A one reduce"]);
-    desk.position("0", 5);
-    assert_eq!(desk.signal("s.cross", SHORT, 6), ["SELL 200 A one"]);
-    desk.position("-500", 7);
+    harness.position("150", 3);
     assert_eq!(
-        desk.signal("s.cross", LONG, 8),
+        harness.signal("s.cross", SHORT, 4),
+        ["SELL 150 A one reduce"]
+    );
+    harness.position("0", 5);
+    assert_eq!(harness.signal("s.cross", SHORT, 6), ["SELL 200 A one"]);
+    harness.position("-500", 7);
+    assert_eq!(
+        harness.signal("s.cross", LONG, 8),
         ["BUY 200 A one reduce"],
         "not what others hold"
     );
-    assert!(desk.signal("other", LONG, 9).is_empty());
+    assert!(harness.signal("other", LONG, 9).is_empty());
 }
 
 #[test]
 fn a_request_says_where_it_comes_from() {
-    let mut desk = Desk::new(trend());
+    let mut harness = StrategyHarness::new(trend());
     let event = Event::Signal(signal("s.cross", LONG, 1));
-    let again = Desk::new(trend()).feed(event.clone(), 1);
-    let made = desk.feed(event.clone(), 1);
+    let again = StrategyHarness::new(trend()).feed(event.clone(), 1);
+    let made = harness.feed(event.clone(), 1);
     assert_eq!(made, again);
     let Event::Request(OrderRequest {
         request_id,
@@ -57,125 +60,131 @@ fn a_request_says_where_it_comes_from() {
     );
     assert_eq!(strategy.as_deref(), Some("s"));
     assert_eq!(reason, "s.cross says LONG for A at 50 (1m bars)");
-    assert!(desk.feed(event, 1).is_empty(), "the same signal again");
+    assert!(harness.feed(event, 1).is_empty(), "the same signal again");
 }
 
 #[test]
 fn what_one_rule_wanted_another_one_does_not_end() {
     let reversion = TradeSettings::Reversion(ReversionSettings::default());
-    let mut desk = Desk::new(instance(reversion));
-    assert_eq!(desk.signal("s.low", LONG, 1), ["BUY 200 A one"]);
-    desk.position("200", 2);
-    assert!(desk.signal("s.high", FLAT, 3).is_empty());
-    assert_eq!(desk.signal("s.low", FLAT, 4), ["SELL 200 A one reduce"]);
-    assert!(desk.signal("s.low", FLAT, 5).is_empty());
+    let mut harness = StrategyHarness::new(instance(reversion));
+    assert_eq!(harness.signal("s.low", LONG, 1), ["BUY 200 A one"]);
+    harness.position("200", 2);
+    assert!(harness.signal("s.high", FLAT, 3).is_empty());
+    assert_eq!(harness.signal("s.low", FLAT, 4), ["SELL 200 A one reduce"]);
+    assert!(harness.signal("s.low", FLAT, 5).is_empty());
 }
 
 #[test]
 fn a_breakout_ends_in_the_middle() {
     let mut breakout = instance(TradeSettings::Breakout(RangeSettings::default()));
     breakout.sides = Sides::Short;
-    let mut desk = Desk::new(breakout);
-    assert!(desk.signal("s.breakout", LONG, 1).is_empty());
-    assert_eq!(desk.signal("s.breakout", SHORT, 2), ["SELL 200 A one"]);
-    desk.position("-200", 3);
-    assert_eq!(desk.signal("s.breakout", FLAT, 4), ["BUY 200 A one reduce"]);
+    let mut harness = StrategyHarness::new(breakout);
+    assert!(harness.signal("s.breakout", LONG, 1).is_empty());
+    assert_eq!(harness.signal("s.breakout", SHORT, 2), ["SELL 200 A one"]);
+    harness.position("-200", 3);
+    assert_eq!(
+        harness.signal("s.breakout", FLAT, 4),
+        ["BUY 200 A one reduce"]
+    );
 }
 
 #[test]
 fn nothing_is_entered_on_what_is_missing_or_old() {
-    let blocked = |prepare: &dyn Fn(&mut Desk), time: i64| {
-        let mut desk = Desk::new(trend());
-        prepare(&mut desk);
-        let told = desk.signal("s.cross", LONG, time);
+    let blocked = |prepare: &dyn Fn(&mut StrategyHarness), time: i64| {
+        let mut harness = StrategyHarness::new(trend());
+        prepare(&mut harness);
+        let told = harness.signal("s.cross", LONG, time);
         assert_eq!(told.len(), 1, "{told:?}");
         told[0].clone()
     };
     assert_eq!(blocked(&|_| {}, 10), "BUY 200 A one");
     assert!(blocked(&|_| {}, 11).contains("the newest price is of"));
-    let old = |desk: &mut Desk| {
-        desk.feed(mark("A", "50", 61), 61);
+    let old = |harness: &mut StrategyHarness| {
+        harness.feed(mark("A", "50", 61), 61);
     };
     assert!(blocked(&old, 61).contains("too old to enter on"));
-    let missing = |desk: &mut Desk| {
-        desk.feed(Event::Equity(equity("alone", None, None, 1)), 1);
+    let missing = |harness: &mut StrategyHarness| {
+        harness.feed(Event::Equity(equity("alone", None, None, 1)), 1);
     };
     assert!(blocked(&missing, 1).contains("the equity of the account is unknown"));
-    let stale = |desk: &mut Desk| {
+    let stale = |harness: &mut StrategyHarness| {
         let mut equity = equity("alone", None, Some("100000"), 1);
         equity.stale_prices = 1;
-        desk.feed(Event::Equity(equity), 1);
+        harness.feed(Event::Equity(equity), 1);
     };
     assert!(blocked(&stale, 1).contains("rests on prices"));
-    let reducing = |desk: &mut Desk| {
+    let reducing = |harness: &mut StrategyHarness| {
         let mut equity = equity("alone", None, Some("100000"), 1);
         equity.guard = GuardState::Reducing;
-        desk.feed(Event::Equity(equity), 1);
+        harness.feed(Event::Equity(equity), 1);
     };
     assert_eq!(
         blocked(&reducing, 1),
         "the portfolio is REDUCING, so nothing is entered"
     );
-    let worthless = |desk: &mut Desk| {
-        desk.feed(mark("A", "-1", 1), 1);
+    let worthless = |harness: &mut StrategyHarness| {
+        harness.feed(mark("A", "-1", 1), 1);
     };
     assert_eq!(blocked(&worthless, 1), "the price -1 is not above zero");
 }
 
 #[test]
 fn the_equity_of_who_holds_nothing_does_not_get_old() {
-    let mut desk = Desk::new(trend());
+    let mut harness = StrategyHarness::new(trend());
     let mut equity = equity("alone", None, Some("100000"), 1);
     equity.gross = Some("0".parse().unwrap());
-    desk.feed(Event::Equity(equity), 1);
-    desk.feed(mark("A", "50", 4_000), 4_000);
-    assert_eq!(desk.signal("s.cross", LONG, 4_000), ["BUY 200 A one"]);
+    harness.feed(Event::Equity(equity), 1);
+    harness.feed(mark("A", "50", 4_000), 4_000);
+    assert_eq!(harness.signal("s.cross", LONG, 4_000), ["BUY 200 A one"]);
 }
 
 #[test]
 fn an_old_signal_enters_nothing_and_leaves_all_the_same() {
-    let mut desk = Desk::new(trend());
-    let late = |desk: &mut Desk, direction, time| {
-        desk.feed(mark("A", "50", 100), 100);
+    let mut harness = StrategyHarness::new(trend());
+    let late = |harness: &mut StrategyHarness, direction, time| {
+        harness.feed(mark("A", "50", 100), 100);
         let event = Event::Signal(signal("s.cross", direction, time));
-        shown(&desk.feed(event, 100))
+        shown(&harness.feed(event, 100))
     };
-    assert!(late(&mut desk, LONG, 1)[0].contains("too old to enter on"));
-    desk.feed(Event::Equity(equity("alone", None, Some("100000"), 99)), 99);
-    assert_eq!(late(&mut desk, LONG, 95), ["BUY 200 A one"]);
-    desk.position("200", 95);
+    assert!(late(&mut harness, LONG, 1)[0].contains("too old to enter on"));
+    harness.feed(Event::Equity(equity("alone", None, Some("100000"), 99)), 99);
+    assert_eq!(late(&mut harness, LONG, 95), ["BUY 200 A one"]);
+    harness.position("200", 95);
     let event = Event::Signal(signal("s.cross", SHORT, 96));
-    assert_eq!(shown(&desk.feed(event, 9_000)), ["SELL 200 A one reduce"]);
+    assert_eq!(
+        shown(&harness.feed(event, 9_000)),
+        ["SELL 200 A one reduce"]
+    );
 }
 
 #[test]
 fn what_never_came_is_not_left_but_told() {
-    let mut desk = Desk::new(trend());
-    desk.signal("s.cross", LONG, 1);
-    let told = desk.signal("s.cross", SHORT, 2);
+    let mut harness = StrategyHarness::new(trend());
+    harness.signal("s.cross", LONG, 1);
+    let told = harness.signal("s.cross", SHORT, 2);
     assert_eq!(
         told,
         ["it asked for a LONG position, but the account holds none to leave: look for open orders"]
     );
-    assert_eq!(desk.signal("s.cross", SHORT, 3), ["SELL 200 A one"]);
+    assert_eq!(harness.signal("s.cross", SHORT, 3), ["SELL 200 A one"]);
 }
 
 #[test]
 fn an_account_that_shares_a_portfolio_needs_an_equity_of_its_own() {
     let mut shared = trend();
     shared.accounts = vec!["two".to_owned()];
-    let mut desk = Desk::new(shared);
+    let mut harness = StrategyHarness::new(shared);
     assert!(
-        desk.signal("s.cross", LONG, 1).is_empty(),
+        harness.signal("s.cross", LONG, 1).is_empty(),
         "another task has the portfolio"
     );
-    desk.feed(Event::Equity(equity("shared", None, Some("100000"), 1)), 1);
-    assert!(desk.signal("s.cross", LONG, 2)[0].contains("unknown"));
-    desk.feed(
+    harness.feed(Event::Equity(equity("shared", None, Some("100000"), 1)), 1);
+    assert!(harness.signal("s.cross", LONG, 2)[0].contains("unknown"));
+    harness.feed(
         Event::Equity(equity("shared", Some("two"), Some("5000"), 2)),
         2,
     );
-    assert_eq!(desk.signal("s.cross", LONG, 3), ["BUY 10 A two"]);
+    assert_eq!(harness.signal("s.cross", LONG, 3), ["BUY 10 A two"]);
 }
 
 #[test]
@@ -188,24 +197,24 @@ fn sizes_follow_the_range_that_the_signal_brings() {
     });
     let rules = scaled.rules();
     assert_eq!(rules[0].with.len(), 1);
-    let mut desk = Desk::new(scaled);
+    let mut harness = StrategyHarness::new(scaled);
     // 1 % of 100,000 over 2 × 2.5.
-    assert_eq!(desk.signal("s.cross", LONG, 1), ["BUY 200 A one"]);
+    assert_eq!(harness.signal("s.cross", LONG, 1), ["BUY 200 A one"]);
 }
 
 #[test]
 fn a_restart_changes_nothing() {
     let play = |restart: bool| {
-        let mut desk = Desk::new(trend());
+        let mut harness = StrategyHarness::new(trend());
         let mut told = Vec::new();
         for (time, direction) in [(1, LONG), (3, SHORT), (5, SHORT), (7, LONG)] {
             if restart {
-                desk.restart();
+                harness.restart();
             }
             let event = Event::Signal(signal("s.cross", direction, time));
-            told.extend(desk.feed(event, time));
+            told.extend(harness.feed(event, time));
             let held = if time % 4 == 1 { "120" } else { "0" };
-            desk.position(held, time);
+            harness.position(held, time);
         }
         told
     };
@@ -215,16 +224,16 @@ fn a_restart_changes_nothing() {
 
 #[test]
 fn only_what_is_traded_is_kept() {
-    let mut desk = Desk::new(trend());
-    let count = |desk: &mut Desk| {
-        let stores = desk.strategy.stores();
+    let mut harness = StrategyHarness::new(trend());
+    let count = |harness: &mut StrategyHarness| {
+        let stores = harness.strategy.stores();
         stores.iter().map(|store| store.len()).sum::<usize>()
     };
-    let before = count(&mut desk);
-    desk.feed(mark("B", "50", 1), 1);
-    desk.feed(Event::Equity(equity("other", None, Some("1"), 1)), 1);
-    desk.feed(Event::Position(position("other", "1", 1)), 1);
-    assert_eq!(count(&mut desk), before);
+    let before = count(&mut harness);
+    harness.feed(mark("B", "50", 1), 1);
+    harness.feed(Event::Equity(equity("other", None, Some("1"), 1)), 1);
+    harness.feed(Event::Position(position("other", "1", 1)), 1);
+    assert_eq!(count(&mut harness), before);
 }
 
 #[test]
@@ -334,20 +343,20 @@ proptest! {
     #[test]
     fn leaving_only_reduces_and_entering_comes_once(happenings in happenings()) {
         let reversion = TradeSettings::Reversion(ReversionSettings::default());
-        let mut desk = Desk::new(instance(reversion));
+        let mut harness = StrategyHarness::new(instance(reversion));
         let (mut now, mut position, mut entered) = (1, 0, None);
         for happening in happenings {
             match happening {
                 Happening::Position(quantity) => {
                     position = quantity;
-                    desk.position(&quantity.to_string(), now);
+                    harness.position(&quantity.to_string(), now);
                 }
                 Happening::Signal(rule, direction, after) => {
                     now += after;
-                    desk.feed(mark("A", "50", now), now);
+                    harness.feed(mark("A", "50", now), now);
                     let equity = equity("alone", None, Some("100000"), now);
-                    desk.feed(Event::Equity(equity), now);
-                    let made = desk.feed(Event::Signal(signal(rule, direction, now)), now);
+                    harness.feed(Event::Equity(equity), now);
+                    let made = harness.feed(Event::Signal(signal(rule, direction, now)), now);
                     prop_assert!(made.len() <= 1);
                     match made.first() {
                         Some(Event::Request(request)) if request.reduce_only => {

@@ -6,7 +6,7 @@ use tapeline_schemas::codec::Record;
 
 /// What a strategy asked for and has not asked to leave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Held {
+pub(super) struct StrategyPosition {
     /// FLAT once it has.
     pub direction: Direction,
     /// The rule that wanted it.
@@ -16,12 +16,12 @@ pub(super) struct Held {
     pub since: Micros,
 }
 
-impl Record for Held {
+impl Record for StrategyPosition {
     const RECORD: &'static str = "state_strategy";
 }
 
-impl Held {
-    /// The other way, or the end of what its own rule told.
+impl StrategyPosition {
+    /// The other way, or the end of what its own rule signalled.
     pub fn ends_with(&self, direction: Direction, rule: &str) -> bool {
         match direction {
             Direction::Flat => self.rule == rule,
@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn golden_bytes() {
-        crate::golden::assert_golden(&Held {
+        crate::golden::assert_golden(&StrategyPosition {
             direction: Direction::Long,
             rule: "s.cross".to_owned(),
             quantity: "200".parse().unwrap(),

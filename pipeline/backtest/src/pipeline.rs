@@ -3,7 +3,7 @@
 //!
 //! A processor's outputs wait for its commit, as they do live: at once when someone
 //! waits for them ([`Out::is_urgent`]), otherwise 100 ms after the first record since
-//! the last commit, or 20 ms for [`Haste::Prompt`]. Live, urgent commits also keep
+//! the last commit, or 20 ms for [`CommitUrgency::Prompt`]. Live, urgent commits also keep
 //! 5 ms apart and take in whatever was fetched with them; here each stands alone.
 
 use std::collections::VecDeque;
@@ -12,7 +12,7 @@ use tapeline_model::ids::output_id;
 use tapeline_model::reasons::Refusal;
 use tapeline_model::records::DeadLetter;
 use tapeline_model::{Event, Micros, Origin};
-use tapeline_processors::{Haste, Out, Processor, StateError};
+use tapeline_processors::{CommitUrgency, Out, Processor, StateError};
 use tapeline_schemas::codec::EncodeError;
 use tapeline_schemas::topics::Topic;
 
@@ -20,13 +20,13 @@ const REGULAR: i64 = 100_000;
 const PROMPT: i64 = 20_000;
 
 /// Of records that wait to be read, and of what happens because of one record of the
-/// history: a line that goes round in a circle comes to this.
-const MOST_STEPS: usize = 1_000_000;
+/// history: processors that answer their own outputs reach this.
+const MAX_STEPS: usize = 1_000_000;
 
 #[derive(Debug, thiserror::Error)]
-pub enum LineError {
+pub enum PipelineError {
     #[error(
-        "the processors do not come to rest at {time}: after {MOST_STEPS} steps {topic} is still \
+        "the processors do not come to rest at {time}: after {MAX_STEPS} steps {topic} is still \
          written; look which of them answers its own output"
     )]
     Endless { time: Micros, topic: Topic },
@@ -52,8 +52,8 @@ pub enum LineError {
 /// Takes every event that comes out, in order.
 pub type Sink<'s> = dyn FnMut(&Event<'static>) + 's;
 
-pub struct Line {
-    members: Vec<Member>,
+pub struct Pipeline {
+    stages: Vec<Stage>,
     /// Per topic, what the next record is numbered.
     offsets: Vec<u64>,
     queue: VecDeque<(Origin, Event<'static>)>,
@@ -61,13 +61,13 @@ pub struct Line {
     steps: usize,
 }
 
-struct Member {
+struct Stage {
     processor: Box<dyn Processor>,
     out: Out,
     /// Not yet committed.
-    held: Vec<Event<'static>>,
+    uncommitted: Vec<Event<'static>>,
     /// When the first record came since the last commit.
-    began: Option<Micros>,
+    first_at: Option<Micros>,
     /// Reports at once, and is given nothing once the history is over.
     is_venue: bool,
     is_over: bool,
@@ -80,13 +80,13 @@ enum Task {
     Commit(usize),
 }
 
-impl Line {
+impl Pipeline {
     /// At equal times they are given records in this order.
     pub fn new(processors: Vec<Box<dyn Processor>>) -> Self {
         Self {
-            members: processors
+            stages: processors
                 .into_iter()
-                .map(|p| Member::new(p, false))
+                .map(|p| Stage::new(p, false))
                 .collect(),
             offsets: vec![0; Topic::ALL.len()],
             queue: VecDeque::new(),
@@ -95,11 +95,11 @@ impl Line {
         }
     }
 
-    /// Something outside of the line that answers it: what it says is out at once. When
-    /// the history ends it takes nothing more, since what is told then is told early.
+    /// A venue that answers the processors: what it says is out at once. When
+    /// the history ends it takes nothing more, since what is written then is written early.
     #[must_use]
     pub fn with_venue(mut self, venue: Box<dyn Processor>) -> Self {
-        self.members.push(Member::new(venue, true));
+        self.stages.push(Stage::new(venue, true));
         self
     }
 
@@ -109,7 +109,11 @@ impl Line {
     }
 
     /// A record of the history, after everything that was due before it.
-    pub fn feed(&mut self, event: Event<'static>, sink: &mut Sink<'_>) -> Result<(), LineError> {
+    pub fn feed(
+        &mut self,
+        event: Event<'static>,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), PipelineError> {
         self.steps = 0;
         self.advance(event.event_time(), sink)?;
         let origin = self.number(event.topic());
@@ -118,12 +122,12 @@ impl Line {
     }
 
     /// What a venue says without being asked, at this time.
-    pub fn tell(
+    pub fn inject(
         &mut self,
         events: Vec<Event<'static>>,
         time: Micros,
         sink: &mut Sink<'_>,
-    ) -> Result<(), LineError> {
+    ) -> Result<(), PipelineError> {
         self.steps = 0;
         self.advance(time, sink)?;
         self.release(events, sink)?;
@@ -131,12 +135,12 @@ impl Line {
     }
 
     /// The history is over: everything is committed once more.
-    pub fn finish(&mut self, sink: &mut Sink<'_>) -> Result<(), LineError> {
+    pub fn finish(&mut self, sink: &mut Sink<'_>) -> Result<(), PipelineError> {
         self.steps = 0;
-        for member in &mut self.members {
-            member.is_over = member.is_venue;
+        for stage in &mut self.stages {
+            stage.is_over = stage.is_venue;
         }
-        while let Some(index) = self.members.iter().position(|m| m.began.is_some()) {
+        while let Some(index) = self.stages.iter().position(|m| m.first_at.is_some()) {
             self.commit(index, sink)?;
             self.settle(sink)?;
         }
@@ -144,7 +148,7 @@ impl Line {
     }
 
     /// Time goes on: what is due before `to` happens at its own time.
-    fn advance(&mut self, to: Micros, sink: &mut Sink<'_>) -> Result<(), LineError> {
+    fn advance(&mut self, to: Micros, sink: &mut Sink<'_>) -> Result<(), PipelineError> {
         while let Some((time, task)) = self.next_task().filter(|(time, _)| *time < to) {
             self.now = self.now.max(time);
             match task {
@@ -158,102 +162,98 @@ impl Line {
     }
 
     fn next_task(&self) -> Option<(Micros, Task)> {
-        let members = self.members.iter().enumerate();
-        let tasks = members.flat_map(|(index, member)| {
-            let wake = member.processor.wake_at();
-            let commit = member.commit_at();
+        let stages = self.stages.iter().enumerate();
+        let tasks = stages.flat_map(|(index, stage)| {
+            let wake = stage.processor.wake_at();
+            let commit = stage.commit_at();
             let tick = wake.map(|time| (time, Task::Tick(index)));
             [tick, commit.map(|time| (time, Task::Commit(index)))]
         });
         tasks.flatten().min()
     }
 
-    fn tick(&mut self, index: usize, sink: &mut Sink<'_>) -> Result<(), LineError> {
+    fn tick(&mut self, index: usize, sink: &mut Sink<'_>) -> Result<(), PipelineError> {
         let now = self.now;
-        let Some(member) = self.members.get_mut(index) else {
+        let Some(stage) = self.stages.get_mut(index) else {
             return Ok(());
         };
         self.steps += 1;
-        if self.steps > MOST_STEPS {
-            return Err(LineError::Sleepless {
-                processor: member.processor.name(),
+        if self.steps > MAX_STEPS {
+            return Err(PipelineError::Sleepless {
+                processor: stage.processor.name(),
                 time: now,
             });
         }
-        member.began.get_or_insert(now);
-        member.processor.tick(now, &mut member.out);
-        self.taken(index, sink)
+        stage.first_at.get_or_insert(now);
+        stage.processor.tick(now, &mut stage.out);
+        self.collect(index, sink)
     }
 
     /// Hands on what waits, and what comes of it, until nothing does.
-    fn settle(&mut self, sink: &mut Sink<'_>) -> Result<(), LineError> {
+    fn settle(&mut self, sink: &mut Sink<'_>) -> Result<(), PipelineError> {
         while let Some((origin, event)) = self.queue.pop_front() {
-            for index in 0..self.members.len() {
-                self.give(index, origin, &event, sink)?;
+            for index in 0..self.stages.len() {
+                self.deliver(index, origin, &event, sink)?;
             }
         }
         Ok(())
     }
 
-    fn give(
+    fn deliver(
         &mut self,
         index: usize,
         origin: Origin,
         event: &Event<'static>,
         sink: &mut Sink<'_>,
-    ) -> Result<(), LineError> {
+    ) -> Result<(), PipelineError> {
         let now = self.now;
-        let Some(member) = self
-            .members
-            .get_mut(index)
-            .filter(|m| m.reads(origin.topic))
-        else {
+        let Some(stage) = self.stages.get_mut(index).filter(|m| m.reads(origin.topic)) else {
             return Ok(());
         };
         self.steps += 1;
-        if self.steps > MOST_STEPS {
+        if self.steps > MAX_STEPS {
             let (time, topic) = (now, origin.topic);
-            return Err(LineError::Endless { time, topic });
+            return Err(PipelineError::Endless { time, topic });
         }
-        member.began.get_or_insert(now);
-        let result = member
-            .processor
-            .process(origin, event, now, &mut member.out);
+        stage.first_at.get_or_insert(now);
+        let result = stage.processor.process(origin, event, now, &mut stage.out);
         if let Err(refusal) = result {
-            let name = member.processor.name();
-            let letter = letter(name, origin, event, &refusal, now)?;
-            member.out.emit(Event::DeadLetter(letter));
+            let name = stage.processor.name();
+            let dead_letter = dead_letter(name, origin, event, &refusal, now)?;
+            stage.out.emit(Event::DeadLetter(dead_letter));
         }
-        self.taken(index, sink)
+        self.collect(index, sink)
     }
 
     /// A record was taken, or a tick.
-    fn taken(&mut self, index: usize, sink: &mut Sink<'_>) -> Result<(), LineError> {
-        let Some(member) = self.members.get_mut(index) else {
+    fn collect(&mut self, index: usize, sink: &mut Sink<'_>) -> Result<(), PipelineError> {
+        let Some(stage) = self.stages.get_mut(index) else {
             return Ok(());
         };
-        let is_urgent = member.out.is_urgent() || member.is_venue;
-        member.held.extend(member.out.drain());
+        let is_urgent = stage.out.is_urgent() || stage.is_venue;
+        stage.uncommitted.extend(stage.out.drain());
         if is_urgent {
             return self.commit(index, sink);
         }
         Ok(())
     }
 
-    fn commit(&mut self, index: usize, sink: &mut Sink<'_>) -> Result<(), LineError> {
+    fn commit(&mut self, index: usize, sink: &mut Sink<'_>) -> Result<(), PipelineError> {
         let now = self.now;
-        let Some(member) = self.members.get_mut(index) else {
+        let Some(stage) = self.stages.get_mut(index) else {
             return Ok(());
         };
-        member.began = None;
-        member.processor.before_commit(now, &mut member.out);
-        member.forget().map_err(|source| LineError::State {
-            processor: member.processor.name(),
-            time: now,
-            source,
-        })?;
-        let mut events = std::mem::take(&mut member.held);
-        events.extend(member.out.drain());
+        stage.first_at = None;
+        stage.processor.before_commit(now, &mut stage.out);
+        stage
+            .discard_changes()
+            .map_err(|source| PipelineError::State {
+                processor: stage.processor.name(),
+                time: now,
+                source,
+            })?;
+        let mut events = std::mem::take(&mut stage.uncommitted);
+        events.extend(stage.out.drain());
         for event in &mut events {
             event.set_ingest_time(now);
         }
@@ -264,16 +264,16 @@ impl Line {
         &mut self,
         events: Vec<Event<'static>>,
         sink: &mut Sink<'_>,
-    ) -> Result<(), LineError> {
+    ) -> Result<(), PipelineError> {
         for event in events {
             sink(&event);
             let topic = event.topic();
             let origin = self.number(topic);
-            if !self.members.iter().any(|member| member.reads(topic)) {
+            if !self.stages.iter().any(|stage| stage.reads(topic)) {
                 continue;
             }
-            if self.queue.len() == MOST_STEPS {
-                return Err(LineError::Endless {
+            if self.queue.len() == MAX_STEPS {
+                return Err(PipelineError::Endless {
                     time: self.now,
                     topic,
                 });
@@ -298,13 +298,13 @@ impl Line {
     }
 }
 
-impl Member {
+impl Stage {
     fn new(processor: Box<dyn Processor>, is_venue: bool) -> Self {
         Self {
             processor,
             out: Out::default(),
-            held: Vec::new(),
-            began: None,
+            uncommitted: Vec::new(),
+            first_at: None,
             is_venue,
             is_over: false,
         }
@@ -316,34 +316,34 @@ impl Member {
     }
 
     /// Changes of state would go to the changelog, and count as new until they do.
-    fn forget(&mut self) -> Result<(), StateError> {
+    fn discard_changes(&mut self) -> Result<(), StateError> {
         let mut stores = self.processor.stores().into_iter();
         stores.try_for_each(|store| store.drain_changes(&mut |_, _| {}))
     }
 
     fn commit_at(&self) -> Option<Micros> {
-        let interval = match self.processor.haste() {
-            Haste::Regular => REGULAR,
-            Haste::Prompt => PROMPT,
+        let interval = match self.processor.commit_urgency() {
+            CommitUrgency::Regular => REGULAR,
+            CommitUrgency::Prompt => PROMPT,
         };
-        let began = self.began?;
-        Some(Micros(began.0.saturating_add(interval)))
+        let first_at = self.first_at?;
+        Some(Micros(first_at.0.saturating_add(interval)))
     }
 }
 
 /// As the runtime writes it.
-fn letter(
+fn dead_letter(
     reader: &str,
     origin: Origin,
     event: &Event<'_>,
     refusal: &Refusal,
     now: Micros,
-) -> Result<DeadLetter, LineError> {
+) -> Result<DeadLetter, PipelineError> {
     let topic = origin.topic.name();
     let mut value = Vec::new();
     event
         .encode(&mut value)
-        .map_err(|source| LineError::Encode {
+        .map_err(|source| PipelineError::Encode {
             topic: origin.topic,
             time: now,
             source,

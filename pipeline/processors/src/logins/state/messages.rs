@@ -3,8 +3,8 @@
 use tapeline_model::Micros;
 use tapeline_model::ids::AccountId;
 
-use super::super::category::{Category, Refused};
-use super::super::told::Matter;
+use super::super::alerts::AlertKind;
+use super::super::category::{Category, RefusalKind};
 
 const SECOND: i64 = 1_000_000;
 /// As long as a name of the DNS.
@@ -16,12 +16,12 @@ pub(super) fn plain(name: &str) -> String {
     name.chars().filter(is_plain).take(LONGEST).collect()
 }
 
-pub(super) struct Words<'a> {
+pub(super) struct LoginMessages<'a> {
     pub account: &'a AccountId,
     pub venue: &'a str,
 }
 
-impl Words<'_> {
+impl LoginMessages<'_> {
     pub fn failed_in_row(&self, count: i32, category: Option<Category>) -> String {
         let Self { account, venue } = self;
         let logins = if count == 1 { "login" } else { "logins" };
@@ -37,12 +37,12 @@ impl Words<'_> {
         )
     }
 
-    pub fn refusals(&self, refused: Refused, count: i32, window: i64) -> String {
+    pub fn refusals(&self, refused: RefusalKind, count: i32, window: i64) -> String {
         let Self { account, venue } = self;
-        let (code, words, remedy) = (refused.code(), refused.words(), refused.remedy());
+        let (code, meaning, remedy) = (refused.code(), refused.meaning(), refused.remedy());
         let within = span(window);
         format!(
-            "{venue} refused {account} {count} times within {within} for {words} ({code}): {remedy}"
+            "{venue} refused {account} {count} times within {within} for {meaning} ({code}): {remedy}"
         )
     }
 
@@ -116,18 +116,18 @@ impl Words<'_> {
         )
     }
 
-    pub fn over(&self, matter: Matter, level: i32) -> String {
+    pub fn resolved(&self, kind: AlertKind, level: i32) -> String {
         let Self { account, venue } = self;
-        match matter {
-            Matter::Failed => {
+        match kind {
+            AlertKind::Failed => {
                 format!("logins of {account} at {venue} succeed again, after {level} that failed")
             }
-            Matter::Refused(refused) => format!(
+            AlertKind::Refused(refused) => format!(
                 "{venue} refuses {account} less often for {} ({})",
-                refused.words(),
+                refused.meaning(),
                 refused.code()
             ),
-            Matter::Ends => format!("{account} has a new session at {venue}"),
+            AlertKind::Ends => format!("{account} has a new session at {venue}"),
             _ => format!("{account} has a session at {venue} again"),
         }
     }

@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
-use tapeline_backtest::{Line, LineError};
+use tapeline_backtest::{Pipeline, PipelineError};
 use tapeline_model::reasons::{Reason, Refusal};
 use tapeline_model::{Event, Micros, Origin};
 use tapeline_processors::market::{Market, MarketSettings};
-use tapeline_processors::{Haste, Input, Out, Processor, StateStore};
+use tapeline_processors::{CommitUrgency, Input, Out, Processor, StateStore};
 use tapeline_schemas::topics::Topic;
 
 use crate::harness::{millis, quote};
@@ -18,7 +18,7 @@ type Notes = Arc<Mutex<Vec<String>>>;
 /// Notes what it is told, and does what it is made for.
 struct Probe {
     notes: Notes,
-    haste: Haste,
+    urgency: CommitUrgency,
     wake: Option<i64>,
     again: bool,
     echo: bool,
@@ -29,7 +29,7 @@ impl Probe {
     fn new(notes: &Notes) -> Self {
         Self {
             notes: Arc::clone(notes),
-            haste: Haste::Regular,
+            urgency: CommitUrgency::Regular,
             wake: None,
             again: false,
             echo: false,
@@ -57,8 +57,8 @@ impl Processor for Probe {
         &[Topic::MarketQuotes]
     }
 
-    fn haste(&self) -> Haste {
-        self.haste
+    fn commit_urgency(&self) -> CommitUrgency {
+        self.urgency
     }
 
     fn process(
@@ -98,16 +98,16 @@ impl Processor for Probe {
     }
 }
 
-fn feed(line: &mut Line, at: &[i64]) -> Result<(), LineError> {
+fn feed(pipeline: &mut Pipeline, at: &[i64]) -> Result<(), PipelineError> {
     for at in at {
-        line.feed(quote(millis(*at), "A", "1", "2"), &mut |_| {})?;
+        pipeline.feed(quote(millis(*at), "A", "1", "2"), &mut |_| {})?;
     }
-    line.finish(&mut |_| {})
+    pipeline.finish(&mut |_| {})
 }
 
 fn noted(probe: Probe, at: &[i64]) -> Vec<String> {
     let notes = Arc::clone(&probe.notes);
-    feed(&mut Line::new(vec![Box::new(probe)]), at).unwrap();
+    feed(&mut Pipeline::new(vec![Box::new(probe)]), at).unwrap();
     let notes = notes.lock().unwrap();
     notes.clone()
 }
@@ -131,7 +131,7 @@ fn commits_come_100_ms_after_the_first_record_and_at_the_end() {
         ]
     );
     let prompt = Probe {
-        haste: Haste::Prompt,
+        urgency: CommitUrgency::Prompt,
         ..Probe::new(&Notes::default())
     };
     assert_eq!(
@@ -167,12 +167,13 @@ fn a_refused_record_becomes_a_dead_letter() {
         refuse: true,
         ..Probe::new(&Notes::default())
     };
-    let mut line = Line::new(vec![Box::new(probe)]);
+    let mut pipeline = Pipeline::new(vec![Box::new(probe)]);
     let mut letters = Vec::new();
     let mut sink = |event: &Event<'static>| letters.push(event.clone());
-    line.feed(quote(millis(0), "A", "1", "2"), &mut sink)
+    pipeline
+        .feed(quote(millis(0), "A", "1", "2"), &mut sink)
         .unwrap();
-    line.finish(&mut sink).unwrap();
+    pipeline.finish(&mut sink).unwrap();
     let [Event::DeadLetter(letter)] = &letters[..] else {
         panic!("{letters:?}")
     };
@@ -189,11 +190,11 @@ fn a_line_that_never_ends_is_an_error() {
         ..Probe::new(&Notes::default())
     };
     // It commits at the end only, and then answers itself again and again.
-    let error = feed(&mut Line::new(vec![Box::new(echo)]), &[0]).unwrap_err();
+    let error = feed(&mut Pipeline::new(vec![Box::new(echo)]), &[0]).unwrap_err();
     assert!(
         matches!(
             error,
-            LineError::Endless {
+            PipelineError::Endless {
                 topic: Topic::MarketQuotes,
                 ..
             }
@@ -205,7 +206,7 @@ fn a_line_that_never_ends_is_an_error() {
         again: true,
         ..Probe::new(&Notes::default())
     };
-    let error = feed(&mut Line::new(vec![Box::new(sleepless)]), &[0, 20]).unwrap_err();
+    let error = feed(&mut Pipeline::new(vec![Box::new(sleepless)]), &[0, 20]).unwrap_err();
     assert!(
         error
             .to_string()
@@ -251,7 +252,7 @@ impl Processor for Venue {
 fn marks_come_as_they_do_live_and_the_venue_misses_those_of_the_end() {
     let notes = Notes::default();
     let market = Box::new(Market::new(MarketSettings::default()));
-    let mut line = Line::new(vec![market]).with_venue(Box::new(Venue(Arc::clone(&notes))));
+    let mut pipeline = Pipeline::new(vec![market]).with_venue(Box::new(Venue(Arc::clone(&notes))));
     let marks = Rc::new(RefCell::new(0));
     let mut sink = |event: &Event<'static>| {
         if matches!(event, Event::Mark(_)) {
@@ -259,10 +260,11 @@ fn marks_come_as_they_do_live_and_the_venue_misses_those_of_the_end() {
         }
     };
     for at in [0, 5, 19, 50, 60] {
-        line.feed(quote(millis(at), "A", "1", "2"), &mut sink)
+        pipeline
+            .feed(quote(millis(at), "A", "1", "2"), &mut sink)
             .unwrap();
     }
-    line.finish(&mut sink).unwrap();
+    pipeline.finish(&mut sink).unwrap();
     assert_eq!(*notes.lock().unwrap(), ["0 20"]);
     assert_eq!(*marks.borrow(), 2);
 }

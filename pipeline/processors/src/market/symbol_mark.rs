@@ -5,19 +5,19 @@ use tapeline_model::records::{Mark, MarkBasis, Quote, StateMark, Trade};
 use tapeline_schemas::codec::Record;
 
 use super::NAME;
-use super::studies::PlanId;
+use super::studies::StudyId;
 
 /// A symbol's mark, and beside it, found with the same look-up, what else is
 /// computed of the symbol. Only the mark is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Known {
+pub(super) struct SymbolMark {
     pub mark: StateMark,
     #[serde(skip)]
     pub follow: Follow,
 }
 
-impl Record for Known {
+impl Record for SymbolMark {
     const RECORD: &'static str = StateMark::RECORD;
 }
 
@@ -26,10 +26,10 @@ pub(super) enum Follow {
     #[default]
     Unasked,
     Nothing,
-    Plan(PlanId),
+    Plan(StudyId),
 }
 
-impl Known {
+impl SymbolMark {
     pub fn new(mark: StateMark) -> Self {
         Self {
             mark,

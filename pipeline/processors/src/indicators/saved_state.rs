@@ -3,12 +3,12 @@
 
 use std::collections::VecDeque;
 
-pub(super) enum Tape<'n> {
+pub(super) enum StateVisitor<'n> {
     Write(Vec<f64>),
     Read { rest: &'n [f64], broken: bool },
 }
 
-impl Tape<'_> {
+impl StateVisitor<'_> {
     pub fn number(&mut self, value: &mut f64) {
         match self {
             Self::Write(numbers) => numbers.push(*value),
@@ -29,7 +29,7 @@ impl Tape<'_> {
         if number.fract() == 0.0 && (0.0..=max as f64).contains(&number) {
             *value = number as usize;
         } else {
-            self.spoil();
+            self.mark_broken();
         }
     }
 
@@ -61,7 +61,7 @@ impl Tape<'_> {
         }
     }
 
-    pub fn spoil(&mut self) {
+    pub fn mark_broken(&mut self) {
         if let Self::Read { broken, .. } = self {
             *broken = true;
         }

@@ -1,11 +1,11 @@
-//! What there is to tell of a login, and the alerts that tell it.
+//! The alerts about logins.
 
 use tapeline_model::ids::{AccountId, PortfolioId};
 use tapeline_model::money::{Money, Quantity};
 use tapeline_model::records::{Alert, Severity};
 
 use super::NAME as SOURCE;
-use super::category::Refused;
+use super::category::RefusalKind;
 use crate::cause::Cause;
 
 const FAILED: &str = "failed_logins";
@@ -20,9 +20,9 @@ const STOPPED: &str = "login_stopped";
 
 /// What alerts are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Matter {
+pub(super) enum AlertKind {
     Failed,
-    Refused(Refused),
+    Refused(RefusalKind),
     Forbidden,
     Locked,
     ChangedApi,
@@ -32,7 +32,7 @@ pub(super) enum Matter {
     Stopped,
 }
 
-impl Matter {
+impl AlertKind {
     pub fn rule(self) -> &'static str {
         match self {
             Self::Failed => FAILED,
@@ -58,8 +58,8 @@ impl Matter {
 
 /// An alert that does not know yet what caused it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Told {
-    pub matter: Matter,
+pub(super) struct PendingAlert {
+    pub kind: AlertKind,
     pub severity: Severity,
     pub message: String,
     /// What was counted, and what is beyond its limit.
@@ -68,10 +68,10 @@ pub(super) struct Told {
     pub of: Option<String>,
 }
 
-impl Told {
-    pub fn new(matter: Matter, severity: Severity, message: String) -> Self {
+impl PendingAlert {
+    pub fn new(kind: AlertKind, severity: Severity, message: String) -> Self {
         Self {
-            matter,
+            kind,
             severity,
             message,
             count: None,
@@ -90,23 +90,23 @@ impl Told {
 pub(super) fn alert(
     account: &AccountId,
     portfolio: &PortfolioId,
-    told: Told,
+    pending: PendingAlert,
     cause: Cause,
 ) -> Alert {
-    let rule = told.matter.rule();
-    let matter = match &told.of {
-        Some(of) => format!("{account}/{}/{of}", told.matter.name()),
-        None => format!("{account}/{}", told.matter.name()),
+    let rule = pending.kind.rule();
+    let kind = match &pending.of {
+        Some(of) => format!("{account}/{}/{of}", pending.kind.name()),
+        None => format!("{account}/{}", pending.kind.name()),
     };
     Alert {
-        alert_id: cause.id("alert", &format!("{SOURCE}/{matter}")),
-        key: matter,
+        alert_id: cause.id("alert", &format!("{SOURCE}/{kind}")),
+        key: kind,
         subject: portfolio.as_str().to_owned(),
         rule: rule.to_owned(),
-        severity: told.severity,
-        message: told.message,
-        value: told.count.and_then(|(count, _)| whole(count.into())),
-        limit: told.count.and_then(|(_, limit)| whole(limit.into())),
+        severity: pending.severity,
+        message: pending.message,
+        value: pending.count.and_then(|(count, _)| whole(count.into())),
+        limit: pending.count.and_then(|(_, limit)| whole(limit.into())),
         procedure: rule.replace('_', "-"),
         cause_topic: cause.topic.to_owned(),
         cause_partition: cause.partition as i32,
