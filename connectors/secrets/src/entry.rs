@@ -7,12 +7,12 @@ use std::time::SystemTime;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::backends::FileStamp;
 use crate::chance;
 use crate::error::{Category, SecretError};
+use crate::fetch::{Fetched, Source};
+use crate::file_stamp::FileStamp;
 use crate::metric_names as names;
 use crate::reference::Reference;
-use crate::resolver::{Fetched, Shared};
 use crate::retry::spread;
 use crate::secret::Value;
 use crate::settings::Timing;
@@ -84,9 +84,9 @@ impl Entry {
         }
     }
 
-    pub async fn get(&self, shared: &Shared) -> Result<Value, SecretError> {
-        let timing = &shared.timing;
-        let stamp = shared.source.stamp(&self.reference);
+    pub async fn get(&self, source: &Source) -> Result<Value, SecretError> {
+        let timing = &source.timing;
+        let stamp = source.backends.stamp(&self.reference);
         let seen = {
             let state = self.state();
             if let Some(known) = state.known(timing, stamp) {
@@ -96,24 +96,24 @@ impl Entry {
         };
         let _flight = self.flight.lock().await;
         if self.state().fetches == seen {
-            self.fetch(shared).await;
+            self.fetch(source).await;
         }
         self.settled(timing)
     }
 
-    pub async fn again(&self, shared: &Shared) -> Result<Value, SecretError> {
-        let timing = &shared.timing;
+    pub async fn again(&self, source: &Source) -> Result<Value, SecretError> {
+        let timing = &source.timing;
         let (last, seen) = {
             let state = self.state();
             (state.again, state.agains)
         };
         if last.is_some_and(|at| Instant::now() < at + timing.again_gap) {
-            return self.get(shared).await;
+            return self.get(source).await;
         }
         let _flight = self.flight.lock().await;
         // A fetch that was under way may have begun before the secret was refused.
         if self.state().agains == seen {
-            self.fetch(shared).await;
+            self.fetch(source).await;
             // Not before: whoever asks meanwhile must wait for this answer.
             let mut state = self.state();
             state.agains += 1;
@@ -154,13 +154,13 @@ impl Entry {
     }
 
     /// Needs the flight. The outcome stands in the state.
-    async fn fetch(&self, shared: &Shared) {
+    async fn fetch(&self, source: &Source) {
         let kind = self.reference.kind().name();
         // Before reading: a change in between is then seen the next time.
-        let stamp = shared.source.stamp(&self.reference);
+        let stamp = source.backends.stamp(&self.reference);
         metrics::counter!(names::FETCHES, "kind" => kind).increment(1);
-        let within = shared.timing.fetch_within;
-        let outcome = timeout(within, shared.source.fetch(&self.reference)).await;
+        let within = source.timing.fetch_within;
+        let outcome = timeout(within, source.backends.fetch(&self.reference)).await;
         match outcome.unwrap_or_else(|_| Err(self.too_slow())) {
             Ok(fetched) => self.take(fetched, stamp),
             Err(error) => self.note(error),
@@ -229,9 +229,9 @@ impl Entry {
     }
 
     /// For watchers: a file that did not change is not read.
-    async fn look(&self, shared: &Shared) {
+    async fn look(&self, source: &Source) {
         let _flight = self.flight.lock().await;
-        let stamp = shared.source.stamp(&self.reference);
+        let stamp = source.backends.stamp(&self.reference);
         {
             let mut state = self.state();
             if let Some(found) = &mut state.found
@@ -243,7 +243,7 @@ impl Entry {
                 return;
             }
         }
-        self.fetch(shared).await;
+        self.fetch(source).await;
     }
 
     fn too_slow(&self) -> SecretError {
@@ -266,12 +266,12 @@ impl Entry {
 }
 
 /// Looks every while, until nobody wants to know any more.
-pub(crate) async fn poll(shared: Weak<Shared>, entry: Arc<Entry>) {
+pub(crate) async fn poll(source: Weak<Source>, entry: Arc<Entry>) {
     let Some(told) = entry.state().told.clone() else {
         return;
     };
-    let mut every = match shared.upgrade() {
-        Some(shared) => shared.timing.poll_every,
+    let mut every = match source.upgrade() {
+        Some(source) => source.timing.poll_every,
         None => return,
     };
     loop {
@@ -288,10 +288,10 @@ pub(crate) async fn poll(shared: Weak<Shared>, entry: Arc<Entry>) {
                 continue;
             }
         }
-        let Some(shared) = shared.upgrade() else {
+        let Some(source) = source.upgrade() else {
             return;
         };
-        every = shared.timing.poll_every;
-        entry.look(&shared).await;
+        every = source.timing.poll_every;
+        entry.look(&source).await;
     }
 }

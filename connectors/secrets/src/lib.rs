@@ -10,6 +10,8 @@ mod chance;
 mod document;
 mod entry;
 mod error;
+mod fetch;
+mod file_stamp;
 mod http;
 pub mod metric_names;
 mod reference;

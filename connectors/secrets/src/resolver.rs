@@ -1,49 +1,18 @@
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use tokio::sync::watch;
 
-use crate::backends::{Backends, FileStamp};
+use crate::backends::Backends;
 use crate::entry::{Entry, poll};
 use crate::error::{Category, SecretError};
+use crate::fetch::{Fetch, Source};
 use crate::reference::Reference;
-use crate::secret::{Secret, Value};
+use crate::secret::Value;
 use crate::settings::{Settings, Timing};
 
 /// A configuration that names more is none.
 const MOST_REFERENCES: usize = 4096;
-
-pub(crate) type Fetching<'a> =
-    Pin<Box<dyn Future<Output = Result<Fetched, SecretError>> + Send + 'a>>;
-
-/// Where secrets come from; tests have one of their own.
-pub(crate) trait Fetch: Send + Sync {
-    fn fetch<'a>(&'a self, reference: &'a Reference) -> Fetching<'a>;
-    /// Of what lies in a file: as long as it is the same, so is the secret.
-    fn stamp(&self, reference: &Reference) -> Option<FileStamp>;
-}
-
-/// What a place gave.
-#[derive(Debug)]
-pub(crate) struct Fetched {
-    pub secret: Secret,
-    pub version: String,
-    /// Where the place says it.
-    pub since: Option<SystemTime>,
-}
-
-impl Fetched {
-    /// From a place that knows neither versions nor times.
-    pub fn new(secret: Secret) -> Self {
-        Self {
-            secret,
-            version: String::new(),
-            since: None,
-        }
-    }
-}
 
 /// Looks references up. Clones share what they found.
 #[derive(Clone)]
@@ -51,9 +20,8 @@ pub struct Secrets {
     shared: Arc<Shared>,
 }
 
-pub(crate) struct Shared {
-    pub source: Box<dyn Fetch>,
-    pub timing: Timing,
+struct Shared {
+    source: Arc<Source>,
     entries: Mutex<HashMap<Reference, Arc<Entry>>>,
 }
 
@@ -72,11 +40,10 @@ impl Secrets {
         Ok(Self::over(Box::new(backends), settings.timing.clone()))
     }
 
-    pub(crate) fn over(source: Box<dyn Fetch>, timing: Timing) -> Self {
+    pub(crate) fn over(backends: Box<dyn Fetch>, timing: Timing) -> Self {
         Self {
             shared: Arc::new(Shared {
-                source,
-                timing,
+                source: Arc::new(Source { backends, timing }),
                 entries: Mutex::default(),
             }),
         }
@@ -85,14 +52,14 @@ impl Secrets {
     /// From the cache, or from its place. Many who ask at once are one question.
     /// While the place fails, an old value is given up to a bound.
     pub async fn get(&self, reference: &Reference) -> Result<Value, SecretError> {
-        self.entry(reference)?.get(&self.shared).await
+        self.entry(reference)?.get(&self.shared.source).await
     }
 
     /// From its place now: whoever was handed the secret did not accept it, so
     /// that it may have been rotated. Within a few seconds of the last such
     /// question the cached value is given. Never an old one for a failure.
     pub async fn again(&self, reference: &Reference) -> Result<Value, SecretError> {
-        self.entry(reference)?.again(&self.shared).await
+        self.entry(reference)?.again(&self.shared.source).await
     }
 
     /// Follows a secret: told only when it changes. Its place is looked at every
@@ -103,10 +70,10 @@ impl Secrets {
         reference: &Reference,
     ) -> Result<watch::Receiver<Value>, SecretError> {
         let entry = self.entry(reference)?;
-        let value = entry.get(&self.shared).await?;
+        let value = entry.get(&self.shared.source).await?;
         let receiver = entry.subscribe(value);
         if entry.begin_polling() {
-            tokio::spawn(poll(Arc::downgrade(&self.shared), entry));
+            tokio::spawn(poll(Arc::downgrade(&self.shared.source), entry));
         }
         Ok(receiver)
     }
@@ -134,7 +101,7 @@ impl Secrets {
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Secrets")
-            .field("timing", &self.shared.timing)
+            .field("timing", &self.shared.source.timing)
             .finish_non_exhaustive()
     }
 }

@@ -1,8 +1,8 @@
 use std::env::VarError;
 
 use crate::error::{Category, SecretError};
+use crate::fetch::Fetched;
 use crate::reference::Reference;
-use crate::resolver::Fetched;
 use crate::secret::Secret;
 
 pub(super) fn read(reference: &Reference, name: &str) -> Result<Fetched, SecretError> {

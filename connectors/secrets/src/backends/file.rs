@@ -1,35 +1,16 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::SystemTime;
 
 use zeroize::Zeroizing;
 
 use crate::error::{Category, SecretError};
+use crate::fetch::Fetched;
 use crate::reference::Reference;
-use crate::resolver::Fetched;
 use crate::secret::Secret;
 
 const LONGEST: u64 = 1 << 20;
-
-/// By what it is seen that a file changed, also one that was renamed over it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    inode: u64,
-    length: u64,
-    changed: (i64, i64),
-}
-
-/// Of a file that can be looked at.
-pub(crate) fn stamp(path: &Path) -> Option<Stamp> {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some(Stamp {
-        inode: metadata.ino(),
-        length: metadata.len(),
-        changed: (metadata.ctime(), metadata.ctime_nsec()),
-    })
-}
 
 pub(super) fn read(reference: &Reference, path: &Path) -> Result<Fetched, SecretError> {
     let (bytes, modified) = read_bytes(reference, path)?;
@@ -96,6 +77,7 @@ fn explain(reference: &Reference, path: &Path, error: &std::io::Error) -> Secret
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::file_stamp::FileStamp;
 
     fn reference(path: &Path) -> Reference {
         format!("secret://file/{}", path.display()).parse().unwrap()
@@ -113,10 +95,10 @@ mod tests {
         let fetched = read_path(&path).unwrap();
         assert_eq!(fetched.secret.expose(), "s3cret");
         assert!(fetched.since.is_some());
-        let before = stamp(&path);
+        let before = FileStamp::of(&path);
         std::fs::write(folder.path().join("y"), "s3cret\r\n").unwrap();
         std::fs::rename(folder.path().join("y"), &path).unwrap();
-        assert_ne!(stamp(&path), before);
+        assert_ne!(FileStamp::of(&path), before);
     }
 
     #[test]

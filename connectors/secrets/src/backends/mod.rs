@@ -14,12 +14,12 @@ use std::time::SystemTime;
 
 use crate::document::NoField;
 use crate::error::{Category, SecretError};
+use crate::fetch::{Fetch, Fetched, Fetching};
+use crate::file_stamp::FileStamp;
 use crate::reference::{Place, Reference};
-use crate::resolver::{Fetch, Fetched, Fetching};
 use crate::secret::Secret;
 use crate::settings::{AgeSettings, Settings};
 use aws::Aws;
-use file::Stamp;
 use local::LocalFile;
 use vault::Vault;
 
@@ -83,18 +83,16 @@ impl Fetch for Backends {
         Box::pin(self.fetch(reference))
     }
 
-    fn stamp(&self, reference: &Reference) -> Option<Stamp> {
+    fn stamp(&self, reference: &Reference) -> Option<FileStamp> {
         match reference.place() {
             Place::File { path } | Place::Age { path, .. } | Place::Sops { path, .. } => {
-                file::stamp(path)
+                FileStamp::of(path)
             }
-            Place::Local { .. } => file::stamp(self.local.as_ref()?.path()),
+            Place::Local { .. } => FileStamp::of(self.local.as_ref()?.path()),
             Place::Env { .. } | Place::Os { .. } | Place::Vault { .. } | Place::Aws { .. } => None,
         }
     }
 }
-
-pub(crate) use file::Stamp as FileStamp;
 
 /// Looks up what is on this machine, without waiting for anybody: references
 /// to environment variables, files and what the operating system keeps.

@@ -2,8 +2,8 @@
 //! switched off, for the user alone.
 
 use crate::error::{Category, SecretError};
+use crate::fetch::Fetched;
 use crate::reference::Reference;
-use crate::resolver::Fetched;
 use crate::secret::Secret;
 
 #[cfg(target_os = "linux")]

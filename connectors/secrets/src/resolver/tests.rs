@@ -5,6 +5,9 @@ use std::time::Duration;
 use tokio::time::{advance, sleep};
 
 use super::*;
+use crate::fetch::{Fetched, Fetching};
+use crate::file_stamp::FileStamp;
+use crate::secret::Secret;
 
 /// Gives what it was told to, each after a second.
 #[derive(Default)]

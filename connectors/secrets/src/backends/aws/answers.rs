@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 use crate::backends::{explain_field, time_of};
 use crate::document::{Document, field_of_text};
 use crate::error::{Category, SecretError};
+use crate::fetch::Fetched;
 use crate::reference::Reference;
-use crate::resolver::Fetched;
 use crate::secret::Secret;
 
 const CURRENT: &str = "AWSCURRENT";

@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 use super::{now_seconds, read_here, time_of};
 use crate::error::{Category, SecretError};
+use crate::fetch::Fetched;
 use crate::reference::{Reference, is_local_name};
-use crate::resolver::Fetched;
 use crate::secret::Secret;
 use crate::settings::LocalSettings;
 use format::{Broken, Entry, Safe};

@@ -1,6 +1,6 @@
 //! What SOPS keeps beside the values, in the part `sops` or in keys that begin so.
 
-use super::open::Broken;
+use super::broken::Broken;
 use super::tree::Node;
 
 const PART: &str = "sops";

@@ -1,5 +1,6 @@
 //! Files that SOPS encrypted to a recipient of age: YAML, JSON, dotenv and whole files.
 
+mod broken;
 mod dotenv;
 mod json;
 mod metadata;
@@ -13,11 +14,11 @@ use super::file::read_bytes;
 use super::{age, explain_field};
 use crate::document::NoField;
 use crate::error::{Category, SecretError};
+use crate::fetch::Fetched;
 use crate::reference::Reference;
-use crate::resolver::Fetched;
 use crate::secret::Secret;
 use crate::settings::AgeSettings;
-use open::Broken;
+use broken::Broken;
 use tree::{Node, Opened};
 
 /// Reads the value that the field leads to: names of keys and numbers of list items, with `/`

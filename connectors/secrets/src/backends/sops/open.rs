@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha512};
 use zeroize::Zeroizing;
 
+use super::broken::Broken;
 use super::metadata::{self, Metadata};
 use super::tree::{Leaf, Node, Opened};
 use crate::backends::age::{self, Bytes32};
@@ -20,19 +21,6 @@ const OF_ENCRYPTED: [u8; 32] = [
 ];
 const IV: usize = 32;
 const COMMENT: &str = "comment";
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Broken {
-    /// Another kind of file.
-    NotSops,
-    NoAge,
-    /// Keys of several groups are needed together.
-    Groups,
-    /// None of the identities is a recipient.
-    WrongKey,
-    /// Cut short or changed.
-    Damaged,
-}
 
 pub(super) fn open(mut tree: Node, identities: &[Bytes32]) -> Result<Opened, Broken> {
     let metadata = metadata::take(&mut tree)?;

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 use crate::backends::time_of;
 use crate::document::{Document, NoField, field};
 use crate::error::{Category, SecretError};
+use crate::fetch::Fetched;
 use crate::reference::Reference;
-use crate::resolver::Fetched;
 
 pub(super) const WHOM: &str = "Vault";
 

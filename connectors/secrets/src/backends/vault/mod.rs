@@ -13,9 +13,9 @@ use reqwest::{RequestBuilder, Url};
 use tokio::sync::Mutex;
 
 use crate::error::{Category, SecretError};
+use crate::fetch::Fetched;
 use crate::http::{Answer, Http, hidden_header};
 use crate::reference::Reference;
-use crate::resolver::Fetched;
 use crate::retry::retried;
 use crate::secret::Secret;
 use crate::settings::VaultSettings;
