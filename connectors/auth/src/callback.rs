@@ -22,7 +22,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::server::TlsStream;
 use zeroize::Zeroizing;
 
-use crate::flows::BadAddress;
+use crate::address::BadAddress;
 use crate::flows::oauth::redirect;
 use crate::mfa::Code;
 

@@ -9,10 +9,12 @@ use tokio::time::{Instant, sleep, timeout};
 use uuid::Builder;
 
 use crate::category::Category;
-use crate::flow::{Approval, Challenge, Flow, Method, Proof, Reply, Wants};
-use crate::login::{Action, Input, Login, Refusal, Step};
+use crate::challenge::{Challenge, Method, Wants};
+use crate::flow::{Approval, Flow, Proof, Reply};
+use crate::login::{Action, Input, Login, Step};
 use crate::mfa::{Code, Factors, Turn};
 use crate::outside::Clock;
+use crate::refusal::Refusal;
 use crate::session::{Cache, CacheError, Session, Stored};
 
 /// Beyond the bounds that a flow has itself.

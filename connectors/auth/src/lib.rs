@@ -4,8 +4,10 @@
 //! clock, no venue and no code. What it asks for is done at the edge.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod address;
 pub mod callback;
 mod category;
+mod challenge;
 mod flow;
 pub mod flows;
 mod keeper;
@@ -15,16 +17,22 @@ pub mod metric_names;
 pub mod mfa;
 mod outside;
 mod policy;
+mod refusal;
+mod retry_after;
+mod saved_state;
 mod session;
 mod standing;
 
 pub use category::Category;
-pub use flow::{Answering, Approval, Challenge, Flow, Method, Proof, Reply, Wants};
+pub use challenge::{Challenge, Method, Wants};
+pub use flow::{Answering, Approval, Flow, Proof, Reply};
 pub use keeper::{AtVenue, Ended, Ends, Keeper, Word};
-pub use login::{Action, Input, Kept, Login, Refusal, Step, Until};
+pub use login::{Action, Input, Login, Step};
 pub use meter::measure;
 pub use outside::{Clock, Lost, Outside, Transport, Travelling};
 pub use policy::{BackOff, Policy};
+pub use refusal::Refusal;
+pub use saved_state::{Kept, Until};
 pub use session::{
     Cache, CacheError, FileShelf, LEASE, LeasedShelf, Log, MemoryShelf, Seal, Session, Shelf,
     Shelving, Stored, place_of, sealed_in,

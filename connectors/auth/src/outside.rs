@@ -10,8 +10,7 @@ use std::time::{Duration, SystemTime};
 use reqwest::{Client, ClientBuilder, Request, Response};
 use tapeline_model::Micros;
 
-use crate::flows::BadAddress;
-use crate::flows::http::is_here;
+use crate::address::{BadAddress, is_here};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);

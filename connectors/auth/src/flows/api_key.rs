@@ -9,11 +9,14 @@ use tapeline_model::Micros;
 use tapeline_secrets::Secret;
 
 use super::Credentials;
-use super::http::{Answer, BadAddress, Http};
+use super::http::{Answer, Http};
+use crate::address::BadAddress;
 use crate::category::Category;
-use crate::flow::{Answering, Challenge, Flow, Proof, Reply};
-use crate::login::{Refusal, Until};
+use crate::challenge::Challenge;
+use crate::flow::{Answering, Flow, Proof, Reply};
 use crate::outside::Outside;
+use crate::refusal::Refusal;
+use crate::saved_state::Until;
 use crate::session::Session;
 use crate::standing::{About, Budget, Fact, plain};
 

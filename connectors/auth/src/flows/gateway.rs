@@ -13,11 +13,14 @@ use serde_json::json;
 use tapeline_model::Micros;
 use tapeline_secrets::Secret;
 
-use super::http::{Answer, BadAddress, Http};
+use super::http::{Answer, Http};
+use crate::address::BadAddress;
 use crate::category::Category;
-use crate::flow::{Answering, Approval, Challenge, Flow, Method, Proof, Reply, Wants};
-use crate::login::{Refusal, Until};
+use crate::challenge::{Challenge, Method, Wants};
+use crate::flow::{Answering, Approval, Flow, Proof, Reply};
 use crate::outside::Outside;
+use crate::refusal::Refusal;
+use crate::saved_state::Until;
 use crate::session::Session;
 use crate::standing::{About, Fact, plain};
 

@@ -3,35 +3,22 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap};
 use reqwest::{RequestBuilder, Url};
 use serde::de::DeserializeOwned;
 use tapeline_model::Micros;
-use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::address::{BadAddress, is_here};
 use crate::category::Category;
-use crate::login::Refusal;
 use crate::mfa::Skew;
 use crate::outside::{Lost, Outside};
+use crate::refusal::Refusal;
+use crate::retry_after::retry_after;
 use crate::standing::Budget;
 
 /// No answer to a login is longer.
 const LONGEST_ANSWER: usize = 1 << 20;
-/// A venue that asks for more waits for a person.
-const LONGEST_WAIT: Duration = Duration::from_hours(24);
-
-#[derive(Debug, Error)]
-pub enum BadAddress {
-    #[error("the venue's address must be https://… (http:// for this machine only)")]
-    NotHttps,
-    #[error(
-        "the redirect must be https://127.0.0.1:PORT/…, as it is registered with the venue, without a query"
-    )]
-    NotARedirect,
-    #[error("requests cannot be made: {0}")]
-    NoClient(reqwest::Error),
-}
 
 pub(super) struct Http {
     base: Url,
@@ -49,7 +36,7 @@ pub(super) struct Answer {
 impl Http {
     pub fn new(base: &str, outside: &Outside) -> Result<Self, BadAddress> {
         Ok(Self {
-            base: self::base(base)?,
+            base: crate::address::base(base)?,
             outside: outside.clone(),
             skew: Mutex::default(),
         })
@@ -105,7 +92,7 @@ impl Http {
         })?;
         self.learn(response.headers(), sent);
         let status = response.status().as_u16();
-        let not_within = not_within(response.headers());
+        let not_within = retry_after(response.headers());
         let budget = budget(response.headers());
         let mut body = Zeroizing::new(Vec::new());
         while let Some(piece) = response.chunk().await.map_err(|_| Refusal::unseen())? {
@@ -147,22 +134,6 @@ impl Http {
     }
 }
 
-pub(crate) fn base(address: &str) -> Result<Url, BadAddress> {
-    let base = Url::parse(address).map_err(|_| BadAddress::NotHttps)?;
-    if base.scheme() != "https" && !(base.scheme() == "http" && is_here(&base)) {
-        return Err(BadAddress::NotHttps);
-    }
-    Ok(base)
-}
-
-/// Whether it is a server of this machine.
-pub(crate) fn is_here(address: &Url) -> bool {
-    matches!(
-        address.host_str(),
-        Some("127.0.0.1" | "[::1]" | "localhost")
-    )
-}
-
 impl Answer {
     pub fn is_fine(&self) -> bool {
         (200..300).contains(&self.status)
@@ -198,17 +169,6 @@ impl Answer {
             ..category.into()
         }
     }
-}
-
-pub(crate) fn not_within(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
 }
 
 fn budget(headers: &HeaderMap) -> Option<Budget> {

@@ -3,21 +3,21 @@
 mod api_key;
 mod device;
 mod gateway;
-pub(crate) mod http;
+mod http;
 pub(crate) mod oauth;
 
 use std::sync::Arc;
 
 use tapeline_secrets::{Reference, Secret, Secrets};
 
+use crate::address::base;
 use crate::category::Category;
-use crate::login::Refusal;
+use crate::refusal::Refusal;
 
+pub use crate::address::BadAddress;
 pub use api_key::ApiKey;
 pub use device::Device;
 pub use gateway::Gateway;
-pub use http::BadAddress;
-pub(crate) use http::{base, not_within};
 pub use oauth::OAuth;
 
 /// Whether secrets may be sent there.
@@ -32,7 +32,7 @@ pub fn host_of(address: &str) -> Option<String> {
 
 /// Whether it is an address of this machine.
 pub fn is_here(address: &str) -> bool {
-    base(address).is_ok_and(|base| http::is_here(&base))
+    base(address).is_ok_and(|base| crate::address::is_here(&base))
 }
 
 /// Whether a browser may be sent there with a code.

@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 use tapeline_secrets::Settings;
 
 use super::*;
-use crate::flow::{Challenge, Flow, Method, Proof, Reply, Wants};
-use crate::login::Until;
+use crate::challenge::{Challenge, Method, Wants};
+use crate::flow::{Flow, Proof, Reply};
 use crate::mfa::Code;
 use crate::outside::{Lost, Outside, Transport, Travelling};
+use crate::saved_state::Until;
 use crate::session::Session;
 use tapeline_model::Micros;
 

@@ -6,8 +6,8 @@ use tapeline_secrets::Secret;
 
 use super::*;
 use crate::flow::Answering;
-use crate::login::Until;
 use crate::policy::{Policy, later};
+use crate::saved_state::Until;
 use crate::session::{MemoryShelf, Seal};
 
 /// A venue that wants a tap on a telephone, and answers what it is told to.

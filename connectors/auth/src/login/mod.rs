@@ -10,11 +10,13 @@ use tapeline_model::Micros;
 use tapeline_model::records::AuthEventKind;
 
 use crate::category::{Category, Consequence};
-use crate::flow::Method;
+use crate::challenge::Method;
 use crate::policy::{Policy, later};
+use crate::refusal::Refusal;
+use crate::saved_state::{Kept, Until};
 use refusals::Refusals;
 
-pub use words::{Action, Input, Kept, Refusal, Step, Until};
+pub use words::{Action, Input, Step};
 
 /// A session that ends sooner counts as a failure: it must not be opened over and over.
 const SHORT_LIVED_MS: i64 = 60_000;

@@ -6,7 +6,9 @@ use tapeline_model::Micros;
 use tapeline_model::records::AuthEventKind;
 
 use crate::category::Category;
-use crate::flow::Method;
+use crate::challenge::Method;
+use crate::refusal::Refusal;
+use crate::saved_state::{Kept, Until};
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,55 +40,6 @@ pub enum Input {
     Revoked,
     /// It is `Login::due`.
     Tick,
-}
-
-/// Until when a session is good.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Until {
-    /// Never by itself, if there is none.
-    pub expires: Option<Micros>,
-    /// Until then it can be renewed without a login; not at all, if there is none.
-    pub renewable: Option<Micros>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refusal {
-    pub category: Category,
-    /// Not to be asked again before, as the venue says.
-    pub not_within: Option<Duration>,
-    /// How many wrong answers it still takes, if it says so.
-    pub left: Option<u32>,
-    /// Nobody saw the answer: the venue may have counted it.
-    pub is_unseen: bool,
-}
-
-impl Refusal {
-    /// What was sent may have arrived.
-    pub fn unseen() -> Self {
-        Self {
-            is_unseen: true,
-            ..Category::Network.into()
-        }
-    }
-}
-
-impl From<Category> for Refusal {
-    fn from(category: Category) -> Self {
-        Self {
-            category,
-            not_within: None,
-            left: None,
-            is_unseen: false,
-        }
-    }
-}
-
-/// What must outlive the process, besides the session itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Kept {
-    pub session: Option<Until>,
-    /// When the venue counted a refusal; also what was sent and whose answer nobody saw.
-    pub refusals: Vec<Micros>,
 }
 
 /// What is to be done, in this order. At most one of `Open`, `Prove`, `Renew` and `Probe` is

@@ -9,7 +9,7 @@ use tapeline_model::Micros;
 use tokio::time::timeout;
 
 use super::{Code, Expected, Pending, Post, Seed};
-use crate::flow::{Challenge, Method};
+use crate::challenge::{Challenge, Method};
 
 /// Who is asked for what no program can answer.
 pub trait Person: Send + Sync {

@@ -14,7 +14,7 @@ use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{Session, Shelf};
-use crate::login::{Kept, Until};
+use crate::saved_state::{Kept, Until};
 
 const MAGIC: &[u8; 8] = b"TAPELN-1";
 const NONCE: usize = 24;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tapeline_secrets::Secret;
 
-use crate::login::Until;
+use crate::saved_state::Until;
 
 pub use cache::{Cache, CacheError, Seal, Stored};
 pub use lease::{LEASE, LeasedShelf, Log, sealed_in};

@@ -8,10 +8,12 @@ use tapeline_model::Micros;
 use tapeline_secrets::Secret;
 
 use crate::category::Category;
-use crate::flow::{Challenge, Method, Reply, Wants};
+use crate::challenge::{Challenge, Method, Wants};
+use crate::flow::Reply;
 use crate::flows::http::Answer;
-use crate::login::{Refusal, Until};
 use crate::policy::later;
+use crate::refusal::Refusal;
+use crate::saved_state::Until;
 use crate::session::Session;
 
 /// What this venue's renewals are good for is not told; a refused one leads to a login.

@@ -9,12 +9,14 @@ use tapeline_model::Micros;
 
 use self::answers::{Said, Sent, is_id, read, refused};
 use super::Credentials;
-use super::http::{Answer, BadAddress, Http};
+use super::http::{Answer, Http};
+use crate::address::BadAddress;
 use crate::category::Category;
-use crate::flow::{Answering, Approval, Challenge, Flow, Proof, Reply};
-use crate::login::Refusal;
+use crate::challenge::Challenge;
+use crate::flow::{Answering, Approval, Flow, Proof, Reply};
 use crate::mfa::Code;
 use crate::outside::Outside;
+use crate::refusal::Refusal;
 use crate::session::Session;
 
 const TOKEN: &str = "/oauth2/token/";

@@ -9,9 +9,10 @@ use tokio::time::sleep;
 
 use super::answers::{is_id, method, wants};
 use crate::category::Category;
-use crate::flow::{Approval, Challenge};
+use crate::challenge::Challenge;
+use crate::flow::Approval;
 use crate::flows::http::{Answer, Http};
-use crate::login::Refusal;
+use crate::refusal::Refusal;
 
 const MACHINE: &str = "/pathfinder/user_machine/";
 const APPROVED: &str = "workflow_status_approved";

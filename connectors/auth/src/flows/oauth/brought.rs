@@ -4,10 +4,10 @@ use percent_encoding::percent_decode_str;
 use reqwest::Url;
 use tapeline_secrets::Secret;
 
+use crate::address::BadAddress;
 use crate::category::Category;
-use crate::flows::BadAddress;
-use crate::login::Refusal;
 use crate::mfa::Code;
+use crate::refusal::Refusal;
 
 const LONGEST_CODE: usize = 4096;
 

@@ -15,13 +15,16 @@ use tapeline_secrets::Secret;
 
 use self::brought::read_code;
 use super::Credentials;
-use super::http::{Answer, BadAddress, Http};
+use super::http::{Answer, Http};
+use crate::address::BadAddress;
 use crate::category::Category;
-use crate::flow::{Answering, Challenge, Flow, Method, Proof, Reply, Wants};
-use crate::login::{Refusal, Until};
+use crate::challenge::{Challenge, Method, Wants};
+use crate::flow::{Answering, Flow, Proof, Reply};
 use crate::mfa::Code;
 use crate::outside::Outside;
 use crate::policy::later;
+use crate::refusal::Refusal;
+use crate::saved_state::Until;
 use crate::session::Session;
 use crate::standing::{About, Budget, Fact, plain};
 

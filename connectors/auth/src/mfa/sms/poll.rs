@@ -9,7 +9,7 @@ use tapeline_secrets::{Reference, Secrets};
 use tokio::time::sleep;
 
 use super::list::{Listed, Page, question, read};
-use crate::flows::{BadAddress, base, not_within};
+use crate::address::{BadAddress, base};
 use crate::metric_names as names;
 use crate::mfa::heard;
 use crate::mfa::inbox::Message;
@@ -17,6 +17,7 @@ use crate::mfa::post::Posts;
 use crate::mfa::seldom::Seldom;
 use crate::mfa::skew::Skew;
 use crate::outside::Outside;
+use crate::retry_after::retry_after;
 
 const LONGEST_ANSWER: usize = 1 << 20;
 const MOST_PAGES: usize = 3;
@@ -146,7 +147,7 @@ impl Poll {
             200 => {}
             401 | 403 => return Err(Outcome::Refused),
             429 => {
-                let within = not_within(response.headers()).unwrap_or(LONGEST_PAUSE);
+                let within = retry_after(response.headers()).unwrap_or(LONGEST_PAUSE);
                 return Err(Outcome::RateLimited(within));
             }
             _ => return Err(Outcome::Failed),
