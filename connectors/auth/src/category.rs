@@ -1,23 +1,6 @@
-use std::fmt;
+//! What follows from a refusal depends on its category alone.
 
-/// Why a venue, or the way to it, refused. What follows depends on nothing else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Category {
-    BadCredentials,
-    /// The venue wants a second factor, and nothing may or can give one.
-    MfaRequired,
-    /// The code was wrong or late, or none came.
-    MfaFailed,
-    RateLimited,
-    Locked,
-    Forbidden,
-    /// What would have renewed the session is not valid any more.
-    Expired,
-    Network,
-    VenueDown,
-    /// An answer of a shape that was never seen.
-    ChangedApi,
-}
+use tapeline_model::records::LoginCategory;
 
 /// What a refusal leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,76 +13,47 @@ pub(crate) enum Consequence {
     Stop,
 }
 
-impl Category {
-    pub const ALL: [Self; 10] = [
-        Self::BadCredentials,
-        Self::MfaRequired,
-        Self::MfaFailed,
-        Self::RateLimited,
-        Self::Locked,
-        Self::Forbidden,
-        Self::Expired,
-        Self::Network,
-        Self::VenueDown,
-        Self::ChangedApi,
-    ];
-
-    /// As it stands in `auth.events`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::BadCredentials => "BAD_CREDENTIALS",
-            Self::MfaRequired => "MFA_REQUIRED",
-            Self::MfaFailed => "MFA_FAILED",
-            Self::RateLimited => "RATE_LIMITED",
-            Self::Locked => "LOCKED",
-            Self::Forbidden => "FORBIDDEN",
-            Self::Expired => "EXPIRED",
-            Self::Network => "NETWORK",
-            Self::VenueDown => "VENUE_DOWN",
-            Self::ChangedApi => "CHANGED_API",
-        }
-    }
-
-    pub(crate) fn consequence(self) -> Consequence {
-        match self {
-            Self::RateLimited | Self::Locked | Self::Expired | Self::Network | Self::VenueDown => {
-                Consequence::Again
-            }
-            Self::BadCredentials | Self::MfaFailed => Consequence::Counted,
-            Self::MfaRequired | Self::Forbidden | Self::ChangedApi => Consequence::Stop,
-        }
-    }
-
-    /// Says nothing of what was asked: the same question may have an answer a little later.
-    pub(crate) fn passes(self) -> bool {
-        matches!(self, Self::RateLimited | Self::Network | Self::VenueDown)
-    }
-
-    /// What a person may do about it.
-    pub fn remedy(self) -> &'static str {
-        match self {
-            Self::BadCredentials => "check the key or the password that the secret holds",
-            Self::MfaRequired => "set up a second factor for this account",
-            Self::MfaFailed => {
-                "check the seed or the sender of the codes, and this machine's clock"
-            }
-            Self::RateLimited => "it goes on by itself; fewer programs may use the account",
-            Self::Locked => {
-                "it goes on by itself when the lock ends, or unlock the account at the venue"
-            }
-            Self::Forbidden => "look at the account at the venue: it is refused, not broken",
-            Self::Expired => "log in again",
-            Self::Network => "look at the network and the venue's address",
-            Self::VenueDown => "it goes on by itself when the venue does",
-            Self::ChangedApi => {
-                "the venue answers in a way this version does not know: update, or report it"
-            }
+/// What a refusal leads to.
+pub(crate) fn consequence_of(category: LoginCategory) -> Consequence {
+    match category {
+        LoginCategory::RateLimited
+        | LoginCategory::Locked
+        | LoginCategory::Expired
+        | LoginCategory::Network
+        | LoginCategory::VenueDown => Consequence::Again,
+        LoginCategory::BadCredentials | LoginCategory::MfaFailed => Consequence::Counted,
+        LoginCategory::MfaRequired | LoginCategory::Forbidden | LoginCategory::ChangedApi => {
+            Consequence::Stop
         }
     }
 }
 
-impl fmt::Display for Category {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
+/// Says nothing of what was asked: the same question may have an answer a little later.
+pub(crate) fn is_transient(category: LoginCategory) -> bool {
+    matches!(
+        category,
+        LoginCategory::RateLimited | LoginCategory::Network | LoginCategory::VenueDown
+    )
+}
+
+/// What a person may do about it.
+pub fn remedy_of(category: LoginCategory) -> &'static str {
+    match category {
+        LoginCategory::BadCredentials => "check the key or the password that the secret holds",
+        LoginCategory::MfaRequired => "set up a second factor for this account",
+        LoginCategory::MfaFailed => {
+            "check the seed or the sender of the codes, and this machine's clock"
+        }
+        LoginCategory::RateLimited => "it goes on by itself; fewer programs may use the account",
+        LoginCategory::Locked => {
+            "it goes on by itself when the lock ends, or unlock the account at the venue"
+        }
+        LoginCategory::Forbidden => "look at the account at the venue: it is refused, not broken",
+        LoginCategory::Expired => "log in again",
+        LoginCategory::Network => "look at the network and the venue's address",
+        LoginCategory::VenueDown => "it goes on by itself when the venue does",
+        LoginCategory::ChangedApi => {
+            "the venue answers in a way this version does not know: update, or report it"
+        }
     }
 }

@@ -2,8 +2,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 use tapeline_model::Micros;
+use tapeline_model::records::LoginCategory;
 
-use crate::category::Category;
 use crate::challenge::Challenge;
 use crate::mfa::Code;
 use crate::refusal::Refusal;
@@ -29,7 +29,7 @@ pub trait Flow: Send + Sync {
 
     /// Whether somebody approved what `challenge` asked for.
     fn approval<'a>(&'a self, _challenge: &'a Challenge) -> Answering<'a, Approval> {
-        Box::pin(async { Err(Category::ChangedApi.into()) })
+        Box::pin(async { Err(LoginCategory::ChangedApi.into()) })
     }
 
     fn renew<'a>(&'a self, session: &'a Session) -> Answering<'a, Reply>;

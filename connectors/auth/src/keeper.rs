@@ -4,11 +4,12 @@ use std::future::Future;
 use std::time::Duration;
 
 use tapeline_model::Micros;
+use tapeline_model::records::LoginCategory;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Builder;
 
-use crate::category::Category;
+use crate::category::is_transient;
 use crate::challenge::{Challenge, Method, Wants};
 use crate::flow::{Approval, Flow, Proof, Reply};
 use crate::login::{Action, Input, Login, Step};
@@ -59,7 +60,7 @@ pub enum AtVenue {
     /// It goes on there until it ends by itself.
     HasNoWay,
     /// It may go on there.
-    Refused(Category),
+    Refused(LoginCategory),
 }
 
 pub struct Keeper {
@@ -229,7 +230,7 @@ impl Keeper {
             }
             Action::Renew => {
                 let Some(session) = self.stored.session() else {
-                    return Ok(Some(Input::Refused(Category::Expired.into())));
+                    return Ok(Some(Input::Refused(LoginCategory::Expired.into())));
                 };
                 let answer = timed(&mut self.latency, self.flow.renew(&session)).await;
                 return Ok(Some(self.answered(answer)));
@@ -295,13 +296,13 @@ impl Keeper {
 
     async fn prove(&mut self, asked: Micros, until: Micros) -> Result<Input, CacheError> {
         let Some(challenge) = self.challenge.take() else {
-            return Ok(Input::Refused(Category::ChangedApi.into()));
+            return Ok(Input::Refused(LoginCategory::ChangedApi.into()));
         };
         if challenge.wants == Wants::Approval {
             return self.be_approved(&challenge, until).await;
         }
         if !self.factors.can(challenge.method) {
-            return Ok(Input::Refused(Category::MfaRequired.into()));
+            return Ok(Input::Refused(LoginCategory::MfaRequired.into()));
         }
         let Some(code) = self.code(&challenge, asked, until).await else {
             return Ok(Input::NoCode);
@@ -397,7 +398,7 @@ impl Keeper {
                 }
                 Ok(Approval::Pending) => trouble = None,
                 // The person may have said yes all the same; nothing is counted for asking.
-                Err(refusal) if refusal.category.passes() => {
+                Err(refusal) if is_transient(refusal.category) => {
                     pause = pause.max(refusal.not_within.unwrap_or_default());
                     let refusal = Refusal {
                         is_unseen: false,

@@ -23,7 +23,7 @@ mod saved_state;
 mod session;
 mod standing;
 
-pub use category::Category;
+pub use category::remedy_of;
 pub use challenge::{Challenge, Method, Wants};
 pub use flow::{Answering, Approval, Flow, Proof, Reply};
 pub use keeper::{AtVenue, Ended, Ends, Keeper, Word};
@@ -38,3 +38,4 @@ pub use session::{
     Shelving, Stored, place_of, sealed_in,
 };
 pub use standing::{About, Fact};
+pub use tapeline_model::records::LoginCategory;

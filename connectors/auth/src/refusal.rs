@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use crate::category::Category;
+use tapeline_model::records::LoginCategory;
 
 /// That a venue, or the way to it, refused, and what it said beside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
-    pub category: Category,
+    pub category: LoginCategory,
     /// Not to be asked again before, as the venue says.
     pub not_within: Option<Duration>,
     /// How many wrong answers it still takes, if it says so.
@@ -19,13 +19,13 @@ impl Refusal {
     pub fn unseen() -> Self {
         Self {
             is_unseen: true,
-            ..Category::Network.into()
+            ..LoginCategory::Network.into()
         }
     }
 }
 
-impl From<Category> for Refusal {
-    fn from(category: Category) -> Self {
+impl From<LoginCategory> for Refusal {
+    fn from(category: LoginCategory) -> Self {
         Self {
             category,
             not_within: None,

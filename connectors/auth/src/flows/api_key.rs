@@ -6,12 +6,12 @@ use std::sync::Arc;
 use reqwest::RequestBuilder;
 use serde::Deserialize;
 use tapeline_model::Micros;
+use tapeline_model::records::LoginCategory;
 use tapeline_secrets::Secret;
 
 use super::Credentials;
 use super::http::{Answer, Http};
 use crate::address::BadAddress;
-use crate::category::Category;
 use crate::challenge::Challenge;
 use crate::flow::{Answering, Flow, Proof, Reply};
 use crate::outside::Outside;
@@ -88,17 +88,17 @@ impl ApiKey {
         let (account, _) = self.account().await?;
         match account.is_active() {
             Some(true) => Ok(()),
-            Some(false) => Err(Category::Forbidden.into()),
-            None => Err(Category::ChangedApi.into()),
+            Some(false) => Err(LoginCategory::Forbidden.into()),
+            None => Err(LoginCategory::ChangedApi.into()),
         }
     }
 
     async fn account(&self) -> Result<(Account, Option<Budget>), Refusal> {
         let answer = self.send(self.http.get(ACCOUNT)).await?;
         if !answer.is_fine() {
-            return Err(answer.refusal(Category::BadCredentials));
+            return Err(answer.refusal(LoginCategory::BadCredentials));
         }
-        let account = answer.json::<Account>().ok_or(Category::ChangedApi)?;
+        let account = answer.json::<Account>().ok_or(LoginCategory::ChangedApi)?;
         Ok((account, answer.budget))
     }
 
@@ -150,18 +150,18 @@ impl Flow for ApiKey {
     }
 
     fn prove<'a>(&'a self, _: &'a str, _: &'a Challenge, _: Proof<'a>) -> Answering<'a, Reply> {
-        Box::pin(async { Err(Category::ChangedApi.into()) })
+        Box::pin(async { Err(LoginCategory::ChangedApi.into()) })
     }
 
     fn renew<'a>(&'a self, _: &'a Session) -> Answering<'a, Reply> {
-        Box::pin(async { Err(Category::Expired.into()) })
+        Box::pin(async { Err(LoginCategory::Expired.into()) })
     }
 
     fn probe<'a>(&'a self, _: &'a Session) -> Answering<'a, ()> {
         Box::pin(async move {
             self.ask().await.map_err(|refusal| match refusal.category {
                 // The key was taken back, or another has its place.
-                Category::BadCredentials => Category::Expired.into(),
+                LoginCategory::BadCredentials => LoginCategory::Expired.into(),
                 _ => refusal,
             })
         })

@@ -11,11 +11,11 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 use tapeline_model::Micros;
+use tapeline_model::records::LoginCategory;
 use tapeline_secrets::Secret;
 
 use super::http::{Answer, Http};
 use crate::address::BadAddress;
-use crate::category::Category;
 use crate::challenge::{Challenge, Method, Wants};
 use crate::flow::{Answering, Approval, Flow, Proof, Reply};
 use crate::outside::Outside;
@@ -126,7 +126,9 @@ impl Gateway {
         }
         let version = status.json::<Words>().and_then(|words| words.server_info);
         let version = version.and_then(|info| info.server_version);
-        let accounts = accounts.json::<Accounts>().ok_or(Category::ChangedApi)?;
+        let accounts = accounts
+            .json::<Accounts>()
+            .ok_or(LoginCategory::ChangedApi)?;
         let mut facts = vec![accounts.permissions()];
         facts.extend(version.map(|version| Fact::well(About::Version, plain(&version))));
         Ok(facts)
@@ -139,7 +141,7 @@ impl Gateway {
         }
         match self.awake().await? {
             Status::Awake => Ok(()),
-            Status::Resting | Status::Out => Err(Category::Expired.into()),
+            Status::Resting | Status::Out => Err(LoginCategory::Expired.into()),
         }
     }
 }
@@ -151,12 +153,12 @@ fn read(answer: &Answer) -> Result<Status, Refusal> {
     if !answer.is_fine() {
         return Err(refused(answer));
     }
-    let words = answer.json::<Words>().ok_or(Category::ChangedApi)?;
-    let is_awake = words.authenticated.ok_or(Category::ChangedApi)?;
+    let words = answer.json::<Words>().ok_or(LoginCategory::ChangedApi)?;
+    let is_awake = words.authenticated.ok_or(LoginCategory::ChangedApi)?;
     // A person works elsewhere with this account. To try again and again would throw them out,
     // or two of us at each other; so it stops until somebody says that it may go on.
     if words.competing == Some(true) {
-        return Err(Category::Forbidden.into());
+        return Err(LoginCategory::Forbidden.into());
     }
     Ok(match (is_awake, words.connected) {
         (true, _) => Status::Awake,
@@ -166,8 +168,8 @@ fn read(answer: &Answer) -> Result<Status, Refusal> {
 }
 
 fn refused(answer: &Answer) -> Refusal {
-    let refusal = answer.refusal(Category::Expired);
-    let shut = Some(SHUT_FOR).filter(|_| refusal.category == Category::RateLimited);
+    let refusal = answer.refusal(LoginCategory::Expired);
+    let shut = Some(SHUT_FOR).filter(|_| refusal.category == LoginCategory::RateLimited);
     Refusal {
         not_within: refusal.not_within.max(shut),
         ..refusal
@@ -211,7 +213,7 @@ impl Flow for Gateway {
         Box::pin(async move {
             match proof {
                 Proof::Approval => self.begin().await,
-                Proof::Code(_) => Err(Category::ChangedApi.into()),
+                Proof::Code(_) => Err(LoginCategory::ChangedApi.into()),
             }
         })
     }
@@ -226,7 +228,7 @@ impl Flow for Gateway {
     }
 
     fn renew<'a>(&'a self, _: &'a Session) -> Answering<'a, Reply> {
-        Box::pin(async { Err(Category::Expired.into()) })
+        Box::pin(async { Err(LoginCategory::Expired.into()) })
     }
 
     fn probe<'a>(&'a self, _: &'a Session) -> Answering<'a, ()> {

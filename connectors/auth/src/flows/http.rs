@@ -7,10 +7,10 @@ use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap};
 use reqwest::{RequestBuilder, Url};
 use serde::de::DeserializeOwned;
 use tapeline_model::Micros;
+use tapeline_model::records::LoginCategory;
 use zeroize::Zeroizing;
 
 use crate::address::{BadAddress, is_here};
-use crate::category::Category;
 use crate::mfa::Skew;
 use crate::outside::{Lost, Outside};
 use crate::refusal::Refusal;
@@ -82,7 +82,7 @@ impl Http {
     }
 
     pub async fn send(&self, request: RequestBuilder) -> Result<Answer, Refusal> {
-        let unsent = || Refusal::from(Category::Network);
+        let unsent = || Refusal::from(LoginCategory::Network);
         let request = request.build().map_err(|_| unsent())?;
         let sent = self.now();
         let answer = self.outside.transport.send(request).await;
@@ -97,7 +97,7 @@ impl Http {
         let mut body = Zeroizing::new(Vec::new());
         while let Some(piece) = response.chunk().await.map_err(|_| Refusal::unseen())? {
             if body.len() + piece.len() > LONGEST_ANSWER {
-                return Err(Category::ChangedApi.into());
+                return Err(LoginCategory::ChangedApi.into());
             }
             body.extend_from_slice(&piece);
         }
@@ -144,7 +144,7 @@ impl Answer {
         if self.is_fine() || self.status == 401 {
             return Ok(true);
         }
-        Err(self.refusal(Category::Expired))
+        Err(self.refusal(LoginCategory::Expired))
     }
 
     /// None where it has another shape.
@@ -154,15 +154,15 @@ impl Answer {
 
     /// What a status means that the venue's own words do not explain. `unauthorized` is what a
     /// 401 says of the request it answers.
-    pub fn refusal(&self, unauthorized: Category) -> Refusal {
+    pub fn refusal(&self, unauthorized: LoginCategory) -> Refusal {
         let category = match self.status {
             401 => unauthorized,
-            403 => Category::Forbidden,
-            408 | 425 => Category::Network,
-            423 => Category::Locked,
-            429 => Category::RateLimited,
-            500..=599 => Category::VenueDown,
-            _ => Category::ChangedApi,
+            403 => LoginCategory::Forbidden,
+            408 | 425 => LoginCategory::Network,
+            423 => LoginCategory::Locked,
+            429 => LoginCategory::RateLimited,
+            500..=599 => LoginCategory::VenueDown,
+            _ => LoginCategory::ChangedApi,
         };
         Refusal {
             not_within: self.not_within,
@@ -235,16 +235,20 @@ mod tests {
             budget: None,
             body: Zeroizing::default(),
         };
-        let means = |status| answer(status).refusal(Category::BadCredentials).category;
-        assert_eq!(means(401), Category::BadCredentials);
-        assert_eq!(means(403), Category::Forbidden);
-        assert_eq!(means(429), Category::RateLimited);
-        assert_eq!(means(503), Category::VenueDown);
+        let means = |status| {
+            answer(status)
+                .refusal(LoginCategory::BadCredentials)
+                .category
+        };
+        assert_eq!(means(401), LoginCategory::BadCredentials);
+        assert_eq!(means(403), LoginCategory::Forbidden);
+        assert_eq!(means(429), LoginCategory::RateLimited);
+        assert_eq!(means(503), LoginCategory::VenueDown);
         assert_eq!(
             means(302),
-            Category::ChangedApi,
+            LoginCategory::ChangedApi,
             "redirects are not followed"
         );
-        assert_eq!(means(200), Category::ChangedApi);
+        assert_eq!(means(200), LoginCategory::ChangedApi);
     }
 }

@@ -8,10 +8,10 @@ pub(crate) mod oauth;
 
 use std::sync::Arc;
 
+use tapeline_model::records::LoginCategory;
 use tapeline_secrets::{Reference, Secret, Secrets};
 
 use crate::address::base;
-use crate::category::Category;
 use crate::refusal::Refusal;
 
 pub use crate::address::BadAddress;
@@ -70,8 +70,8 @@ impl Credentials {
 fn not_found(error: &tapeline_secrets::SecretError) -> Refusal {
     tracing::warn!(%error, "the credentials of a login were not found");
     match error.category {
-        tapeline_secrets::Category::Unreachable => Category::Network.into(),
-        _ => Category::BadCredentials.into(),
+        tapeline_secrets::Category::Unreachable => LoginCategory::Network.into(),
+        _ => LoginCategory::BadCredentials.into(),
     }
 }
 

@@ -243,7 +243,7 @@ fn an_answer_of_a_shape_that_was_never_seen_is_told_as_such() {
                 // OAuth begins without a request.
                 let first = if at == 2 { &made[4] } else { &made[0] };
                 let category = first.as_ref().err().map(|refusal| refusal.category);
-                assert_eq!(category, Some(Category::ChangedApi), "{at} {body:?}");
+                assert_eq!(category, Some(LoginCategory::ChangedApi), "{at} {body:?}");
             }
         });
     }
@@ -257,7 +257,7 @@ fn what_no_venue_counts_is_lost_without_fear() {
             let expected = match at {
                 0 => Some(Refusal::unseen()),
                 2 => None,
-                _ => Some(Category::Network.into()),
+                _ => Some(LoginCategory::Network.into()),
             };
             assert_eq!(refusal, expected, "{at}");
         }

@@ -53,7 +53,7 @@ impl Flow for Taps {
     }
 
     fn renew<'a>(&'a self, _: &'a Session) -> Answering<'a, Reply> {
-        Box::pin(async { Err(Category::Expired.into()) })
+        Box::pin(async { Err(LoginCategory::Expired.into()) })
     }
 
     fn probe<'a>(&'a self, _: &'a Session) -> Answering<'a, ()> {
@@ -109,10 +109,10 @@ async fn outcome(approvals: impl IntoIterator<Item = Result<Approval, Refusal>>)
 async fn what_passes_does_not_end_the_wait_for_a_tap() {
     let slow_down = Refusal {
         not_within: Some(Duration::from_secs(30)),
-        ..Category::RateLimited.into()
+        ..LoginCategory::RateLimited.into()
     };
     let step = outcome([
-        Err(Category::VenueDown.into()),
+        Err(LoginCategory::VenueDown.into()),
         Err(Refusal::unseen()),
         Err(slow_down),
         Ok(Approval::Pending),
@@ -125,10 +125,16 @@ async fn what_passes_does_not_end_the_wait_for_a_tap() {
 #[tokio::test(start_paused = true)]
 async fn that_nobody_tapped_is_told_from_a_venue_that_is_down() {
     for (last, category) in [
-        (Ok(Approval::Pending), Category::MfaFailed),
-        (Err(Category::VenueDown.into()), Category::VenueDown),
-        (Err(Refusal::unseen()), Category::Network),
-        (Err(Category::Forbidden.into()), Category::Forbidden),
+        (Ok(Approval::Pending), LoginCategory::MfaFailed),
+        (
+            Err(LoginCategory::VenueDown.into()),
+            LoginCategory::VenueDown,
+        ),
+        (Err(Refusal::unseen()), LoginCategory::Network),
+        (
+            Err(LoginCategory::Forbidden.into()),
+            LoginCategory::Forbidden,
+        ),
     ] {
         let step = outcome([Ok(Approval::Pending), last]).await;
         assert_eq!(step.kind, AuthEventKind::LoginFailed);
@@ -136,12 +142,12 @@ async fn that_nobody_tapped_is_told_from_a_venue_that_is_down() {
     }
     let shut = Refusal {
         not_within: Some(Duration::from_mins(15)),
-        ..Category::RateLimited.into()
+        ..LoginCategory::RateLimited.into()
     };
     let began = Instant::now();
     assert_eq!(
         outcome([Err(shut)]).await.category,
-        Some(Category::RateLimited)
+        Some(LoginCategory::RateLimited)
     );
     assert!(
         began.elapsed() < Duration::from_secs(5),
@@ -154,8 +160,8 @@ async fn a_session_is_forgotten_here_also_where_the_venue_does_not_end_it() {
     for (end, at_venue) in [
         (None, AtVenue::Ended),
         (
-            Some(Category::VenueDown.into()),
-            AtVenue::Refused(Category::VenueDown),
+            Some(LoginCategory::VenueDown.into()),
+            AtVenue::Refused(LoginCategory::VenueDown),
         ),
     ] {
         let flow = Taps {

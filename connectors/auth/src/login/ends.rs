@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use tapeline_model::Micros;
-use tapeline_model::records::AuthEventKind;
+use tapeline_model::records::{AuthEventKind, LoginCategory};
 
 use super::{Action, Asked, Login, Refusal, SHORT_LIVED_MS, Session, State, Step, Until};
-use crate::category::Category;
+use crate::category::remedy_of;
 use crate::policy::{earlier, later};
 
 impl Login {
@@ -14,7 +14,11 @@ impl Login {
         // First, since a process that has not the login any more finds out here.
         out.push(Action::Keep(self.kept()));
         let detail = "the venue closed the session before its end".to_owned();
-        let step = self.step(AuthEventKind::SessionLost, Some(Category::Expired), detail);
+        let step = self.step(
+            AuthEventKind::SessionLost,
+            Some(LoginCategory::Expired),
+            detail,
+        );
         out.push(Action::Tell(step));
         let lived = self.session.map_or(0, |session| now.since(session.opened));
         if lived >= SHORT_LIVED_MS * 1000 {
@@ -50,12 +54,15 @@ impl Login {
 
     pub(super) fn renewal_refused(&mut self, now: Micros, refusal: Refusal, out: &mut Vec<Action>) {
         let category = refusal.category;
-        let detail = format!("the session was not renewed; {}", category.remedy());
+        let detail = format!("the session was not renewed; {}", remedy_of(category));
         let step = self.step(AuthEventKind::Refused, Some(category), detail);
         out.push(Action::Tell(step));
         match category {
-            Category::Forbidden | Category::ChangedApi => self.stop(now, category, out),
-            Category::Network | Category::VenueDown | Category::RateLimited | Category::Locked
+            LoginCategory::Forbidden | LoginCategory::ChangedApi => self.stop(now, category, out),
+            LoginCategory::Network
+            | LoginCategory::VenueDown
+            | LoginCategory::RateLimited
+            | LoginCategory::Locked
                 if self.is_renewable(now) =>
             {
                 self.try_again(now, refusal.not_within, Asked::Renew, out);
@@ -74,7 +81,7 @@ impl Login {
 
     fn open_anew(&mut self, now: Micros, out: &mut Vec<Action>) {
         if self.policy.needs_person {
-            return self.stop(now, Category::Expired, out);
+            return self.stop(now, LoginCategory::Expired, out);
         }
         self.number += 1;
         self.attempt = 1;

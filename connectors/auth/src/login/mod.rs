@@ -7,9 +7,9 @@ mod words;
 use std::time::Duration;
 
 use tapeline_model::Micros;
-use tapeline_model::records::AuthEventKind;
+use tapeline_model::records::{AuthEventKind, LoginCategory};
 
-use crate::category::{Category, Consequence};
+use crate::category::{Consequence, consequence_of, remedy_of};
 use crate::challenge::Method;
 use crate::policy::{Policy, later};
 use crate::refusal::Refusal;
@@ -282,31 +282,31 @@ impl Login {
         } else {
             format!("no code came by {method}")
         };
-        self.tell_failed(Category::MfaFailed, detail, out);
+        self.tell_failed(LoginCategory::MfaFailed, detail, out);
         if self.policy.needs_person {
-            return self.stop(now, Category::Expired, out);
+            return self.stop(now, LoginCategory::Expired, out);
         }
         self.try_again(now, None, Asked::Open, out);
     }
 
     fn login_refused(&mut self, now: Micros, refusal: Refusal, out: &mut Vec<Action>) {
         let category = refusal.category;
-        let consequence = category.consequence();
+        let consequence = consequence_of(category);
         // Before the venue saw anything of it, or behind what it counts: they may try again at once.
-        let is_a_person_s =
-            self.policy.needs_person && matches!(category, Category::Expired | Category::MfaFailed);
+        let is_a_person_s = self.policy.needs_person
+            && matches!(category, LoginCategory::Expired | LoginCategory::MfaFailed);
         let is_counted = consequence == Consequence::Counted || refusal.is_unseen;
         if is_counted && !is_a_person_s {
             self.refusals.is_now(now);
         } else {
             self.refusals.withdraw();
         }
-        if refusal.left == Some(0) || category == Category::Locked {
+        if refusal.left == Some(0) || category == LoginCategory::Locked {
             self.refusals.use_up(now);
         }
-        let detail = format!("the login was refused; {}", category.remedy());
+        let detail = format!("the login was refused; {}", remedy_of(category));
         self.tell_failed(category, detail, out);
-        if category == Category::BadCredentials {
+        if category == LoginCategory::BadCredentials {
             if self.look_ups == LOOK_UPS {
                 return self.stop(now, category, out);
             }
@@ -324,16 +324,16 @@ impl Login {
 
     fn probe_refused(&mut self, now: Micros, refusal: Refusal, out: &mut Vec<Action>) {
         match refusal.category {
-            Category::Forbidden | Category::ChangedApi => {
-                let detail = format!("the session was refused; {}", refusal.category.remedy());
+            LoginCategory::Forbidden | LoginCategory::ChangedApi => {
+                let detail = format!("the session was refused; {}", remedy_of(refusal.category));
                 let step = self.step(AuthEventKind::Refused, Some(refusal.category), detail);
                 out.push(Action::Tell(step));
                 self.stop(now, refusal.category, out);
             }
-            Category::BadCredentials
-            | Category::MfaRequired
-            | Category::MfaFailed
-            | Category::Expired => {
+            LoginCategory::BadCredentials
+            | LoginCategory::MfaRequired
+            | LoginCategory::MfaFailed
+            | LoginCategory::Expired => {
                 self.lost(now, out);
             }
             category => {
@@ -410,19 +410,19 @@ impl Login {
         let detail = format!(
             "no login is tried before {until}, so that the venue does not lock the account"
         );
-        let step = self.step(AuthEventKind::Refused, Some(Category::Locked), detail);
+        let step = self.step(AuthEventKind::Refused, Some(LoginCategory::Locked), detail);
         out.push(Action::Keep(self.kept()));
         out.push(Action::Tell(step));
     }
 
-    fn stop(&mut self, now: Micros, category: Category, out: &mut Vec<Action>) {
+    fn stop(&mut self, now: Micros, category: LoginCategory, out: &mut Vec<Action>) {
         self.forget(out);
-        if self.policy.sees_logins && category == Category::Expired {
+        if self.policy.sees_logins && category == LoginCategory::Expired {
             self.look_later(now, None);
         } else {
             self.state = State::Stopped { look: None };
         }
-        let detail = format!("no more is tried by itself; {}", category.remedy());
+        let detail = format!("no more is tried by itself; {}", remedy_of(category));
         let step = self.step(AuthEventKind::Refused, Some(category), detail);
         out.push(Action::Keep(self.kept()));
         out.push(Action::Tell(step));
@@ -437,7 +437,7 @@ impl Login {
     }
 
     fn look_refused(&mut self, now: Micros, refusal: Refusal, out: &mut Vec<Action>) {
-        if refusal.category.consequence() == Consequence::Stop {
+        if consequence_of(refusal.category) == Consequence::Stop {
             return self.stop(now, refusal.category, out);
         }
         self.look_later(now, refusal.not_within);
@@ -449,12 +449,12 @@ impl Login {
         }
     }
 
-    fn tell_failed(&self, category: Category, detail: String, out: &mut Vec<Action>) {
+    fn tell_failed(&self, category: LoginCategory, detail: String, out: &mut Vec<Action>) {
         let step = self.step(AuthEventKind::LoginFailed, Some(category), detail);
         out.push(Action::Tell(step));
     }
 
-    fn step(&self, kind: AuthEventKind, category: Option<Category>, detail: String) -> Step {
+    fn step(&self, kind: AuthEventKind, category: Option<LoginCategory>, detail: String) -> Step {
         Step {
             kind,
             method: match self.state {

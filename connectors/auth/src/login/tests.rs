@@ -125,7 +125,7 @@ fn wrong_codes_end_before_the_venue_locks_and_a_restart_does_not_forget_them() {
             challenge()
         } else {
             proofs += 1;
-            Input::Refused(Category::MfaFailed.into())
+            Input::Refused(LoginCategory::MfaFailed.into())
         };
         kept = last_kept(&actions).unwrap_or(kept);
         actions = login.take(now, input);
@@ -190,7 +190,7 @@ fn a_yes_elsewhere_is_followed_by_credentials_and_a_person_s_login_by_none() {
 fn refused_credentials_are_looked_up_once_more_and_then_a_person_is_asked() {
     let mut login = login();
     login.take(at(0), Input::Begin);
-    let refused = || Input::Refused(Category::BadCredentials.into());
+    let refused = || Input::Refused(LoginCategory::BadCredentials.into());
     assert!(login.take(at(1), refused()).contains(&Action::LookUpAgain));
     let due = login.due().unwrap();
     assert_eq!(asks(&login.take(due, Input::Tick)), [&Action::Open]);
@@ -206,7 +206,7 @@ fn refused_credentials_are_looked_up_once_more_and_then_a_person_is_asked() {
 fn forbidden_stops_and_what_passes_is_tried_again_later_and_later() {
     let mut login = login();
     login.take(at(0), Input::Begin);
-    let actions = login.take(at(1), Input::Refused(Category::Forbidden.into()));
+    let actions = login.take(at(1), Input::Refused(LoginCategory::Forbidden.into()));
     assert_eq!(
         told(&actions),
         [AuthEventKind::LoginFailed, AuthEventKind::Refused]
@@ -223,7 +223,7 @@ fn forbidden_stops_and_what_passes_is_tried_again_later_and_later() {
     login.take(now, Input::Begin);
     let mut waits = Vec::new();
     for _ in 0..12 {
-        login.take(now, Input::Refused(Category::VenueDown.into()));
+        login.take(now, Input::Refused(LoginCategory::VenueDown.into()));
         let due = login.due().unwrap();
         waits.push(due.since(now) / SECOND);
         now = due;
@@ -239,7 +239,7 @@ fn a_venue_that_says_how_long_is_not_asked_sooner() {
     login.take(at(0), Input::Begin);
     let refusal = Refusal {
         not_within: Some(Duration::from_secs(600)),
-        ..Category::RateLimited.into()
+        ..LoginCategory::RateLimited.into()
     };
     login.take(at(0), Input::Refused(refusal));
     assert_eq!(login.due(), Some(at(600)));
@@ -262,7 +262,7 @@ fn what_was_sent_and_not_answered_counts_and_what_was_never_sent_does_not() {
         tries
     };
     assert_eq!(tries_of(Refusal::unseen()), 3);
-    assert!(tries_of(Category::Network.into()) > 6);
+    assert!(tries_of(LoginCategory::Network.into()) > 6);
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn a_session_that_the_venue_closed_is_renewed_where_that_still_counts() {
     assert!(login.is_in());
 
     login.take(at(200), Input::Lost);
-    let refused = Input::Refused(Category::Expired.into());
+    let refused = Input::Refused(LoginCategory::Expired.into());
     let actions = login.take(at(201), refused);
     assert!(actions.contains(&Action::Forget));
     let due = login.due().unwrap();
@@ -338,7 +338,7 @@ fn that_a_person_logged_in_is_seen_by_looking_and_nothing_is_told_of_the_looks()
     login.take(at(300), Input::Tick);
     let shut = Refusal {
         not_within: Some(Duration::from_mins(15)),
-        ..Category::RateLimited.into()
+        ..LoginCategory::RateLimited.into()
     };
     assert!(login.take(at(300), Input::Refused(shut)).is_empty());
     assert_eq!(login.due(), Some(at(1200)));
@@ -350,7 +350,7 @@ fn that_a_person_logged_in_is_seen_by_looking_and_nothing_is_told_of_the_looks()
     login.take(at(90_000), Input::Tick);
     let due = login.due().unwrap();
     login.take(due, Input::Tick);
-    let actions = login.take(due, Input::Refused(Category::Forbidden.into()));
+    let actions = login.take(due, Input::Refused(LoginCategory::Forbidden.into()));
     assert_eq!(told(&actions), [AuthEventKind::Refused]);
     assert_eq!(login.due(), None);
 }
@@ -435,7 +435,7 @@ proptest! {
                     let is_proof = matches!(ask, Action::Prove { .. });
                     let input = answer_to(ask, answer, now);
                     // What nobody saw the answer of may have been counted.
-                    let is_counted = |refusal: &Refusal| refusal.is_unseen || refusal.category.consequence() == Consequence::Counted;
+                    let is_counted = |refusal: &Refusal| refusal.is_unseen || consequence_of(refusal.category) == Consequence::Counted;
                     let is_login = matches!(ask, Action::Open | Action::Prove { .. });
                     let is_wrong = is_login && matches!(&input, Input::Refused(refusal) if is_counted(refusal));
                     if is_wrong || is_proof && matches!(input, Input::Challenged { .. }) {
@@ -471,13 +471,13 @@ fn answer_to(ask: &Action, answer: u8, now: Micros) -> Input {
         (Action::Prove { .. }, 10) => Input::NoCode,
         (_, 0..8 | 12..15) => Input::Opened(session()),
         (_, answer) => {
-            let category = Category::ALL[usize::from(answer) % 10];
+            let category = LoginCategory::ALL[usize::from(answer) % 10];
             Input::Refused(match category {
                 // These stop it, and nothing more would be tested.
-                Category::Forbidden | Category::ChangedApi | Category::MfaRequired => {
-                    Category::MfaFailed.into()
-                }
-                Category::Network => Refusal::unseen(),
+                LoginCategory::Forbidden
+                | LoginCategory::ChangedApi
+                | LoginCategory::MfaRequired => LoginCategory::MfaFailed.into(),
+                LoginCategory::Network => Refusal::unseen(),
                 category => category.into(),
             })
         }

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use tapeline_model::Micros;
-use tapeline_model::records::AuthEventKind;
+use tapeline_model::records::{AuthEventKind, LoginCategory};
 
-use crate::category::Category;
 use crate::challenge::Method;
 use crate::refusal::Refusal;
 use crate::saved_state::{Kept, Until};
@@ -77,7 +76,7 @@ pub struct Step {
     pub attempt: u32,
     /// How long the venue took to answer what led to this; known to who asked.
     pub latency: Option<Duration>,
-    pub category: Option<Category>,
+    pub category: Option<LoginCategory>,
     pub expires: Option<Micros>,
     /// Nothing more is tried until a person acts.
     pub stopped: bool,

@@ -184,7 +184,7 @@ impl Process {
     }
 
     /// The first of this kind, which has this category.
-    pub async fn refused(&mut self, kind: AuthEventKind, category: tapeline_auth::Category) {
+    pub async fn refused(&mut self, kind: AuthEventKind, category: tapeline_auth::LoginCategory) {
         let steps = self.until(kind).await;
         assert_eq!(steps.last().unwrap().category, Some(category), "{steps:?}");
     }

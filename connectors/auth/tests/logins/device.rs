@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use serde_json::json;
 use tapeline_auth::flows::{ApiKey, Device};
 use tapeline_auth::mfa::{Factors, Seed};
-use tapeline_auth::{Category, Flow, Word};
+use tapeline_auth::{Flow, LoginCategory, Word};
 use tapeline_model::records::AuthEventKind;
 use tapeline_simulators::{Fault, NAME, PASSWORD, SEED, Venue};
 
@@ -152,7 +152,7 @@ async fn refused_codes_stop_short_of_the_venues_lock_and_a_restart_does_not_forg
     desk.venue.change(|book| book.refuses_codes = true);
     let mut process = desk.begin(desk.device()).await;
     let steps = process.until(AuthEventKind::Refused).await;
-    assert_eq!(steps.last().unwrap().category, Some(Category::Locked));
+    assert_eq!(steps.last().unwrap().category, Some(LoginCategory::Locked));
     process.kill().await;
     let before = desk.venue.state();
     assert_eq!((before.wrong, before.locked), (3, false));
@@ -165,7 +165,7 @@ async fn refused_codes_stop_short_of_the_venues_lock_and_a_restart_does_not_forg
     let step = restarted.next().await;
     assert_eq!(
         (step.kind, step.category),
-        (AuthEventKind::Refused, Some(Category::Locked))
+        (AuthEventKind::Refused, Some(LoginCategory::Locked))
     );
     assert_eq!(
         desk.venue.state().logins,
@@ -185,7 +185,7 @@ async fn a_rotated_password_is_found_without_a_restart() {
     let steps = process.until(AuthEventKind::LoginFailed).await;
     assert_eq!(
         steps.last().unwrap().category,
-        Some(Category::BadCredentials)
+        Some(LoginCategory::BadCredentials)
     );
     std::fs::write(desk.folder.path().join("password"), "planted-rotated").unwrap();
     // Refused once more, if it was looked up before that; then a person says so.
@@ -200,34 +200,34 @@ async fn each_fault_of_a_venue_has_its_category() {
         (
             StatusCode::TOO_MANY_REQUESTS,
             json!({}),
-            Category::RateLimited,
+            LoginCategory::RateLimited,
         ),
         (
             StatusCode::BAD_GATEWAY,
             json!("<html>"),
-            Category::VenueDown,
+            LoginCategory::VenueDown,
         ),
         (
             StatusCode::FORBIDDEN,
             json!({"detail": "no"}),
-            Category::Forbidden,
+            LoginCategory::Forbidden,
         ),
         (
             StatusCode::OK,
             json!({"something": "new"}),
-            Category::ChangedApi,
+            LoginCategory::ChangedApi,
         ),
-        (StatusCode::OK, json!([1, 2]), Category::ChangedApi),
-        (StatusCode::LOCKED, json!({}), Category::Locked),
+        (StatusCode::OK, json!([1, 2]), LoginCategory::ChangedApi),
+        (StatusCode::LOCKED, json!({}), LoginCategory::Locked),
         (
             StatusCode::OK,
             json!({"verification_workflow": {"id": "w"}}),
-            Category::ChangedApi,
+            LoginCategory::ChangedApi,
         ),
         (
             StatusCode::OK,
             json!({"mfa_required": true, "mfa_type": "sms"}),
-            Category::MfaRequired,
+            LoginCategory::MfaRequired,
         ),
     ];
     for (status, value, category) in faults {
@@ -257,7 +257,7 @@ async fn a_venue_that_is_away_is_a_matter_of_the_network() {
     .unwrap();
     let mut process = desk.begin(Box::new(flow)).await;
     let step = process.next().await;
-    assert_eq!(step.category, Some(Category::Network));
+    assert_eq!(step.category, Some(LoginCategory::Network));
     process.kill().await;
 }
 
@@ -278,7 +278,7 @@ async fn keys_are_good_until_they_are_taken_back() {
     let steps = process.until(AuthEventKind::Refused).await;
     assert_eq!(
         steps.last().unwrap().category,
-        Some(Category::BadCredentials)
+        Some(LoginCategory::BadCredentials)
     );
     process.kill().await;
 }

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde_json::json;
 use tapeline_auth::flows::Gateway;
 use tapeline_auth::mfa::Factors;
-use tapeline_auth::{Category, Flow, Outside, Word};
+use tapeline_auth::{Flow, LoginCategory, Outside, Word};
 use tapeline_model::records::AuthEventKind;
 use tapeline_simulators::Fault;
 use tapeline_simulators::gateway::Venue;
@@ -85,7 +85,7 @@ async fn a_person_logs_in_and_the_session_is_kept_awake_until_the_week_ends() {
     desk.pass(&restarted, ahead).await;
     restarted.until(AuthEventKind::Expired).await;
     restarted
-        .refused(AuthEventKind::Refused, Category::Expired)
+        .refused(AuthEventKind::Refused, LoginCategory::Expired)
         .await;
     restarted.without_session().await;
 
@@ -109,12 +109,12 @@ async fn a_session_that_a_person_has_elsewhere_is_left_to_them() {
     desk.venue.change(|book| book.is_elsewhere = true);
     desk.pass(&process, MINUTE).await;
     process
-        .refused(AuthEventKind::Refused, Category::Forbidden)
+        .refused(AuthEventKind::Refused, LoginCategory::Forbidden)
         .await;
     process.without_session().await;
     process.say(Word::Begin).await;
     process
-        .refused(AuthEventKind::LoginFailed, Category::Forbidden)
+        .refused(AuthEventKind::LoginFailed, LoginCategory::Forbidden)
         .await;
     let book = desk.venue.state();
     assert_eq!((book.fought, book.revived), (0, 0));
@@ -134,7 +134,7 @@ async fn who_asks_too_often_waits_as_long_as_it_is_shut() {
     desk.venue.faults().next(too_many);
     let mut process = desk.begin_gateway().await;
     process
-        .refused(AuthEventKind::LoginFailed, Category::RateLimited)
+        .refused(AuthEventKind::LoginFailed, LoginCategory::RateLimited)
         .await;
     desk.pass(&process, MINUTE * 14).await;
     let early = tokio::time::timeout(SHORTLY, process.ends.steps.recv()).await;
@@ -164,7 +164,7 @@ async fn only_this_machine_s_certificates_are_taken_unseen() {
     ] {
         let flow = Gateway::new(address, outside).unwrap();
         let category = flow.open("d").await.err().map(|refusal| refusal.category);
-        let expected = (!is_taken).then_some(Category::Network);
+        let expected = (!is_taken).then_some(LoginCategory::Network);
         assert_eq!(category, expected, "{address}");
     }
 }

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use serde_json::json;
 use tapeline_auth::flows::OAuth;
 use tapeline_auth::mfa::Factors;
-use tapeline_auth::{Category, Flow, Word};
+use tapeline_auth::{Flow, LoginCategory, Word};
 use tapeline_model::records::AuthEventKind;
 use tapeline_simulators::Fault;
 use tapeline_simulators::oauth::{CLIENT, REDIRECT, SECRET, Venue};
@@ -107,7 +107,7 @@ async fn what_the_venue_took_back_waits_for_a_person() {
     desk.pass(&process, MINUTE).await;
     process.until(AuthEventKind::SessionLost).await;
     process
-        .refused(AuthEventKind::Refused, Category::Expired)
+        .refused(AuthEventKind::Refused, LoginCategory::Expired)
         .await;
     assert_eq!(desk.venue.state().opened, 1);
     process.say(Word::Begin).await;
@@ -119,7 +119,7 @@ async fn what_the_venue_took_back_waits_for_a_person() {
     process.until(AuthEventKind::LoginSucceeded).await;
     desk.pass(&process, HOUR / 2).await;
     process
-        .refused(AuthEventKind::Refused, Category::Expired)
+        .refused(AuthEventKind::Refused, LoginCategory::Expired)
         .await;
     process.without_session().await;
     process.kill().await;
@@ -133,7 +133,7 @@ async fn a_page_for_people_is_no_session_that_answers() {
     desk.venue.faults().next_at("/trader/", Fault::Page);
     desk.pass(&process, MINUTE).await;
     process
-        .refused(AuthEventKind::Refused, Category::ChangedApi)
+        .refused(AuthEventKind::Refused, LoginCategory::ChangedApi)
         .await;
     process.without_session().await;
     process.kill().await;
@@ -145,10 +145,10 @@ async fn a_code_that_came_too_late_is_not_tried_again() {
     desk.venue.change(|book| book.code_seconds = 0);
     let mut process = desk.begin_oauth().await;
     process
-        .refused(AuthEventKind::LoginFailed, Category::Expired)
+        .refused(AuthEventKind::LoginFailed, LoginCategory::Expired)
         .await;
     process
-        .refused(AuthEventKind::Refused, Category::Expired)
+        .refused(AuthEventKind::Refused, LoginCategory::Expired)
         .await;
     assert_eq!(desk.venue.state().logins, 1);
     process.kill().await;
@@ -167,7 +167,7 @@ async fn another_s_code_is_not_sent_and_who_brought_it_may_try_again_at_once() {
     let mut process = desk.begin_with(desk.oauth(), forged).await;
     for times in 1..=desk.policy.most_refusals + 2 {
         process
-            .refused(AuthEventKind::Refused, Category::MfaFailed)
+            .refused(AuthEventKind::Refused, LoginCategory::MfaFailed)
             .await;
         assert_eq!(
             asked.load(Ordering::SeqCst),
@@ -187,13 +187,13 @@ async fn who_says_no_is_not_asked_again_and_nobody_is_asked_where_nobody_is() {
     let no = person(move |challenge| venue.deny(challenge.link.as_ref()?).ok());
     let mut process = desk.begin_with(desk.oauth(), no).await;
     process
-        .refused(AuthEventKind::Refused, Category::Forbidden)
+        .refused(AuthEventKind::Refused, LoginCategory::Forbidden)
         .await;
     process.kill().await;
 
     let mut process = desk.begin_with(desk.oauth(), Factors::default()).await;
     process
-        .refused(AuthEventKind::Refused, Category::MfaRequired)
+        .refused(AuthEventKind::Refused, LoginCategory::MfaRequired)
         .await;
     process.kill().await;
     assert_eq!(desk.venue.state().logins, 0);
@@ -216,12 +216,12 @@ async fn a_rotated_client_secret_needs_no_person() {
 #[tokio::test]
 async fn a_renewal_outlives_what_goes_wrong_on_its_way() {
     let faults = [
-        (Fault::TooMany(0), Category::RateLimited),
-        (Fault::Lost, Category::Network),
-        (Fault::LostAnswer, Category::Network),
+        (Fault::TooMany(0), LoginCategory::RateLimited),
+        (Fault::Lost, LoginCategory::Network),
+        (Fault::LostAnswer, LoginCategory::Network),
         (
             Fault::Says(StatusCode::BAD_GATEWAY, json!({})),
-            Category::VenueDown,
+            LoginCategory::VenueDown,
         ),
     ];
     let desk = desk().await;
@@ -238,7 +238,7 @@ async fn a_renewal_outlives_what_goes_wrong_on_its_way() {
     desk.venue.faults().next_at("/v1/oauth/token", Fault::Page);
     desk.pass(&process, HOUR / 2).await;
     process
-        .refused(AuthEventKind::Refused, Category::ChangedApi)
+        .refused(AuthEventKind::Refused, LoginCategory::ChangedApi)
         .await;
     process.without_session().await;
     process.kill().await;

@@ -1,7 +1,7 @@
 //! What venues say of an account.
 
 use tapeline_auth::flows::ApiKey;
-use tapeline_auth::{Category, Fact, Flow, Reply, Session};
+use tapeline_auth::{Fact, Flow, LoginCategory, Reply, Session};
 use tapeline_simulators::Venue;
 
 use crate::common::{Desk, outside};
@@ -49,7 +49,7 @@ async fn of_a_key_s_account_it_is_said_what_it_may_do() {
     desk.venue
         .change(|book| book.password = "another".to_owned());
     let refused = flow.standing(&session).await.unwrap_err();
-    assert_eq!(refused.category, Category::BadCredentials);
+    assert_eq!(refused.category, LoginCategory::BadCredentials);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use tapeline_auth::mfa::Factors;
-use tapeline_auth::{Category, Word};
+use tapeline_auth::{LoginCategory, Word};
 use tapeline_model::records::AuthEventKind;
 use tapeline_simulators::{CodeChannel, Factor, NAME, PASSWORD, SecondFactor, Settings, Venue};
 
@@ -68,7 +68,7 @@ async fn who_says_no_to_a_prompt_is_not_asked_again() {
     });
     let mut process = desk.begin_with(desk.device(), no).await;
     process
-        .refused(AuthEventKind::Refused, Category::Forbidden)
+        .refused(AuthEventKind::Refused, LoginCategory::Forbidden)
         .await;
     assert_eq!(desk.venue.state().opened, 0);
     process.kill().await;
@@ -122,10 +122,10 @@ async fn wrong_codes_stop_short_of_the_venue_s_lock_by_either_way() {
         desk.venue.change(|book| book.refuses_codes = true);
         let mut process = desk.begin_with(desk.device(), reader(&sent)).await;
         process
-            .refused(AuthEventKind::LoginFailed, Category::MfaFailed)
+            .refused(AuthEventKind::LoginFailed, LoginCategory::MfaFailed)
             .await;
         process
-            .refused(AuthEventKind::Refused, Category::Locked)
+            .refused(AuthEventKind::Refused, LoginCategory::Locked)
             .await;
         let book = desk.venue.state();
         assert_eq!((book.wrong, book.locked), (3, false), "{asks:?}");

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tapeline_auth::{About, Category, Fact, Flow, Outside, Session, Stored, Until};
+use tapeline_auth::{About, Fact, Flow, LoginCategory, Outside, Session, Stored, Until};
 use tapeline_model::Micros;
 use tapeline_secrets::Secret;
 use tokio::sync::OnceCell;
@@ -204,12 +204,15 @@ fn ended(of: &LoginOf, until: Until) -> Found {
     )
 }
 
-fn refused(of: &LoginOf, category: Category) -> Found {
+fn refused(of: &LoginOf, category: LoginCategory) -> Found {
     let found = format!("the venue refuses: {category}");
-    if category == Category::Expired && !of.login.way.needs_person() && of.login.way != Way::Key {
+    if category == LoginCategory::Expired
+        && !of.login.way.needs_person()
+        && of.login.way != Way::Key
+    {
         return Found::warn(found, "the role connectors logs in by itself");
     }
-    Found::fail(found, category.remedy())
+    Found::fail(found, tapeline_auth::remedy_of(category))
 }
 
 fn alive(of: &LoginOf, until: Until) -> Found {

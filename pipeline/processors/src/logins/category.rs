@@ -1,49 +1,28 @@
 //! Why a login was refused, as `auth.events` says it, and what a person can do.
 
-macro_rules! categories {
-    ($($variant:ident $code:literal $remedy:literal)*) => {
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(super) enum Category { $($variant),* }
+use tapeline_model::records::LoginCategory;
 
-        impl Category {
-            pub const ALL: &[Self] = &[$(Self::$variant),*];
-
-            pub fn code(self) -> &'static str {
-                match self { $(Self::$variant => $code),* }
-            }
-
-            /// What a person can do about it.
-            pub fn remedy(self) -> &'static str {
-                match self { $(Self::$variant => $remedy),* }
-            }
+/// What a person can do about it.
+pub(super) fn remedy_of(category: LoginCategory) -> &'static str {
+    match category {
+        LoginCategory::BadCredentials => "check the key or the password that the secret holds",
+        LoginCategory::MfaRequired => "set up a second factor for the account",
+        LoginCategory::MfaFailed => {
+            "check the seed or the sender of the codes, and this machine's clock"
         }
-    };
+        LoginCategory::RateLimited => "see which other programs use the account",
+        LoginCategory::Locked => "unlock the account at the venue",
+        LoginCategory::Forbidden => "look at the account at the venue's own site",
+        LoginCategory::Expired => "log in anew",
+        LoginCategory::Network => "look at the network and the venue's address",
+        LoginCategory::VenueDown => "see at the venue's status page when it will be back",
+        LoginCategory::ChangedApi => "update Tapeline, or report what the venue answers",
+    }
 }
 
-categories! {
-    BadCredentials "BAD_CREDENTIALS" "check the key or the password that the secret holds"
-    MfaRequired "MFA_REQUIRED" "set up a second factor for the account"
-    MfaFailed "MFA_FAILED" "check the seed or the sender of the codes, and this machine's clock"
-    RateLimited "RATE_LIMITED" "see which other programs use the account"
-    Locked "LOCKED" "unlock the account at the venue"
-    Forbidden "FORBIDDEN" "look at the account at the venue's own site"
-    Expired "EXPIRED" "log in anew"
-    Network "NETWORK" "look at the network and the venue's address"
-    VenueDown "VENUE_DOWN" "see at the venue's status page when it will be back"
-    ChangedApi "CHANGED_API" "update Tapeline, or report what the venue answers"
-}
-
-impl Category {
-    /// None for what a connector of another release, or the demo, calls it.
-    pub fn of(code: &str) -> Option<Self> {
-        let mut all = Self::ALL.iter().copied();
-        all.find(|category| category.code() == code)
-    }
-
-    /// From 1, for the state; only ever added to at the end.
-    pub fn number(self) -> i32 {
-        self as i32 + 1
-    }
+/// From 1, for the state: the set is only ever added to at its end.
+pub(super) fn number_of(category: LoginCategory) -> i32 {
+    category as i32 + 1
 }
 
 /// Refusals that are counted together, as HTTP does.
@@ -57,11 +36,11 @@ pub(super) enum RefusalKind {
 impl RefusalKind {
     pub const ALL: [Self; 3] = [Self::Unauthorised, Self::Forbidden, Self::RateLimited];
 
-    pub fn of(category: Category) -> Option<Self> {
+    pub fn of(category: LoginCategory) -> Option<Self> {
         match category {
-            Category::BadCredentials | Category::Expired => Some(Self::Unauthorised),
-            Category::Forbidden => Some(Self::Forbidden),
-            Category::RateLimited => Some(Self::RateLimited),
+            LoginCategory::BadCredentials | LoginCategory::Expired => Some(Self::Unauthorised),
+            LoginCategory::Forbidden => Some(Self::Forbidden),
+            LoginCategory::RateLimited => Some(Self::RateLimited),
             _ => None,
         }
     }
@@ -87,8 +66,21 @@ impl RefusalKind {
             Self::Unauthorised => {
                 "see whether another program logs in to the account, and check its credentials"
             }
-            Self::Forbidden => Category::Forbidden.remedy(),
-            Self::RateLimited => Category::RateLimited.remedy(),
+            Self::Forbidden => remedy_of(LoginCategory::Forbidden),
+            Self::RateLimited => remedy_of(LoginCategory::RateLimited),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_the_state_stay_as_they_are() {
+        let numbers: Vec<i32> = LoginCategory::ALL.iter().copied().map(number_of).collect();
+        assert_eq!(numbers, (1..=10).collect::<Vec<_>>());
+        assert_eq!(number_of(LoginCategory::BadCredentials), 1);
+        assert_eq!(number_of(LoginCategory::ChangedApi), 10);
     }
 }

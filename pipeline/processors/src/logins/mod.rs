@@ -27,11 +27,6 @@ pub use settings::LoginSettings;
 
 pub const NAME: &str = "logins";
 
-/// Whether refusals of this category are understood.
-pub fn knows_category(code: &str) -> bool {
-    category::Category::of(code).is_some()
-}
-
 pub struct Logins {
     settings: LoginSettings,
     states: Store<AccountId, LoginState>,

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use tapeline_model::records::{Alert, AuthEventKind, Severity};
+use tapeline_model::records::{Alert, AuthEventKind, LoginCategory, Severity};
 
-use super::category::Category;
 use super::harness::{LoginsHarness, step};
 use super::*;
 
@@ -30,7 +29,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn any_step() -> impl Strategy<Value = AuthEvent> {
-    let codes = Category::ALL.iter().map(|category| category.code());
+    let codes = LoginCategory::ALL.iter().map(|category| category.as_str());
     let category = prop_oneof![
         4 => prop::sample::select(codes.collect::<Vec<_>>()).prop_map(str::to_owned),
         1 => text(),

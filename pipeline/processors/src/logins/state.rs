@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tapeline_model::Micros;
 use tapeline_model::ids::AccountId;
-use tapeline_model::records::{AuthEvent, AuthEventKind, Severity};
+use tapeline_model::records::{AuthEvent, AuthEventKind, LoginCategory, Severity};
 use tapeline_schemas::codec::Record;
 
 use self::messages::{LoginMessages, plain};
 use super::LoginSettings;
 use super::alerts::{AlertKind, PendingAlert};
-use super::category::{Category, RefusalKind};
+use super::category::{RefusalKind, number_of};
 
 /// A machine that was not seen for so many others is new again.
 const HOSTS: usize = 8;
@@ -65,7 +65,7 @@ impl LoginState {
             step.kind,
             AuthEventKind::LoginSucceeded | AuthEventKind::Healthy
         );
-        let category = step.category.as_deref().and_then(Category::of);
+        let category = step.category.as_deref().and_then(LoginCategory::parse);
         let messages = LoginMessages {
             account: &step.account,
             venue: &self.venue.clone(),
@@ -167,7 +167,7 @@ struct Transition<'a> {
 }
 
 impl Transition<'_> {
-    fn kind(&mut self, step: &AuthEvent, now: Micros, category: Option<Category>) {
+    fn kind(&mut self, step: &AuthEvent, now: Micros, category: Option<LoginCategory>) {
         match step.kind {
             AuthEventKind::LoginSucceeded => self.logged_in(step),
             AuthEventKind::Healthy => self.session_alive(),
@@ -233,7 +233,7 @@ impl Transition<'_> {
         self.state.hosts.drain(..too_many);
     }
 
-    fn failed(&mut self, category: Option<Category>) {
+    fn failed(&mut self, category: Option<LoginCategory>) {
         let settings = self.settings;
         self.state.in_row = self.state.in_row.saturating_add(1);
         self.state.record_time(FAILURES, self.at, settings.failures);
@@ -290,17 +290,17 @@ impl Transition<'_> {
             .push(PendingAlert::new(AlertKind::Ends, severity, message));
     }
 
-    fn refused(&mut self, category: Category) {
+    fn refused(&mut self, category: LoginCategory) {
         match category {
-            Category::Forbidden => {
+            LoginCategory::Forbidden => {
                 let message = self.messages.forbidden();
                 self.alert_once(AlertKind::Forbidden, 1, Severity::Critical, message);
             }
-            Category::Locked => {
+            LoginCategory::Locked => {
                 let message = self.messages.locked();
                 self.alert_once(AlertKind::Locked, 1, Severity::Critical, message);
             }
-            Category::ChangedApi => {
+            LoginCategory::ChangedApi => {
                 let message = self.messages.changed_api();
                 self.alert_once(AlertKind::ChangedApi, 1, Severity::Warning, message);
             }
@@ -325,11 +325,11 @@ impl Transition<'_> {
     }
 
     /// Nothing more is tried. Where that was forbidden, an alert said already that a person is needed.
-    fn stopped(&mut self, category: Option<Category>) {
-        if category == Some(Category::Forbidden) && self.state.is_open(AlertKind::Forbidden) {
+    fn stopped(&mut self, category: Option<LoginCategory>) {
+        if category == Some(LoginCategory::Forbidden) && self.state.is_open(AlertKind::Forbidden) {
             return;
         }
-        let level = category.map_or(i32::MAX, Category::number);
+        let level = category.map_or(i32::MAX, number_of);
         let message = self.messages.stopped(category);
         self.alert_once(AlertKind::Stopped, level, Severity::Critical, message);
     }

@@ -23,6 +23,12 @@ macro_rules! closed_sets {
                 LoginFailed "LOGIN_FAILED", ExpiresSoon "EXPIRES_SOON", Expired "EXPIRED",
                 SessionLost "SESSION_LOST", Refused "REFUSED", Healthy "HEALTHY"
             }
+            LoginCategory {
+                BadCredentials "BAD_CREDENTIALS", MfaRequired "MFA_REQUIRED", MfaFailed "MFA_FAILED",
+                RateLimited "RATE_LIMITED", Locked "LOCKED", Forbidden "FORBIDDEN",
+                Expired "EXPIRED", Network "NETWORK", VenueDown "VENUE_DOWN",
+                ChangedApi "CHANGED_API"
+            }
             StepKind { Read "READ", Parked "PARKED", Tick "TICK" }
             Outcome { Pass "PASS", Breach "BREACH" }
             AccountMatter {
@@ -66,6 +72,11 @@ macro_rules! types {
 
             pub fn as_str(self) -> &'static str {
                 match self { $($name::$variant => $text),* }
+            }
+
+            /// None for what is not, or not yet, of this set.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some($name::$variant),)* _ => None }
             }
         }
 

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Request as Asking, StatusCode};
 use reqwest::Request;
 use serde_json::Value;
-use tapeline_auth::Category;
+use tapeline_auth::LoginCategory;
 
 use super::house::Ledger;
 use super::logbook::Asked;
@@ -101,69 +101,69 @@ pub(super) struct Seen<'a> {
 
 impl Seen<'_> {
     /// What was wrong with it.
-    pub(super) fn truth(&self, way: Way, parts: &Parts) -> Option<Category> {
+    pub(super) fn truth(&self, way: Way, parts: &Parts) -> Option<LoginCategory> {
         match way {
             Way::OAuth => self.of_oauth(),
             Way::Gateway => self.of_gateway(parts.path()),
             Way::Key if self.status != StatusCode::UNAUTHORIZED => None,
-            Way::Key if self.asked == Asked::Login => Some(Category::BadCredentials),
-            Way::Key => Some(Category::Expired),
+            Way::Key if self.asked == Asked::Login => Some(LoginCategory::BadCredentials),
+            Way::Key => Some(LoginCategory::Expired),
             _ => self.of_password(parts),
         }
     }
 
-    fn of_password(&self, parts: &Parts) -> Option<Category> {
+    fn of_password(&self, parts: &Parts) -> Option<LoginCategory> {
         if self.before.is_locked {
-            return Some(Category::Locked);
+            return Some(LoginCategory::Locked);
         }
         let is_wrong = self.after.wrong > self.before.wrong;
         match self.asked {
-            Asked::Proof if is_wrong => Some(Category::MfaFailed),
+            Asked::Proof if is_wrong => Some(LoginCategory::MfaFailed),
             // A challenge or a workflow that ended meanwhile.
             Asked::Proof | Asked::Other if self.status == StatusCode::NOT_FOUND => {
-                Some(Category::MfaFailed)
+                Some(LoginCategory::MfaFailed)
             }
             Asked::Login if is_wrong && self.after.codes > self.before.codes => {
-                Some(Category::MfaFailed)
+                Some(LoginCategory::MfaFailed)
             }
-            Asked::Login if is_wrong => Some(Category::BadCredentials),
+            Asked::Login if is_wrong => Some(LoginCategory::BadCredentials),
             Asked::Renewal | Asked::Other if self.status == StatusCode::UNAUTHORIZED => {
-                Some(Category::Expired)
+                Some(LoginCategory::Expired)
             }
             Asked::Other if parts.path().starts_with("/push/") => self.of_prompt(),
             _ => None,
         }
     }
 
-    fn of_prompt(&self) -> Option<Category> {
+    fn of_prompt(&self) -> Option<LoginCategory> {
         match self.words["challenge_status"].as_str() {
-            Some("denied") => Some(Category::Forbidden),
+            Some("denied") => Some(LoginCategory::Forbidden),
             Some("issued" | "validated") => None,
-            _ => Some(Category::MfaFailed),
+            _ => Some(LoginCategory::MfaFailed),
         }
     }
 
-    fn of_oauth(&self) -> Option<Category> {
+    fn of_oauth(&self) -> Option<LoginCategory> {
         if self.status.is_success() {
             return None;
         }
         let is_of_client = self.words["error"] == "invalid_client";
         if self.asked == Asked::Proof && is_of_client {
-            return Some(Category::BadCredentials);
+            return Some(LoginCategory::BadCredentials);
         }
-        Some(Category::Expired)
+        Some(LoginCategory::Expired)
     }
 
-    fn of_gateway(&self, path: &str) -> Option<Category> {
+    fn of_gateway(&self, path: &str) -> Option<LoginCategory> {
         if path != STATUS && path != WAKE {
             return None;
         }
         if self.words["competing"] == true {
-            return Some(Category::Forbidden);
+            return Some(LoginCategory::Forbidden);
         }
         let is_out = self.status == StatusCode::UNAUTHORIZED;
         // One that rests is woken first.
         let rests_on = path == WAKE && self.words["authenticated"] == false;
-        (self.is_in && (is_out || rests_on)).then_some(Category::Expired)
+        (self.is_in && (is_out || rests_on)).then_some(LoginCategory::Expired)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tapeline_auth::{Category, Step};
+use tapeline_auth::{LoginCategory, Step};
 use tapeline_model::records::AuthEventKind;
 
 use super::check::Findings;
@@ -37,7 +37,7 @@ pub(super) fn categories(findings: &mut Findings, entries: &[Entry], way: Way) {
 #[derive(Debug, Clone, Copy, Default)]
 struct ProcessState {
     /// What was wrong with what was done last, and whether that was told.
-    truth: Option<Category>,
+    truth: Option<LoginCategory>,
     is_told: bool,
     /// It need not be told.
     may_be_silent: bool,
@@ -56,11 +56,11 @@ enum Stage {
 }
 
 impl ProcessState {
-    fn untold(self) -> Option<Category> {
+    fn untold(self) -> Option<LoginCategory> {
         self.truth.filter(|_| !self.is_told)
     }
 
-    fn awaits(&mut self, truth: Option<Category>) {
+    fn awaits(&mut self, truth: Option<LoginCategory>) {
         self.truth = truth;
         self.is_told = false;
         self.may_be_silent = truth.is_some_and(|truth| self.bears(truth));
@@ -68,10 +68,10 @@ impl ProcessState {
 
     /// Whoever waits for a person asks again whatever passes by itself, and whoever stopped only
     /// looks.
-    fn bears(self, truth: Category) -> bool {
+    fn bears(self, truth: LoginCategory) -> bool {
         let passes = matches!(
             truth,
-            Category::Network | Category::VenueDown | Category::RateLimited
+            LoginCategory::Network | LoginCategory::VenueDown | LoginCategory::RateLimited
         );
         match self.stage {
             Stage::Stopped => true,
@@ -83,7 +83,7 @@ impl ProcessState {
     fn asks(&mut self, findings: &mut Findings, exchange: &Exchange) {
         // A session that is lost, or a client's secret that was rotated, is followed by a renewal.
         let is_mended =
-            exchange.asked == Asked::Renewal && self.untold() == Some(Category::Expired);
+            exchange.asked == Asked::Renewal && self.untold() == Some(LoginCategory::Expired);
         if let Some(truth) = self.untold()
             && !self.may_be_silent
             && !is_mended
@@ -116,7 +116,14 @@ impl ProcessState {
         };
     }
 
-    fn compare(&mut self, findings: &mut Findings, way: Way, told: Category, step: &Step, at: i64) {
+    fn compare(
+        &mut self,
+        findings: &mut Findings,
+        way: Way,
+        told: LoginCategory,
+        step: &Step,
+        at: i64,
+    ) {
         match self.untold() {
             Some(truth) if truth == told => self.is_told = true,
             Some(_) if self.may_be_silent && self.explains(told, step, way, None) => {}
@@ -134,32 +141,40 @@ impl ProcessState {
     /// Whether it may be told besides: the end of a session, a pause before the account is
     /// locked, a code that did not come, a person who is not there, and what the login does after
     /// a refusal that was told.
-    fn explains(self, told: Category, step: &Step, way: Way, truth: Option<Category>) -> bool {
+    fn explains(
+        self,
+        told: LoginCategory,
+        step: &Step,
+        way: Way,
+        truth: Option<LoginCategory>,
+    ) -> bool {
         let follows = match told {
-            Category::Locked => step.kind == AuthEventKind::Refused,
-            Category::Expired if step.stopped => way.needs_person(),
-            Category::Expired => step.kind == AuthEventKind::SessionLost,
-            Category::MfaFailed => truth.is_none(),
-            Category::MfaRequired => self.stage == Stage::WantsCode,
+            LoginCategory::Locked => step.kind == AuthEventKind::Refused,
+            LoginCategory::Expired if step.stopped => way.needs_person(),
+            LoginCategory::Expired => step.kind == AuthEventKind::SessionLost,
+            LoginCategory::MfaFailed => truth.is_none(),
+            LoginCategory::MfaRequired => self.stage == Stage::WantsCode,
             _ => false,
         };
         follows || truth == Some(told)
     }
 }
 
-fn is_for_a_person(told: Category, way: Way) -> bool {
+fn is_for_a_person(told: LoginCategory, way: Way) -> bool {
     match told {
-        Category::BadCredentials | Category::Forbidden | Category::ChangedApi => true,
-        Category::MfaRequired => way == Way::OAuth,
-        Category::Expired => way.needs_person(),
+        LoginCategory::BadCredentials | LoginCategory::Forbidden | LoginCategory::ChangedApi => {
+            true
+        }
+        LoginCategory::MfaRequired => way == Way::OAuth,
+        LoginCategory::Expired => way.needs_person(),
         _ => false,
     }
 }
 
 impl Findings {
-    fn mistaken(&mut self, truth: Category, told: Option<Category>, at: i64) {
+    fn mistaken(&mut self, truth: LoginCategory, told: Option<LoginCategory>, at: i64) {
         self.miscategorised += 1;
-        let told = told.map_or("nothing", Category::as_str);
+        let told = told.map_or("nothing", LoginCategory::as_str);
         self.note(format!("{truth} was told as {told} at {at}"));
     }
 }

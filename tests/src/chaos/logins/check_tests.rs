@@ -1,6 +1,6 @@
 //! Each counter is shown to find what it is there for, in a logbook made by hand.
 
-use tapeline_auth::{Category, Step};
+use tapeline_auth::{LoginCategory, Step};
 use tapeline_model::records::AuthEventKind;
 
 use super::check::{Facts, Findings, SECOND, check};
@@ -33,13 +33,13 @@ fn coded(sent: i64, code: &str) -> Exchange {
 /// Refused for a wrong code, which the venue counts.
 fn refused(sent: i64) -> Exchange {
     Exchange {
-        truth: Some(Category::MfaFailed),
+        truth: Some(LoginCategory::MfaFailed),
         made: Made::Counted,
         ..exchange(sent, Asked::Login)
     }
 }
 
-fn told(at: i64, kind: AuthEventKind, category: Category, stopped: bool) -> Entry {
+fn told(at: i64, kind: AuthEventKind, category: LoginCategory, stopped: bool) -> Entry {
     Entry::Told {
         machine: 0,
         at: at * SECOND + 200_000,
@@ -107,7 +107,7 @@ fn refusals_beyond_what_the_policy_allows() {
         for at in (0..count).map(|n| n * 300) {
             let failed = AuthEventKind::LoginFailed;
             entries.push(Entry::Exchange(refused(at)));
-            entries.push(told(at, failed, Category::MfaFailed, false));
+            entries.push(told(at, failed, LoginCategory::MfaFailed, false));
         }
         entries
     };
@@ -135,29 +135,32 @@ fn too_many_logins_and_two_machines_at_a_time() {
 fn what_was_wrong_and_is_told_as_something_else_or_not_at_all() {
     let down = || {
         Entry::Exchange(Exchange {
-            truth: Some(Category::VenueDown),
+            truth: Some(LoginCategory::VenueDown),
             ..exchange(0, Asked::Login)
         })
     };
     let failed = |category| told(0, AuthEventKind::LoginFailed, category, false);
-    finds(&[down(), failed(Category::VenueDown)], &[]);
-    let other = [down(), failed(Category::BadCredentials)];
+    finds(&[down(), failed(LoginCategory::VenueDown)], &[]);
+    let other = [down(), failed(LoginCategory::BadCredentials)];
     finds(&other, &[("miscategorised", 1)]);
     let next = Entry::Exchange(exchange(60, Asked::Login));
     finds(&[down(), next], &[("miscategorised", 1)]);
-    finds(&[failed(Category::VenueDown)], &[("miscategorised", 1)]);
+    finds(
+        &[failed(LoginCategory::VenueDown)],
+        &[("miscategorised", 1)],
+    );
 }
 
 #[test]
 fn a_pause_without_refusals_behind_it() {
-    let pause = |at| told(at, AuthEventKind::Refused, Category::Locked, false);
+    let pause = |at| told(at, AuthEventKind::Refused, LoginCategory::Locked, false);
     let mut entries: Vec<Entry> = Vec::new();
     for at in [0, 300, 600] {
         entries.push(Entry::Exchange(refused(at)));
         entries.push(told(
             at,
             AuthEventKind::LoginFailed,
-            Category::MfaFailed,
+            LoginCategory::MfaFailed,
             false,
         ));
     }
@@ -178,20 +181,28 @@ fn a_stop_where_no_person_is_needed() {
         let stop = told(0, AuthEventKind::Refused, category, true);
         [Entry::Exchange(asked), stop]
     };
-    finds(&wrong(Category::BadCredentials), &[]);
-    finds(&wrong(Category::VenueDown), &[("wrong_stops", 1)]);
+    finds(&wrong(LoginCategory::BadCredentials), &[]);
+    finds(&wrong(LoginCategory::VenueDown), &[("wrong_stops", 1)]);
     // A session that ends is renewed by the login itself, but for a browser's.
-    finds(&wrong(Category::Expired), &[("wrong_stops", 1)]);
-    assert_eq!(counters(&found(Way::OAuth, &wrong(Category::Expired))), []);
+    finds(&wrong(LoginCategory::Expired), &[("wrong_stops", 1)]);
+    assert_eq!(
+        counters(&found(Way::OAuth, &wrong(LoginCategory::Expired))),
+        []
+    );
 }
 
 #[test]
 fn what_is_asked_after_a_stop() {
     let asked = Exchange {
-        truth: Some(Category::BadCredentials),
+        truth: Some(LoginCategory::BadCredentials),
         ..exchange(0, Asked::Login)
     };
-    let stop = told(0, AuthEventKind::Refused, Category::BadCredentials, true);
+    let stop = told(
+        0,
+        AuthEventKind::Refused,
+        LoginCategory::BadCredentials,
+        true,
+    );
     let again = Entry::Exchange(exchange(600, Asked::Login));
     let entries = [Entry::Exchange(asked), stop, again];
     finds(&entries, &[("uninvited", 1)]);

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tapeline_auth::{Category, Step};
+use tapeline_auth::{LoginCategory, Step};
 use tapeline_model::records::AuthEventKind;
 
 /// What was asked of the venue.
@@ -29,7 +29,7 @@ pub(super) struct Exchange {
     /// The credentials again, once a challenge was met: the end of a login, not another.
     pub(super) is_behind: bool,
     /// What was wrong with it; none, if nothing.
-    pub(super) truth: Option<Category>,
+    pub(super) truth: Option<LoginCategory>,
     pub(super) made: Made,
     /// Whether the answer came to who asked, while it still ran.
     pub(super) is_answered: bool,
@@ -73,7 +73,7 @@ pub(super) enum Entry {
     Brought {
         machine: usize,
         at: i64,
-        truth: Option<Category>,
+        truth: Option<LoginCategory>,
     },
 }
 

@@ -1,6 +1,6 @@
 //! Nobody pauses for a lock that no venue can be near.
 
-use tapeline_auth::Category;
+use tapeline_auth::LoginCategory;
 use tapeline_model::records::AuthEventKind;
 
 use super::check::{Findings, REFUSALS, SECOND};
@@ -24,12 +24,12 @@ pub(super) fn pauses(findings: &mut Findings, entries: &[Entry]) {
             // What a person brings is bounded as if it were counted, so that asking has an end.
             Entry::Brought {
                 at,
-                truth: Some(Category::MfaFailed),
+                truth: Some(LoginCategory::MfaFailed),
                 ..
             } => feared.push(*at),
             Entry::Told { at, step, .. } => {
                 let is_pause = step.kind == AuthEventKind::Refused
-                    && step.category == Some(Category::Locked)
+                    && step.category == Some(LoginCategory::Locked)
                     && !step.stopped;
                 last = *at;
                 feared.retain(|ended| at - ended < REMEMBERED);
@@ -49,8 +49,10 @@ fn is_feared(exchange: &Exchange) -> bool {
     let is_login = matches!(exchange.asked, Asked::Login | Asked::Proof);
     match exchange.truth {
         // Also of a prompt that ran out.
-        Some(Category::MfaFailed) => true,
-        Some(Category::BadCredentials | Category::Locked | Category::Network) => is_login,
+        Some(LoginCategory::MfaFailed) => true,
+        Some(LoginCategory::BadCredentials | LoginCategory::Locked | LoginCategory::Network) => {
+            is_login
+        }
         _ => is_login && !exchange.is_answered,
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tapeline_auth::mfa::{Answer, Code};
-use tapeline_auth::{Category, Challenge, mfa};
+use tapeline_auth::{Challenge, LoginCategory, mfa};
 use tapeline_model::Micros;
 use tapeline_simulators::{Venue, gateway, oauth};
 use tokio::runtime::Handle;
@@ -131,7 +131,11 @@ impl Person {
     }
 
     /// What is brought from a browser, and what is wrong with that before any venue sees it.
-    async fn opens(&self, venue: &oauth::Venue, link: &str) -> (Option<String>, Option<Category>) {
+    async fn opens(
+        &self,
+        venue: &oauth::Venue,
+        link: &str,
+    ) -> (Option<String>, Option<LoginCategory>) {
         let slip = {
             let mut mind = self.mind();
             mind.states.extend(state_of(link));
@@ -139,11 +143,11 @@ impl Person {
         };
         self.chance.pause(3_000, 90_000).await;
         let (said, wrong) = match slip {
-            Some(Slip::Never) => return (None, Some(Category::MfaFailed)),
-            Some(Slip::Denies) => (venue.deny(link), Some(Category::Forbidden)),
+            Some(Slip::Never) => return (None, Some(LoginCategory::MfaFailed)),
+            Some(Slip::Denies) => (venue.deny(link), Some(LoginCategory::Forbidden)),
             Some(Slip::WrongState) => {
                 let other = with_other(link, "state");
-                (venue.approve(&other), Some(Category::MfaFailed))
+                (venue.approve(&other), Some(LoginCategory::MfaFailed))
             }
             Some(Slip::Foreign) => (venue.approve(&with_other(link, "code_challenge")), None),
             _ => (venue.approve(link), None),

@@ -7,8 +7,8 @@ use reqwest::{Body, Request, Response};
 use tapeline_auth::mfa::mail::Trust;
 use tapeline_auth::mfa::{Answer, Factors, Person, Seed, Turn};
 use tapeline_auth::{
-    Answering, Approval, BackOff, Category, Challenge, Fact, Flow, Lost, Policy, Proof, Refusal,
-    Reply, Session,
+    Answering, Approval, BackOff, Challenge, Fact, Flow, LoginCategory, Lost, Policy, Proof,
+    Refusal, Reply, Session,
 };
 use tapeline_model::Micros;
 use tapeline_simulators::SEED;
@@ -208,8 +208,8 @@ struct Mistaken {
 impl Mistaken {
     fn mistaken<T>(&self, answer: Result<T, Refusal>) -> Result<T, Refusal> {
         answer.map_err(|refusal| match refusal.category {
-            Category::RateLimited if self.planted == Planted::TakesForAnother => {
-                Category::VenueDown.into()
+            LoginCategory::RateLimited if self.planted == Planted::TakesForAnother => {
+                LoginCategory::VenueDown.into()
             }
             _ => refusal,
         })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tapeline_auth::Category;
+use tapeline_auth::LoginCategory;
 
 use super::check::{Facts, Findings};
 use super::logbook::{Asked, Entry, Exchange, Made};
@@ -75,7 +75,7 @@ impl<'a> ProcessKnowledge<'a> {
     }
 
     fn learns(&mut self, exchange: &'a Exchange) {
-        let is_refused = exchange.truth == Some(Category::Expired);
+        let is_refused = exchange.truth == Some(LoginCategory::Expired);
         // A client's secret may have been rotated: the renewal itself may be good.
         if is_refused && exchange.made != Made::WrongClient {
             self.dead.extend(exchange.renewal.as_deref());

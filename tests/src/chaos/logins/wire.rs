@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{Response as Answer, StatusCode};
 use reqwest::{Request, Response};
 use serde_json::Value;
-use tapeline_auth::{Category, Lost, Transport, Travelling};
+use tapeline_auth::{LoginCategory, Lost, Transport, Travelling};
 use tokio::time::sleep;
 use tower::ServiceExt as _;
 
@@ -55,7 +55,7 @@ pub(super) struct Road {
 enum Met {
     Nothing,
     Dropped,
-    Said(Category, Answer<Bytes>),
+    Said(LoginCategory, Answer<Bytes>),
 }
 
 impl Road {
@@ -73,21 +73,21 @@ impl Road {
         let mut weather = self.weather();
         if weather.forbidden > 0 {
             weather.forbidden -= 1;
-            return Met::Said(Category::Forbidden, says(StatusCode::FORBIDDEN, "no"));
+            return Met::Said(LoginCategory::Forbidden, says(StatusCode::FORBIDDEN, "no"));
         }
         if weather.pages > 0 {
             weather.pages -= 1;
             let page = says(StatusCode::OK, "<title>We will be back</title>");
-            return Met::Said(Category::ChangedApi, page);
+            return Met::Said(LoginCategory::ChangedApi, page);
         }
         if now < weather.too_many_until {
             let mut answer = says(StatusCode::TOO_MANY_REQUESTS, "");
             answer.headers_mut().insert("retry-after", 20.into());
-            return Met::Said(Category::RateLimited, answer);
+            return Met::Said(LoginCategory::RateLimited, answer);
         }
         if now < weather.down_until {
             let answer = says(StatusCode::SERVICE_UNAVAILABLE, "");
-            return Met::Said(Category::VenueDown, answer);
+            return Met::Said(LoginCategory::VenueDown, answer);
         }
         if now < weather.dropping_until && is_dropped {
             return Met::Dropped;
@@ -131,18 +131,18 @@ impl Road {
         noting.noted.asked = parts.asked(self.way, is_in);
         let answer = match self.meets() {
             Met::Dropped => {
-                noting.noted.truth = Some(Category::Network);
+                noting.noted.truth = Some(LoginCategory::Network);
                 return Err(self.drops().await);
             }
             Met::Said(category, answer) => {
-                let is_page = category == Category::ChangedApi;
+                let is_page = category == LoginCategory::ChangedApi;
                 noting.noted.truth = Some(category).filter(|_| !is_page || !parts.is_touch());
                 answer
             }
             Met::Nothing => {
                 let answer = self.ask(&parts, is_in, noting.noted).await;
                 if self.loses_answer() {
-                    noting.noted.truth = Some(Category::Network);
+                    noting.noted.truth = Some(LoginCategory::Network);
                     sleep(NOTICED_AFTER).await;
                     return Err(Lost::Unanswered);
                 }

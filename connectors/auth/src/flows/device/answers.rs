@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use tapeline_model::Micros;
+use tapeline_model::records::LoginCategory;
 use tapeline_secrets::Secret;
 
-use crate::category::Category;
 use crate::challenge::{Challenge, Method, Wants};
 use crate::flow::Reply;
 use crate::flows::http::Answer;
@@ -63,11 +63,11 @@ struct Workflow {
 }
 
 impl Sent {
-    fn wrong(self) -> Category {
+    fn wrong(self) -> LoginCategory {
         match self {
-            Self::Password | Self::Behind => Category::BadCredentials,
-            Self::Proof => Category::MfaFailed,
-            Self::Renewal => Category::Expired,
+            Self::Password | Self::Behind => LoginCategory::BadCredentials,
+            Self::Proof => LoginCategory::MfaFailed,
+            Self::Renewal => LoginCategory::Expired,
         }
     }
 }
@@ -92,7 +92,7 @@ pub(super) fn read(answer: &Answer, now: Micros, sent: Sent) -> Result<Said, Ref
     let asks_again = words.mfa_required == Some(true) || words.verification_workflow.is_some();
     if asks_again {
         return Err(match sent {
-            Sent::Behind => Category::MfaFailed.into(),
+            Sent::Behind => LoginCategory::MfaFailed.into(),
             sent => sent.wrong().into(),
         });
     }
@@ -110,14 +110,14 @@ pub(super) fn refused(answer: &Answer, sent: Sent) -> Refusal {
     match answer.status {
         400 if sent == Sent::Behind && challenge.is_some() => Refusal {
             left,
-            ..Category::MfaFailed.into()
+            ..LoginCategory::MfaFailed.into()
         },
         400 if is_explained => Refusal {
             left,
             ..sent.wrong().into()
         },
         // A challenge that ended before its answer came.
-        404 | 410 if sent == Sent::Proof => Category::MfaFailed.into(),
+        404 | 410 if sent == Sent::Proof => LoginCategory::MfaFailed.into(),
         _ => answer.refusal(sent.wrong()),
     }
 }
@@ -148,7 +148,7 @@ pub(super) fn wants(method: Method) -> Wants {
 fn session(words: Words, now: Micros) -> Result<Reply, Refusal> {
     let token = words.access_token.filter(|token| !token.is_empty());
     let (Some(token), Some(expires)) = (token, words.expires_in) else {
-        return Err(Category::ChangedApi.into());
+        return Err(LoginCategory::ChangedApi.into());
     };
     let renewal = words.refresh_token.filter(|token| !token.is_empty());
     Ok(Reply::Session(Session {
@@ -176,7 +176,7 @@ fn challenge(words: &Words) -> Option<Result<Challenge, Refusal>> {
         None => return None,
     };
     let Some(method) = kind.and_then(method) else {
-        return Some(Err(Category::ChangedApi.into()));
+        return Some(Err(LoginCategory::ChangedApi.into()));
     };
     Some(Ok(Challenge {
         id,

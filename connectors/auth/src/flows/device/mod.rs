@@ -6,12 +6,12 @@ mod workflow;
 
 use serde::Deserialize;
 use tapeline_model::Micros;
+use tapeline_model::records::LoginCategory;
 
 use self::answers::{Said, Sent, is_id, read, refused};
 use super::Credentials;
 use super::http::{Answer, Http};
 use crate::address::BadAddress;
-use crate::category::Category;
 use crate::challenge::Challenge;
 use crate::flow::{Answering, Approval, Flow, Proof, Reply};
 use crate::mfa::Code;
@@ -113,13 +113,13 @@ impl Device {
         };
         match read(&answer, self.http.now(), sent)? {
             Said::Reply(reply) => Ok(reply),
-            Said::Workflow(_) => Err(Category::MfaFailed.into()),
+            Said::Workflow(_) => Err(LoginCategory::MfaFailed.into()),
         }
     }
 
     async fn respond(&self, id: &str, code: &Code) -> Result<(), Refusal> {
         if !is_id(id) {
-            return Err(Category::ChangedApi.into());
+            return Err(LoginCategory::ChangedApi.into());
         }
         let path = format!("/challenge/{id}/respond/");
         let request = self.http.post(&path).form(&[("response", code.expose())]);
@@ -130,7 +130,7 @@ impl Device {
         answer
             .json::<Thing>()
             .map(drop)
-            .ok_or(Category::ChangedApi.into())
+            .ok_or(LoginCategory::ChangedApi.into())
     }
 
     /// Once the challenge was met.
@@ -141,7 +141,7 @@ impl Device {
         inquiry: Option<&str>,
     ) -> Result<Answer, Refusal> {
         if !is_id(challenge) {
-            return Err(Category::ChangedApi.into());
+            return Err(LoginCategory::ChangedApi.into());
         }
         if let Some(inquiry) = inquiry {
             workflow::go_on(&self.http, inquiry).await?;
@@ -171,7 +171,7 @@ impl Flow for Device {
 
     fn renew<'a>(&'a self, session: &'a Session) -> Answering<'a, Reply> {
         Box::pin(async move {
-            let renewal = session.renewal.as_ref().ok_or(Category::Expired)?;
+            let renewal = session.renewal.as_ref().ok_or(LoginCategory::Expired)?;
             let form = [
                 ("grant_type", "refresh_token"),
                 ("refresh_token", renewal.expose()),
@@ -181,7 +181,7 @@ impl Flow for Device {
             let answer = self.http.send(self.http.post(TOKEN).form(&form)).await?;
             match read(&answer, self.http.now(), Sent::Renewal)? {
                 Said::Reply(Reply::Session(session)) => Ok(Reply::Session(session)),
-                _ => Err(Category::Expired.into()),
+                _ => Err(LoginCategory::Expired.into()),
             }
         })
     }
@@ -191,11 +191,11 @@ impl Flow for Device {
             let request = self.http.get(USER).bearer_auth(session.token.expose());
             let answer = self.http.send(request).await?;
             if !answer.is_fine() {
-                return Err(answer.refusal(Category::Expired));
+                return Err(answer.refusal(LoginCategory::Expired));
             }
             // A page that says that all is being repaired is no user.
             let user = answer.json::<Thing>();
-            user.map(drop).ok_or(Category::ChangedApi.into())
+            user.map(drop).ok_or(LoginCategory::ChangedApi.into())
         })
     }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tapeline_model::records::LoginCategory;
 use tokio::time::sleep;
 
 use super::answers::{is_id, method, wants};
-use crate::category::Category;
 use crate::challenge::Challenge;
 use crate::flow::Approval;
 use crate::flows::http::{Answer, Http};
@@ -54,17 +54,17 @@ pub(super) async fn begin(http: &Http, device: &str, id: &str) -> Result<Challen
     let asked = json!({"device_id": device, "flow": "suv", "input": input});
     let answer = http.ask(http.post_json(MACHINE, &asked)).await?;
     let machine = fine(&answer)?.json::<Machine>();
-    let inquiry = machine.ok_or(Category::ChangedApi)?.id;
+    let inquiry = machine.ok_or(LoginCategory::ChangedApi)?.id;
     let view = view(&inquiry)?;
     for pause in LOOKS {
         sleep(pause).await;
         let answer = http.ask(http.get(&view)).await?;
         let words = fine(&answer)?.json::<Value>();
-        if let Some(asked) = wanted(words.ok_or(Category::ChangedApi)?) {
+        if let Some(asked) = wanted(words.ok_or(LoginCategory::ChangedApi)?) {
             return challenge(&inquiry, asked?);
         }
     }
-    Err(Category::VenueDown.into())
+    Err(LoginCategory::VenueDown.into())
 }
 
 /// Inquiry and challenge, if the id is one of a workflow.
@@ -76,20 +76,20 @@ pub(super) fn ids(challenge: &Challenge) -> Option<(&str, &str)> {
 pub(super) async fn approval(http: &Http, challenge: &Challenge) -> Result<Approval, Refusal> {
     let id = ids(challenge).map_or(challenge.id.as_str(), |(_, id)| id);
     if !is_id(id) {
-        return Err(Category::ChangedApi.into());
+        return Err(LoginCategory::ChangedApi.into());
     }
     let path = format!("/push/{id}/get_prompts_status/");
     let answer = http.ask(http.get(&path)).await?;
     let prompt = fine(&answer)?
         .json::<Prompt>()
-        .ok_or(Category::ChangedApi)?;
+        .ok_or(LoginCategory::ChangedApi)?;
     match prompt.challenge_status.as_str() {
         "issued" => Ok(Approval::Pending),
         "validated" => Ok(Approval::Given),
-        "expired" | "failed" => Err(Category::MfaFailed.into()),
+        "expired" | "failed" => Err(LoginCategory::MfaFailed.into()),
         // Who says no is asked no second time: it may not have been they who logged in.
-        "denied" | "rejected" => Err(Category::Forbidden.into()),
-        _ => Err(Category::ChangedApi.into()),
+        "denied" | "rejected" => Err(LoginCategory::Forbidden.into()),
+        _ => Err(LoginCategory::ChangedApi.into()),
     }
 }
 
@@ -101,16 +101,16 @@ pub(super) async fn go_on(http: &Http, inquiry: &str) -> Result<(), Refusal> {
         sleep(pause).await;
         let answer = http.ask(http.post_json(&view, &said)).await?;
         let words = fine(&answer)?.json::<Value>();
-        if is_approved(&words.ok_or(Category::ChangedApi)?) {
+        if is_approved(&words.ok_or(LoginCategory::ChangedApi)?) {
             return Ok(());
         }
     }
-    Err(Category::MfaFailed.into())
+    Err(LoginCategory::MfaFailed.into())
 }
 
 fn view(inquiry: &str) -> Result<String, Refusal> {
     if !is_id(inquiry) {
-        return Err(Category::ChangedApi.into());
+        return Err(LoginCategory::ChangedApi.into());
     }
     Ok(format!("/pathfinder/inquiries/{inquiry}/user_view/"))
 }
@@ -119,7 +119,7 @@ fn fine(answer: &Answer) -> Result<&Answer, Refusal> {
     if answer.is_fine() {
         return Ok(answer);
     }
-    Err(answer.refusal(Category::MfaFailed))
+    Err(answer.refusal(LoginCategory::MfaFailed))
 }
 
 /// None while it wants nothing yet. It was seen in each of these places.
@@ -133,11 +133,11 @@ fn wanted(mut words: Value) -> Option<Result<Asked, Refusal>> {
         let found = words.pointer_mut(place)?.take();
         (!found.is_null()).then_some(found)
     })?;
-    Some(serde_json::from_value(found).map_err(|_| Category::ChangedApi.into()))
+    Some(serde_json::from_value(found).map_err(|_| LoginCategory::ChangedApi.into()))
 }
 
 fn challenge(inquiry: &str, asked: Asked) -> Result<Challenge, Refusal> {
-    let method = method(&asked.kind).ok_or(Category::ChangedApi)?;
+    let method = method(&asked.kind).ok_or(LoginCategory::ChangedApi)?;
     Ok(Challenge {
         id: format!("{inquiry}{BETWEEN}{}", asked.id),
         method,

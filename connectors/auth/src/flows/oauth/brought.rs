@@ -2,10 +2,10 @@
 
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
+use tapeline_model::records::LoginCategory;
 use tapeline_secrets::Secret;
 
 use crate::address::BadAddress;
-use crate::category::Category;
 use crate::mfa::Code;
 use crate::refusal::Refusal;
 
@@ -28,22 +28,22 @@ pub(crate) fn redirect(address: &str) -> Result<Url, BadAddress> {
 pub(super) fn read_code(brought: &str, redirect: &str, state: &Secret) -> Result<Code, Refusal> {
     let brought = brought.trim();
     if brought.is_empty() || brought.len() > LONGEST_CODE {
-        return Err(Category::MfaFailed.into());
+        return Err(LoginCategory::MfaFailed.into());
     }
     if !brought.contains("://") {
         let code = percent_decode_str(brought).decode_utf8();
-        return Ok(Code::new(code.map_err(|_| Category::MfaFailed)?));
+        return Ok(Code::new(code.map_err(|_| LoginCategory::MfaFailed)?));
     }
-    let address = Url::parse(brought).map_err(|_| Category::MfaFailed)?;
-    let expected = self::redirect(redirect).map_err(|_| Category::MfaFailed)?;
+    let address = Url::parse(brought).map_err(|_| LoginCategory::MfaFailed)?;
+    let expected = self::redirect(redirect).map_err(|_| LoginCategory::MfaFailed)?;
     let place = |url: &Url| (url.origin(), url.path().to_owned());
     let given = Secret::new(only(&address, "state")?);
     if place(&address) != place(&expected) || !given.is_same(state) {
-        return Err(Category::MfaFailed.into());
+        return Err(LoginCategory::MfaFailed.into());
     }
     // A person who says no is not asked again.
     if address.query_pairs().any(|(name, _)| name == "error") {
-        return Err(Category::Forbidden.into());
+        return Err(LoginCategory::Forbidden.into());
     }
     only(&address, "code").map(Code::new)
 }
@@ -53,7 +53,7 @@ fn only(address: &Url, name: &str) -> Result<String, Refusal> {
     let mut values = address.query_pairs().filter(|(found, _)| found == name);
     match (values.next(), values.next()) {
         (Some((_, value)), None) if !value.is_empty() => Ok(value.into_owned()),
-        _ => Err(Category::MfaFailed.into()),
+        _ => Err(LoginCategory::MfaFailed.into()),
     }
 }
 
@@ -63,7 +63,7 @@ mod tests {
 
     const REDIRECT: &str = "https://127.0.0.1:8182/callback";
 
-    fn code(brought: &str) -> Result<String, Category> {
+    fn code(brought: &str) -> Result<String, LoginCategory> {
         let code = read_code(brought, REDIRECT, &Secret::new("s1"));
         code.map(|code| code.expose().to_owned())
             .map_err(|refusal| refusal.category)
@@ -80,59 +80,59 @@ mod tests {
     #[test]
     fn what_another_brought_is_not_sent() {
         for (brought, category) in [
-            ("", Category::MfaFailed),
-            ("https://127.0.0.1:8182/callback", Category::MfaFailed),
+            ("", LoginCategory::MfaFailed),
+            ("https://127.0.0.1:8182/callback", LoginCategory::MfaFailed),
             (
                 "https://127.0.0.1:8182/callback?code=c",
-                Category::MfaFailed,
+                LoginCategory::MfaFailed,
             ),
             (
                 "https://127.0.0.1:8182/callback?code=c&state=s2",
-                Category::MfaFailed,
+                LoginCategory::MfaFailed,
             ),
             (
                 "https://127.0.0.1:8182/callback?code=c&state=s1&state=s1",
-                Category::MfaFailed,
+                LoginCategory::MfaFailed,
             ),
             (
                 "https://127.0.0.1:8182/callback?code=c&code=d&state=s1",
-                Category::MfaFailed,
+                LoginCategory::MfaFailed,
             ),
             (
                 "https://127.0.0.1:8182/callback?code=&state=s1",
-                Category::MfaFailed,
+                LoginCategory::MfaFailed,
             ),
             (
                 "https://127.0.0.1:8182/other?code=c&state=s1",
-                Category::MfaFailed,
+                LoginCategory::MfaFailed,
             ),
             (
                 "https://127.0.0.1:8183/callback?code=c&state=s1",
-                Category::MfaFailed,
+                LoginCategory::MfaFailed,
             ),
             (
                 "https://evil.example/callback?code=c&state=s1",
-                Category::MfaFailed,
+                LoginCategory::MfaFailed,
             ),
             (
                 "http://127.0.0.1:8182/callback?code=c&state=s1",
-                Category::MfaFailed,
+                LoginCategory::MfaFailed,
             ),
             (
                 "https://127.0.0.1:8182/callback?error=access_denied&state=s1",
-                Category::Forbidden,
+                LoginCategory::Forbidden,
             ),
             (
                 "https://127.0.0.1:8182/callback?error=access_denied&state=s2",
-                Category::MfaFailed,
+                LoginCategory::MfaFailed,
             ),
-            ("%ff", Category::MfaFailed),
+            ("%ff", LoginCategory::MfaFailed),
         ] {
             assert_eq!(code(brought), Err(category), "{brought}");
         }
         assert_eq!(
             code(&"c".repeat(LONGEST_CODE + 1)),
-            Err(Category::MfaFailed)
+            Err(LoginCategory::MfaFailed)
         );
     }
 

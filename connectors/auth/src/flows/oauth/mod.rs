@@ -11,13 +11,13 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 use tapeline_model::Micros;
+use tapeline_model::records::LoginCategory;
 use tapeline_secrets::Secret;
 
 use self::brought::read_code;
 use super::Credentials;
 use super::http::{Answer, Http};
 use crate::address::BadAddress;
-use crate::category::Category;
 use crate::challenge::{Challenge, Method, Wants};
 use crate::flow::{Answering, Flow, Proof, Reply};
 use crate::mfa::Code;
@@ -145,7 +145,7 @@ impl OAuth {
             .take();
         let asked = asked
             .filter(|asked| asked.state.is_same(&Secret::new(&*challenge.id)))
-            .ok_or(Category::MfaFailed)?;
+            .ok_or(LoginCategory::MfaFailed)?;
         let code = read_code(brought.expose(), &self.redirect, &asked.state)?;
         let form = [
             ("grant_type", "authorization_code"),
@@ -157,16 +157,16 @@ impl OAuth {
         let renewable = later(self.http.now(), self.renewable);
         let session = read(&answer, self.http.now(), renewable, None);
         session.map(Reply::Session).map_err(|wrong| match wrong {
-            Wrong::Client => Category::BadCredentials.into(),
+            Wrong::Client => LoginCategory::BadCredentials.into(),
             // Too late, or used: only a person gets another, so nothing is tried by itself.
-            Wrong::Grant => Category::Expired.into(),
+            Wrong::Grant => LoginCategory::Expired.into(),
             Wrong::Else(refusal) => refusal,
         })
     }
 
     async fn go_on(&self, session: &Session) -> Result<Reply, Refusal> {
-        let renewal = session.renewal.as_ref().ok_or(Category::Expired)?;
-        let renewable = session.until.renewable.ok_or(Category::Expired)?;
+        let renewal = session.renewal.as_ref().ok_or(LoginCategory::Expired)?;
+        let renewable = session.until.renewable.ok_or(LoginCategory::Expired)?;
         let form = [
             ("grant_type", "refresh_token"),
             ("refresh_token", renewal.expose()),
@@ -178,7 +178,7 @@ impl OAuth {
         let renewed = read(&answer, self.http.now(), renewable, Some(renewal));
         renewed.map(Reply::Session).map_err(|wrong| match wrong {
             // The venue says either of a renewal whose time is over.
-            Wrong::Client | Wrong::Grant => Category::Expired.into(),
+            Wrong::Client | Wrong::Grant => LoginCategory::Expired.into(),
             Wrong::Else(refusal) => refusal,
         })
     }
@@ -191,7 +191,7 @@ impl OAuth {
         let (accounts, preference) = (ask(ACCOUNTS).await?, ask(PREFERENCE).await?);
         for answer in [&accounts, &preference] {
             if !answer.is_fine() {
-                return Err(answer.refusal(Category::Expired));
+                return Err(answer.refusal(LoginCategory::Expired));
             }
         }
         let mut facts = standing(&accounts, &preference)?;
@@ -221,7 +221,7 @@ impl OAuth {
 fn chance() -> Result<Secret, Refusal> {
     let mut bytes = [0; 32];
     // Without chance there is no login: a state that can be guessed protects nobody.
-    getrandom::fill(&mut bytes).map_err(|_| Category::Network)?;
+    getrandom::fill(&mut bytes).map_err(|_| LoginCategory::Network)?;
     Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes)))
 }
 
@@ -241,12 +241,12 @@ fn read(
     if is_of_client(answer) {
         return Err(Wrong::Client);
     }
-    let changed = || Wrong::Else(Category::ChangedApi.into());
+    let changed = || Wrong::Else(LoginCategory::ChangedApi.into());
     let words = answer.json::<Words>();
     if !answer.is_fine() {
         return Err(match words.and_then(|words| words.error).as_deref() {
             Some("invalid_grant" | "unsupported_token_type") => Wrong::Grant,
-            _ => Wrong::Else(answer.refusal(Category::Expired)),
+            _ => Wrong::Else(answer.refusal(LoginCategory::Expired)),
         });
     }
     let words = words.ok_or_else(changed)?;
@@ -269,9 +269,9 @@ fn read(
 
 fn standing(accounts: &Answer, preference: &Answer) -> Result<Vec<Fact>, Refusal> {
     let accounts = accounts.json::<Vec<IgnoredAny>>();
-    let accounts = accounts.ok_or(Category::ChangedApi)?.len();
+    let accounts = accounts.ok_or(LoginCategory::ChangedApi)?.len();
     let preference = preference.json::<Preference>();
-    let offers = preference.ok_or(Category::ChangedApi)?.offers;
+    let offers = preference.ok_or(LoginCategory::ChangedApi)?.offers;
     let permissions = match accounts {
         0 => Fact::not_well(About::Permissions, "the login opens no account"),
         some => Fact::well(
@@ -308,7 +308,7 @@ impl Flow for OAuth {
         Box::pin(async move {
             match proof {
                 Proof::Code(code) => self.exchange(challenge, code).await,
-                Proof::Approval => Err(Category::ChangedApi.into()),
+                Proof::Approval => Err(LoginCategory::ChangedApi.into()),
             }
         })
     }
@@ -323,11 +323,11 @@ impl Flow for OAuth {
             let request = request.bearer_auth(session.token.expose());
             let answer = self.http.send(request).await?;
             if !answer.is_fine() {
-                return Err(answer.refusal(Category::Expired));
+                return Err(answer.refusal(LoginCategory::Expired));
             }
             // A page that says that all is being repaired is no list of accounts.
             let accounts = answer.json::<Vec<IgnoredAny>>();
-            accounts.map(drop).ok_or(Category::ChangedApi.into())
+            accounts.map(drop).ok_or(LoginCategory::ChangedApi.into())
         })
     }
 

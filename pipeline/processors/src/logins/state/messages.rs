@@ -2,9 +2,10 @@
 
 use tapeline_model::Micros;
 use tapeline_model::ids::AccountId;
+use tapeline_model::records::LoginCategory;
 
 use super::super::alerts::AlertKind;
-use super::super::category::{Category, RefusalKind};
+use super::super::category::{RefusalKind, remedy_of};
 
 const SECOND: i64 = 1_000_000;
 /// As long as a name of the DNS.
@@ -22,14 +23,19 @@ pub(super) struct LoginMessages<'a> {
 }
 
 impl LoginMessages<'_> {
-    pub fn failed_in_row(&self, count: i32, category: Option<Category>) -> String {
+    pub fn failed_in_row(&self, count: i32, category: Option<LoginCategory>) -> String {
         let Self { account, venue } = self;
         let logins = if count == 1 { "login" } else { "logins" };
         let why = why(category);
         format!("{count} {logins} of {account} at {venue} failed in a row{why}")
     }
 
-    pub fn failed_within(&self, count: i32, window: i64, category: Option<Category>) -> String {
+    pub fn failed_within(
+        &self,
+        count: i32,
+        window: i64,
+        category: Option<LoginCategory>,
+    ) -> String {
         let Self { account, venue } = self;
         let (within, why) = (span(window), why(category));
         format!(
@@ -48,7 +54,7 @@ impl LoginMessages<'_> {
 
     pub fn forbidden(&self) -> String {
         let Self { account, venue } = self;
-        let remedy = Category::Forbidden.remedy();
+        let remedy = remedy_of(LoginCategory::Forbidden);
         format!(
             "{venue} forbids {account} to go on (FORBIDDEN), and what it means by that is not known: {remedy}, then {}",
             self.log_in()
@@ -64,7 +70,7 @@ impl LoginMessages<'_> {
 
     pub fn changed_api(&self) -> String {
         let Self { account, venue } = self;
-        let remedy = Category::ChangedApi.remedy();
+        let remedy = remedy_of(LoginCategory::ChangedApi);
         format!(
             "{venue} answered the login of {account} in a way that was never seen (CHANGED_API): {remedy}"
         )
@@ -102,13 +108,13 @@ impl LoginMessages<'_> {
         )
     }
 
-    pub fn stopped(&self, category: Option<Category>) -> String {
+    pub fn stopped(&self, category: Option<LoginCategory>) -> String {
         let Self { account, venue } = self;
-        let code = category.map(|category| format!(" ({})", category.code()));
+        let code = category.map(|category| format!(" ({})", category.as_str()));
         let code = code.unwrap_or_default();
         // To log in is all there is to do about a session that ended.
-        let first = category.filter(|category| *category != Category::Expired);
-        let remedy = first.map(|category| format!("{}, then ", category.remedy()));
+        let first = category.filter(|category| *category != LoginCategory::Expired);
+        let remedy = first.map(|category| format!("{}, then ", remedy_of(category)));
         let remedy = remedy.unwrap_or_default();
         format!(
             "no more logins of {account} at {venue} are tried by themselves{code}; a person is needed: {remedy}{}",
@@ -137,9 +143,9 @@ impl LoginMessages<'_> {
     }
 }
 
-fn why(category: Option<Category>) -> String {
+fn why(category: Option<LoginCategory>) -> String {
     category.map_or(String::new(), |category| {
-        let (code, remedy) = (category.code(), category.remedy());
+        let (code, remedy) = (category.as_str(), remedy_of(category));
         format!(", the last one for {code}: {remedy}")
     })
 }
