@@ -1,6 +1,7 @@
 //! Which addresses secrets may be sent to.
 
 use reqwest::Url;
+use tapeline_secrets::http_client::is_loopback;
 use thiserror::Error;
 
 /// Why an address cannot be used.
@@ -27,8 +28,5 @@ pub(crate) fn base(address: &str) -> Result<Url, BadAddress> {
 
 /// Whether it is a server of this machine.
 pub(crate) fn is_here(address: &Url) -> bool {
-    matches!(
-        address.host_str(),
-        Some("127.0.0.1" | "[::1]" | "localhost")
-    )
+    address.host_str().is_some_and(is_loopback)
 }

@@ -2,17 +2,16 @@
 //! its own.
 
 use std::future::Future;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use reqwest::{Client, ClientBuilder, Request, Response};
+use reqwest::{Request, Response};
 use tapeline_model::Micros;
+use tapeline_secrets::http_client::{HttpClient, Proxies};
 
 use crate::address::{BadAddress, is_here};
 
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 pub type Clock = Arc<dyn Fn() -> Micros + Send + Sync>;
@@ -37,7 +36,7 @@ pub struct Outside {
     pub clock: Clock,
     pub transport: Arc<dyn Transport>,
     /// Makes requests; how they travel is the transport's.
-    pub(crate) requests: Client,
+    pub(crate) requests: HttpClient,
 }
 
 impl Outside {
@@ -63,15 +62,10 @@ impl Outside {
     /// For a server of this machine whose certificate nobody vouches for: any is taken, as no
     /// encryption at all would be, and nothing is sent anywhere else.
     pub fn on_this_machine() -> Result<Self, BadAddress> {
-        let client = builder()
-            .tls_danger_accept_invalid_certs(true)
-            .resolve("localhost", SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
-            .no_proxy()
-            .build()
-            .map_err(BadAddress::NoClient)?;
+        let client = HttpClient::trusting_anyone(ANSWER_WITHIN).map_err(BadAddress::NoClient)?;
         Ok(Self {
             clock: Arc::new(wall_clock),
-            transport: Arc::new(Here(client.clone())),
+            transport: Arc::new(LoopbackOnly(client.clone())),
             requests: client,
         })
     }
@@ -81,7 +75,7 @@ impl Outside {
     }
 }
 
-impl Transport for Client {
+impl Transport for HttpClient {
     fn send(&self, request: Request) -> Travelling<'_> {
         // What reqwest says may hold the address with its query, so it is not passed on.
         let answer = self.execute(request);
@@ -98,9 +92,9 @@ impl Transport for Client {
 }
 
 /// Goes nowhere else than to this machine.
-struct Here(Client);
+struct LoopbackOnly(HttpClient);
 
-impl Transport for Here {
+impl Transport for LoopbackOnly {
     fn send(&self, request: Request) -> Travelling<'_> {
         if !is_here(request.url()) {
             return Box::pin(async { Err(Lost::Unsent) });
@@ -109,19 +103,8 @@ impl Transport for Here {
     }
 }
 
-fn client() -> Result<Client, BadAddress> {
-    builder().build().map_err(BadAddress::NoClient)
-}
-
-fn builder() -> ClientBuilder {
-    // Fails when there is one already, which then serves as well.
-    let _already = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(CONNECT_WITHIN)
-        .timeout(ANSWER_WITHIN)
-        .pool_max_idle_per_host(1)
-        .user_agent(concat!("tapeline/", env!("CARGO_PKG_VERSION")))
+fn client() -> Result<HttpClient, BadAddress> {
+    HttpClient::new(ANSWER_WITHIN, Proxies::OfEnvironment, &[]).map_err(BadAddress::NoClient)
 }
 
 fn wall_clock() -> Micros {

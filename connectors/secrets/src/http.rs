@@ -5,20 +5,20 @@ use std::path::Path;
 use std::time::Duration;
 
 use reqwest::header::HeaderValue;
-use reqwest::{Certificate, Client, RequestBuilder, Url};
+use reqwest::{Certificate, RequestBuilder, Url};
 use zeroize::Zeroizing;
 
 use crate::document::Document;
 use crate::error::{Category, SecretError};
+use crate::http_client::{HttpClient, Proxies, is_loopback};
 use crate::secret::Secret;
 
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// No secret is longer; a longer answer is none of ours.
 const LONGEST_ANSWER: usize = 1 << 20;
 
 pub(crate) struct Http {
-    client: Client,
+    client: HttpClient,
 }
 
 pub(crate) struct Answer {
@@ -35,22 +35,9 @@ impl Answer {
 impl Http {
     /// With the certificate authorities of this machine, and of `ca` (a PEM file).
     pub fn new(ca: Option<&Path>) -> Result<Self, SecretError> {
-        // Fails when there is one already, which then serves as well.
-        let _already = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            // A proxy of the environment would see what goes to loopback addresses.
-            .no_proxy()
-            .connect_timeout(CONNECT_WITHIN)
-            .timeout(ANSWER_WITHIN)
-            .pool_max_idle_per_host(2)
-            .user_agent(concat!("tapeline/", env!("CARGO_PKG_VERSION")));
-        if let Some(path) = ca {
-            for certificate in certificates(path)? {
-                builder = builder.add_root_certificate(certificate);
-            }
-        }
-        let client = builder.build().map_err(|error| {
+        let authorities = ca.map(certificates).transpose()?.unwrap_or_default();
+        let client = HttpClient::new(ANSWER_WITHIN, Proxies::Never, &authorities);
+        let client = client.map_err(|error| {
             SecretError::new(
                 Category::BadReference,
                 "HTTPS",
@@ -71,7 +58,9 @@ impl Http {
 
     /// `whom` stands in errors.
     pub async fn send(&self, whom: &str, request: RequestBuilder) -> Result<Answer, SecretError> {
-        let mut response = request.send().await.map_err(|e| unreachable(whom, &e))?;
+        let request = request.build().map_err(|e| unreachable(whom, &e))?;
+        let response = self.client.execute(request).await;
+        let mut response = response.map_err(|e| unreachable(whom, &e))?;
         let status = response.status().as_u16();
         let mut body = Zeroizing::new(Vec::new());
         while let Some(chunk) = response.chunk().await.map_err(|e| unreachable(whom, &e))? {
@@ -124,12 +113,6 @@ pub(crate) fn fault_of_address(address: &str) -> Option<String> {
         ),
         _ => Some("must begin with https://".to_owned()),
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let address = bare.parse::<std::net::IpAddr>();
-    bare == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate>, SecretError> {

@@ -13,6 +13,7 @@ mod error;
 mod fetch;
 mod file_stamp;
 mod http;
+pub mod http_client;
 pub mod metric_names;
 mod reference;
 mod resolver;

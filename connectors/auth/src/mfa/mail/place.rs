@@ -9,6 +9,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls_platform_verifier::Verifier;
+use tapeline_secrets::http_client::is_loopback;
 use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -102,8 +103,7 @@ fn parse(address: &str) -> Result<(String, u16, bool), BadMailbox> {
         && matches!(url.path(), "" | "/")
         && url.query().is_none()
         && url.fragment().is_none();
-    let is_here = matches!(host, "127.0.0.1" | "[::1]" | "localhost");
-    let is_plain = url.scheme() == "imap" && is_here;
+    let is_plain = url.scheme() == "imap" && is_loopback(host);
     if host.is_empty() || !is_bare || (url.scheme() != "imaps" && !is_plain) {
         return Err(BadMailbox::NotImaps);
     }

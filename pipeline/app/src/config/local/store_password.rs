@@ -1,6 +1,6 @@
 //! The password of the embedded store, which `up` keeps in its data folder.
 
-use std::net::IpAddr;
+use tapeline_secrets::http_client::is_loopback;
 
 use crate::config::{ClickHouse, Config, Fault};
 
@@ -26,8 +26,7 @@ fn is_on_this_machine(url: &str) -> bool {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         _ => address,
     };
-    let number = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || number.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    is_loopback(host)
 }
 
 #[cfg(test)]
