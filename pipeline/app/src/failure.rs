@@ -62,6 +62,15 @@ impl From<Vec<config::Fault>> for Failure {
     }
 }
 
+impl From<config::OpenError> for Failure {
+    fn from(error: config::OpenError) -> Self {
+        match error {
+            config::OpenError::Settings(faults) => faults.into(),
+            config::OpenError::Client(error) => Self::external(error),
+        }
+    }
+}
+
 impl From<ReferenceError> for Failure {
     fn from(error: ReferenceError) -> Self {
         Self::Usage(error.to_string())

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tapeline_secrets::{Category, LocalFile, Reference, SecretError, read_here};
 
 use crate::cli;
-use crate::config::{Config, Lookup};
+use crate::config::Config;
 use crate::console;
 use crate::failure::Failure;
 
@@ -42,7 +42,7 @@ struct Checked {
 }
 
 fn check(config: &Config, json: bool) -> Result<(), Failure> {
-    let lookup = Lookup::of(&config.secrets)?;
+    let lookup = config.secrets.lookup()?;
     let mut checked = Vec::new();
     for (reference, keys) in config.keys_by_reference() {
         let begun = Instant::now();
@@ -125,9 +125,7 @@ struct Masked {
 
 fn get(config: &Config, arguments: &cli::SecretsGet) -> Result<(), Failure> {
     let reference: Reference = arguments.reference.parse()?;
-    let value = Lookup::of(&config.secrets)?
-        .get(&reference)
-        .map_err(failure)?;
+    let value = config.secrets.lookup()?.get(&reference).map_err(failure)?;
     if arguments.show {
         console::line(value.secret.expose());
         return Ok(());

@@ -12,7 +12,8 @@ use tapeline_secrets::{
 };
 
 use super::fault::Fault;
-use super::{Config, Lookup, Span};
+use super::secret_store::SecretStore;
+use super::{Config, Span};
 
 /// Where secrets are that references lead to, other than environment and files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +29,8 @@ pub(crate) struct Places {
     pub vault: VaultPlace,
     pub aws: AwsPlace,
     pub age: AgePlace,
+    #[serde(skip)]
+    pub store: SecretStore,
 }
 
 impl Default for Places {
@@ -41,6 +44,7 @@ impl Default for Places {
             vault: VaultPlace::default(),
             aws: AwsPlace::default(),
             age: AgePlace::default(),
+            store: SecretStore::default(),
         }
     }
 }
@@ -332,10 +336,12 @@ pub(super) fn resolve_reference(places: &Places, key: &str, value: &str) -> Resu
         })?;
         return Ok(secret.expose().to_owned());
     }
-    let lookup = Lookup::of(places).map_err(|faults| match faults.into_iter().next() {
-        Some(fault) => fault,
-        None => Fault::new(key, "the places of secrets cannot be used"),
-    })?;
+    let lookup = places
+        .lookup()
+        .map_err(|faults| match faults.into_iter().next() {
+            Some(fault) => fault,
+            None => Fault::new(key, "the places of secrets cannot be used"),
+        })?;
     let value = lookup.get(&reference);
     let value = value.map_err(|error| Fault::new(key, error.to_string()))?;
     Ok(value.secret.expose().to_owned())

@@ -117,20 +117,12 @@ struct Desk<'a> {
 impl<'a> Desk<'a> {
     fn of(config: &'a Config) -> Self {
         let logins = LoginOf::all(config).unwrap_or_default();
-        let secrets = match logins.first() {
-            Some(of) => Ok(of.secrets().clone()),
-            None => places(config),
-        };
         Self {
             config,
-            secrets,
+            secrets: config.secrets.open().map_err(Failure::from),
             logins,
         }
     }
-}
-
-fn places(config: &Config) -> Result<Secrets, Failure> {
-    Secrets::new(&config.secrets.settings()?).map_err(Failure::external)
 }
 
 /// What can be seen without asking a venue, Kafka or the store.

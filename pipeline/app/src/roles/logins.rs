@@ -90,8 +90,7 @@ impl Account {
             return Ok(Vec::new());
         }
         let kafka = config.kafka_settings()?;
-        let settings = config.secrets.settings()?;
-        let secrets = Secrets::new(&settings).map_err(Failure::external)?;
+        let secrets = config.secrets.open()?;
         let portfolios = config.portfolios();
         let host = cleaned(&rustix::system::uname().nodename().to_string_lossy());
         let of = |login: &LoginAccount| {

@@ -10,7 +10,7 @@ use tapeline_secrets::{LocalFile, Reference, Secret};
 
 use crate::cli::AuthEnrol;
 use crate::commands::secrets::{failure, local_file, prompt};
-use crate::config::{Config, Lookup};
+use crate::config::Config;
 use crate::console;
 use crate::failure::Failure;
 use crate::publish::now;
@@ -32,7 +32,7 @@ pub(super) fn run(config: &Config, arguments: &AuthEnrol) -> Result<(), Failure>
     Seed::parse(text.expose()).map_err(wrong)?;
     let version = place.file.set(&place.name, &text).map_err(failure)?;
     // What the login will read, and not what was handed over.
-    let stored = Lookup::of(&config.secrets)?.get(&place.reference);
+    let stored = config.secrets.lookup()?.get(&place.reference);
     let stored = stored.map_err(failure)?;
     let seed = Seed::parse(stored.secret.expose()).map_err(wrong)?;
     tell(&place, version, &seed, arguments)
