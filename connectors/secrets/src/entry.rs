@@ -15,7 +15,7 @@ use crate::metric_names as names;
 use crate::reference::Reference;
 use crate::retry::spread;
 use crate::secret::Value;
-use crate::settings::Timing;
+use crate::timing::Timing;
 
 pub(crate) struct Entry {
     reference: Reference,

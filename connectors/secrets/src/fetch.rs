@@ -7,7 +7,7 @@ use crate::error::SecretError;
 use crate::file_stamp::FileStamp;
 use crate::reference::Reference;
 use crate::secret::Secret;
-use crate::settings::Timing;
+use crate::timing::Timing;
 
 pub(crate) type Fetching<'a> =
     Pin<Box<dyn Future<Output = Result<Fetched, SecretError>> + Send + 'a>>;
@@ -16,7 +16,9 @@ pub(crate) type Fetching<'a> =
 pub(crate) trait Fetch: Send + Sync {
     fn fetch<'a>(&'a self, reference: &'a Reference) -> Fetching<'a>;
     /// Of the file that holds the secret: while it stays the same, so does the secret.
-    fn stamp(&self, reference: &Reference) -> Option<FileStamp>;
+    fn stamp(&self, _reference: &Reference) -> Option<FileStamp> {
+        None
+    }
 }
 
 /// What a backend returned.

@@ -19,15 +19,13 @@ mod reference;
 mod resolver;
 mod retry;
 mod secret;
-mod settings;
+mod timing;
 
 pub use backends::local::LocalFile;
 pub use backends::os::keep_in_os;
-pub use backends::read_here;
+pub use backends::*;
 pub use error::{Category, SecretError};
-pub use reference::{Kind, Reference, ReferenceError};
+pub use reference::{Kind, Kinds, Reference, ReferenceError};
 pub use resolver::Secrets;
 pub use secret::{Secret, Value};
-pub use settings::{
-    AgeSettings, AwsSettings, LocalSettings, Settings, Timing, VaultLogin, VaultSettings,
-};
+pub use timing::Timing;

@@ -3,13 +3,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::backends::Backends;
+use crate::backends::{Backends, Settings};
 use crate::entry::{Entry, poll};
 use crate::error::{Category, SecretError};
 use crate::fetch::{Fetch, Source};
 use crate::reference::Reference;
 use crate::secret::Value;
-use crate::settings::{Settings, Timing};
+use crate::timing::Timing;
 
 /// A configuration that names more is none.
 const MOST_REFERENCES: usize = 4096;

@@ -5,14 +5,47 @@ use std::time::SystemTime;
 
 use zeroize::Zeroizing;
 
+use super::{Backend, on_a_thread};
 use crate::error::{Category, SecretError};
-use crate::fetch::Fetched;
-use crate::reference::Reference;
+use crate::fetch::{Fetch, Fetched, Fetching};
+use crate::file_stamp::FileStamp;
+use crate::reference::{Location, Reference, Syntax};
 use crate::secret::Secret;
 
 const LONGEST: u64 = 1 << 20;
 
-pub(super) fn read(reference: &Reference, path: &Path) -> Result<Fetched, SecretError> {
+pub(super) static BACKEND: Backend = Backend {
+    syntax: Syntax {
+        name: "file",
+        form: "secret://file/PATH",
+        section: "file",
+        // An absolute path keeps its slash: secret://file//run/secrets/x
+        parse: |_, rest| Ok(Location::named(rest)),
+    },
+    read_here: Some(read),
+    open: |_| Ok(Some(Box::new(Files))),
+};
+
+struct Files;
+
+impl Fetch for Files {
+    fn fetch<'a>(&'a self, reference: &'a Reference) -> Fetching<'a> {
+        let reference = reference.clone();
+        on_a_thread(move || read(&reference))
+    }
+
+    fn stamp(&self, reference: &Reference) -> Option<FileStamp> {
+        FileStamp::of(path_of(reference))
+    }
+}
+
+/// Of a reference that leads to a file.
+pub(super) fn path_of(reference: &Reference) -> &Path {
+    Path::new(&reference.location().name)
+}
+
+fn read(reference: &Reference) -> Result<Fetched, SecretError> {
+    let path = path_of(reference);
     let (bytes, modified) = read_bytes(reference, path)?;
     let text = text_of(bytes).map_err(|error| explain(reference, path, &error))?;
     let mut fetched = Fetched::new(Secret::from_line(text));
@@ -77,14 +110,13 @@ fn explain(reference: &Reference, path: &Path, error: &std::io::Error) -> Secret
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::file_stamp::FileStamp;
 
     fn reference(path: &Path) -> Reference {
         format!("secret://file/{}", path.display()).parse().unwrap()
     }
 
     fn read_path(path: &Path) -> Result<Fetched, SecretError> {
-        read(&reference(path), path)
+        read(&reference(path))
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The places where secrets are.
+//! Where secrets can be: a file a backend, and its line in [`secret_backends!`](crate::secret_backends).
 
 mod age;
 mod aws;
@@ -6,142 +6,209 @@ mod env;
 mod file;
 pub(crate) mod local;
 pub(crate) mod os;
+mod section;
 mod sops;
 mod vault;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::str::FromStr;
 use std::time::SystemTime;
 
 use crate::document::NoField;
 use crate::error::{Category, SecretError};
 use crate::fetch::{Fetch, Fetched, Fetching};
 use crate::file_stamp::FileStamp;
-use crate::reference::{Place, Reference};
+use crate::reference::{Kind, Kinds, LONGEST, Reference, ReferenceError, SCHEME, Syntax};
 use crate::secret::Secret;
-use crate::settings::{AgeSettings, Settings};
-use aws::Aws;
-use local::LocalFile;
-use vault::Vault;
+use crate::timing::Timing;
 
-/// One of each kind that has settings.
-pub(crate) struct Backends {
-    local: Option<Arc<LocalFile>>,
-    vault: Option<Arc<Vault>>,
-    aws: Option<Aws>,
-    age: Option<AgeSettings>,
+pub use section::{ReferenceParser, Section};
+pub use vault::{VaultAuth, VaultLogin};
+
+/// Hands every backend to the macro named: its module, and for one with settings, its section of
+/// `[secrets]` and what follows from it.
+#[macro_export]
+macro_rules! secret_backends {
+    ($then:ident) => {
+        $then! {
+            env
+            file
+            os
+            local { LocalSection => LocalSettings }
+            vault { VaultSection => VaultSettings }
+            aws { AwsSection => AwsSettings }
+            age { AgeSection => AgeSettings }
+            sops
+        }
+    };
 }
+
+/// What a backend declares.
+struct Backend {
+    syntax: Syntax,
+    /// Without waiting for anybody, where this machine alone has the secrets.
+    read_here: Option<ReadHere>,
+    /// None where nothing is configured for it. Asks nobody yet.
+    open: fn(&Settings) -> Result<Opened, SecretError>,
+}
+
+type Opened = Option<Box<dyn Fetch>>;
+type ReadHere = fn(&Reference) -> Result<Fetched, SecretError>;
+
+macro_rules! backends {
+    ($($module:ident $({ $section:ident => $settings:ident })?)*) => {
+        const BACKENDS: &[&Backend] = &[$(&$module::BACKEND),*];
+        const KINDS: &[Kind] = &[$(Kind(&$module::BACKEND.syntax)),*];
+
+        $($(pub use $module::{$section, $settings};)?)*
+
+        /// Where secrets are and for how long they count. A backend that has no settings here
+        /// cannot be asked.
+        #[derive(Debug, Clone, Default)]
+        pub struct Settings {
+            pub timing: Timing,
+            $($(pub $module: Option<$settings>,)?)*
+        }
+
+        impl Settings {
+            /// What is wrong, by key. Pure: looks nothing up.
+            pub fn faults(&self) -> Vec<(&'static str, String)> {
+                let mut faults = self.timing.faults();
+                $($(
+                    let settings: Option<&$settings> = self.$module.as_ref();
+                    if let Some(settings) = settings {
+                        settings.faults(&mut faults);
+                    }
+                )?)*
+                faults
+            }
+        }
+    };
+}
+
+secret_backends!(backends);
+
+impl Kind {
+    pub const ALL: &[Self] = KINDS;
+
+    fn backend(self) -> Option<&'static Backend> {
+        let mut all = BACKENDS.iter().copied();
+        all.find(|backend| backend.syntax.name == self.name())
+    }
+}
+
+impl Reference {
+    /// Whether this machine alone has it, so that nobody need be asked.
+    pub fn is_here(&self) -> bool {
+        let backend = self.kind().backend();
+        backend.is_some_and(|backend| backend.read_here.is_some())
+    }
+}
+
+impl FromStr for Reference {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        let rest = text
+            .strip_prefix(SCHEME)
+            .ok_or(ReferenceError::NotAReference)?;
+        let (name, rest) = rest.split_once('/').unwrap_or((rest, ""));
+        let kind = KINDS.iter().copied().find(|kind| kind.name() == name);
+        let kind = kind.ok_or(ReferenceError::UnknownKind(Kinds(KINDS)))?;
+        if text.len() > LONGEST {
+            return Err(ReferenceError::TooLong);
+        }
+        if rest.is_empty() {
+            return Err(ReferenceError::Empty(kind));
+        }
+        if rest.chars().any(char::is_control) {
+            return Err(ReferenceError::OddCharacter(kind));
+        }
+        let location = (kind.0.parse)(kind, rest)?;
+        Ok(Self::new(text, kind, location))
+    }
+}
+
+/// Those that are configured.
+pub(crate) struct Backends(HashMap<&'static str, Box<dyn Fetch>>);
 
 impl Backends {
     pub fn new(settings: &Settings) -> Result<Self, SecretError> {
-        Ok(Self {
-            local: settings.local.clone().map(|s| Arc::new(LocalFile::new(s))),
-            vault: settings.vault.clone().map(Vault::new).transpose()?,
-            aws: settings.aws.clone().map(Aws::new).transpose()?,
-            age: settings.age.clone(),
-        })
-    }
-
-    async fn fetch(&self, reference: &Reference) -> Result<Fetched, SecretError> {
-        match reference.place() {
-            Place::Env { .. } | Place::Os { .. } => here(reference),
-            Place::File { .. } => {
-                let reference = reference.clone();
-                aside(move || here(&reference)).await
-            }
-            Place::Local { name } => {
-                let file = Arc::clone(configured(reference, self.local.as_ref())?);
-                let (reference, name) = (reference.clone(), name.clone());
-                // The key takes a tenth of a second of computing.
-                aside(move || file.read(&reference, &name)).await
-            }
-            Place::Vault { mount, path, field } => {
-                let vault = configured(reference, self.vault.as_ref())?;
-                vault.read(reference, mount, path, field).await
-            }
-            Place::Aws { name, field } => {
-                let aws = configured(reference, self.aws.as_ref())?;
-                aws.read(reference, name, field.as_deref()).await
-            }
-            Place::Age { path, field } => {
-                let settings = configured(reference, self.age.as_ref())?.clone();
-                let (reference, path) = (reference.clone(), path.clone());
-                let field = field.clone();
-                aside(move || age::read(&settings, &reference, &path, field.as_deref())).await
-            }
-            Place::Sops { path, field } => {
-                let settings = configured(reference, self.age.as_ref())?.clone();
-                let (reference, path) = (reference.clone(), path.clone());
-                let field = field.clone();
-                aside(move || sops::read(&settings, &reference, &path, &field)).await
+        let mut opened = HashMap::new();
+        for backend in BACKENDS {
+            if let Some(fetch) = (backend.open)(settings)? {
+                opened.insert(backend.syntax.name, fetch);
             }
         }
+        Ok(Self(opened))
+    }
+
+    fn of(&self, reference: &Reference) -> Option<&dyn Fetch> {
+        self.0.get(reference.kind().name()).map(|fetch| &**fetch)
     }
 }
 
 impl Fetch for Backends {
     fn fetch<'a>(&'a self, reference: &'a Reference) -> Fetching<'a> {
-        Box::pin(self.fetch(reference))
+        match self.of(reference) {
+            Some(backend) => backend.fetch(reference),
+            None => Box::pin(std::future::ready(Err(not_configured(reference)))),
+        }
     }
 
     fn stamp(&self, reference: &Reference) -> Option<FileStamp> {
-        match reference.place() {
-            Place::File { path } | Place::Age { path, .. } | Place::Sops { path, .. } => {
-                FileStamp::of(path)
-            }
-            Place::Local { .. } => FileStamp::of(self.local.as_ref()?.path()),
-            Place::Env { .. } | Place::Os { .. } | Place::Vault { .. } | Place::Aws { .. } => None,
-        }
+        self.of(reference)?.stamp(reference)
     }
 }
 
 /// Looks up what is on this machine, without waiting for anybody: references
 /// to environment variables, files and what the operating system keeps.
 pub fn read_here(reference: &Reference) -> Result<Secret, SecretError> {
-    here(reference).map(|fetched| fetched.secret)
-}
-
-fn here(reference: &Reference) -> Result<Fetched, SecretError> {
-    match reference.place() {
-        Place::Env { name } => env::read(reference, name),
-        Place::File { path } => file::read(reference, path),
-        Place::Os { name } => os::read(reference, name),
-        Place::Local { .. }
-        | Place::Vault { .. }
-        | Place::Aws { .. }
-        | Place::Age { .. }
-        | Place::Sops { .. } => Err(SecretError::new(
+    let backend = reference.kind().backend();
+    let Some(read) = backend.and_then(|backend| backend.read_here) else {
+        return Err(SecretError::new(
             Category::BadReference,
             reference,
             "it must be looked up on this machine alone",
             "write secret://env/NAME, secret://file/PATH or secret://os/NAME",
-        )),
+        ));
+    };
+    read(reference).map(|fetched| fetched.secret)
+}
+
+/// Reads at once, since nobody has to be waited for.
+struct AtOnce(ReadHere);
+
+impl Fetch for AtOnce {
+    fn fetch<'a>(&'a self, reference: &'a Reference) -> Fetching<'a> {
+        Box::pin(std::future::ready((self.0)(reference)))
     }
 }
 
-/// Off the threads that others wait on.
-async fn aside(
+/// Reads on a thread that nobody waits on, since it takes a while.
+fn on_a_thread<'a>(
     read: impl FnOnce() -> Result<Fetched, SecretError> + Send + 'static,
-) -> Result<Fetched, SecretError> {
-    tokio::task::spawn_blocking(read).await.map_err(|_| {
-        SecretError::new(
-            Category::Unreachable,
-            "this process",
-            "it is ending or its reader panicked",
-            "see what it said before",
-        )
-    })?
+) -> Fetching<'a> {
+    Box::pin(async {
+        tokio::task::spawn_blocking(read).await.map_err(|_| {
+            SecretError::new(
+                Category::Unreachable,
+                "this process",
+                "it is ending or its reader panicked",
+                "see what it said before",
+            )
+        })?
+    })
 }
 
-fn configured<'a, B>(reference: &Reference, backend: Option<&'a B>) -> Result<&'a B, SecretError> {
-    backend.ok_or_else(|| {
-        let kind = reference.kind();
-        SecretError::new(
-            Category::BadReference,
-            reference,
-            format!("nothing is configured for {}", kind.name()),
-            format!("fill in [secrets.{}]", kind.section()),
-        )
-    })
+fn not_configured(reference: &Reference) -> SecretError {
+    let kind = reference.kind();
+    SecretError::new(
+        Category::BadReference,
+        reference,
+        format!("nothing is configured for {}", kind.name()),
+        format!("fill in [secrets.{}]", kind.section()),
+    )
 }
 
 /// Of a secret that should be a JSON object.
@@ -177,3 +244,8 @@ fn now_seconds() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.unwrap_or_default().as_secs()
 }
+
+#[cfg(test)]
+mod reference_tests;
+#[cfg(test)]
+mod settings_tests;

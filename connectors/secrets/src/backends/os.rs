@@ -1,9 +1,10 @@
 //! Keys that the operating system keeps: of Linux, the kernel's, in memory until the machine is
 //! switched off, for the user alone.
 
+use super::{AtOnce, Backend};
 use crate::error::{Category, SecretError};
 use crate::fetch::Fetched;
-use crate::reference::Reference;
+use crate::reference::{Reference, Syntax, plain_name};
 use crate::secret::Secret;
 
 #[cfg(target_os = "linux")]
@@ -70,7 +71,19 @@ enum Trouble {
     Refused(String),
 }
 
-pub(super) fn read(reference: &Reference, name: &str) -> Result<Fetched, SecretError> {
+pub(super) static BACKEND: Backend = Backend {
+    syntax: Syntax {
+        name: "os",
+        form: "secret://os/NAME",
+        section: "os",
+        parse: plain_name,
+    },
+    read_here: Some(read),
+    open: |_| Ok(Some(Box::new(AtOnce(read)))),
+};
+
+fn read(reference: &Reference) -> Result<Fetched, SecretError> {
+    let name = &reference.location().name;
     let bytes = kernel::get(name).map_err(|trouble| explain(reference, trouble))?;
     let text = std::str::from_utf8(&bytes).map_err(|_| {
         let (what, remedy) = ("it is not UTF-8 text", "set it to a text");
@@ -125,7 +138,7 @@ mod tests {
                 return;
             }
         };
-        let read = || read(&reference, &name);
+        let read = || read(&reference);
         assert_eq!(read().unwrap().secret.expose(), "planted-passphrase");
         keep_in_os(&name, &Secret::new("another")).unwrap();
         assert_eq!(read().unwrap().secret.expose(), "another");

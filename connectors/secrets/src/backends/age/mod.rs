@@ -2,24 +2,56 @@
 
 mod format;
 mod keys;
+mod settings;
 
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::file::read_bytes;
-use super::{explain_field, read_here};
+use super::file::{path_of, read_bytes};
+use super::{Backend, explain_field, on_a_thread, read_here};
 use crate::document::field_of_text;
 use crate::error::{Category, SecretError};
-use crate::fetch::Fetched;
-use crate::reference::Reference;
+use crate::fetch::{Fetch, Fetched, Fetching};
+use crate::file_stamp::FileStamp;
+use crate::reference::{Reference, Syntax, with_field};
 use crate::secret::Secret;
-use crate::settings::AgeSettings;
 pub(super) use format::{Broken, decrypt as open};
 pub(super) use keys::Bytes32;
+pub use settings::{AgeSection, AgeSettings};
+
+pub(super) static BACKEND: Backend = Backend {
+    syntax: Syntax {
+        name: "age",
+        form: "secret://age/PATH#FIELD",
+        section: "age",
+        parse: with_field,
+    },
+    read_here: None,
+    open: |settings| {
+        let files = settings.age.clone().map(AgeFiles);
+        Ok(files.map(|files| Box::new(files) as Box<dyn Fetch>))
+    },
+};
+
+struct AgeFiles(AgeSettings);
+
+impl Fetch for AgeFiles {
+    fn fetch<'a>(&'a self, reference: &'a Reference) -> Fetching<'a> {
+        let (settings, reference) = (self.0.clone(), reference.clone());
+        on_a_thread(move || {
+            let field = reference.location().field.as_deref();
+            read(&settings, &reference, path_of(&reference), field)
+        })
+    }
+
+    fn stamp(&self, reference: &Reference) -> Option<FileStamp> {
+        FileStamp::of(path_of(reference))
+    }
+}
 
 /// Reads one, with the field of the JSON object in it or as a whole.
-pub(super) fn read(
+fn read(
     settings: &AgeSettings,
     reference: &Reference,
     path: &Path,

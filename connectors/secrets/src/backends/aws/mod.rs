@@ -2,20 +2,21 @@
 //! AWSPENDING, since that may not be accepted yet.
 
 mod answers;
+mod settings;
 mod sign;
 
 use reqwest::Url;
 use serde_json::json;
 
-use super::{now_seconds, read_here};
+use super::{Backend, now_seconds, read_here};
 use crate::document;
 use crate::error::{Category, SecretError};
-use crate::fetch::Fetched;
+use crate::fetch::{Fetch, Fetched, Fetching};
 use crate::http::{Http, hidden_header};
-use crate::reference::Reference;
+use crate::reference::{Kind, Location, Reference, ReferenceError, Syntax, with_field};
 use crate::retry::retried;
 use crate::secret::Secret;
-use crate::settings::AwsSettings;
+pub use settings::{AwsSection, AwsSettings};
 use sign::{Signed, Signer};
 
 const WHOM: &str = "AWS Secrets Manager";
@@ -23,34 +24,51 @@ const SERVICE: &str = "secretsmanager";
 const ACTION: &str = "secretsmanager.GetSecretValue";
 const CONTENT: &str = "application/x-amz-json-1.1";
 
-pub(super) struct Aws {
+pub(super) static BACKEND: Backend = Backend {
+    syntax: Syntax {
+        name: "aws",
+        form: "secret://aws/NAME#FIELD",
+        section: "aws",
+        parse,
+    },
+    read_here: None,
+    open: |settings| {
+        let aws = settings.aws.clone().map(Aws::new).transpose()?;
+        Ok(aws.map(|aws| Box::new(aws) as Box<dyn Fetch>))
+    },
+};
+
+/// A name or an ARN.
+fn parse(kind: Kind, rest: &str) -> Result<Location, ReferenceError> {
+    let location = with_field(kind, rest)?;
+    let known = |c: char| c.is_ascii_alphanumeric() || "/_+=.@-:!".contains(c);
+    if !location.name.chars().all(known) {
+        return Err(ReferenceError::OddCharacter(kind));
+    }
+    Ok(location)
+}
+
+impl Fetch for Aws {
+    fn fetch<'a>(&'a self, reference: &'a Reference) -> Fetching<'a> {
+        Box::pin(retried(|| self.ask(reference)))
+    }
+}
+
+struct Aws {
     settings: AwsSettings,
     http: Http,
 }
 
 impl Aws {
-    pub fn new(settings: AwsSettings) -> Result<Self, SecretError> {
+    fn new(settings: AwsSettings) -> Result<Self, SecretError> {
         Ok(Self {
             settings,
             http: Http::new(None)?,
         })
     }
 
-    pub async fn read(
-        &self,
-        reference: &Reference,
-        name: &str,
-        field: Option<&str>,
-    ) -> Result<Fetched, SecretError> {
-        retried(|| self.ask(reference, name, field)).await
-    }
-
-    async fn ask(
-        &self,
-        reference: &Reference,
-        name: &str,
-        field: Option<&str>,
-    ) -> Result<Fetched, SecretError> {
+    async fn ask(&self, reference: &Reference) -> Result<Fetched, SecretError> {
+        let Location { name, field, .. } = reference.location();
         // Read each time: they are rotated as well.
         let access_key = read_here(&self.settings.access_key)?;
         let secret_key = read_here(&self.settings.secret_key)?;
@@ -97,7 +115,7 @@ impl Aws {
         let answer = self.http.send(WHOM, request).await?;
         let document = answer.document();
         if answer.status == 200 {
-            answers::value(reference, document.as_ref(), field)
+            answers::value(reference, document.as_ref(), field.as_deref())
         } else {
             let region = &self.settings.region;
             Err(answers::failure(

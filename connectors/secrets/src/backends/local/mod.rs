@@ -2,24 +2,60 @@
 
 mod crypt;
 mod format;
+mod settings;
 mod write;
 
 use std::io::{ErrorKind, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::{now_seconds, read_here, time_of};
+use super::{Backend, now_seconds, on_a_thread, read_here, time_of};
 use crate::error::{Category, SecretError};
-use crate::fetch::Fetched;
-use crate::reference::{Reference, is_local_name};
+use crate::fetch::{Fetch, Fetched, Fetching};
+use crate::file_stamp::FileStamp;
+use crate::reference::{Reference, Syntax, is_plain_name, plain_name};
 use crate::secret::Secret;
-use crate::settings::LocalSettings;
 use format::{Broken, Entry, Safe};
+pub use settings::{LocalSection, LocalSettings};
 
 const LONGEST_FILE: u64 = 4 << 20;
 const LONGEST_SECRET: usize = 64 << 10;
 const MOST_ENTRIES: usize = 1024;
+
+pub(super) static BACKEND: Backend = Backend {
+    syntax: Syntax {
+        name: "local",
+        form: "secret://local/NAME",
+        section: "local",
+        parse: plain_name,
+    },
+    read_here: None,
+    open: |settings| {
+        let file = settings.local.clone().map(LocalFile::new);
+        Ok(file.map(|file| Box::new(Arc::new(file)) as Box<dyn Fetch>))
+    },
+};
+
+impl Fetch for Arc<LocalFile> {
+    fn fetch<'a>(&'a self, reference: &'a Reference) -> Fetching<'a> {
+        let (file, reference) = (Arc::clone(self), reference.clone());
+        // The key takes a tenth of a second of computing.
+        on_a_thread(move || file.read(&reference, &reference.location().name))
+    }
+
+    fn stamp(&self, _: &Reference) -> Option<FileStamp> {
+        FileStamp::of(self.path())
+    }
+}
+
+impl Reference {
+    /// Of a secret in the encrypted file.
+    pub fn local_name(&self) -> Option<&str> {
+        (self.kind().name() == BACKEND.syntax.name).then_some(&*self.location().name)
+    }
+}
 
 /// Secrets in one file, encrypted under a passphrase: XChaCha20-Poly1305 with
 /// a key by Argon2id. Each write takes a new salt and new nonces.
@@ -39,7 +75,7 @@ impl LocalFile {
 
     /// Writes a secret, new or in place of an older one; its version, counted from 1.
     pub fn set(&self, name: &str, secret: &Secret) -> Result<u64, SecretError> {
-        if !is_local_name(name) {
+        if !is_plain_name(name) {
             return Err(self.error(
                 Category::BadReference,
                 "the name has characters that no name has",

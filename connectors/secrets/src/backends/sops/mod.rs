@@ -10,20 +10,61 @@ mod yaml;
 
 use std::path::Path;
 
-use super::file::read_bytes;
-use super::{age, explain_field};
+use super::age::AgeSettings;
+use super::file::{path_of, read_bytes};
+use super::{Backend, age, explain_field, on_a_thread};
 use crate::document::NoField;
 use crate::error::{Category, SecretError};
-use crate::fetch::Fetched;
-use crate::reference::Reference;
+use crate::fetch::{Fetch, Fetched, Fetching};
+use crate::file_stamp::FileStamp;
+use crate::reference::{Kind, Location, Reference, ReferenceError, Syntax, with_field};
 use crate::secret::Secret;
-use crate::settings::AgeSettings;
 use broken::Broken;
 use tree::{Node, Opened};
 
+pub(super) static BACKEND: Backend = Backend {
+    syntax: Syntax {
+        name: "sops",
+        form: "secret://sops/PATH#KEY/KEY",
+        // Its files are encrypted to recipients of age.
+        section: "age",
+        parse,
+    },
+    read_here: None,
+    open: |settings| {
+        let files = settings.age.clone().map(SopsFiles);
+        Ok(files.map(|files| Box::new(files) as Box<dyn Fetch>))
+    },
+};
+
+fn parse(kind: Kind, rest: &str) -> Result<Location, ReferenceError> {
+    let location = with_field(kind, rest)?;
+    match location.field {
+        Some(_) => Ok(location),
+        None => Err(ReferenceError::NoField(kind)),
+    }
+}
+
+struct SopsFiles(AgeSettings);
+
+impl Fetch for SopsFiles {
+    fn fetch<'a>(&'a self, reference: &'a Reference) -> Fetching<'a> {
+        let (settings, reference) = (self.0.clone(), reference.clone());
+        on_a_thread(move || {
+            let field = reference.location().field.as_deref();
+            let field = field.unwrap_or_default();
+            read(&settings, &reference, path_of(&reference), field)
+        })
+    }
+
+    fn stamp(&self, reference: &Reference) -> Option<FileStamp> {
+        FileStamp::of(path_of(reference))
+    }
+}
+
 /// Reads the value that the field leads to: names of keys and numbers of list items, with `/`
 /// between them. Nothing of a file counts before all of it was checked.
-pub(super) fn read(
+fn read(
     settings: &AgeSettings,
     reference: &Reference,
     path: &Path,

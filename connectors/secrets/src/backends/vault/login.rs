@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::answers::{Grant, WHOM, general, grant, own_grant};
 use super::lease::Lease;
-use super::{Held, Vault};
+use super::{Held, Vault, VaultLogin};
 use crate::backends::file::read_text;
 use crate::backends::read_here;
 use crate::document;
@@ -15,7 +15,6 @@ use crate::http::Answer;
 use crate::metric_names as names;
 use crate::reference::Reference;
 use crate::secret::Secret;
-use crate::settings::VaultLogin;
 
 const REVOKE: &str = "revoke the secret_id and every token made with it, find out who used the \
     wrapping token, and make a new one; if it was this program itself, before a restart, \

@@ -4,6 +4,7 @@
 mod answers;
 mod lease;
 mod login;
+mod settings;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -12,21 +13,69 @@ use std::time::{Duration, Instant};
 use reqwest::{RequestBuilder, Url};
 use tokio::sync::Mutex;
 
+use super::Backend;
 use crate::error::{Category, SecretError};
-use crate::fetch::Fetched;
+use crate::fetch::{Fetch, Fetched, Fetching};
 use crate::http::{Answer, Http, hidden_header};
-use crate::reference::Reference;
+use crate::reference::{Kind, Location, Reference, ReferenceError, Syntax};
 use crate::retry::retried;
 use crate::secret::Secret;
-use crate::settings::VaultSettings;
 use answers::{Kept, WHOM, general};
 use lease::{Due, Lease};
 use login::no_grant;
+pub use settings::{VaultAuth, VaultLogin, VaultSection, VaultSettings};
 
 /// The token is looked at this often at least: another one may have come with less time.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-pub(super) struct Vault {
+pub(super) static BACKEND: Backend = Backend {
+    syntax: Syntax {
+        name: "vault",
+        form: "secret://vault/MOUNT/PATH#FIELD",
+        section: "vault",
+        parse,
+    },
+    read_here: None,
+    open: |settings| {
+        let vault = settings.vault.clone().map(Vault::new).transpose()?;
+        Ok(vault.map(|vault| Box::new(vault) as Box<dyn Fetch>))
+    },
+};
+
+fn parse(kind: Kind, rest: &str) -> Result<Location, ReferenceError> {
+    let no_field = ReferenceError::NoField(kind);
+    let (place, field) = rest.split_once('#').ok_or(no_field)?;
+    if field.is_empty() {
+        return Err(no_field);
+    }
+    let no_path = ReferenceError::NoPath(kind);
+    let (mount, path) = place.split_once('/').ok_or(no_path)?;
+    if mount.is_empty() || path.is_empty() {
+        return Err(no_path);
+    }
+    // A mount may itself have slashes; they are written %2F, so that it ends somewhere.
+    let mount = mount.replace("%2F", "/").replace("%2f", "/");
+    let odd = |part: &str| part.is_empty() || part == "." || part == "..";
+    if mount.split('/').chain(path.split('/')).any(odd) {
+        return Err(ReferenceError::OddPath(kind));
+    }
+    if mount.contains(['%', '?']) || path.contains(['%', '?']) {
+        return Err(ReferenceError::OddCharacter(kind));
+    }
+    Ok(Location {
+        mount,
+        name: path.to_owned(),
+        field: Some(field.to_owned()),
+    })
+}
+
+impl Fetch for Arc<Vault> {
+    fn fetch<'a>(&'a self, reference: &'a Reference) -> Fetching<'a> {
+        Box::pin(self.read(reference))
+    }
+}
+
+struct Vault {
     settings: VaultSettings,
     http: Http,
     session: Mutex<Session>,
@@ -47,7 +96,7 @@ struct Held {
 }
 
 impl Vault {
-    pub fn new(settings: VaultSettings) -> Result<Arc<Self>, SecretError> {
+    fn new(settings: VaultSettings) -> Result<Arc<Self>, SecretError> {
         let http = Http::new(settings.ca.as_deref())?;
         Ok(Arc::new(Self {
             settings,
@@ -57,18 +106,13 @@ impl Vault {
         }))
     }
 
-    pub async fn read(
-        self: &Arc<Self>,
-        reference: &Reference,
-        mount: &str,
-        path: &str,
-        field: &str,
-    ) -> Result<Fetched, SecretError> {
+    async fn read(self: &Arc<Self>, reference: &Reference) -> Result<Fetched, SecretError> {
+        let location = reference.location();
         let kept = Kept {
             reference,
-            mount,
-            path,
-            field,
+            mount: &location.mount,
+            path: &location.name,
+            field: location.field.as_deref().unwrap_or_default(),
         };
         retried(|| self.ask(&kept)).await
     }

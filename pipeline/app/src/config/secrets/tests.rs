@@ -117,7 +117,7 @@ async fn what_is_in_the_encrypted_file_is_looked_up_inside_another_runtime() {
     let passphrase = folder.path().join("passphrase");
     std::fs::write(&passphrase, "correct horse\n").unwrap();
     let places = Places {
-        local: LocalPlace {
+        local: tapeline_secrets::LocalSection {
             file: folder.path().join("secrets"),
             passphrase: format!("secret://file/{}", passphrase.display()),
         },
