@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::{Method, Request};
 use serde_json::json;
-use tapeline_auth::Outside;
+use tapeline_auth::Environment;
 use tapeline_simulators::{Fault, NAME, PASSWORD, SEED, Settings, Venue, oauth};
 use tapeline_tests::{Finished, Namespace, Program, scratch};
 use tokio::runtime::Runtime;
@@ -301,7 +301,7 @@ pub fn in_a_browser(
 
 /// As a browser whose user waves the warning of the certificate through.
 async fn open_unseen(address: &str) {
-    let here = Outside::on_this_machine().unwrap();
+    let here = Environment::loopback().unwrap();
     let page = Request::new(Method::GET, address.parse().unwrap());
     assert_eq!(here.transport.send(page).await.unwrap().status(), 200);
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use tapeline_auth::BackOff;
 use tapeline_auth::mfa::mail::{MailError, MailLogin, Mailbox, MailboxSettings, Trust};
-use tapeline_auth::mfa::{Code, Expected, Pending, Post, Posts};
+use tapeline_auth::mfa::{Code, CodeRouter, CodeRouters, Expected, Pending};
 use tapeline_local::{find_java, free_port};
 use tapeline_model::Micros;
 use tapeline_secrets::{Secrets, Settings};
@@ -26,7 +26,7 @@ struct GreenMail {
     imap: u16,
     smtp: u16,
     folder: TempDir,
-    post: Post,
+    code_router: CodeRouter,
     runtime: Runtime,
     _server: Peer,
 }
@@ -51,7 +51,7 @@ impl GreenMail {
             imap,
             smtp,
             folder,
-            post: Post::default(),
+            code_router: CodeRouter::default(),
             runtime: Runtime::new().unwrap(),
             _server: server,
         }
@@ -73,20 +73,21 @@ impl GreenMail {
             back_off: BackOff::default(),
         };
         let secrets = Secrets::new(&Settings::default()).unwrap();
-        let posts = Posts::new([self.post.clone()]);
-        Mailbox::new(settings, secrets, posts, Arc::new(now)).unwrap()
+        let code_routers = CodeRouters::new([self.code_router.clone()]);
+        Mailbox::new(settings, secrets, code_routers, Arc::new(now)).unwrap()
     }
 
     /// Waits for a code from now on.
     fn wait(&self) -> JoinHandle<Option<Code>> {
-        let (post, asked) = (self.post.clone(), now());
+        let (code_router, asked) = (self.code_router.clone(), now());
         let pending = Pending {
             asked,
             until: asked.plus_millis(30_000),
             senders: vec![BROKER.to_owned()],
             expected: Expected::of("broker.example"),
         };
-        self.runtime.spawn(async move { post.code(pending).await })
+        self.runtime
+            .spawn(async move { code_router.code(pending).await })
     }
 
     fn code(&self, waiting: JoinHandle<Option<Code>>) -> Option<Code> {

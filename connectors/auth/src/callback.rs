@@ -135,9 +135,9 @@ async fn visit(
     brought
 }
 
-type Asked = (TlsStream<TcpStream>, Zeroizing<Vec<u8>>);
+type ReceivedRequest = (TlsStream<TcpStream>, Zeroizing<Vec<u8>>);
 
-async fn asked(acceptor: TlsAcceptor, stream: TcpStream) -> Option<Asked> {
+async fn asked(acceptor: TlsAcceptor, stream: TcpStream) -> Option<ReceivedRequest> {
     let mut stream = acceptor.accept(stream).await.ok()?;
     // With its room from the start, so that no copy of a code is left behind.
     let mut head = Zeroizing::new(Vec::with_capacity(LONGEST_HEAD));

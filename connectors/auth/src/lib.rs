@@ -4,38 +4,38 @@
 //! clock, no venue and no code. What it asks for is done at the edge.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod account_facts;
 mod address;
 pub mod callback;
 mod category;
 mod challenge;
+mod driver;
+mod environment;
 mod flow;
 pub mod flows;
-mod keeper;
 mod login;
 mod meter;
 pub mod metric_names;
 pub mod mfa;
-mod outside;
 mod policy;
 mod refusal;
 mod retry_after;
 mod saved_state;
 mod session;
-mod standing;
 
+pub use account_facts::{About, Fact};
 pub use category::remedy_of;
 pub use challenge::{Challenge, Method, Wants};
-pub use flow::{Answering, Approval, Flow, Proof, Reply};
-pub use keeper::{AtVenue, Ended, Ends, Keeper, Word};
+pub use driver::{DriverEnd, LoginChannels, LoginCommand, LoginDriver, LogoutOutcome};
+pub use environment::{Clock, Environment, SendError, Sending, Transport};
+pub use flow::{Approval, Flow, FlowFuture, Proof, Reply};
 pub use login::{Action, Input, Login, Step};
 pub use meter::measure;
-pub use outside::{Clock, Lost, Outside, Transport, Travelling};
 pub use policy::{BackOff, Policy};
 pub use refusal::Refusal;
-pub use saved_state::{Kept, Until};
+pub use saved_state::{SavedState, Validity};
 pub use session::{
-    Cache, CacheError, FileShelf, LEASE, LeasedShelf, Log, MemoryShelf, Seal, Session, Shelf,
-    Shelving, Stored, place_of, sealed_in,
+    Cache, CacheError, FileSessionStore, LEASE, LeasedSessionStore, Log, MemorySessionStore, Seal,
+    Session, SessionStore, StoreFuture, Stored, place_of, sealed_in,
 };
-pub use standing::{About, Fact};
 pub use tapeline_model::records::LoginCategory;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tapeline_auth::BackOff;
 use tapeline_auth::mfa::mail::{MailError, MailLogin, Mailbox, MailboxSettings, Trust};
-use tapeline_auth::mfa::{Code, Expected, Pending, Post, Posts};
+use tapeline_auth::mfa::{Code, CodeRouter, CodeRouters, Expected, Pending};
 use tapeline_model::Micros;
 use tapeline_secrets::{Secrets, Settings};
 use tapeline_simulators::{Imap, ImapFault, MAIL_PASSWORD, MAIL_USER};
@@ -20,7 +20,7 @@ const WITHIN: Duration = Duration::from_secs(20);
 struct Desk {
     folder: tempfile::TempDir,
     imap: Imap,
-    post: Post,
+    code_router: CodeRouter,
 }
 
 impl Desk {
@@ -30,7 +30,7 @@ impl Desk {
         Self {
             folder,
             imap: Imap::start().await.unwrap(),
-            post: Post::default(),
+            code_router: CodeRouter::default(),
         }
     }
 
@@ -55,8 +55,8 @@ impl Desk {
 
     fn mailbox(&self, settings: MailboxSettings) -> Mailbox {
         let secrets = Secrets::new(&Settings::default()).unwrap();
-        let posts = Posts::new([self.post.clone()]);
-        Mailbox::new(settings, secrets, posts, Arc::new(now)).unwrap()
+        let code_routers = CodeRouters::new([self.code_router.clone()]);
+        Mailbox::new(settings, secrets, code_routers, Arc::new(now)).unwrap()
     }
 
     fn follow(&self, settings: MailboxSettings) -> JoinHandle<()> {
@@ -65,7 +65,7 @@ impl Desk {
 
     /// Waits for a code from now on.
     fn wait(&self) -> JoinHandle<Option<Code>> {
-        let post = self.post.clone();
+        let code_router = self.code_router.clone();
         let asked = now();
         let pending = Pending {
             asked,
@@ -73,7 +73,7 @@ impl Desk {
             senders: vec![BROKER.to_owned()],
             expected: Expected::of("broker.example"),
         };
-        tokio::spawn(async move { post.code(pending).await })
+        tokio::spawn(async move { code_router.code(pending).await })
     }
 
     fn deliver(&self, from: &str, body: &str) {
@@ -215,7 +215,7 @@ async fn a_mail_beyond_the_bound_is_read_up_to_it() {
 async fn of_a_flood_only_the_newest_are_read() {
     let desk = Desk::new().await;
     let waiting = desk.wait();
-    desk.post.wanted().await;
+    desk.code_router.wanted().await;
     for n in 0..500 {
         desk.deliver("x@evil.example", &format!("code {n}99999"));
     }

@@ -6,7 +6,7 @@ use std::io::Cursor;
 use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgba, RgbaImage, imageops};
 use proptest::prelude::*;
 use qrcode::QrCode;
-use tapeline_auth::mfa::{LARGEST_PICTURE, PictureError, Seed, Turn, read_picture};
+use tapeline_auth::mfa::{LARGEST_QR_IMAGE, QrImageError, Seed, Turn, read_qr_image};
 use tapeline_model::Micros;
 
 const SEED: &str = "otpauth://totp/Broker:me%40example.org?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP\
@@ -57,13 +57,13 @@ fn turned(picture: &GrayImage, degrees: f32) -> GrayImage {
     })
 }
 
-fn refused(bytes: &[u8]) -> PictureError {
-    read_picture(bytes).unwrap_err()
+fn refused(bytes: &[u8]) -> QrImageError {
+    read_qr_image(bytes).unwrap_err()
 }
 
 #[track_caller]
 fn is_read(bytes: &[u8]) {
-    assert_eq!(read_picture(bytes).unwrap().expose(), SEED);
+    assert_eq!(read_qr_image(bytes).unwrap().expose(), SEED);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn codes_are_read_as_people_have_them() {
 
 #[test]
 fn a_seed_from_a_picture_makes_the_codes_that_it_asks_for() {
-    let text = read_picture(&png(drawn(SEED))).unwrap();
+    let text = read_qr_image(&png(drawn(SEED))).unwrap();
     let mut seed = Seed::parse(text.expose()).unwrap();
     let time = Micros(1_111_111_150 * 1_000_000);
     assert_eq!(seed.form().digits, 8);
@@ -116,35 +116,35 @@ fn what_shows_no_one_code_is_refused() {
     let code = drawn(SEED);
     let other = drawn("https://get.example/app");
     let both = on_page(&[code.clone(), other], 255);
-    assert_eq!(refused(&png(both)), PictureError::Several(2));
+    assert_eq!(refused(&png(both)), QrImageError::Several(2));
     is_read(&png(on_page(&[code.clone(), code.clone()], 255)));
     let empty = GrayImage::from_pixel(300, 200, Luma([255]));
-    assert_eq!(refused(&png(empty)), PictureError::NoCode);
+    assert_eq!(refused(&png(empty)), QrImageError::NoCode);
     let half = imageops::crop_imm(&code, 0, 0, code.width() / 2, code.height()).to_image();
-    assert_eq!(refused(&png(half)), PictureError::NoCode);
+    assert_eq!(refused(&png(half)), QrImageError::NoCode);
 }
 
 #[test]
 fn what_is_no_picture_is_refused() {
     let whole = png(drawn(SEED));
-    assert_eq!(refused(b""), PictureError::Kind);
-    assert_eq!(refused(b"otpauth://totp/a?secret=A"), PictureError::Kind);
-    assert_eq!(refused(b"GIF89a\x01\x00\x01\x00"), PictureError::Kind);
-    assert_eq!(refused(&whole[..whole.len() / 2]), PictureError::Damaged);
+    assert_eq!(refused(b""), QrImageError::Kind);
+    assert_eq!(refused(b"otpauth://totp/a?secret=A"), QrImageError::Kind);
+    assert_eq!(refused(b"GIF89a\x01\x00\x01\x00"), QrImageError::Kind);
+    assert_eq!(refused(&whole[..whole.len() / 2]), QrImageError::Damaged);
     let photo = bytes(drawn(SEED), ImageFormat::Jpeg);
-    assert_eq!(refused(&photo[..40]), PictureError::Damaged);
+    assert_eq!(refused(&photo[..40]), QrImageError::Damaged);
 }
 
 #[test]
 fn a_picture_that_would_take_all_memory_is_refused_unread() {
-    let long = vec![0; LARGEST_PICTURE as usize + 1];
-    assert_eq!(refused(&long), PictureError::TooLarge);
+    let long = vec![0; LARGEST_QR_IMAGE as usize + 1];
+    assert_eq!(refused(&long), QrImageError::TooLarge);
     let mut wide = png(GrayImage::new(8, 8));
     // Its width and height, and a checksum that fits.
     wide[16..24].copy_from_slice(&[0, 0, 0x40, 0, 0, 0, 0x40, 0]);
     let checksum = crc32(&wide[12..29]);
     wide[29..33].copy_from_slice(&checksum.to_be_bytes());
-    assert_eq!(refused(&wide), PictureError::TooLarge);
+    assert_eq!(refused(&wide), QrImageError::TooLarge);
 }
 
 fn crc32(bytes: &[u8]) -> u32 {
@@ -170,7 +170,7 @@ proptest! {
             let at = at.index(picture.len());
             picture[at] = byte;
         }
-        if let Ok(text) = read_picture(&picture) {
+        if let Ok(text) = read_qr_image(&picture) {
             prop_assert_eq!(text.expose(), SEED);
         }
     }
@@ -178,6 +178,6 @@ proptest! {
     #[test]
     fn any_pixels_are_looked_at_without_a_panic(width in 1u32..80, height in 1u32..80, noise in prop::collection::vec(any::<u8>(), 6400)) {
         let picture = GrayImage::from_fn(width, height, |x, y| Luma([noise[(y * 80 + x) as usize]]));
-        let _either = read_picture(&png(picture));
+        let _either = read_qr_image(&png(picture));
     }
 }

@@ -7,11 +7,11 @@ use std::time::SystemTime;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::chance;
 use crate::error::{Category, SecretError};
 use crate::fetch::{Fetched, Source};
 use crate::file_stamp::FileStamp;
 use crate::metric_names as names;
+use crate::random;
 use crate::reference::Reference;
 use crate::retry::spread;
 use crate::secret::Value;
@@ -276,7 +276,7 @@ pub(crate) async fn poll(source: Weak<Source>, entry: Arc<Entry>) {
     };
     loop {
         // Spread, so that a hundred secrets are not asked for at one moment.
-        let wait = spread(every, chance::fraction());
+        let wait = spread(every, random::fraction());
         tokio::select! {
             () = sleep(wait) => {}
             () = told.closed() => {

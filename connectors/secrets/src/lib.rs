@@ -6,7 +6,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod backends;
-mod chance;
 mod document;
 mod entry;
 mod error;
@@ -15,6 +14,7 @@ mod file_stamp;
 mod http;
 pub mod http_client;
 pub mod metric_names;
+mod random;
 mod reference;
 mod resolver;
 mod retry;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::chance;
 use crate::error::SecretError;
+use crate::random;
 
 const ATTEMPTS: u32 = 3;
 const FIRST: Duration = Duration::from_millis(200);
@@ -18,7 +18,7 @@ where
     loop {
         match ask().await {
             Err(error) if error.category.passes() && attempt < ATTEMPTS => {
-                tokio::time::sleep(wait(attempt, chance::fraction())).await;
+                tokio::time::sleep(wait(attempt, random::fraction())).await;
                 attempt += 1;
             }
             outcome => return outcome,

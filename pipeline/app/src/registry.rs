@@ -1,7 +1,7 @@
 //! Every component there is. A new one is one line here.
 
 use tapeline_auth::flows::{ApiKey, BadAddress, Credentials, Device, Gateway, OAuth, is_here};
-use tapeline_auth::{Flow, Outside};
+use tapeline_auth::{Environment, Flow};
 #[cfg(feature = "local")]
 use tapeline_demo::DemoVenue;
 use tapeline_processors::logins::{self, LoginSettings, Logins};
@@ -88,7 +88,7 @@ pub(crate) type MakeVenue = Box<dyn Fn() -> Result<Box<dyn Venue>, Failure> + Se
 pub(crate) fn flow(
     login: &LoginAccount,
     secrets: &Secrets,
-    outside: &Outside,
+    environment: &Environment,
 ) -> Result<Box<dyn Flow>, Failure> {
     let address = &login.address;
     let wrong = |wrong: BadAddress| Failure::Usage(wrong.to_string());
@@ -100,21 +100,21 @@ pub(crate) fn flow(
         })
     };
     Ok(match login.way {
-        Way::Key => Box::new(ApiKey::new(address, credentials()?, outside).map_err(wrong)?),
+        Way::Key => Box::new(ApiKey::new(address, credentials()?, environment).map_err(wrong)?),
         Way::Device => {
-            let device = Device::new(address, &login.client_id, credentials()?, outside);
+            let device = Device::new(address, &login.client_id, credentials()?, environment);
             Box::new(device.map_err(wrong)?)
         }
         Way::OAuth => {
-            let oauth = OAuth::new(address, &login.redirect, credentials()?, outside);
+            let oauth = OAuth::new(address, &login.redirect, credentials()?, environment);
             Box::new(oauth.map_err(wrong)?)
         }
         Way::Gateway if is_here(address) => {
-            let mut here = Outside::on_this_machine().map_err(wrong)?;
-            here.clock = outside.clock.clone();
+            let mut here = Environment::loopback().map_err(wrong)?;
+            here.clock = environment.clock.clone();
             Box::new(Gateway::new(address, &here).map_err(wrong)?)
         }
-        Way::Gateway => Box::new(Gateway::new(address, outside).map_err(wrong)?),
+        Way::Gateway => Box::new(Gateway::new(address, environment).map_err(wrong)?),
     })
 }
 

@@ -11,14 +11,14 @@ use tapeline_secrets::Secret;
 
 use super::Credentials;
 use super::http::{Answer, Http};
+use crate::account_facts::{About, Budget, Fact, plain};
 use crate::address::BadAddress;
 use crate::challenge::Challenge;
-use crate::flow::{Answering, Flow, Proof, Reply};
-use crate::outside::Outside;
+use crate::environment::Environment;
+use crate::flow::{Flow, FlowFuture, Proof, Reply};
 use crate::refusal::Refusal;
-use crate::saved_state::Until;
+use crate::saved_state::Validity;
 use crate::session::Session;
-use crate::standing::{About, Budget, Fact, plain};
 
 const ACCOUNT: &str = "/v2/account";
 /// Where the same keys open market data.
@@ -78,9 +78,9 @@ impl ApiKey {
     pub fn new(
         address: &str,
         credentials: Credentials,
-        outside: &Outside,
+        environment: &Environment,
     ) -> Result<Self, BadAddress> {
-        let http = Http::new(address, outside)?;
+        let http = Http::new(address, environment)?;
         Ok(Self { http, credentials })
     }
 
@@ -138,26 +138,26 @@ fn signed(request: RequestBuilder, key: &Secret, secret: &Secret) -> RequestBuil
 }
 
 impl Flow for ApiKey {
-    fn open<'a>(&'a self, _: &'a str) -> Answering<'a, Reply> {
+    fn open<'a>(&'a self, _: &'a str) -> FlowFuture<'a, Reply> {
         Box::pin(async move {
             self.ask().await?;
             Ok(Reply::Session(Session {
                 token: Arc::new(Secret::new("")),
                 renewal: None,
-                until: Until::default(),
+                until: Validity::default(),
             }))
         })
     }
 
-    fn prove<'a>(&'a self, _: &'a str, _: &'a Challenge, _: Proof<'a>) -> Answering<'a, Reply> {
+    fn prove<'a>(&'a self, _: &'a str, _: &'a Challenge, _: Proof<'a>) -> FlowFuture<'a, Reply> {
         Box::pin(async { Err(LoginCategory::ChangedApi.into()) })
     }
 
-    fn renew<'a>(&'a self, _: &'a Session) -> Answering<'a, Reply> {
+    fn renew<'a>(&'a self, _: &'a Session) -> FlowFuture<'a, Reply> {
         Box::pin(async { Err(LoginCategory::Expired.into()) })
     }
 
-    fn probe<'a>(&'a self, _: &'a Session) -> Answering<'a, ()> {
+    fn probe<'a>(&'a self, _: &'a Session) -> FlowFuture<'a, ()> {
         Box::pin(async move {
             self.ask().await.map_err(|refusal| match refusal.category {
                 // The key was taken back, or another has its place.
@@ -167,11 +167,11 @@ impl Flow for ApiKey {
         })
     }
 
-    fn standing<'a>(&'a self, _: &'a Session) -> Answering<'a, Vec<Fact>> {
+    fn account_facts<'a>(&'a self, _: &'a Session) -> FlowFuture<'a, Vec<Fact>> {
         Box::pin(self.facts())
     }
 
-    fn look_up_again(&self) -> Answering<'_, ()> {
+    fn look_up_again(&self) -> FlowFuture<'_, ()> {
         Box::pin(self.credentials.look_up_again())
     }
 

@@ -15,14 +15,14 @@ use tapeline_model::records::LoginCategory;
 use tapeline_secrets::Secret;
 
 use super::http::{Answer, Http};
+use crate::account_facts::{About, Fact, plain};
 use crate::address::BadAddress;
 use crate::challenge::{Challenge, Method, Wants};
-use crate::flow::{Answering, Approval, Flow, Proof, Reply};
-use crate::outside::Outside;
+use crate::environment::Environment;
+use crate::flow::{Approval, Flow, FlowFuture, Proof, Reply};
 use crate::refusal::Refusal;
-use crate::saved_state::Until;
+use crate::saved_state::Validity;
 use crate::session::Session;
-use crate::standing::{About, Fact, plain};
 
 const STATUS: &str = "/v1/api/iserver/auth/status";
 const ACCOUNTS: &str = "/v1/api/iserver/accounts";
@@ -37,7 +37,7 @@ pub struct Gateway {
 }
 
 #[derive(Deserialize)]
-struct Words {
+struct StatusBody {
     authenticated: Option<bool>,
     connected: Option<bool>,
     competing: Option<bool>,
@@ -85,9 +85,9 @@ enum Status {
 }
 
 impl Gateway {
-    /// `outside` has to trust the gateway's certificate: see [`Outside::on_this_machine`].
-    pub fn new(address: &str, outside: &Outside) -> Result<Self, BadAddress> {
-        let http = Http::new(address, outside)?;
+    /// `environment` has to trust the gateway's certificate: see [`Environment::loopback`].
+    pub fn new(address: &str, environment: &Environment) -> Result<Self, BadAddress> {
+        let http = Http::new(address, environment)?;
         Ok(Self { http })
     }
 
@@ -124,7 +124,9 @@ impl Gateway {
                 return Err(refused(answer));
             }
         }
-        let version = status.json::<Words>().and_then(|words| words.server_info);
+        let version = status
+            .json::<StatusBody>()
+            .and_then(|words| words.server_info);
         let version = version.and_then(|info| info.server_version);
         let accounts = accounts
             .json::<Accounts>()
@@ -153,7 +155,9 @@ fn read(answer: &Answer) -> Result<Status, Refusal> {
     if !answer.is_fine() {
         return Err(refused(answer));
     }
-    let words = answer.json::<Words>().ok_or(LoginCategory::ChangedApi)?;
+    let words = answer
+        .json::<StatusBody>()
+        .ok_or(LoginCategory::ChangedApi)?;
     let is_awake = words.authenticated.ok_or(LoginCategory::ChangedApi)?;
     // A person works elsewhere with this account. To try again and again would throw them out,
     // or two of us at each other; so it stops until somebody says that it may go on.
@@ -181,7 +185,7 @@ fn session(now: Micros) -> Session {
         // The gateway knows who asks by where they ask from.
         token: Arc::new(Secret::new("")),
         renewal: None,
-        until: Until {
+        until: Validity {
             expires: next_sunday(now),
             renewable: None,
         },
@@ -205,11 +209,16 @@ fn next_sunday(now: Micros) -> Option<Micros> {
 }
 
 impl Flow for Gateway {
-    fn open<'a>(&'a self, _: &'a str) -> Answering<'a, Reply> {
+    fn open<'a>(&'a self, _: &'a str) -> FlowFuture<'a, Reply> {
         Box::pin(self.begin())
     }
 
-    fn prove<'a>(&'a self, _: &'a str, _: &'a Challenge, proof: Proof<'a>) -> Answering<'a, Reply> {
+    fn prove<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a Challenge,
+        proof: Proof<'a>,
+    ) -> FlowFuture<'a, Reply> {
         Box::pin(async move {
             match proof {
                 Proof::Approval => self.begin().await,
@@ -218,7 +227,7 @@ impl Flow for Gateway {
         })
     }
 
-    fn approval<'a>(&'a self, _: &'a Challenge) -> Answering<'a, Approval> {
+    fn approval<'a>(&'a self, _: &'a Challenge) -> FlowFuture<'a, Approval> {
         Box::pin(async move {
             Ok(match self.awake().await? {
                 Status::Awake => Approval::Given,
@@ -227,23 +236,23 @@ impl Flow for Gateway {
         })
     }
 
-    fn renew<'a>(&'a self, _: &'a Session) -> Answering<'a, Reply> {
+    fn renew<'a>(&'a self, _: &'a Session) -> FlowFuture<'a, Reply> {
         Box::pin(async { Err(LoginCategory::Expired.into()) })
     }
 
-    fn probe<'a>(&'a self, _: &'a Session) -> Answering<'a, ()> {
+    fn probe<'a>(&'a self, _: &'a Session) -> FlowFuture<'a, ()> {
         Box::pin(self.keep_awake())
     }
 
-    fn end<'a>(&'a self, _: &'a Session) -> Answering<'a, bool> {
+    fn end<'a>(&'a self, _: &'a Session) -> FlowFuture<'a, bool> {
         Box::pin(async move { self.http.ask(self.http.post(LOGOUT)).await?.ended() })
     }
 
-    fn standing<'a>(&'a self, _: &'a Session) -> Answering<'a, Vec<Fact>> {
+    fn account_facts<'a>(&'a self, _: &'a Session) -> FlowFuture<'a, Vec<Fact>> {
         Box::pin(self.facts())
     }
 
-    fn look_up_again(&self) -> Answering<'_, ()> {
+    fn look_up_again(&self) -> FlowFuture<'_, ()> {
         Box::pin(async { Ok(()) })
     }
 

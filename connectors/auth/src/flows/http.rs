@@ -10,19 +10,19 @@ use tapeline_model::Micros;
 use tapeline_model::records::LoginCategory;
 use zeroize::Zeroizing;
 
+use crate::account_facts::Budget;
 use crate::address::{BadAddress, is_here};
+use crate::environment::{Environment, SendError};
 use crate::mfa::Skew;
-use crate::outside::{Lost, Outside};
 use crate::refusal::Refusal;
 use crate::retry_after::retry_after;
-use crate::standing::Budget;
 
 /// No answer to a login is longer.
 const LONGEST_ANSWER: usize = 1 << 20;
 
 pub(super) struct Http {
     base: Url,
-    outside: Outside,
+    environment: Environment,
     skew: Mutex<Skew>,
 }
 
@@ -34,24 +34,24 @@ pub(super) struct Answer {
 }
 
 impl Http {
-    pub fn new(base: &str, outside: &Outside) -> Result<Self, BadAddress> {
+    pub fn new(base: &str, environment: &Environment) -> Result<Self, BadAddress> {
         Ok(Self {
             base: crate::address::base(base)?,
-            outside: outside.clone(),
+            environment: environment.clone(),
             skew: Mutex::default(),
         })
     }
 
     pub fn now(&self) -> Micros {
-        self.outside.now()
+        self.environment.now()
     }
 
     pub fn get(&self, path: &str) -> RequestBuilder {
-        self.outside.requests.get(self.url(path))
+        self.environment.requests.get(self.url(path))
     }
 
     pub fn post(&self, path: &str) -> RequestBuilder {
-        self.outside.requests.post(self.url(path))
+        self.environment.requests.post(self.url(path))
     }
 
     pub fn post_json(&self, path: &str, body: &serde_json::Value) -> RequestBuilder {
@@ -78,17 +78,17 @@ impl Http {
             own.strip_suffix(domain)?.strip_suffix('.')?;
             url.set_host(Some(host)).ok()?;
         }
-        Some(self.outside.requests.get(url))
+        Some(self.environment.requests.get(url))
     }
 
     pub async fn send(&self, request: RequestBuilder) -> Result<Answer, Refusal> {
         let unsent = || Refusal::from(LoginCategory::Network);
         let request = request.build().map_err(|_| unsent())?;
         let sent = self.now();
-        let answer = self.outside.transport.send(request).await;
+        let answer = self.environment.transport.send(request).await;
         let mut response = answer.map_err(|lost| match lost {
-            Lost::Unsent => unsent(),
-            Lost::Unanswered => Refusal::unseen(),
+            SendError::Unsent => unsent(),
+            SendError::Unanswered => Refusal::unseen(),
         })?;
         self.learn(response.headers(), sent);
         let status = response.status().as_u16();
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     fn http(address: &str) -> Result<Http, BadAddress> {
-        Http::new(address, &Outside::real()?)
+        Http::new(address, &Environment::system()?)
     }
 
     #[test]

@@ -11,10 +11,10 @@ use tapeline_secrets::Settings;
 
 use super::*;
 use crate::challenge::{Challenge, Method, Wants};
+use crate::environment::{Environment, SendError, Sending, Transport};
 use crate::flow::{Flow, Proof, Reply};
 use crate::mfa::Code;
-use crate::outside::{Lost, Outside, Transport, Travelling};
-use crate::saved_state::Until;
+use crate::saved_state::Validity;
 use crate::session::Session;
 use tapeline_model::Micros;
 
@@ -26,7 +26,7 @@ struct Parrot {
 }
 
 impl Transport for Parrot {
-    fn send(&self, _: Request) -> Travelling<'_> {
+    fn send(&self, _: Request) -> Sending<'_> {
         let answer = axum::http::Response::builder().status(self.status);
         let answer = answer.body(self.body.clone()).unwrap();
         Box::pin(async { Ok(answer.into()) })
@@ -37,22 +37,26 @@ impl Transport for Parrot {
 struct Mute;
 
 impl Transport for Mute {
-    fn send(&self, request: Request) -> Travelling<'_> {
+    fn send(&self, request: Request) -> Sending<'_> {
         let words = r#"{"verification_workflow":{"id":"w1"}}"#;
         let answer = axum::http::Response::new(words.to_owned());
         let is_answered = request.url().path() == "/oauth2/token/";
-        Box::pin(async move { is_answered.then(|| answer.into()).ok_or(Lost::Unanswered) })
+        Box::pin(async move {
+            is_answered
+                .then(|| answer.into())
+                .ok_or(SendError::Unanswered)
+        })
     }
 }
 
-fn outside(parrot: impl Transport + 'static) -> Outside {
+fn environment(parrot: impl Transport + 'static) -> Environment {
     let time = AtomicI64::new(1_800_000_000_000_000);
     let clock = Arc::new(move || Micros(time.fetch_add(1, Ordering::Relaxed)));
-    Outside::new(clock, Arc::new(parrot)).unwrap()
+    Environment::new(clock, Arc::new(parrot)).unwrap()
 }
 
 fn flows(parrot: impl Transport + 'static) -> Vec<Box<dyn Flow>> {
-    let outside = outside(parrot);
+    let environment = environment(parrot);
     let address = "https://venue.example";
     let credentials = || Credentials {
         secrets: Secrets::new(&Settings::default()).unwrap(),
@@ -61,10 +65,10 @@ fn flows(parrot: impl Transport + 'static) -> Vec<Box<dyn Flow>> {
     };
     let redirect = "https://127.0.0.1:8182/";
     vec![
-        Box::new(ApiKey::new(address, credentials(), &outside).unwrap()),
-        Box::new(Device::new(address, "client", credentials(), &outside).unwrap()),
-        Box::new(OAuth::new(address, redirect, credentials(), &outside).unwrap()),
-        Box::new(Gateway::new(address, &outside).unwrap()),
+        Box::new(ApiKey::new(address, credentials(), &environment).unwrap()),
+        Box::new(Device::new(address, "client", credentials(), &environment).unwrap()),
+        Box::new(OAuth::new(address, redirect, credentials(), &environment).unwrap()),
+        Box::new(Gateway::new(address, &environment).unwrap()),
     ]
 }
 
@@ -73,7 +77,7 @@ fn session() -> Session {
     Session {
         token: planted("planted-token"),
         renewal: Some(planted("planted-renewal")),
-        until: Until {
+        until: Validity {
             expires: Some(Micros(1)),
             renewable: Some(Micros(2)),
         },
@@ -101,7 +105,7 @@ async fn ask_for_everything(flow: &dyn Flow, id: &str) -> Vec<Result<Option<Repl
     made.push(flow.approval(&challenge).await.map(|_| None));
     made.push(flow.renew(&session()).await.map(Some));
     made.push(flow.probe(&session()).await.map(|()| None));
-    made.push(flow.standing(&session()).await.map(|_| None));
+    made.push(flow.account_facts(&session()).await.map(|_| None));
     made.push(flow.end(&session()).await.map(|_| None));
     made
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tapeline_model::Micros;
 use tapeline_model::records::{AuthEventKind, LoginCategory};
 
-use super::{Action, Asked, Login, Refusal, SHORT_LIVED_MS, Session, State, Step, Until};
+use super::{Action, Awaited, Login, OpenSession, Refusal, SHORT_LIVED_MS, State, Step, Validity};
 use crate::category::remedy_of;
 use crate::policy::{earlier, later};
 
@@ -29,7 +29,7 @@ impl Login {
             if let Some(session) = &mut self.session {
                 session.is_lost = true;
             }
-            return self.ask_unless_often(now, Asked::Renew, out);
+            return self.ask_unless_often(now, Awaited::Renew, out);
         }
         self.forget(out);
         self.open_anew(now, out);
@@ -43,7 +43,7 @@ impl Login {
     /// It ended by itself.
     pub(super) fn ended(&mut self, now: Micros, out: &mut Vec<Action>) {
         if self.is_renewable(now) {
-            return self.ask(now, Asked::Renew, out);
+            return self.ask(now, Awaited::Renew, out);
         }
         let detail = "the session ended by itself".to_owned();
         let step = self.step(AuthEventKind::Expired, None, detail);
@@ -65,7 +65,7 @@ impl Login {
             | LoginCategory::Locked
                 if self.is_renewable(now) =>
             {
-                self.try_again(now, refusal.not_within, Asked::Renew, out);
+                self.try_again(now, refusal.not_within, Awaited::Renew, out);
             }
             _ => self.renewal_is_over(now, out),
         }
@@ -85,11 +85,11 @@ impl Login {
         }
         self.number += 1;
         self.attempt = 1;
-        self.ask_unless_often(now, Asked::Open, out);
+        self.ask_unless_often(now, Awaited::Open, out);
     }
 
     /// The first time at once.
-    fn ask_unless_often(&mut self, now: Micros, what: Asked, out: &mut Vec<Action>) {
+    fn ask_unless_often(&mut self, now: Micros, what: Awaited, out: &mut Vec<Action>) {
         self.streak += 1;
         if self.streak == 1 {
             return self.ask(now, what, out);
@@ -144,7 +144,7 @@ impl Login {
         end.filter(|_| self.policy.needs_person)
     }
 
-    pub(super) fn renewal_due(&self, session: &Session) -> Option<Micros> {
+    pub(super) fn renewal_due(&self, session: &OpenSession) -> Option<Micros> {
         let renewable = session.until.renewable?;
         let expires = session.until.expires?;
         let life = expires.since(session.opened);
@@ -154,7 +154,7 @@ impl Login {
         (due < renewable).then_some(due)
     }
 
-    pub(super) fn next_of(&self, session: &Session) -> Option<Micros> {
+    pub(super) fn next_of(&self, session: &OpenSession) -> Option<Micros> {
         let announcement = self.end_for_a_person().and_then(|end| {
             let ahead = self.policy.announce.get(session.announced)?;
             Some(earlier(end, *ahead))
@@ -169,8 +169,8 @@ impl Login {
         dues.into_iter().flatten().min()
     }
 
-    pub(super) fn session_from(&self, now: Micros, until: Until) -> Session {
-        Session {
+    pub(super) fn session_from(&self, now: Micros, until: Validity) -> OpenSession {
+        OpenSession {
             until,
             is_lost: false,
             opened: now,

@@ -1,8 +1,8 @@
 //! The login of one account, as a value.
 
 mod ends;
+mod messages;
 mod refusals;
-mod words;
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::category::{Consequence, consequence_of, remedy_of};
 use crate::challenge::Method;
 use crate::policy::{Policy, later};
 use crate::refusal::Refusal;
-use crate::saved_state::{Kept, Until};
+use crate::saved_state::{SavedState, Validity};
 use refusals::Refusals;
 
-pub use words::{Action, Input, Step};
+pub use messages::{Action, Input, Step};
 
 /// A session that ends sooner counts as a failure: it must not be opened over and over.
 const SHORT_LIVED_MS: i64 = 60_000;
@@ -29,7 +29,7 @@ pub struct Login {
     /// Keeps accounts apart that fail at the same time.
     seed: u64,
     state: State,
-    session: Option<Session>,
+    session: Option<OpenSession>,
     /// Counts the requests for a session.
     number: u32,
     /// Counts from 1 within one.
@@ -44,10 +44,10 @@ pub struct Login {
 enum State {
     Out,
     /// The answer to this is awaited.
-    Asked(Asked),
+    Asked(Awaited),
     Waiting {
         until: Micros,
-        then: Asked,
+        then: Awaited,
     },
     In,
     /// Only a person can help; whether one did is looked at then, if it can be seen.
@@ -57,7 +57,7 @@ enum State {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
+enum Awaited {
     Open,
     Prove(Method),
     Renew,
@@ -67,8 +67,8 @@ enum Asked {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Session {
-    until: Until,
+struct OpenSession {
+    until: Validity,
     /// The venue closed it: it is of use for its renewal alone.
     is_lost: bool,
     opened: Micros,
@@ -115,52 +115,55 @@ impl Login {
             (State::Out, Input::Found(kept)) => self.found(now, kept, &mut out),
             (State::Out | State::Stopped { .. }, Input::Begin) => self.begin(now, &mut out),
             (State::Asked(asked), Input::Opened(until)) => self.opened(now, asked, until, &mut out),
-            (State::Asked(Asked::Look), Input::Challenged { .. }) => self.look_later(now, None),
-            (State::Asked(Asked::Look), Input::Refused(refusal)) => {
+            (State::Asked(Awaited::Look), Input::Challenged { .. }) => self.look_later(now, None),
+            (State::Asked(Awaited::Look), Input::Refused(refusal)) => {
                 self.look_refused(now, refusal, &mut out);
             }
-            (State::Asked(Asked::Open | Asked::Prove(_)), Input::Challenged { method, left }) => {
+            (
+                State::Asked(Awaited::Open | Awaited::Prove(_)),
+                Input::Challenged { method, left },
+            ) => {
                 self.challenged(now, method, left, &mut out);
             }
-            (State::Asked(Asked::Prove(_)), Input::Approved) => {
+            (State::Asked(Awaited::Prove(_)), Input::Approved) => {
                 self.presume_credentials(now);
                 out.push(Action::Keep(self.kept()));
             }
-            (State::Asked(Asked::Prove(method)), Input::CodeSeen) => {
+            (State::Asked(Awaited::Prove(method)), Input::CodeSeen) => {
                 self.refusals.presume(now);
                 let detail = format!("a code arrived by {method} and was handed over");
                 let step = self.step(AuthEventKind::CodeSeen, None, detail);
                 out.push(Action::Keep(self.kept()));
                 out.push(Action::Tell(step));
             }
-            (State::Asked(Asked::Prove(method)), Input::NoCode) => {
+            (State::Asked(Awaited::Prove(method)), Input::NoCode) => {
                 self.no_code(now, method, &mut out);
             }
-            (State::Asked(Asked::Open | Asked::Prove(_)), Input::Refused(refusal)) => {
+            (State::Asked(Awaited::Open | Awaited::Prove(_)), Input::Refused(refusal)) => {
                 self.login_refused(now, refusal, &mut out);
             }
-            (State::Asked(Asked::Renew), Input::Refused(refusal)) => {
+            (State::Asked(Awaited::Renew), Input::Refused(refusal)) => {
                 self.renewal_refused(now, refusal, &mut out);
             }
-            (State::Asked(Asked::Probe), Input::Refused(refusal)) => {
+            (State::Asked(Awaited::Probe), Input::Refused(refusal)) => {
                 self.probe_refused(now, refusal, &mut out);
             }
-            (State::Asked(Asked::Probe), Input::Healthy) => self.healthy(now, &mut out),
-            (State::In | State::Asked(Asked::Probe), Input::Lost) => self.lost(now, &mut out),
+            (State::Asked(Awaited::Probe), Input::Healthy) => self.healthy(now, &mut out),
+            (State::In | State::Asked(Awaited::Probe), Input::Lost) => self.lost(now, &mut out),
             (_, Input::Revoked) => self.revoked(&mut out),
             (State::Waiting { until, then }, Input::Tick) if now >= until => {
                 self.ask(now, then, &mut out);
             }
             (State::In, Input::Tick) => self.tick(now, &mut out),
             (State::Stopped { look: Some(due) }, Input::Tick) if now >= due => {
-                self.ask(now, Asked::Look, &mut out);
+                self.ask(now, Awaited::Look, &mut out);
             }
             _ => {}
         }
         out
     }
 
-    fn found(&mut self, now: Micros, kept: Kept, out: &mut Vec<Action>) {
+    fn found(&mut self, now: Micros, kept: SavedState, out: &mut Vec<Action>) {
         self.refusals.add(kept.refusals, now);
         let Some(until) = kept.session else { return };
         self.session = Some(self.session_from(now, until));
@@ -181,26 +184,26 @@ impl Login {
         self.number += 1;
         self.attempt = 1;
         self.look_ups = 0;
-        self.ask(now, Asked::Open, out);
+        self.ask(now, Awaited::Open, out);
     }
 
     /// Sends something, or waits until it may be sent.
-    fn ask(&mut self, now: Micros, what: Asked, out: &mut Vec<Action>) {
-        if what == Asked::Open {
+    fn ask(&mut self, now: Micros, what: Awaited, out: &mut Vec<Action>) {
+        if what == Awaited::Open {
             if self.refusals.locked_until(now).is_some() {
                 return self.wait_for_the_venue_to_forget(now, out);
             }
             self.presume_credentials(now);
         }
-        if !matches!(what, Asked::Probe | Asked::Look) {
+        if !matches!(what, Awaited::Probe | Awaited::Look) {
             // Also shows that this process still has the login: two renewals lock an account out.
             out.push(Action::Keep(self.kept()));
         }
         self.state = State::Asked(what);
         out.push(match what {
-            Asked::Renew => Action::Renew,
-            Asked::Probe => Action::Probe,
-            Asked::Open | Asked::Prove(_) | Asked::Look => Action::Open,
+            Awaited::Renew => Action::Renew,
+            Awaited::Probe => Action::Probe,
+            Awaited::Open | Awaited::Prove(_) | Awaited::Look => Action::Open,
         });
     }
 
@@ -225,7 +228,7 @@ impl Login {
             ..step
         }));
         // Asked again, the answer was wrong; asked for the first time, the credentials were right.
-        if self.state == State::Asked(Asked::Open) {
+        if self.state == State::Asked(Awaited::Open) {
             self.refusals.withdraw();
         } else {
             self.refusals.is_now(now);
@@ -239,7 +242,7 @@ impl Login {
             return self.wait_for_the_venue_to_forget(now, out);
         }
         // Until there is a code, nothing is sent that is counted.
-        self.state = State::Asked(Asked::Prove(method));
+        self.state = State::Asked(Awaited::Prove(method));
         out.push(Action::Keep(self.kept()));
         out.push(Action::Prove {
             method,
@@ -248,8 +251,8 @@ impl Login {
         });
     }
 
-    fn opened(&mut self, now: Micros, asked: Asked, until: Until, out: &mut Vec<Action>) {
-        let was_renewed = asked == Asked::Renew;
+    fn opened(&mut self, now: Micros, asked: Awaited, until: Validity, out: &mut Vec<Action>) {
+        let was_renewed = asked == Awaited::Renew;
         self.refusals.clear();
         self.look_ups = 0;
         // One that the venue closed and gave anew has yet to show that it lives.
@@ -259,16 +262,16 @@ impl Login {
         self.session = Some(self.session_from(now, until));
         self.state = State::In;
         let detail = match asked {
-            Asked::Renew => "the session was renewed".to_owned(),
-            Asked::Look => "a person logged in".to_owned(),
+            Awaited::Renew => "the session was renewed".to_owned(),
+            Awaited::Look => "a person logged in".to_owned(),
             _ => format!("logged in at attempt {}", self.attempt),
         };
         let step = self.step(AuthEventKind::LoginSucceeded, None, detail);
         let method = match asked {
-            Asked::Prove(method) => Some(method.as_str()),
-            Asked::Renew => Some("RENEWAL"),
-            Asked::Look => Some(Method::Browser.as_str()),
-            Asked::Open | Asked::Probe => None,
+            Awaited::Prove(method) => Some(method.as_str()),
+            Awaited::Renew => Some("RENEWAL"),
+            Awaited::Look => Some(Method::Browser.as_str()),
+            Awaited::Open | Awaited::Probe => None,
         };
         out.push(Action::Keep(self.kept()));
         out.push(Action::Tell(Step { method, ..step }));
@@ -286,7 +289,7 @@ impl Login {
         if self.policy.needs_person {
             return self.stop(now, LoginCategory::Expired, out);
         }
-        self.try_again(now, None, Asked::Open, out);
+        self.try_again(now, None, Awaited::Open, out);
     }
 
     fn login_refused(&mut self, now: Micros, refusal: Refusal, out: &mut Vec<Action>) {
@@ -319,7 +322,7 @@ impl Login {
         if self.refusals.locked_until(now).is_some() {
             return self.wait_for_the_venue_to_forget(now, out);
         }
-        self.try_again(now, refusal.not_within, Asked::Open, out);
+        self.try_again(now, refusal.not_within, Awaited::Open, out);
     }
 
     fn probe_refused(&mut self, now: Micros, refusal: Refusal, out: &mut Vec<Action>) {
@@ -375,11 +378,11 @@ impl Login {
             return self.ended(now, out);
         }
         if self.renewal_due(&session).is_some_and(|due| now >= due) {
-            return self.ask(now, Asked::Renew, out);
+            return self.ask(now, Awaited::Renew, out);
         }
         self.announce(now, out);
         if session.next_probe.is_some_and(|due| now >= due) {
-            self.ask(now, Asked::Probe, out);
+            self.ask(now, Awaited::Probe, out);
         }
     }
 
@@ -387,7 +390,7 @@ impl Login {
         &mut self,
         now: Micros,
         not_within: Option<Duration>,
-        then: Asked,
+        then: Awaited,
         out: &mut Vec<Action>,
     ) {
         self.streak += 1;
@@ -405,7 +408,7 @@ impl Login {
         self.attempt += 1;
         self.state = State::Waiting {
             until,
-            then: Asked::Open,
+            then: Awaited::Open,
         };
         let detail = format!(
             "no login is tried before {until}, so that the venue does not lock the account"
@@ -458,7 +461,7 @@ impl Login {
         Step {
             kind,
             method: match self.state {
-                State::Asked(Asked::Prove(method)) => Some(method.as_str()),
+                State::Asked(Awaited::Prove(method)) => Some(method.as_str()),
                 _ => None,
             },
             login: self.number,
@@ -471,8 +474,8 @@ impl Login {
         }
     }
 
-    fn kept(&self) -> Kept {
-        Kept {
+    fn kept(&self) -> SavedState {
+        SavedState {
             session: self.session.map(|session| session.until),
             refusals: self.refusals.all(),
         }

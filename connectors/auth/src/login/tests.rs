@@ -16,8 +16,8 @@ fn login() -> Login {
     Login::new(Policy::default(), 7)
 }
 
-fn until(expires: i64, renewable: Option<i64>) -> Until {
-    Until {
+fn until(expires: i64, renewable: Option<i64>) -> Validity {
+    Validity {
         expires: Some(at(expires)),
         renewable: renewable.map(at),
     }
@@ -90,7 +90,7 @@ fn a_login_with_a_code_and_its_renewal() {
 #[test]
 fn what_was_kept_goes_on_without_a_login() {
     let mut login = login();
-    let kept = Kept {
+    let kept = SavedState {
         session: Some(until(1000, None)),
         refusals: vec![],
     };
@@ -103,7 +103,7 @@ fn what_was_kept_goes_on_without_a_login() {
     );
 
     let mut login = self::login();
-    let kept = Kept {
+    let kept = SavedState {
         session: Some(until(-10, Some(500))),
         refusals: vec![],
     };
@@ -119,7 +119,7 @@ fn wrong_codes_end_before_the_venue_locks_and_a_restart_does_not_forget_them() {
     let mut now = at(0);
     let mut actions = login.take(now, Input::Begin);
     let mut proofs = 0;
-    let mut kept = Kept::default();
+    let mut kept = SavedState::default();
     while let Some(ask) = asks(&actions).first() {
         let input = if **ask == Action::Open {
             challenge()
@@ -151,7 +151,7 @@ fn wrong_codes_end_before_the_venue_locks_and_a_restart_does_not_forget_them() {
     assert_eq!(asks(&restarted.take(free, Input::Tick)), [&Action::Open]);
 }
 
-fn last_kept(actions: &[Action]) -> Option<Kept> {
+fn last_kept(actions: &[Action]) -> Option<SavedState> {
     actions.iter().rev().find_map(|action| match action {
         Action::Keep(kept) => Some(kept.clone()),
         _ => None,
@@ -458,7 +458,7 @@ proptest! {
 }
 
 fn answer_to(ask: &Action, answer: u8, now: Micros) -> Input {
-    let session = || Until {
+    let session = || Validity {
         expires: Some(Micros(now.0 + i64::from(answer) * 20 * SECOND)),
         renewable: answer
             .is_multiple_of(2)

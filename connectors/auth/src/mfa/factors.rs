@@ -8,7 +8,7 @@ use std::time::Duration;
 use tapeline_model::Micros;
 use tokio::time::timeout;
 
-use super::{Code, Expected, Pending, Post, Seed};
+use super::{Code, CodeRouter, Expected, Pending, Seed};
 use crate::challenge::{Challenge, Method};
 
 /// Who is asked for what no program can answer.
@@ -25,7 +25,7 @@ pub type Answer<'a> = Pin<Box<dyn Future<Output = Option<Code>> + Send + 'a>>;
 /// Messages that codes come in, and which of them count for an account.
 #[derive(Debug, Clone)]
 pub struct Messages {
-    pub post: Post,
+    pub code_router: CodeRouter,
     pub senders: Vec<String>,
     pub expected: Expected,
 }
@@ -43,7 +43,7 @@ impl Messages {
             senders: self.senders.clone(),
             expected: self.expected.clone(),
         };
-        timeout(within, self.post.code(pending)).await.ok()?
+        timeout(within, self.code_router.code(pending)).await.ok()?
     }
 }
 

@@ -13,8 +13,8 @@ use tapeline_secrets::Secret;
 use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Session, Shelf};
-use crate::saved_state::{Kept, Until};
+use super::{Session, SessionStore};
+use crate::saved_state::{SavedState, Validity};
 
 const MAGIC: &[u8; 8] = b"TAPELN-1";
 const NONCE: usize = 24;
@@ -77,7 +77,7 @@ impl Stored {
         Some(Session {
             token: self.token.as_ref().map(secret)?,
             renewal: self.renewal.as_ref().map(secret),
-            until: Until {
+            until: Validity {
                 expires: self.expires.map(Micros),
                 renewable: self.renewable.map(Micros),
             },
@@ -105,32 +105,35 @@ impl Stored {
         self.refusals = refusals.iter().map(|at| at.0).collect();
     }
 
-    pub fn kept(&self) -> Kept {
-        Kept {
+    pub fn kept(&self) -> SavedState {
+        SavedState {
             session: self.session().map(|session| session.until),
             refusals: self.refusals.iter().copied().map(Micros).collect(),
         }
     }
 }
 
-/// One account's, sealed on its shelf.
+/// One account's, sealed on its session store.
 pub struct Cache {
-    shelf: Box<dyn Shelf>,
+    session_store: Box<dyn SessionStore>,
     seal: Seal,
 }
 
 impl Cache {
-    pub fn new(shelf: Box<dyn Shelf>, seal: Seal) -> Self {
-        Self { shelf, seal }
+    pub fn new(session_store: Box<dyn SessionStore>, seal: Seal) -> Self {
+        Self {
+            session_store,
+            seal,
+        }
     }
 
     /// Nothing where nothing was kept. What cannot be opened is put aside, and told once.
     pub async fn read(&mut self) -> Result<Option<Stored>, CacheError> {
-        let Some(sealed) = self.shelf.read().await? else {
+        let Some(sealed) = self.session_store.read().await? else {
             return Ok(None);
         };
         let Some(stored) = self.seal.open(&sealed) else {
-            let place = self.shelf.put_aside().await?;
+            let place = self.session_store.put_aside().await?;
             return Err(CacheError::Damaged { place });
         };
         Ok(Some(stored))
@@ -138,12 +141,12 @@ impl Cache {
 
     pub async fn write(&mut self, stored: &Stored) -> Result<(), CacheError> {
         let sealed = self.seal.close(stored)?;
-        self.shelf.write(&sealed).await
+        self.session_store.write(&sealed).await
     }
 
     /// Ends when another process wants the login of this account, or has it.
     pub async fn wanted(&self) {
-        self.shelf.wanted().await;
+        self.session_store.wanted().await;
     }
 }
 

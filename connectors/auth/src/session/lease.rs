@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Builder;
 
-use super::{CacheError, Shelf, Shelving};
+use super::{CacheError, SessionStore, StoreFuture};
 
 /// An owner that says nothing for so long has lost its lease.
 pub const LEASE: Duration = Duration::from_secs(30);
@@ -23,13 +23,13 @@ const SILENT_FOR: Duration = Duration::from_secs(20);
 
 /// The records of one account; all processes see the same ones, in the same order.
 pub trait Log: Send + Sync {
-    fn newest(&mut self) -> Shelving<'_, Option<Vec<u8>>>;
+    fn newest(&mut self) -> StoreFuture<'_, Option<Vec<u8>>>;
 
     /// From now on, whoever was allowed to append is not any more.
-    fn fence(&mut self) -> Shelving<'_, ()>;
+    fn fence(&mut self) -> StoreFuture<'_, ()>;
 
     /// [`CacheError::Lost`] when another fenced since.
-    fn append<'a>(&'a mut self, record: &'a [u8]) -> Shelving<'a, ()>;
+    fn append<'a>(&'a mut self, record: &'a [u8]) -> StoreFuture<'a, ()>;
 }
 
 #[derive(Serialize, Deserialize)]
@@ -43,7 +43,7 @@ struct Record {
 }
 
 /// Held by renewing it; given back when it is dropped.
-pub struct LeasedShelf<L: Log + 'static> {
+pub struct LeasedSessionStore<L: Log + 'static> {
     held: Arc<Mutex<Held<L>>>,
     lost: watch::Receiver<bool>,
     beating: JoinHandle<()>,
@@ -55,7 +55,7 @@ struct Held<L> {
     lost: watch::Sender<bool>,
 }
 
-impl<L: Log + 'static> LeasedShelf<L> {
+impl<L: Log + 'static> LeasedSessionStore<L> {
     /// Stands by until nobody has it.
     pub async fn wait(mut log: L) -> Result<Self, CacheError> {
         let me = new_owner();
@@ -70,7 +70,7 @@ impl<L: Log + 'static> LeasedShelf<L> {
             }
             if is_free || seen.1.elapsed() >= LEASE {
                 match Self::take(log, me.clone()).await? {
-                    Ok(shelf) => return Ok(shelf),
+                    Ok(session_store) => return Ok(session_store),
                     Err(back) => log = back,
                 }
             } else if !is_told {
@@ -86,7 +86,7 @@ impl<L: Log + 'static> LeasedShelf<L> {
         let me = new_owner();
         loop {
             match Self::take(log, me.clone()).await? {
-                Ok(shelf) => return Ok(shelf),
+                Ok(session_store) => return Ok(session_store),
                 Err(back) => log = back,
             }
             sleep(LOOK_EVERY).await;
@@ -175,12 +175,12 @@ impl<L: Log> Held<L> {
     }
 }
 
-impl<L: Log + 'static> Shelf for LeasedShelf<L> {
-    fn read(&mut self) -> Shelving<'_, Option<Vec<u8>>> {
+impl<L: Log + 'static> SessionStore for LeasedSessionStore<L> {
+    fn read(&mut self) -> StoreFuture<'_, Option<Vec<u8>>> {
         Box::pin(async { Ok(self.held.lock().await.record.sealed.clone()) })
     }
 
-    fn write<'a>(&'a mut self, sealed: &'a [u8]) -> Shelving<'a, ()> {
+    fn write<'a>(&'a mut self, sealed: &'a [u8]) -> StoreFuture<'a, ()> {
         Box::pin(async move {
             let mut held = self.held.lock().await;
             held.record.sealed = Some(sealed.to_vec());
@@ -188,7 +188,7 @@ impl<L: Log + 'static> Shelf for LeasedShelf<L> {
         })
     }
 
-    fn put_aside(&mut self) -> Shelving<'_, String> {
+    fn put_aside(&mut self) -> StoreFuture<'_, String> {
         Box::pin(async {
             self.held.lock().await.record.sealed = None;
             Ok("the shared log".to_owned())
@@ -204,7 +204,7 @@ impl<L: Log + 'static> Shelf for LeasedShelf<L> {
     }
 }
 
-impl<L: Log + 'static> Drop for LeasedShelf<L> {
+impl<L: Log + 'static> Drop for LeasedSessionStore<L> {
     fn drop(&mut self) {
         self.beating.abort();
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {

@@ -2,18 +2,18 @@
 
 mod cache;
 mod lease;
-mod shelf;
+mod store;
 
 use std::fmt;
 use std::sync::Arc;
 
 use tapeline_secrets::Secret;
 
-use crate::saved_state::Until;
+use crate::saved_state::Validity;
 
 pub use cache::{Cache, CacheError, Seal, Stored};
-pub use lease::{LEASE, LeasedShelf, Log, sealed_in};
-pub use shelf::{FileShelf, MemoryShelf, Shelf, Shelving, place_of};
+pub use lease::{LEASE, LeasedSessionStore, Log, sealed_in};
+pub use store::{FileSessionStore, MemorySessionStore, SessionStore, StoreFuture, place_of};
 
 /// What requests to the venue are made with.
 #[derive(Clone)]
@@ -21,7 +21,7 @@ pub struct Session {
     pub token: Arc<Secret>,
     /// What it is renewed with.
     pub renewal: Option<Arc<Secret>>,
-    pub until: Until,
+    pub until: Validity,
 }
 
 impl fmt::Debug for Session {

@@ -10,14 +10,14 @@ use tapeline_simulators::oauth::{CLIENT, SECRET, Venue};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::common::{Desk, Time, outside};
+use crate::common::{Desk, Time, environment};
 
 const ANY_PORT: &str = "https://127.0.0.1:0/callback";
 const SOON: Duration = Duration::from_secs(20);
 
 fn browser() -> Client {
     // For the provider of TLS that it needs.
-    let _outside = outside();
+    let _outside = environment();
     let browser = Client::builder().tls_danger_accept_invalid_certs(true);
     browser.build().unwrap()
 }
@@ -34,7 +34,7 @@ async fn a_login_ends_with_the_window_of_a_browser() {
         &desk.venue.address,
         &redirect,
         desk.credentials(),
-        &outside(),
+        &environment(),
     );
     let flow = flow.unwrap();
     let Ok(Reply::Challenge(challenge)) = flow.open("d").await else {

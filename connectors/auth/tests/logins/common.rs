@@ -8,8 +8,8 @@ use std::time::Duration;
 use tapeline_auth::flows::Credentials;
 use tapeline_auth::mfa::{Answer, Code, Factors, Person};
 use tapeline_auth::{
-    BackOff, Cache, CacheError, Challenge, Clock, Ended, Ends, FileShelf, Flow, Keeper, Login,
-    Outside, Policy, Seal, Session, Step, Word,
+    BackOff, Cache, CacheError, Challenge, Clock, DriverEnd, Environment, FileSessionStore, Flow,
+    Login, LoginChannels, LoginCommand, LoginDriver, Policy, Seal, Session, Step,
 };
 use tapeline_model::Micros;
 use tapeline_model::records::AuthEventKind;
@@ -36,7 +36,7 @@ pub struct Time(Arc<AtomicI64>);
 
 impl Default for Time {
     fn default() -> Self {
-        let offset = WEDNESDAY - outside().now().0;
+        let offset = WEDNESDAY - environment().now().0;
         Self(Arc::new(AtomicI64::new(offset)))
     }
 }
@@ -52,7 +52,7 @@ impl Time {
     }
 
     pub fn clock(&self) -> Clock {
-        let (offset, real) = (self.0.clone(), outside().clock);
+        let (offset, real) = (self.0.clone(), environment().clock);
         Arc::new(move || Micros(real().0 + offset.load(Ordering::SeqCst)))
     }
 
@@ -66,8 +66,8 @@ impl Time {
     }
 }
 
-pub fn outside() -> Outside {
-    Outside::real().unwrap()
+pub fn environment() -> Environment {
+    Environment::system().unwrap()
 }
 
 impl<Venue> Desk<Venue> {
@@ -106,33 +106,33 @@ impl<Venue> Desk<Venue> {
         }
     }
 
-    pub fn outside(&self) -> Outside {
-        let mut outside = outside();
-        outside.clock = self.time.clock();
-        outside
+    pub fn environment(&self) -> Environment {
+        let mut environment = environment();
+        environment.clock = self.time.clock();
+        environment
     }
 
-    /// Time goes on by so much, and the keeper looks at its clock.
+    /// Time goes on by so much, and the driver looks at its clock.
     pub async fn pass(&self, process: &Process, by: Duration) {
         self.time.jump(by);
-        process.say(Word::Begin).await;
+        process.say(LoginCommand::Begin).await;
     }
 
     pub async fn begin_with(&self, flow: Box<dyn Flow>, factors: Factors) -> Process {
         let login = Login::new(self.policy.clone(), 1);
         let cache = cache(self.folder.path()).await;
-        let made = Keeper::new(login, flow, factors, cache, self.time.clock()).await;
-        let (keeper, ends) = made.unwrap();
-        let task = tokio::spawn(keeper.run());
+        let made = LoginDriver::new(login, flow, factors, cache, self.time.clock()).await;
+        let (driver, ends) = made.unwrap();
+        let task = tokio::spawn(driver.run());
         Process { task, ends }
     }
 }
 
 async fn cache(folder: &Path) -> Cache {
     let key = Arc::new(Secret::new("k".repeat(44)));
-    let shelf = FileShelf::wait(folder, "alpha", "a1").await.unwrap();
+    let session_store = FileSessionStore::wait(folder, "alpha", "a1").await.unwrap();
     let seal = Seal::new("alpha", "a1", &[key]).unwrap();
-    Cache::new(Box::new(shelf), seal)
+    Cache::new(Box::new(session_store), seal)
 }
 
 /// A person who does this when they are asked for something.
@@ -160,8 +160,8 @@ where
 }
 
 pub struct Process {
-    task: tokio::task::JoinHandle<Result<Ended, CacheError>>,
-    pub ends: Ends,
+    task: tokio::task::JoinHandle<Result<DriverEnd, CacheError>>,
+    pub ends: LoginChannels,
 }
 
 impl Process {
@@ -189,7 +189,7 @@ impl Process {
         assert_eq!(steps.last().unwrap().category, Some(category), "{steps:?}");
     }
 
-    pub async fn say(&self, word: Word) {
+    pub async fn say(&self, word: LoginCommand) {
         self.ends.words.send(word).await.unwrap();
     }
 

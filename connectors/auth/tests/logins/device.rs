@@ -4,11 +4,11 @@ use axum::http::StatusCode;
 use serde_json::json;
 use tapeline_auth::flows::{ApiKey, Device};
 use tapeline_auth::mfa::{Factors, Seed};
-use tapeline_auth::{Flow, LoginCategory, Word};
+use tapeline_auth::{Flow, LoginCategory, LoginCommand};
 use tapeline_model::records::AuthEventKind;
 use tapeline_simulators::{Fault, NAME, PASSWORD, SEED, Venue};
 
-use crate::common::{Desk, Process, Time, kinds, outside};
+use crate::common::{Desk, Process, Time, environment, kinds};
 
 impl Desk<Venue> {
     pub async fn new() -> Self {
@@ -22,7 +22,7 @@ impl Desk<Venue> {
             &self.venue.address,
             "client",
             self.credentials(),
-            &self.outside(),
+            &self.environment(),
         );
         Box::new(device.unwrap())
     }
@@ -131,11 +131,11 @@ async fn a_session_that_the_venue_drops_is_noticed_and_replaced() {
     assert_eq!(desk.venue.state().opened, 2);
 
     // And when a request of somebody else finds it out.
-    process.ends.words.send(Word::Lost).await.unwrap();
+    process.ends.words.send(LoginCommand::Lost).await.unwrap();
     process.until(AuthEventKind::SessionLost).await;
     process.until(AuthEventKind::LoginSucceeded).await;
     let token = process.session().token;
-    process.ends.words.send(Word::Revoke).await.unwrap();
+    process.ends.words.send(LoginCommand::Revoke).await.unwrap();
     process.until(AuthEventKind::SessionLost).await;
     process.without_session().await;
     process.kill().await;
@@ -189,7 +189,7 @@ async fn a_rotated_password_is_found_without_a_restart() {
     );
     std::fs::write(desk.folder.path().join("password"), "planted-rotated").unwrap();
     // Refused once more, if it was looked up before that; then a person says so.
-    process.ends.words.send(Word::Begin).await.unwrap();
+    process.ends.words.send(LoginCommand::Begin).await.unwrap();
     process.until(AuthEventKind::LoginSucceeded).await;
     process.kill().await;
 }
@@ -252,7 +252,7 @@ async fn a_venue_that_is_away_is_a_matter_of_the_network() {
         "http://127.0.0.1:1",
         "client",
         desk.credentials(),
-        &outside(),
+        &environment(),
     )
     .unwrap();
     let mut process = desk.begin(Box::new(flow)).await;
@@ -264,7 +264,7 @@ async fn a_venue_that_is_away_is_a_matter_of_the_network() {
 #[tokio::test]
 async fn keys_are_good_until_they_are_taken_back() {
     let desk = Desk::new().await;
-    let flow = ApiKey::new(&desk.venue.address, desk.credentials(), &outside()).unwrap();
+    let flow = ApiKey::new(&desk.venue.address, desk.credentials(), &environment()).unwrap();
     let mut process = desk.begin(Box::new(flow)).await;
     let step = process.next().await;
     assert_eq!(

@@ -6,13 +6,13 @@ use axum::http::StatusCode;
 use serde_json::json;
 use tapeline_auth::flows::Gateway;
 use tapeline_auth::mfa::Factors;
-use tapeline_auth::{Flow, LoginCategory, Outside, Word};
+use tapeline_auth::{Environment, Flow, LoginCategory, LoginCommand};
 use tapeline_model::records::AuthEventKind;
 use tapeline_simulators::Fault;
 use tapeline_simulators::gateway::Venue;
 
-use crate::common::{Desk, Process, Time, kinds, outside, person};
-use crate::standing::words;
+use crate::account_facts::words;
+use crate::common::{Desk, Process, Time, environment, kinds, person};
 
 const MINUTE: Duration = Duration::from_mins(1);
 /// In which a request on this machine would be answered.
@@ -30,9 +30,9 @@ async fn desk() -> Desk<Venue> {
 
 impl Desk<Venue> {
     fn gateway(&self) -> Box<dyn Flow> {
-        let mut outside = Outside::on_this_machine().unwrap();
-        outside.clock = self.time.clock();
-        Box::new(Gateway::new(&self.venue.address, &outside).unwrap())
+        let mut environment = Environment::loopback().unwrap();
+        environment.clock = self.time.clock();
+        Box::new(Gateway::new(&self.venue.address, &environment).unwrap())
     }
 
     /// With a person who logs in when they are asked to.
@@ -62,7 +62,11 @@ async fn a_person_logs_in_and_the_session_is_kept_awake_until_the_week_ends() {
 
     let mut restarted = desk.begin_with(desk.gateway(), Factors::default()).await;
     assert_eq!(restarted.next().await.method, Some("KEPT"));
-    let facts = desk.gateway().standing(&restarted.session()).await.unwrap();
+    let facts = desk
+        .gateway()
+        .account_facts(&restarted.session())
+        .await
+        .unwrap();
     let expected = [
         "permissions: accounts that the login opens: 2 (paper)",
         "version: Build 10.33.1f",
@@ -94,7 +98,7 @@ async fn a_person_logs_in_and_the_session_is_kept_awake_until_the_week_ends() {
     desk.pass(&restarted, MINUTE).await;
     let steps = restarted.until(AuthEventKind::LoginSucceeded).await;
     assert_eq!(kinds(&steps), [AuthEventKind::LoginSucceeded]);
-    restarted.say(Word::Revoke).await;
+    restarted.say(LoginCommand::Revoke).await;
     restarted.until(AuthEventKind::SessionLost).await;
     restarted.kill().await;
     assert_eq!(desk.venue.state().logouts, 1, "ended at the gateway too");
@@ -112,7 +116,7 @@ async fn a_session_that_a_person_has_elsewhere_is_left_to_them() {
         .refused(AuthEventKind::Refused, LoginCategory::Forbidden)
         .await;
     process.without_session().await;
-    process.say(Word::Begin).await;
+    process.say(LoginCommand::Begin).await;
     process
         .refused(AuthEventKind::LoginFailed, LoginCategory::Forbidden)
         .await;
@@ -121,7 +125,7 @@ async fn a_session_that_a_person_has_elsewhere_is_left_to_them() {
 
     desk.venue.change(|book| book.is_elsewhere = false);
     process.until(AuthEventKind::Refused).await;
-    process.say(Word::Begin).await;
+    process.say(LoginCommand::Begin).await;
     process.until(AuthEventKind::LoginSucceeded).await;
     process.kill().await;
 }
@@ -151,18 +155,18 @@ async fn only_this_machine_s_certificates_are_taken_unseen() {
     desk.venue.log_in();
     // Leads here as well, and does not say so.
     let elsewhere = desk.venue.address.replace("127.0.0.1", "0.0.0.0");
-    let own = Outside::on_this_machine().unwrap();
-    for (address, outside, is_taken) in [
+    let own = Environment::loopback().unwrap();
+    for (address, environment, is_taken) in [
         (desk.venue.address.as_str(), &own, true),
         (
             &desk.venue.address.replace("127.0.0.1", "localhost"),
             &own,
             true,
         ),
-        (desk.venue.address.as_str(), &outside(), false),
+        (desk.venue.address.as_str(), &environment(), false),
         (elsewhere.as_str(), &own, false),
     ] {
-        let flow = Gateway::new(address, outside).unwrap();
+        let flow = Gateway::new(address, environment).unwrap();
         let category = flow.open("d").await.err().map(|refusal| refusal.category);
         let expected = (!is_taken).then_some(LoginCategory::Network);
         assert_eq!(category, expected, "{address}");

@@ -8,13 +8,13 @@ use axum::http::StatusCode;
 use serde_json::json;
 use tapeline_auth::flows::OAuth;
 use tapeline_auth::mfa::Factors;
-use tapeline_auth::{Flow, LoginCategory, Word};
+use tapeline_auth::{Flow, LoginCategory, LoginCommand};
 use tapeline_model::records::AuthEventKind;
 use tapeline_simulators::Fault;
 use tapeline_simulators::oauth::{CLIENT, REDIRECT, SECRET, Venue};
 
+use crate::account_facts::words;
 use crate::common::{Desk, Process, Time, kinds, person};
-use crate::standing::words;
 
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -34,7 +34,7 @@ impl Desk<Venue> {
             &self.venue.address,
             REDIRECT,
             self.credentials(),
-            &self.outside(),
+            &self.environment(),
         );
         Box::new(flow.unwrap())
     }
@@ -61,7 +61,11 @@ async fn a_person_logs_in_once_and_renewals_go_on_for_a_week() {
     assert_eq!(steps[2].method, Some("OAUTH"));
     desk.pass(&process, MINUTE).await;
     process.until(AuthEventKind::Healthy).await;
-    let facts = desk.oauth().standing(&process.session()).await.unwrap();
+    let facts = desk
+        .oauth()
+        .account_facts(&process.session())
+        .await
+        .unwrap();
     let expected = [
         "permissions: accounts that the login opens: 1",
         "market data: NP, with the depth of the book",
@@ -91,7 +95,7 @@ async fn a_person_logs_in_once_and_renewals_go_on_for_a_week() {
     let book = desk.venue.state();
     assert_eq!((book.opened, book.renewed, book.refused), (1, 7, 0));
 
-    restarted.say(Word::Begin).await;
+    restarted.say(LoginCommand::Begin).await;
     let steps = restarted.until(AuthEventKind::LoginSucceeded).await;
     assert_eq!(steps.last().unwrap().method, Some("OAUTH"));
     restarted.kill().await;
@@ -110,7 +114,7 @@ async fn what_the_venue_took_back_waits_for_a_person() {
         .refused(AuthEventKind::Refused, LoginCategory::Expired)
         .await;
     assert_eq!(desk.venue.state().opened, 1);
-    process.say(Word::Begin).await;
+    process.say(LoginCommand::Begin).await;
     process.until(AuthEventKind::LoginSucceeded).await;
 
     // As when another process renewed at the same time.
@@ -174,7 +178,7 @@ async fn another_s_code_is_not_sent_and_who_brought_it_may_try_again_at_once() {
             times,
             "nobody is asked unbidden"
         );
-        process.say(Word::Begin).await;
+        process.say(LoginCommand::Begin).await;
     }
     assert_eq!(desk.venue.state().logins, 0);
     process.kill().await;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use tapeline_auth::mfa::Factors;
-use tapeline_auth::{LoginCategory, Word};
+use tapeline_auth::{LoginCategory, LoginCommand};
 use tapeline_model::records::AuthEventKind;
 use tapeline_simulators::{CodeChannel, Factor, NAME, PASSWORD, SecondFactor, Settings, Venue};
 
@@ -14,9 +14,9 @@ type Sent = Arc<Mutex<Vec<(CodeChannel, String)>>>;
 
 async fn desk(asks: SecondFactor) -> (Desk<Venue>, Sent) {
     let (time, sent) = (Time::default(), Sent::default());
-    let post = sent.clone();
+    let code_router = sent.clone();
     let settings = Settings {
-        on_code: Arc::new(move |by, code| post.lock().unwrap().push((by, code.to_owned()))),
+        on_code: Arc::new(move |by, code| code_router.lock().unwrap().push((by, code.to_owned()))),
         ..time.settings()
     };
     let venue = Venue::start_with(settings).await.unwrap();
@@ -105,7 +105,7 @@ async fn codes_that_are_sent_lead_to_a_session_by_either_way() {
         assert_eq!(sent.lock().unwrap()[0].0, by);
         process.until(AuthEventKind::Healthy).await;
         assert_eq!(desk.venue.state().wrong, 0);
-        process.say(Word::Revoke).await;
+        process.say(LoginCommand::Revoke).await;
         process.until(AuthEventKind::SessionLost).await;
         process.without_session().await;
         process.kill().await;

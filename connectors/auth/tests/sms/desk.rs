@@ -9,8 +9,8 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response};
 use axum::response::IntoResponse;
 use tapeline_auth::mfa::sms::{Numbers, Webhook};
-use tapeline_auth::mfa::{Code, Expected, Pending, Post, Posts};
-use tapeline_auth::{Clock, Lost, Outside, Transport, Travelling};
+use tapeline_auth::mfa::{Code, CodeRouter, CodeRouters, Expected, Pending};
+use tapeline_auth::{Clock, Environment, SendError, Sending, Transport};
 use tapeline_model::Micros;
 use tapeline_secrets::{Reference, Secrets, Settings, VaultLogin, VaultSettings};
 use tapeline_simulators::{AUTH_TOKEN, Hook, Twilio};
@@ -26,7 +26,7 @@ pub const NOTHING: &str = r#"<?xml version="1.0" encoding="UTF-8"?><Response/>"#
 pub struct Desk {
     pub folder: tempfile::TempDir,
     pub twilio: Twilio,
-    pub post: Post,
+    pub code_router: CodeRouter,
 }
 
 impl Desk {
@@ -43,7 +43,7 @@ impl Desk {
         Self {
             folder,
             twilio,
-            post: Post::default(),
+            code_router: CodeRouter::default(),
         }
     }
 
@@ -53,7 +53,10 @@ impl Desk {
     }
 
     pub fn numbers(&self) -> Numbers {
-        Numbers::from([(NUMBER.to_owned(), Posts::new([self.post.clone()]))])
+        Numbers::from([(
+            NUMBER.to_owned(),
+            CodeRouters::new([self.code_router.clone()]),
+        )])
     }
 
     pub fn webhook(&self) -> Router {
@@ -64,8 +67,8 @@ impl Desk {
 
     /// Waits for a code from now on.
     pub fn wait(&self) -> JoinHandle<Option<Code>> {
-        let post = self.post.clone();
-        tokio::spawn(async move { post.code(pending()).await })
+        let code_router = self.code_router.clone();
+        tokio::spawn(async move { code_router.code(pending()).await })
     }
 
     /// The request of a message that came in now, from whom codes are awaited.
@@ -100,26 +103,26 @@ pub async fn said(router: &Router, request: Request<Body>) -> (u16, String) {
 pub struct InProcess(pub Router);
 
 impl Transport for InProcess {
-    fn send(&self, request: reqwest::Request) -> Travelling<'_> {
+    fn send(&self, request: reqwest::Request) -> Sending<'_> {
         let router = self.0.clone();
         Box::pin(async move {
             let request: Request<reqwest::Body> =
-                request.try_into().map_err(|_| Lost::Unanswered)?;
+                request.try_into().map_err(|_| SendError::Unanswered)?;
             let answer = router
                 .oneshot(request.map(Body::new))
                 .await
-                .map_err(|_| Lost::Unanswered)?;
+                .map_err(|_| SendError::Unanswered)?;
             let (head, body) = answer.into_parts();
             let body = to_bytes(body, 8 << 20)
                 .await
-                .map_err(|_| Lost::Unanswered)?;
+                .map_err(|_| SendError::Unanswered)?;
             Ok(Response::from_parts(head, reqwest::Body::from(body)).into())
         })
     }
 }
 
-pub fn outside(router: Router) -> Outside {
-    Outside::new(Arc::new(now), Arc::new(InProcess(router))).unwrap()
+pub fn environment(router: Router) -> Environment {
+    Environment::new(Arc::new(now), Arc::new(InProcess(router))).unwrap()
 }
 
 /// A Vault whose token of Twilio is what a file holds, and that counts how often it is asked.

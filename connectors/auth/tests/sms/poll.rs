@@ -3,13 +3,13 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use tapeline_auth::mfa::sms::{Poll, PollSettings};
-use tapeline_auth::mfa::{Code, Posts};
+use tapeline_auth::mfa::{Code, CodeRouters};
 use tapeline_secrets::{Reference, Secrets, Settings};
 use tapeline_simulators::ACCOUNT_SID;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use crate::desk::{BROKER, Desk, NUMBER, outside, vault};
+use crate::desk::{BROKER, Desk, NUMBER, environment, vault};
 
 fn begin(desk: &Desk, secrets: Secrets, secret: Reference) -> JoinHandle<()> {
     let settings = PollSettings {
@@ -21,9 +21,13 @@ fn begin(desk: &Desk, secrets: Secrets, secret: Reference) -> JoinHandle<()> {
         head_start: PollSettings::HEAD_START,
         every: PollSettings::EVERY,
     };
-    let posts = Posts::new([desk.post.clone()]);
-    let outside = outside(desk.twilio.router());
-    tokio::spawn(Poll::new(settings, secrets, posts, &outside).unwrap().run())
+    let code_routers = CodeRouters::new([desk.code_router.clone()]);
+    let environment = environment(desk.twilio.router());
+    tokio::spawn(
+        Poll::new(settings, secrets, code_routers, &environment)
+            .unwrap()
+            .run(),
+    )
 }
 
 fn polled(desk: &Desk) -> JoinHandle<()> {
@@ -46,7 +50,7 @@ async fn a_code_that_the_webhook_did_not_bring_is_asked_for_after_its_head_start
 
     let began = Instant::now();
     let waiting = desk.wait();
-    desk.post.wanted().await;
+    desk.code_router.wanted().await;
     desk.twilio
         .receive(BROKER, "+15550777", "for another: code 222222");
     desk.twilio.receive(BROKER, NUMBER, "Your code is 482913");
@@ -66,7 +70,7 @@ async fn it_goes_on_asking_at_its_pace_or_at_twilios() {
     let desk = Desk::new();
     let _polling = polled(&desk);
     let waiting = desk.wait();
-    desk.post.wanted().await;
+    desk.code_router.wanted().await;
     let faults = [
         StatusCode::TOO_MANY_REQUESTS,
         StatusCode::BAD_GATEWAY,
@@ -85,7 +89,7 @@ async fn a_code_behind_a_flood_of_messages_is_found_and_the_flood_is_not_read_to
     let desk = Desk::new();
     let _polling = polled(&desk);
     let waiting = desk.wait();
-    desk.post.wanted().await;
+    desk.code_router.wanted().await;
     desk.twilio.receive(BROKER, NUMBER, "Your code is 482913");
     for n in 0..45 {
         desk.twilio
@@ -95,7 +99,7 @@ async fn a_code_behind_a_flood_of_messages_is_found_and_the_flood_is_not_read_to
     assert_eq!(desk.twilio.state().questions, 3);
 
     let waiting = desk.wait();
-    desk.post.wanted().await;
+    desk.code_router.wanted().await;
     for n in 0..1000 {
         desk.twilio
             .receive("+15550666", NUMBER, &format!("code {n}99999"));
@@ -115,7 +119,7 @@ async fn twilios_clock_may_be_another() {
             .receive(BROKER, NUMBER, "of before: code 111111");
         desk.twilio.change(|book| book.messages[0].second -= 5);
         let waiting = desk.wait();
-        desk.post.wanted().await;
+        desk.code_router.wanted().await;
         desk.twilio.receive(BROKER, NUMBER, "Your code is 482913");
         assert_eq!(waiting.await.unwrap(), Some(Code::new("482913")), "{ahead}");
     }
@@ -137,11 +141,15 @@ async fn a_token_that_was_rotated_is_looked_up_again() {
         head_start: Duration::ZERO,
         every: Duration::from_millis(20),
     };
-    let posts = Posts::new([desk.post.clone()]);
-    let outside = outside(desk.twilio.router());
-    let _polling = tokio::spawn(Poll::new(settings, secrets, posts, &outside).unwrap().run());
+    let code_routers = CodeRouters::new([desk.code_router.clone()]);
+    let environment = environment(desk.twilio.router());
+    let _polling = tokio::spawn(
+        Poll::new(settings, secrets, code_routers, &environment)
+            .unwrap()
+            .run(),
+    );
     let waiting = desk.wait();
-    desk.post.wanted().await;
+    desk.code_router.wanted().await;
     desk.twilio.receive(BROKER, NUMBER, "Your code is 482913");
     assert_eq!(waiting.await.unwrap(), Some(Code::new("482913")));
     assert_eq!(asked.load(Ordering::SeqCst), 2);
@@ -164,8 +172,8 @@ fn the_key_goes_over_https_only() {
     let poll = Poll::new(
         settings,
         secrets,
-        Posts::default(),
-        &outside(desk.twilio.router()),
+        CodeRouters::default(),
+        &environment(desk.twilio.router()),
     );
     assert!(poll.is_err());
 }

@@ -30,7 +30,7 @@ async fn a_message_goes_through_duplicates_forgeries_and_losses_included() {
     let desk = Desk::new();
     let (_, stop, serving) = open(&desk).await;
     let waiting = desk.wait();
-    desk.post.wanted().await;
+    desk.code_router.wanted().await;
     let deliveries = [Delivery::Dropped, Delivery::Forged, Delivery::Twice];
     desk.twilio
         .change(|book| book.deliveries.extend(deliveries));

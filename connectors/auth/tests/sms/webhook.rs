@@ -11,7 +11,7 @@ use tapeline_secrets::Secret;
 use tapeline_simulators::{AUTH_TOKEN, Twilio};
 use tokio::time::Instant;
 
-use crate::desk::{Desk, NOTHING, NUMBER, PUBLIC, now, outside, said, vault};
+use crate::desk::{Desk, NOTHING, NUMBER, PUBLIC, environment, now, said, vault};
 
 fn fine() -> (u16, String) {
     (200, NOTHING.to_owned())
@@ -22,7 +22,7 @@ async fn a_code_reaches_whoever_waits_for_it_once_however_often_it_is_brought() 
     let desk = Desk::new();
     let webhook = desk.webhook();
     let waiting = desk.wait();
-    desk.post.wanted().await;
+    desk.code_router.wanted().await;
     let text = desk
         .twilio
         .receive("+15550199", NUMBER, "Your code is 482913");
@@ -37,7 +37,7 @@ async fn a_code_reaches_whoever_waits_for_it_once_however_often_it_is_brought() 
     assert_eq!(waiting.await.unwrap(), Some(Code::new("482913")));
 
     let again = desk.wait();
-    desk.post.wanted().await;
+    desk.code_router.wanted().await;
     said(&webhook, desk.twilio.request(&text).map(Body::from)).await;
     let mut renamed = desk.message("Your code is 482913");
     let token = format!("token-{}", text.sid).parse().unwrap();
@@ -64,9 +64,9 @@ async fn what_the_list_brought_already_is_known_again() {
         received: now(),
         text: text.body.clone(),
     };
-    assert_eq!(desk.post.take(message.clone()), Taken::Waits);
+    assert_eq!(desk.code_router.take(message.clone()), Taken::Waits);
     said(&desk.webhook(), desk.twilio.request(&text).map(Body::from)).await;
-    assert_eq!(desk.post.take(message), Taken::Repeated);
+    assert_eq!(desk.code_router.take(message), Taken::Repeated);
 }
 
 #[tokio::test(start_paused = true)]
@@ -74,7 +74,7 @@ async fn signed_messages_without_a_code_for_anybody_are_answered_alike() {
     let desk = Desk::new();
     let webhook = desk.webhook();
     let waiting = desk.wait();
-    desk.post.wanted().await;
+    desk.code_router.wanted().await;
     for (from, to, body) in [
         ("+15550666", NUMBER, "Your code is 111111"),
         ("+15550199", "+15550101", "Your code is 111111"),
@@ -95,7 +95,7 @@ async fn what_twilio_did_not_sign_is_refused_and_nobody_hears_of_it() {
     let desk = Desk::new();
     let webhook = desk.webhook();
     let waiting = desk.wait();
-    desk.post.wanted().await;
+    desk.code_router.wanted().await;
     let code = "Your code is 482913";
 
     let mut unsigned = desk.message(code);
@@ -213,7 +213,7 @@ async fn a_token_that_cannot_be_had_is_no_forgery() {
 async fn the_self_test_says_what_is_between_twilio_and_us() {
     let desk = Desk::new();
     let token = Secret::new(AUTH_TOKEN);
-    let here = outside(desk.webhook());
+    let here = environment(desk.webhook());
     assert_eq!(self_test(PUBLIC, &token, &here).await, Ok(()));
     assert_eq!(
         self_test(PUBLIC, &token, &here).await,
@@ -226,12 +226,12 @@ async fn the_self_test_says_what_is_between_twilio_and_us() {
         self_test("https://other.example/sms", &token, &here).await,
         refused
     );
-    let elsewhere = outside(Twilio::quiet().router());
+    let elsewhere = environment(Twilio::quiet().router());
     assert_eq!(
         self_test(PUBLIC, &token, &elsewhere).await,
         Err(SelfTestError::SomethingElse(404))
     );
-    let greets = outside(axum::Router::new().fallback(|| async { "welcome" }));
+    let greets = environment(axum::Router::new().fallback(|| async { "welcome" }));
     assert_eq!(
         self_test(PUBLIC, &token, &greets).await,
         Err(SelfTestError::SomethingElse(200))
@@ -240,7 +240,7 @@ async fn the_self_test_says_what_is_between_twilio_and_us() {
         self_test("codes.example", &token, &here).await,
         Err(SelfTestError::NotAnAddress)
     );
-    let real = tapeline_auth::Outside::real().unwrap();
+    let real = tapeline_auth::Environment::system().unwrap();
     let unreachable = self_test("http://127.0.0.1:1/", &token, &real).await;
     assert_eq!(unreachable, Err(SelfTestError::Unreachable));
 }

@@ -17,7 +17,8 @@ const GATEWAY_RESTS_AFTER: Duration = Duration::from_mins(5);
 /// Where sessions are kept, always sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum SessionStore {
+#[schemars(rename = "SessionStore")]
+pub(crate) enum SessionStoreKind {
     /// In a folder: for the processes of one machine.
     File,
     /// In a topic: for processes on several machines.
@@ -31,7 +32,7 @@ pub(crate) enum SessionStore {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Auth {
     /// Who shares kept sessions.
-    pub store: SessionStore,
+    pub store: SessionStoreKind,
     /// Where `file` keeps sessions, each sealed in a file of its own.
     pub sessions: PathBuf,
     /// A reference to the key they are sealed with: 32 random bytes as base64.
@@ -54,7 +55,7 @@ impl Default for Auth {
     fn default() -> Self {
         let policy = tapeline_auth::Policy::default();
         Self {
-            store: SessionStore::File,
+            store: SessionStoreKind::File,
             sessions: PathBuf::from(".tapeline/sessions"),
             session_key: String::new(),
             former_keys: Vec::new(),
@@ -266,7 +267,7 @@ pub(super) fn faults(config: &Config) -> Vec<Fault> {
         faults.push(Fault::new("auth.session_key", message));
     }
     let needs_command = |login: &LoginAccount| login.way == Way::OAuth;
-    if config.auth.store == SessionStore::Memory && config.logins.iter().any(needs_command) {
+    if config.auth.store == SessionStoreKind::Memory && config.logins.iter().any(needs_command) {
         let message = "`memory` cannot be given the login that a person makes for `oauth`: write file, or kafka";
         faults.push(Fault::new("auth.store", message));
     }

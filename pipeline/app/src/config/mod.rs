@@ -37,7 +37,7 @@ pub(crate) use load::{Source, json_schema, load};
 #[cfg(not(feature = "local"))]
 pub(crate) use local::not_built_in;
 pub(crate) use local::{Demo, Local, with_demo};
-pub(crate) use logins::{Auth, LoginAccount, SessionStore, Way};
+pub(crate) use logins::{Auth, LoginAccount, SessionStoreKind, Way};
 pub(crate) use market::Market;
 pub(crate) use preflight::Preflight;
 pub(crate) use risk::{Account, Instrument, Risk};

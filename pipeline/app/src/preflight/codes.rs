@@ -1,7 +1,7 @@
 //! Whether codes that are sent would come in.
 
-use tapeline_auth::Outside;
-use tapeline_auth::mfa::Posts;
+use tapeline_auth::Environment;
+use tapeline_auth::mfa::CodeRouters;
 use tapeline_auth::mfa::mail::Mailbox;
 use tapeline_auth::mfa::sms::self_test;
 use tapeline_secrets::Secrets;
@@ -35,16 +35,21 @@ async fn webhook(desk: &Desk<'_>) -> Result<&'static str, Failure> {
     let twilio = &desk.config.auth.twilio;
     let token = secrets(desk)?.get(&twilio.token.parse()?).await;
     let token = token.map_err(Failure::external)?.secret;
-    let outside = Outside::real().map_err(Failure::external)?;
-    let sent = self_test(&twilio.public_url, &token, &outside).await;
+    let environment = Environment::system().map_err(Failure::external)?;
+    let sent = self_test(&twilio.public_url, &token, &environment).await;
     sent.map_err(Failure::external)?;
     Ok("a message that was sent to it arrived")
 }
 
 async fn opened(desk: &Desk<'_>, mailbox: &MailboxAccount) -> Result<&'static str, Failure> {
-    let outside = Outside::real().map_err(Failure::external)?;
+    let environment = Environment::system().map_err(Failure::external)?;
     let settings = mailbox.settings()?;
-    let made = Mailbox::new(settings, secrets(desk)?, Posts::default(), outside.clock);
+    let made = Mailbox::new(
+        settings,
+        secrets(desk)?,
+        CodeRouters::default(),
+        environment.clock,
+    );
     let mut mailbox = made.map_err(Failure::external)?;
     mailbox.check().await.map_err(Failure::external)?;
     Ok("it opens")

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tapeline_auth::{About, Fact, Flow, LoginCategory, Outside, Session, Stored, Until};
+use tapeline_auth::{About, Environment, Fact, Flow, LoginCategory, Session, Stored, Validity};
 use tapeline_model::Micros;
 use tapeline_secrets::Secret;
 use tokio::sync::OnceCell;
@@ -51,7 +51,7 @@ pub(super) async fn sessions(desk: &Desk<'_>) -> Vec<Checked> {
             let name = format!("device of {}", of.login.account);
             checked.push(timed(name, false, device(&visit)).await);
         }
-        checked.extend(standing(&visit).await);
+        checked.extend(account_facts(&visit).await);
     }
     checked
 }
@@ -87,8 +87,8 @@ impl<'a> Visit<'a> {
 
     async fn flow(&self) -> Result<&dyn Flow, Failure> {
         let make = || async {
-            let outside = Outside::real().map_err(Failure::external)?;
-            registry::flow(&self.of.login, self.of.secrets(), &outside)
+            let environment = Environment::system().map_err(Failure::external)?;
+            registry::flow(&self.of.login, self.of.secrets(), &environment)
         };
         Ok(&**self.flow.get_or_try_init(make).await?)
     }
@@ -109,7 +109,7 @@ async fn device(visit: &Visit<'_>) -> Found {
 }
 
 /// What the venue says of the account. That it refuses is told by the look at the session.
-async fn standing(visit: &Visit<'_>) -> Vec<Checked> {
+async fn account_facts(visit: &Visit<'_>) -> Vec<Checked> {
     let begun = Instant::now();
     let asked = tokio::time::timeout(WITHIN, facts(visit)).await;
     let ms = begun.elapsed().as_millis();
@@ -134,7 +134,7 @@ async fn facts(visit: &Visit<'_>) -> Result<Option<Vec<Fact>>, Failure> {
     let Some(session) = visit.session().await? else {
         return Ok(None);
     };
-    Ok(visit.flow().await?.standing(&session).await.ok())
+    Ok(visit.flow().await?.account_facts(&session).await.ok())
 }
 
 async fn session(visit: &Visit<'_>) -> Found {
@@ -172,7 +172,7 @@ fn nobodys() -> Session {
     Session {
         token: Arc::new(Secret::new("")),
         renewal: None,
-        until: Until::default(),
+        until: Validity::default(),
     }
 }
 
@@ -190,7 +190,7 @@ fn absent(of: &LoginOf) -> Found {
     )
 }
 
-fn ended(of: &LoginOf, until: Until) -> Found {
+fn ended(of: &LoginOf, until: Validity) -> Found {
     let is_renewable = until.renewable.is_some_and(|at| at > now());
     if is_renewable || !of.login.way.needs_person() {
         return Found::warn(
@@ -215,7 +215,7 @@ fn refused(of: &LoginOf, category: LoginCategory) -> Found {
     Found::fail(found, tapeline_auth::remedy_of(category))
 }
 
-fn alive(of: &LoginOf, until: Until) -> Found {
+fn alive(of: &LoginOf, until: Validity) -> Found {
     let end = until.renewable.or(until.expires);
     let soon = end.filter(|at| of.login.way.needs_person() && at.since(now()) < DAY);
     match soon {

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tapeline_auth::mfa::{Factors, Person, Seed};
 use tapeline_auth::{
-    Cache, CacheError, Ended, Ends, Keeper, Login, Outside, Policy, Seal, Shelf, Step, Stored,
-    measure,
+    Cache, CacheError, DriverEnd, Environment, Login, LoginChannels, LoginDriver, Policy, Seal,
+    SessionStore, Step, Stored, measure,
 };
 use tapeline_kafka::{KafkaSettings, Publisher};
 use tapeline_model::ids::{AccountId, PortfolioId};
@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 
 use self::codes::{Codes, Entrances};
 use super::{Part, Parts, Start};
-use crate::config::{Auth, Config, LoginAccount, SessionStore};
+use crate::config::{Auth, Config, LoginAccount, SessionStoreKind};
 use crate::failure::Failure;
 use crate::publish::{now, put};
 use crate::registry;
@@ -120,10 +120,10 @@ impl Account {
             let ended = self.hold(&mut stop, &publisher, &mut number).await;
             match ended {
                 Ok(None) => return Ok(()),
-                Ok(Some(Ended::Unheard)) => {
+                Ok(Some(DriverEnd::Unheard)) => {
                     return Err(Failure::external("the login ended by itself"));
                 }
-                Ok(Some(Ended::HandedOver)) => {
+                Ok(Some(DriverEnd::HandedOver)) => {
                     tracing::info!(account = %self.account, "another process takes over the login; this one stands by");
                 }
                 Err(Trouble::Passing(error)) => {
@@ -144,7 +144,7 @@ impl Account {
 
     /// What is kept, without having the login; none also where it cannot be opened.
     pub(crate) async fn peek(&self) -> Result<Option<Stored>, Failure> {
-        if self.auth.store == SessionStore::Memory {
+        if self.auth.store == SessionStoreKind::Memory {
             return Ok(None);
         }
         let Some(sealed) = self.sessions.peek().await? else {
@@ -159,14 +159,17 @@ impl Account {
         stop: &mut Stop,
         publisher: &Publisher,
         number: &mut u64,
-    ) -> Result<Option<Ended>, Trouble> {
-        let Lent { shelf, back } = tokio::select! {
+    ) -> Result<Option<DriverEnd>, Trouble> {
+        let Lent {
+            session_store,
+            back,
+        } = tokio::select! {
             () = stop.wanted() => return Ok(None),
             lent = self.sessions.wait() => lent?,
         };
         let ended = tokio::select! {
             () = stop.wanted() => Ok(None),
-            ended = self.keep(shelf, publisher, number) => ended.map(Some),
+            ended = self.keep(session_store, publisher, number) => ended.map(Some),
         };
         back.wait().await;
         ended
@@ -174,11 +177,11 @@ impl Account {
 
     async fn keep(
         &self,
-        shelf: Box<dyn Shelf>,
+        session_store: Box<dyn SessionStore>,
         publisher: &Publisher,
         number: &mut u64,
-    ) -> Result<Ended, Trouble> {
-        let cache = self.cache(shelf).await?;
+    ) -> Result<DriverEnd, Trouble> {
+        let cache = self.cache(session_store).await?;
         let factors = Factors {
             sms: self.codes.sms.clone(),
             mail: self.codes.mail.clone(),
@@ -197,11 +200,11 @@ impl Account {
     /// Publishes what a keeper says, until it ends.
     async fn tell(
         &self,
-        keeping: &mut JoinHandle<Result<Ended, CacheError>>,
-        mut ends: Ends,
+        keeping: &mut JoinHandle<Result<DriverEnd, CacheError>>,
+        mut ends: LoginChannels,
         publisher: &Publisher,
         number: &mut u64,
-    ) -> Result<Ended, Trouble> {
+    ) -> Result<DriverEnd, Trouble> {
         loop {
             tokio::select! {
                 biased;
@@ -231,11 +234,11 @@ impl Account {
         cache: Cache,
         factors: Factors,
         policy: Policy,
-    ) -> Result<(Keeper, Ends), Failure> {
-        let outside = Outside::real().map_err(Failure::external)?;
-        let flow = registry::flow(&self.login, &self.secrets, &outside)?;
+    ) -> Result<(LoginDriver, LoginChannels), Failure> {
+        let environment = Environment::system().map_err(Failure::external)?;
+        let flow = registry::flow(&self.login, &self.secrets, &environment)?;
         let login = Login::new(policy, seed_of(self.account.as_str()));
-        let keeper = Keeper::new(login, flow, factors, cache, outside.clock).await;
+        let keeper = LoginDriver::new(login, flow, factors, cache, environment.clock).await;
         keeper.map_err(Failure::external)
     }
 
@@ -254,8 +257,11 @@ impl Account {
         Ok(factors)
     }
 
-    pub(crate) async fn cache(&self, shelf: Box<dyn Shelf>) -> Result<Cache, Failure> {
-        Ok(Cache::new(shelf, self.seal().await?))
+    pub(crate) async fn cache(
+        &self,
+        session_store: Box<dyn SessionStore>,
+    ) -> Result<Cache, Failure> {
+        Ok(Cache::new(session_store, self.seal().await?))
     }
 
     pub(crate) async fn seal(&self) -> Result<Seal, Failure> {
@@ -353,7 +359,7 @@ fn seed_of(account: &str) -> u64 {
 }
 
 /// A keeper ends with who listens to it.
-struct AbortOnDrop(JoinHandle<Result<Ended, CacheError>>);
+struct AbortOnDrop(JoinHandle<Result<DriverEnd, CacheError>>);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tapeline_auth::{
-    CacheError, FileShelf, LEASE, LeasedShelf, Log, MemoryShelf, Shelf, place_of, sealed_in,
+    CacheError, FileSessionStore, LEASE, LeasedSessionStore, Log, MemorySessionStore, SessionStore,
+    place_of, sealed_in,
 };
 use tapeline_kafka::{KafkaSettings, SharedKey};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::config::{Auth, SessionStore};
+use crate::config::{Auth, SessionStoreKind};
 use crate::failure::Failure;
 
 use shared::SharedLog;
@@ -24,9 +25,9 @@ const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 pub(crate) struct Sessions {
-    store: SessionStore,
+    store: SessionStoreKind,
     folder: PathBuf,
-    memory: MemoryShelf,
+    memory: MemorySessionStore,
     kafka: KafkaSettings,
     venue: String,
     account: String,
@@ -34,7 +35,7 @@ pub(crate) struct Sessions {
 
 /// The place of an account, and when it was given back.
 pub(crate) struct Lent {
-    pub(crate) shelf: Box<dyn Shelf>,
+    pub(crate) session_store: Box<dyn SessionStore>,
     pub(crate) back: Back,
 }
 
@@ -55,7 +56,7 @@ impl Sessions {
         Self {
             store: auth.store,
             folder: auth.sessions.clone(),
-            memory: MemoryShelf::default(),
+            memory: MemorySessionStore::default(),
             kafka: kafka.clone(),
             venue: venue.to_owned(),
             account: account.to_owned(),
@@ -65,19 +66,19 @@ impl Sessions {
     /// Waits until no other process has the place.
     pub(crate) async fn wait(&self) -> Result<Lent, CacheError> {
         match self.store {
-            SessionStore::File => {
+            SessionStoreKind::File => {
                 let (venue, account) = (&self.venue, &self.account);
-                FileShelf::wait(&self.folder, venue, account)
+                FileSessionStore::wait(&self.folder, venue, account)
                     .await
                     .map(lent)
             }
-            SessionStore::Memory => Ok(lent(self.memory.clone())),
-            SessionStore::Kafka => {
+            SessionStoreKind::Memory => Ok(lent(self.memory.clone())),
+            SessionStoreKind::Kafka => {
                 let (log, back) = self.log()?;
-                let shelf = LeasedShelf::wait(log).await?;
+                let session_store = LeasedSessionStore::wait(log).await?;
                 Ok(Lent {
                     back,
-                    ..lent(shelf)
+                    ..lent(session_store)
                 })
             }
         }
@@ -86,14 +87,14 @@ impl Sessions {
     /// From the process that has it, if one does: for a person.
     pub(crate) async fn demand(&self) -> Result<Lent, Failure> {
         let lent = match self.store {
-            SessionStore::File => {
+            SessionStoreKind::File => {
                 let (venue, account) = (&self.venue, &self.account);
-                FileShelf::ask_for(&self.folder, venue, account, HANDED_OVER_WITHIN)
+                FileSessionStore::ask_for(&self.folder, venue, account, HANDED_OVER_WITHIN)
                     .await
                     .map(lent)
             }
-            SessionStore::Memory => return Err(out_of_reach()),
-            SessionStore::Kafka => self.seize().await,
+            SessionStoreKind::Memory => return Err(out_of_reach()),
+            SessionStoreKind::Kafka => self.seize().await,
         };
         lent.map_err(Failure::external)
     }
@@ -101,20 +102,22 @@ impl Sessions {
     async fn seize(&self) -> Result<Lent, CacheError> {
         let (log, back) = self.log()?;
         let late = |_| CacheError::OutOfReach("Kafka did not answer in time".to_owned());
-        let seized = timeout(LEASE, LeasedShelf::seize(log)).await;
-        let shelf = seized.map_err(late)??;
+        let seized = timeout(LEASE, LeasedSessionStore::seize(log)).await;
+        let session_store = seized.map_err(late)??;
         Ok(Lent {
             back,
-            ..lent(shelf)
+            ..lent(session_store)
         })
     }
 
     /// What lies there sealed, without having the place.
     pub(crate) async fn peek(&self) -> Result<Option<Vec<u8>>, Failure> {
         let found = match self.store {
-            SessionStore::File => FileShelf::peek(&self.folder, &self.venue, &self.account),
-            SessionStore::Memory => return Err(out_of_reach()),
-            SessionStore::Kafka => {
+            SessionStoreKind::File => {
+                FileSessionStore::peek(&self.folder, &self.venue, &self.account)
+            }
+            SessionStoreKind::Memory => return Err(out_of_reach()),
+            SessionStoreKind::Kafka => {
                 let (mut log, _) = self.log().map_err(Failure::external)?;
                 let newest = log.newest().await;
                 newest.map(|newest| newest.as_deref().and_then(sealed_in))
@@ -125,7 +128,7 @@ impl Sessions {
 
     /// What only a person can put right, before anything waits for it.
     pub(crate) async fn check(&self) -> Result<(), Failure> {
-        if self.store == SessionStore::Kafka {
+        if self.store == SessionStoreKind::Kafka {
             let (log, _) = self.log().map_err(Failure::external)?;
             log.check().await?;
         }
@@ -140,9 +143,9 @@ impl Sessions {
     }
 }
 
-fn lent(shelf: impl Shelf + 'static) -> Lent {
+fn lent(session_store: impl SessionStore + 'static) -> Lent {
     Lent {
-        shelf: Box::new(shelf),
+        session_store: Box::new(session_store),
         back: Back(None),
     }
 }

@@ -1,6 +1,6 @@
 //! A key of a topic as the log of a lease, on a thread of its own: its calls block.
 
-use tapeline_auth::{CacheError, Log, Shelving};
+use tapeline_auth::{CacheError, Log, StoreFuture};
 use tapeline_kafka::{SharedError, SharedKey};
 use tapeline_model::Fault;
 use tokio::sync::{mpsc, oneshot};
@@ -56,15 +56,15 @@ impl SharedLog {
 }
 
 impl Log for SharedLog {
-    fn newest(&mut self) -> Shelving<'_, Option<Vec<u8>>> {
+    fn newest(&mut self) -> StoreFuture<'_, Option<Vec<u8>>> {
         Box::pin(async { self.ask(|key| Ok(key.newest()?)).await.map_err(failed) })
     }
 
-    fn fence(&mut self) -> Shelving<'_, ()> {
+    fn fence(&mut self) -> StoreFuture<'_, ()> {
         Box::pin(async { self.ask(SharedKey::fence).await.map_err(failed) })
     }
 
-    fn append<'a>(&'a mut self, record: &'a [u8]) -> Shelving<'a, ()> {
+    fn append<'a>(&'a mut self, record: &'a [u8]) -> StoreFuture<'a, ()> {
         let record = record.to_vec();
         let append = move |key: &mut SharedKey| key.append(&record);
         Box::pin(async { self.ask(append).await.map_err(failed) })

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Router;
 use tapeline_auth::flows::{ApiKey, BadAddress, Credentials, Device, Gateway, OAuth};
-use tapeline_auth::{Flow, Outside};
+use tapeline_auth::{Environment, Flow};
 use tapeline_simulators::{Clock, NAME, OnCode, PASSWORD, Settings, Venue, gateway, oauth};
 
 use super::way::Way;
@@ -79,19 +79,19 @@ impl House {
         &self,
         way: Way,
         credentials: Credentials,
-        outside: &Outside,
+        environment: &Environment,
     ) -> Result<Box<dyn Flow>, BadAddress> {
         Ok(match self {
             Self::Device(_) if way == Way::Key => {
-                Box::new(ApiKey::new(ADDRESS, credentials, outside)?)
+                Box::new(ApiKey::new(ADDRESS, credentials, environment)?)
             }
-            Self::Device(_) => Box::new(Device::new(ADDRESS, "client", credentials, outside)?),
+            Self::Device(_) => Box::new(Device::new(ADDRESS, "client", credentials, environment)?),
             Self::OAuth(venue) => {
                 let week = Duration::from_secs(venue.state().renewal_seconds);
-                let oauth = OAuth::new(ADDRESS, oauth::REDIRECT, credentials, outside)?;
+                let oauth = OAuth::new(ADDRESS, oauth::REDIRECT, credentials, environment)?;
                 Box::new(oauth.renewable_for(week))
             }
-            Self::Gateway(_) => Box::new(Gateway::new(ADDRESS, outside)?),
+            Self::Gateway(_) => Box::new(Gateway::new(ADDRESS, environment)?),
         })
     }
 

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tapeline_auth::mfa::Factors;
-use tapeline_auth::{Cache, CacheError, Ends, Keeper, Login, Outside, Policy, Seal, Shelf, Step};
+use tapeline_auth::{
+    Cache, CacheError, Environment, Login, LoginChannels, LoginDriver, Policy, Seal, SessionStore,
+    Step,
+};
 use tapeline_secrets::Secret;
 
 use super::clock::Wrong;
@@ -31,27 +34,27 @@ impl Place {
         Arc::new(move || clock.now())
     }
 
-    pub(super) fn outside(&self) -> Outside {
+    pub(super) fn environment(&self) -> Environment {
         let wire = Arc::new(Wire {
             road: self.world.road.clone(),
             machine: self.number,
             planted: self.world.planted,
         });
-        let mut outside = self.world.outside.clone();
-        (outside.clock, outside.transport) = (self.clock(), wire);
-        outside
+        let mut environment = self.world.environment.clone();
+        (environment.clock, environment.transport) = (self.clock(), wire);
+        environment
     }
 
     /// A code may take so long, if that is said.
     pub(super) async fn keeper(
         &self,
-        shelf: Box<dyn Shelf>,
+        session_store: Box<dyn SessionStore>,
         factors: Factors,
         code_within: Option<Duration>,
-    ) -> Result<(Keeper, Ends), CacheError> {
+    ) -> Result<(LoginDriver, LoginChannels), CacheError> {
         let keys = [Arc::new(Secret::new(SESSION_KEY))];
         let seal = Seal::new("alpha", ACCOUNT, &keys)?;
-        let cache = Cache::new(shelf, seal);
+        let cache = Cache::new(session_store, seal);
         let way = self.world.road.way;
         let policy = plant::policy(self.world.planted);
         let policy = Policy {
@@ -61,10 +64,10 @@ impl Place {
             ..policy
         };
         let login = Login::new(policy, self.number as u64);
-        let (credentials, outside) = (self.world.credentials(), self.outside());
-        let flow = self.world.road.house.flow(way, credentials, &outside);
+        let (credentials, environment) = (self.world.credentials(), self.environment());
+        let flow = self.world.road.house.flow(way, credentials, &environment);
         let flow = plant::flow(self.world.planted, flow.map_err(out_of_reach)?);
-        let made = Keeper::new(login, flow, factors, cache, self.clock()).await?;
+        let made = LoginDriver::new(login, flow, factors, cache, self.clock()).await?;
         self.note(Entry::Began {
             machine: self.number,
         });

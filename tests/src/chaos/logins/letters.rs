@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tapeline_auth::mfa::Posts;
+use tapeline_auth::mfa::CodeRouters;
 use tapeline_auth::mfa::mail::{Arrival, Trust};
 use tapeline_model::Micros;
 
@@ -29,7 +29,7 @@ pub(super) struct Letters {
 struct State {
     letters: u32,
     /// Whoever follows the mailbox on each machine, by that one's clock.
-    followers: [Option<(Posts, Wrong)>; 2],
+    followers: [Option<(CodeRouters, Wrong)>; 2],
 }
 
 impl Letters {
@@ -50,7 +50,7 @@ impl Letters {
         }
     }
 
-    pub(super) fn follow(&self, machine: usize, follower: Option<(Posts, Wrong)>) {
+    pub(super) fn follow(&self, machine: usize, follower: Option<(CodeRouters, Wrong)>) {
         self.state().followers[machine] = follower;
     }
 
@@ -64,7 +64,7 @@ impl Letters {
                 (state.letters, state.followers.clone())
             };
             let bytes = written(piece);
-            for (posts, clock) in followers.iter().flatten() {
+            for (code_routers, clock) in followers.iter().flatten() {
                 let now = clock.now();
                 let arrival = Arrival {
                     id: format!("codes {number}"),
@@ -73,7 +73,7 @@ impl Letters {
                     not_before: Some(Micros(now.0 - LOOKED_AT_EVERY as i64 * 1000)),
                     now,
                 };
-                arrival.hand_over(&self.trust, posts);
+                arrival.hand_over(&self.trust, code_routers);
             }
         }
     }

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tapeline_auth::mfa::sms::{Numbers, Poll, PollSettings};
-use tapeline_auth::mfa::{Expected, Factors, Messages, Post, Posts};
+use tapeline_auth::mfa::{CodeRouter, CodeRouters, Expected, Factors, Messages};
 use tapeline_auth::{
-    CacheError, Ended, Ends, Keeper, LeasedShelf, MemoryShelf, Session, Shelf, Word,
+    CacheError, DriverEnd, LeasedSessionStore, LoginChannels, LoginCommand, LoginDriver,
+    MemorySessionStore, Session, SessionStore,
 };
 use tapeline_model::records::AuthEventKind;
 use tapeline_simulators::ACCOUNT_SID;
@@ -47,7 +48,7 @@ pub(super) enum Need {
 /// What the process says of itself.
 #[derive(Default)]
 struct Told {
-    words: Option<mpsc::Sender<Word>>,
+    words: Option<mpsc::Sender<LoginCommand>>,
     session: Option<watch::Receiver<Option<Session>>>,
     /// And since when.
     need: Option<(Need, i64)>,
@@ -69,8 +70,8 @@ impl Machine {
             place: self.place(world),
             has_it: self.has_it.clone(),
             told: self.told.clone(),
-            texts: Post::default(),
-            letters: Post::default(),
+            texts: CodeRouter::default(),
+            letters: CodeRouter::default(),
         };
         process.open_doors();
         self.running = Some(tokio::spawn(process.live()));
@@ -121,7 +122,7 @@ impl Machine {
         if let Some(words) = words {
             let machine = self.number;
             world.road.logbook.note(Entry::Wanted { machine });
-            let _gone = words.send(Word::Begin).await;
+            let _gone = words.send(LoginCommand::Begin).await;
         }
     }
 
@@ -134,18 +135,21 @@ struct Process {
     place: Place,
     has_it: Arc<AtomicBool>,
     told: Arc<Mutex<Told>>,
-    texts: Post,
-    letters: Post,
+    texts: CodeRouter,
+    letters: CodeRouter,
 }
 
 impl Process {
     /// By which codes come in.
     fn open_doors(&self) {
         let (world, number) = (&self.place.world, self.place.number);
-        let numbers = Numbers::from([(texts::NUMBER.to_owned(), Posts::new([self.texts.clone()]))]);
+        let numbers = Numbers::from([(
+            texts::NUMBER.to_owned(),
+            CodeRouters::new([self.texts.clone()]),
+        )]);
         let door = world.webhook(numbers, self.place.clock());
         world.carrier.texts.open_door(number, Some(door));
-        let letters = Posts::new([self.letters.clone()]);
+        let letters = CodeRouters::new([self.letters.clone()]);
         let follower = (letters, self.place.clock.clone());
         world.carrier.letters.follow(number, Some(follower));
     }
@@ -154,8 +158,8 @@ impl Process {
         let _asking = self.ask_for_texts().map(AbortOnDrop);
         loop {
             match self.log_in().await {
-                Ok(Ended::HandedOver) => {}
-                Ok(Ended::Unheard) => return,
+                Ok(DriverEnd::HandedOver) => {}
+                Ok(DriverEnd::Unheard) => return,
                 Err(_) => sleep(RESTARTED_AFTER).await,
             }
             self.has_it.store(false, Ordering::Relaxed);
@@ -175,15 +179,15 @@ impl Process {
             head_start: PollSettings::HEAD_START,
             every: PollSettings::EVERY,
         };
-        let posts = Posts::new([self.texts.clone()]);
-        let outside = self.place.outside();
-        let poll = Poll::new(settings, world.secrets.clone(), posts, &outside).ok()?;
+        let code_routers = CodeRouters::new([self.texts.clone()]);
+        let environment = self.place.environment();
+        let poll = Poll::new(settings, world.secrets.clone(), code_routers, &environment).ok()?;
         Some(tokio::spawn(poll.run()))
     }
 
-    async fn log_in(&self) -> Result<Ended, CacheError> {
-        let shelf = self.shelf().await?;
-        let made = self.place.keeper(shelf, self.factors(), None);
+    async fn log_in(&self) -> Result<DriverEnd, CacheError> {
+        let session_store = self.session_store().await?;
+        let made = self.place.keeper(session_store, self.factors(), None);
         let (keeper, ends) = made.await?;
         self.has_it.store(true, Ordering::Relaxed);
         let world = &self.place.world;
@@ -191,17 +195,17 @@ impl Process {
         self.listen(keeper, ends).await
     }
 
-    async fn shelf(&self) -> Result<Box<dyn Shelf>, CacheError> {
+    async fn session_store(&self) -> Result<Box<dyn SessionStore>, CacheError> {
         if self.place.world.planted == Planted::NoLease {
-            return Ok(Box::new(MemoryShelf::default()));
+            return Ok(Box::new(MemorySessionStore::default()));
         }
         let log = self.place.world.records.of(self.place.number);
-        Ok(Box::new(LeasedShelf::wait(log).await?))
+        Ok(Box::new(LeasedSessionStore::wait(log).await?))
     }
 
     fn factors(&self) -> Factors {
-        let messages = |post: &Post, sender: &str| Messages {
-            post: post.clone(),
+        let messages = |code_router: &CodeRouter, sender: &str| Messages {
+            code_router: code_router.clone(),
             senders: vec![sender.to_owned()],
             expected: Expected::of(HOST),
         };
@@ -212,7 +216,11 @@ impl Process {
         }
     }
 
-    async fn listen(&self, keeper: Keeper, mut ends: Ends) -> Result<Ended, CacheError> {
+    async fn listen(
+        &self,
+        keeper: LoginDriver,
+        mut ends: LoginChannels,
+    ) -> Result<DriverEnd, CacheError> {
         *lock(&self.told) = Told {
             words: Some(ends.words.clone()),
             session: Some(ends.session.clone()),

@@ -7,8 +7,8 @@ use reqwest::{Body, Request, Response};
 use tapeline_auth::mfa::mail::Trust;
 use tapeline_auth::mfa::{Answer, Factors, Person, Seed, Turn};
 use tapeline_auth::{
-    Answering, Approval, BackOff, Challenge, Fact, Flow, LoginCategory, Lost, Policy, Proof,
-    Refusal, Reply, Session,
+    Approval, BackOff, Challenge, Fact, Flow, FlowFuture, LoginCategory, Policy, Proof, Refusal,
+    Reply, SendError, Session,
 };
 use tapeline_model::Micros;
 use tapeline_simulators::SEED;
@@ -155,12 +155,12 @@ pub(super) fn sent(planted: Planted, mut request: Request) -> Request {
     request
 }
 
-pub(super) async fn received(planted: Planted, answer: Response) -> Result<Response, Lost> {
+pub(super) async fn received(planted: Planted, answer: Response) -> Result<Response, SendError> {
     if planted != Planted::Fights {
         return Ok(answer);
     }
     let status = answer.status();
-    let text = answer.text().await.map_err(|_| Lost::Unanswered)?;
+    let text = answer.text().await.map_err(|_| SendError::Unanswered)?;
     let text = text.replace("\"competing\":true", "\"competing\":false");
     let mut answer = Answered::new(text);
     *answer.status_mut() = status;
@@ -227,7 +227,7 @@ impl Mistaken {
 }
 
 impl Flow for Mistaken {
-    fn open<'a>(&'a self, device: &'a str) -> Answering<'a, Reply> {
+    fn open<'a>(&'a self, device: &'a str) -> FlowFuture<'a, Reply> {
         Box::pin(async { self.prolonged(self.flow.open(device).await) })
     }
 
@@ -236,31 +236,31 @@ impl Flow for Mistaken {
         device: &'a str,
         challenge: &'a Challenge,
         proof: Proof<'a>,
-    ) -> Answering<'a, Reply> {
+    ) -> FlowFuture<'a, Reply> {
         Box::pin(async move { self.prolonged(self.flow.prove(device, challenge, proof).await) })
     }
 
-    fn approval<'a>(&'a self, challenge: &'a Challenge) -> Answering<'a, Approval> {
+    fn approval<'a>(&'a self, challenge: &'a Challenge) -> FlowFuture<'a, Approval> {
         self.flow.approval(challenge)
     }
 
-    fn renew<'a>(&'a self, session: &'a Session) -> Answering<'a, Reply> {
+    fn renew<'a>(&'a self, session: &'a Session) -> FlowFuture<'a, Reply> {
         Box::pin(async { self.prolonged(self.flow.renew(session).await) })
     }
 
-    fn probe<'a>(&'a self, session: &'a Session) -> Answering<'a, ()> {
+    fn probe<'a>(&'a self, session: &'a Session) -> FlowFuture<'a, ()> {
         Box::pin(async { self.mistaken(self.flow.probe(session).await) })
     }
 
-    fn standing<'a>(&'a self, session: &'a Session) -> Answering<'a, Vec<Fact>> {
-        self.flow.standing(session)
+    fn account_facts<'a>(&'a self, session: &'a Session) -> FlowFuture<'a, Vec<Fact>> {
+        self.flow.account_facts(session)
     }
 
-    fn end<'a>(&'a self, session: &'a Session) -> Answering<'a, bool> {
+    fn end<'a>(&'a self, session: &'a Session) -> FlowFuture<'a, bool> {
         self.flow.end(session)
     }
 
-    fn look_up_again(&self) -> Answering<'_, ()> {
+    fn look_up_again(&self) -> FlowFuture<'_, ()> {
         self.flow.look_up_again()
     }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tapeline_auth::{CacheError, Log, Shelving};
+use tapeline_auth::{CacheError, Log, StoreFuture};
 use tokio::time::sleep;
 
 const TAKES: Duration = Duration::from_millis(20);
@@ -59,14 +59,14 @@ pub(super) struct Writer {
 }
 
 impl Log for Writer {
-    fn newest(&mut self) -> Shelving<'_, Option<Vec<u8>>> {
+    fn newest(&mut self) -> StoreFuture<'_, Option<Vec<u8>>> {
         Box::pin(async {
             sleep(TAKES).await;
             Ok(self.records.reached_by(self.machine)?.newest.clone())
         })
     }
 
-    fn fence(&mut self) -> Shelving<'_, ()> {
+    fn fence(&mut self) -> StoreFuture<'_, ()> {
         Box::pin(async {
             sleep(TAKES).await;
             let epoch = {
@@ -79,7 +79,7 @@ impl Log for Writer {
         })
     }
 
-    fn append<'a>(&'a mut self, record: &'a [u8]) -> Shelving<'a, ()> {
+    fn append<'a>(&'a mut self, record: &'a [u8]) -> StoreFuture<'a, ()> {
         Box::pin(async move {
             sleep(TAKES).await;
             let mut shared = self.records.reached_by(self.machine)?;

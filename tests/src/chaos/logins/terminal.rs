@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use tapeline_auth::mfa::Factors;
-use tapeline_auth::{CacheError, LeasedShelf};
+use tapeline_auth::{CacheError, LeasedSessionStore};
 use tapeline_model::records::AuthEventKind;
 
 use super::keeping::Place;
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_mins(5);
 
 pub(super) async fn log_in(place: Place) -> Result<(), CacheError> {
     let log = place.world.records.of(NUMBER);
-    let shelf = Box::new(LeasedShelf::seize(log).await?);
+    let session_store = Box::new(LeasedSessionStore::seize(log).await?);
     let factors = Factors {
         person: Some(Box::new(AtTerminal {
             person: place.world.road.person.clone(),
@@ -26,7 +26,7 @@ pub(super) async fn log_in(place: Place) -> Result<(), CacheError> {
         })),
         ..Factors::default()
     };
-    let (keeper, mut ends) = place.keeper(shelf, factors, Some(PATIENCE)).await?;
+    let (keeper, mut ends) = place.keeper(session_store, factors, Some(PATIENCE)).await?;
     let keeping = keeper.anew().run();
     tokio::pin!(keeping);
     loop {

@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{Response as Answer, StatusCode};
 use reqwest::{Request, Response};
 use serde_json::Value;
-use tapeline_auth::{LoginCategory, Lost, Transport, Travelling};
+use tapeline_auth::{LoginCategory, SendError, Sending, Transport};
 use tokio::time::sleep;
 use tower::ServiceExt as _;
 
@@ -103,7 +103,7 @@ impl Road {
         is_lost
     }
 
-    async fn send(&self, machine: usize, request: Request) -> Result<Response, Lost> {
+    async fn send(&self, machine: usize, request: Request) -> Result<Response, SendError> {
         if request.url().host_str() == Some(TWILIO) {
             return self.send_to_twilio(request).await;
         }
@@ -144,7 +144,7 @@ impl Road {
                 if self.loses_answer() {
                     noting.noted.truth = Some(LoginCategory::Network);
                     sleep(NOTICED_AFTER).await;
-                    return Err(Lost::Unanswered);
+                    return Err(SendError::Unanswered);
                 }
                 answer
             }
@@ -184,7 +184,7 @@ impl Road {
     }
 
     /// Nobody is told what is wrong there: codes come another way, or later.
-    async fn send_to_twilio(&self, request: Request) -> Result<Response, Lost> {
+    async fn send_to_twilio(&self, request: Request) -> Result<Response, SendError> {
         self.travel().await;
         let is_dropping = self.time.now() < self.weather().dropping_until;
         if is_dropping && self.chance.hits(2) {
@@ -195,12 +195,12 @@ impl Road {
         Ok(Response::from(answer))
     }
 
-    async fn drops(&self) -> Lost {
+    async fn drops(&self) -> SendError {
         if self.chance.hits(2) {
-            return Lost::Unsent;
+            return SendError::Unsent;
         }
         sleep(NOTICED_AFTER).await;
-        Lost::Unanswered
+        SendError::Unanswered
     }
 }
 
@@ -237,7 +237,7 @@ pub(super) struct Wire {
 }
 
 impl Transport for Wire {
-    fn send(&self, request: Request) -> Travelling<'_> {
+    fn send(&self, request: Request) -> Sending<'_> {
         Box::pin(async {
             let Some(again) = plant::sent_again(self.planted, &request) else {
                 let request = plant::sent(self.planted, request);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
-use tapeline_auth::Outside;
+use tapeline_auth::Environment;
 use tapeline_auth::flows::Credentials;
 use tapeline_auth::mfa::sms::{Numbers, Webhook};
 use tapeline_secrets::{Reference, Secrets, Settings as SecretSettings};
@@ -34,7 +34,7 @@ pub(super) struct World {
     pub(super) carrier: Carrier,
     pub(super) secrets: Secrets,
     /// Another one's, with a clock and a network of its own, is as this.
-    pub(super) outside: Outside,
+    pub(super) environment: Environment,
     folder: PathBuf,
 }
 
@@ -67,10 +67,10 @@ impl World {
         };
         let secrets = Secrets::new(&SecretSettings::default())
             .map_err(Failure::while_doing("finding secrets"))?;
-        let outside = Outside::real().map_err(Failure::while_doing("making requests"))?;
+        let environment = Environment::system().map_err(Failure::while_doing("making requests"))?;
         let world = Self {
             road,
-            outside,
+            environment,
             records: Records::default(),
             planted,
             carrier,

@@ -13,7 +13,7 @@ use crate::flow::Reply;
 use crate::flows::http::Answer;
 use crate::policy::later;
 use crate::refusal::Refusal;
-use crate::saved_state::Until;
+use crate::saved_state::Validity;
 use crate::session::Session;
 
 /// What this venue's renewals are good for is not told; a refused one leads to a login.
@@ -21,7 +21,7 @@ const RENEWABLE: Duration = Duration::from_hours(24 * 30);
 
 /// What was sent, and so what it means that it was wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sent {
+pub(super) enum SentRequest {
     Password,
     Proof,
     Renewal,
@@ -30,7 +30,7 @@ pub(super) enum Sent {
 }
 
 #[derive(Debug)]
-pub(super) enum Said {
+pub(super) enum VenueAnswer {
     Reply(Reply),
     /// The second factor is a workflow of this id.
     Workflow(String),
@@ -38,19 +38,19 @@ pub(super) enum Said {
 
 /// Every field may be missing: which are there says what the answer is.
 #[derive(Deserialize)]
-struct Words {
+struct LoginBody {
     access_token: Option<String>,
     refresh_token: Option<String>,
     expires_in: Option<u64>,
     mfa_required: Option<bool>,
     mfa_type: Option<String>,
-    challenge: Option<Asked>,
+    challenge: Option<SentChallenge>,
     verification_workflow: Option<Workflow>,
     detail: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Asked {
+struct SentChallenge {
     id: String,
     #[serde(rename = "type")]
     kind: Option<String>,
@@ -62,7 +62,7 @@ struct Workflow {
     id: String,
 }
 
-impl Sent {
+impl SentRequest {
     fn wrong(self) -> LoginCategory {
         match self {
             Self::Password | Self::Behind => LoginCategory::BadCredentials,
@@ -73,26 +73,30 @@ impl Sent {
 }
 
 /// Of a request for a session.
-pub(super) fn read(answer: &Answer, now: Micros, sent: Sent) -> Result<Said, Refusal> {
-    let Some(words) = answer.json::<Words>() else {
+pub(super) fn read(
+    answer: &Answer,
+    now: Micros,
+    sent: SentRequest,
+) -> Result<VenueAnswer, Refusal> {
+    let Some(words) = answer.json::<LoginBody>() else {
         return Err(refused(answer, sent));
     };
     if words.access_token.is_some() && answer.is_fine() {
-        return session(words, now).map(Said::Reply);
+        return session(words, now).map(VenueAnswer::Reply);
     }
-    // Asked for a second factor again, what was sent did not do.
-    if sent == Sent::Password {
+    // SentChallenge for a second factor again, what was sent did not do.
+    if sent == SentRequest::Password {
         if let Some(challenge) = challenge(&words) {
-            return challenge.map(|challenge| Said::Reply(Reply::Challenge(challenge)));
+            return challenge.map(|challenge| VenueAnswer::Reply(Reply::Challenge(challenge)));
         }
         if let Some(workflow) = words.verification_workflow {
-            return Ok(Said::Workflow(workflow.id));
+            return Ok(VenueAnswer::Workflow(workflow.id));
         }
     }
     let asks_again = words.mfa_required == Some(true) || words.verification_workflow.is_some();
     if asks_again {
         return Err(match sent {
-            Sent::Behind => LoginCategory::MfaFailed.into(),
+            SentRequest::Behind => LoginCategory::MfaFailed.into(),
             sent => sent.wrong().into(),
         });
     }
@@ -100,15 +104,15 @@ pub(super) fn read(answer: &Answer, now: Micros, sent: Sent) -> Result<Said, Ref
 }
 
 /// Of any other request.
-pub(super) fn refused(answer: &Answer, sent: Sent) -> Refusal {
-    let words = answer.json::<Words>();
+pub(super) fn refused(answer: &Answer, sent: SentRequest) -> Refusal {
+    let words = answer.json::<LoginBody>();
     let challenge = words.as_ref().and_then(|words| words.challenge.as_ref());
     let left = challenge.and_then(|challenge| challenge.remaining_attempts);
     let is_explained = words
         .as_ref()
         .is_some_and(|words| words.detail.is_some() || words.challenge.is_some());
     match answer.status {
-        400 if sent == Sent::Behind && challenge.is_some() => Refusal {
+        400 if sent == SentRequest::Behind && challenge.is_some() => Refusal {
             left,
             ..LoginCategory::MfaFailed.into()
         },
@@ -117,7 +121,7 @@ pub(super) fn refused(answer: &Answer, sent: Sent) -> Refusal {
             ..sent.wrong().into()
         },
         // A challenge that ended before its answer came.
-        404 | 410 if sent == Sent::Proof => LoginCategory::MfaFailed.into(),
+        404 | 410 if sent == SentRequest::Proof => LoginCategory::MfaFailed.into(),
         _ => answer.refusal(sent.wrong()),
     }
 }
@@ -145,7 +149,7 @@ pub(super) fn wants(method: Method) -> Wants {
     }
 }
 
-fn session(words: Words, now: Micros) -> Result<Reply, Refusal> {
+fn session(words: LoginBody, now: Micros) -> Result<Reply, Refusal> {
     let token = words.access_token.filter(|token| !token.is_empty());
     let (Some(token), Some(expires)) = (token, words.expires_in) else {
         return Err(LoginCategory::ChangedApi.into());
@@ -153,7 +157,7 @@ fn session(words: Words, now: Micros) -> Result<Reply, Refusal> {
     let renewal = words.refresh_token.filter(|token| !token.is_empty());
     Ok(Reply::Session(Session {
         token: Arc::new(Secret::new(token)),
-        until: Until {
+        until: Validity {
             expires: Some(later(now, Duration::from_secs(expires))),
             renewable: renewal.as_ref().map(|_| later(now, RENEWABLE)),
         },
@@ -162,7 +166,7 @@ fn session(words: Words, now: Micros) -> Result<Reply, Refusal> {
 }
 
 /// None where it asks for nothing more.
-fn challenge(words: &Words) -> Option<Result<Challenge, Refusal>> {
+fn challenge(words: &LoginBody) -> Option<Result<Challenge, Refusal>> {
     let (id, kind, left) = match &words.challenge {
         Some(asked) => (
             asked.id.clone(),

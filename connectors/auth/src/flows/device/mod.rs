@@ -8,14 +8,14 @@ use serde::Deserialize;
 use tapeline_model::Micros;
 use tapeline_model::records::LoginCategory;
 
-use self::answers::{Said, Sent, is_id, read, refused};
+use self::answers::{SentRequest, VenueAnswer, is_id, read, refused};
 use super::Credentials;
 use super::http::{Answer, Http};
 use crate::address::BadAddress;
 use crate::challenge::Challenge;
-use crate::flow::{Answering, Approval, Flow, Proof, Reply};
+use crate::environment::Environment;
+use crate::flow::{Approval, Flow, FlowFuture, Proof, Reply};
 use crate::mfa::Code;
-use crate::outside::Outside;
 use crate::refusal::Refusal;
 use crate::session::Session;
 
@@ -40,10 +40,10 @@ impl Device {
         address: &str,
         client_id: &str,
         credentials: Credentials,
-        outside: &Outside,
+        environment: &Environment,
     ) -> Result<Self, BadAddress> {
         Ok(Self {
-            http: Http::new(address, outside)?,
+            http: Http::new(address, environment)?,
             credentials,
             client_id: client_id.to_owned(),
         })
@@ -77,9 +77,9 @@ impl Device {
 
     async fn begin(&self, device: &str) -> Result<Reply, Refusal> {
         let answer = self.log_in(device, None, None).await?;
-        match read(&answer, self.http.now(), Sent::Password)? {
-            Said::Reply(reply) => Ok(reply),
-            Said::Workflow(id) => {
+        match read(&answer, self.http.now(), SentRequest::Password)? {
+            VenueAnswer::Reply(reply) => Ok(reply),
+            VenueAnswer::Workflow(id) => {
                 let challenge = workflow::begin(&self.http, device, &id).await?;
                 Ok(Reply::Challenge(challenge))
             }
@@ -99,21 +99,21 @@ impl Device {
         let (answer, sent) = match proof {
             Proof::Code(code) if id.is_empty() => {
                 let answer = self.log_in(device, Some(code), None).await?;
-                (answer, Sent::Proof)
+                (answer, SentRequest::Proof)
             }
             Proof::Code(code) => {
                 self.respond(id, code).await?;
                 let answer = self.log_in_behind(device, id, inquiry).await?;
-                (answer, Sent::Behind)
+                (answer, SentRequest::Behind)
             }
             Proof::Approval => {
                 let answer = self.log_in_behind(device, id, inquiry).await?;
-                (answer, Sent::Behind)
+                (answer, SentRequest::Behind)
             }
         };
         match read(&answer, self.http.now(), sent)? {
-            Said::Reply(reply) => Ok(reply),
-            Said::Workflow(_) => Err(LoginCategory::MfaFailed.into()),
+            VenueAnswer::Reply(reply) => Ok(reply),
+            VenueAnswer::Workflow(_) => Err(LoginCategory::MfaFailed.into()),
         }
     }
 
@@ -125,7 +125,7 @@ impl Device {
         let request = self.http.post(&path).form(&[("response", code.expose())]);
         let answer = self.http.send(request).await?;
         if !answer.is_fine() {
-            return Err(refused(&answer, Sent::Proof));
+            return Err(refused(&answer, SentRequest::Proof));
         }
         answer
             .json::<Thing>()
@@ -152,7 +152,7 @@ impl Device {
 }
 
 impl Flow for Device {
-    fn open<'a>(&'a self, device: &'a str) -> Answering<'a, Reply> {
+    fn open<'a>(&'a self, device: &'a str) -> FlowFuture<'a, Reply> {
         Box::pin(self.begin(device))
     }
 
@@ -161,15 +161,15 @@ impl Flow for Device {
         device: &'a str,
         challenge: &'a Challenge,
         proof: Proof<'a>,
-    ) -> Answering<'a, Reply> {
+    ) -> FlowFuture<'a, Reply> {
         Box::pin(self.answer(device, challenge, proof))
     }
 
-    fn approval<'a>(&'a self, challenge: &'a Challenge) -> Answering<'a, Approval> {
+    fn approval<'a>(&'a self, challenge: &'a Challenge) -> FlowFuture<'a, Approval> {
         Box::pin(workflow::approval(&self.http, challenge))
     }
 
-    fn renew<'a>(&'a self, session: &'a Session) -> Answering<'a, Reply> {
+    fn renew<'a>(&'a self, session: &'a Session) -> FlowFuture<'a, Reply> {
         Box::pin(async move {
             let renewal = session.renewal.as_ref().ok_or(LoginCategory::Expired)?;
             let form = [
@@ -179,14 +179,14 @@ impl Flow for Device {
                 ("scope", "internal"),
             ];
             let answer = self.http.send(self.http.post(TOKEN).form(&form)).await?;
-            match read(&answer, self.http.now(), Sent::Renewal)? {
-                Said::Reply(Reply::Session(session)) => Ok(Reply::Session(session)),
+            match read(&answer, self.http.now(), SentRequest::Renewal)? {
+                VenueAnswer::Reply(Reply::Session(session)) => Ok(Reply::Session(session)),
                 _ => Err(LoginCategory::Expired.into()),
             }
         })
     }
 
-    fn probe<'a>(&'a self, session: &'a Session) -> Answering<'a, ()> {
+    fn probe<'a>(&'a self, session: &'a Session) -> FlowFuture<'a, ()> {
         Box::pin(async move {
             let request = self.http.get(USER).bearer_auth(session.token.expose());
             let answer = self.http.send(request).await?;
@@ -199,7 +199,7 @@ impl Flow for Device {
         })
     }
 
-    fn end<'a>(&'a self, session: &'a Session) -> Answering<'a, bool> {
+    fn end<'a>(&'a self, session: &'a Session) -> FlowFuture<'a, bool> {
         Box::pin(async move {
             // The tokens of a login end together.
             let token = session.renewal.as_ref().unwrap_or(&session.token);
@@ -212,7 +212,7 @@ impl Flow for Device {
         })
     }
 
-    fn look_up_again(&self) -> Answering<'_, ()> {
+    fn look_up_again(&self) -> FlowFuture<'_, ()> {
         Box::pin(self.credentials.look_up_again())
     }
 

@@ -36,7 +36,7 @@ struct Machine {
 }
 
 #[derive(Deserialize)]
-struct Asked {
+struct WorkflowChallenge {
     id: String,
     #[serde(rename = "type")]
     kind: String,
@@ -123,7 +123,7 @@ fn fine(answer: &Answer) -> Result<&Answer, Refusal> {
 }
 
 /// None while it wants nothing yet. It was seen in each of these places.
-fn wanted(mut words: Value) -> Option<Result<Asked, Refusal>> {
+fn wanted(mut words: Value) -> Option<Result<WorkflowChallenge, Refusal>> {
     let places = [
         "/context/sheriff_challenge",
         "/type_context/context/sheriff_challenge",
@@ -136,7 +136,7 @@ fn wanted(mut words: Value) -> Option<Result<Asked, Refusal>> {
     Some(serde_json::from_value(found).map_err(|_| LoginCategory::ChangedApi.into()))
 }
 
-fn challenge(inquiry: &str, asked: Asked) -> Result<Challenge, Refusal> {
+fn challenge(inquiry: &str, asked: WorkflowChallenge) -> Result<Challenge, Refusal> {
     let method = method(&asked.kind).ok_or(LoginCategory::ChangedApi)?;
     Ok(Challenge {
         id: format!("{inquiry}{BETWEEN}{}", asked.id),

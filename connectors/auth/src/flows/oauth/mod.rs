@@ -1,6 +1,6 @@
 //! OAuth with a code that a person's browser is given, and PKCE (RFC 7636). As Schwab has it.
 
-mod brought;
+mod redirect_input;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,21 +14,21 @@ use tapeline_model::Micros;
 use tapeline_model::records::LoginCategory;
 use tapeline_secrets::Secret;
 
-use self::brought::read_code;
+use self::redirect_input::read_code;
 use super::Credentials;
 use super::http::{Answer, Http};
+use crate::account_facts::{About, Budget, Fact, plain};
 use crate::address::BadAddress;
 use crate::challenge::{Challenge, Method, Wants};
-use crate::flow::{Answering, Flow, Proof, Reply};
+use crate::environment::Environment;
+use crate::flow::{Flow, FlowFuture, Proof, Reply};
 use crate::mfa::Code;
-use crate::outside::Outside;
 use crate::policy::later;
 use crate::refusal::Refusal;
-use crate::saved_state::Until;
+use crate::saved_state::Validity;
 use crate::session::Session;
-use crate::standing::{About, Budget, Fact, plain};
 
-pub(crate) use brought::redirect;
+pub(crate) use redirect_input::redirect;
 
 const AUTHORIZE: &str = "/v1/oauth/authorize";
 const TOKEN: &str = "/v1/oauth/token";
@@ -44,18 +44,18 @@ pub struct OAuth {
     redirect: String,
     renewable: Duration,
     /// Of the newest login.
-    asked: Mutex<Option<Asked>>,
+    asked: Mutex<Option<PendingLogin>>,
 }
 
 /// Made of chance, and kept in memory alone.
-struct Asked {
+struct PendingLogin {
     state: Secret,
     verifier: Secret,
 }
 
 /// Every field may be missing: which are there says what the answer is.
 #[derive(Deserialize)]
-struct Words {
+struct TokenBody {
     access_token: Option<String>,
     refresh_token: Option<String>,
     expires_in: Option<u64>,
@@ -90,11 +90,11 @@ impl OAuth {
         address: &str,
         redirect: &str,
         credentials: Credentials,
-        outside: &Outside,
+        environment: &Environment,
     ) -> Result<Self, BadAddress> {
-        brought::redirect(redirect)?;
+        redirect_input::redirect(redirect)?;
         Ok(Self {
-            http: Http::new(address, outside)?,
+            http: Http::new(address, environment)?,
             credentials,
             redirect: redirect.to_owned(),
             renewable: RENEWABLE,
@@ -111,7 +111,7 @@ impl OAuth {
 
     async fn begin(&self) -> Result<Reply, Refusal> {
         let (client, _) = self.credentials.get().await?;
-        let asked = Asked {
+        let asked = PendingLogin {
             state: chance()?,
             verifier: chance()?,
         };
@@ -194,7 +194,7 @@ impl OAuth {
                 return Err(answer.refusal(LoginCategory::Expired));
             }
         }
-        let mut facts = standing(&accounts, &preference)?;
+        let mut facts = account_facts(&accounts, &preference)?;
         facts.extend(preference.budget.map(Budget::fact));
         Ok(facts)
     }
@@ -242,7 +242,7 @@ fn read(
         return Err(Wrong::Client);
     }
     let changed = || Wrong::Else(LoginCategory::ChangedApi.into());
-    let words = answer.json::<Words>();
+    let words = answer.json::<TokenBody>();
     if !answer.is_fine() {
         return Err(match words.and_then(|words| words.error).as_deref() {
             Some("invalid_grant" | "unsupported_token_type") => Wrong::Grant,
@@ -259,7 +259,7 @@ fn read(
     let renewal = given.or(renewal.cloned());
     Ok(Session {
         token: Arc::new(Secret::new(token)),
-        until: Until {
+        until: Validity {
             expires: Some(later(now, Duration::from_secs(seconds))),
             renewable: renewal.as_ref().map(|_| renewable),
         },
@@ -267,7 +267,7 @@ fn read(
     })
 }
 
-fn standing(accounts: &Answer, preference: &Answer) -> Result<Vec<Fact>, Refusal> {
+fn account_facts(accounts: &Answer, preference: &Answer) -> Result<Vec<Fact>, Refusal> {
     let accounts = accounts.json::<Vec<IgnoredAny>>();
     let accounts = accounts.ok_or(LoginCategory::ChangedApi)?.len();
     let preference = preference.json::<Preference>();
@@ -290,12 +290,12 @@ fn standing(accounts: &Answer, preference: &Answer) -> Result<Vec<Fact>, Refusal
 }
 
 fn is_of_client(answer: &Answer) -> bool {
-    let error = answer.json::<Words>().and_then(|words| words.error);
+    let error = answer.json::<TokenBody>().and_then(|words| words.error);
     !answer.is_fine() && error.as_deref() == Some("invalid_client")
 }
 
 impl Flow for OAuth {
-    fn open<'a>(&'a self, _: &'a str) -> Answering<'a, Reply> {
+    fn open<'a>(&'a self, _: &'a str) -> FlowFuture<'a, Reply> {
         Box::pin(self.begin())
     }
 
@@ -304,7 +304,7 @@ impl Flow for OAuth {
         _: &'a str,
         challenge: &'a Challenge,
         proof: Proof<'a>,
-    ) -> Answering<'a, Reply> {
+    ) -> FlowFuture<'a, Reply> {
         Box::pin(async move {
             match proof {
                 Proof::Code(code) => self.exchange(challenge, code).await,
@@ -313,11 +313,11 @@ impl Flow for OAuth {
         })
     }
 
-    fn renew<'a>(&'a self, session: &'a Session) -> Answering<'a, Reply> {
+    fn renew<'a>(&'a self, session: &'a Session) -> FlowFuture<'a, Reply> {
         Box::pin(self.go_on(session))
     }
 
-    fn probe<'a>(&'a self, session: &'a Session) -> Answering<'a, ()> {
+    fn probe<'a>(&'a self, session: &'a Session) -> FlowFuture<'a, ()> {
         Box::pin(async move {
             let request = self.http.get(ACCOUNTS);
             let request = request.bearer_auth(session.token.expose());
@@ -331,11 +331,11 @@ impl Flow for OAuth {
         })
     }
 
-    fn standing<'a>(&'a self, session: &'a Session) -> Answering<'a, Vec<Fact>> {
+    fn account_facts<'a>(&'a self, session: &'a Session) -> FlowFuture<'a, Vec<Fact>> {
         Box::pin(self.facts(session))
     }
 
-    fn look_up_again(&self) -> Answering<'_, ()> {
+    fn look_up_again(&self) -> FlowFuture<'_, ()> {
         Box::pin(self.credentials.look_up_again())
     }
 

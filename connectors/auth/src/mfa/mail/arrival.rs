@@ -2,10 +2,10 @@
 
 use tapeline_model::Micros;
 
-use super::letter::{Trust, read};
-use crate::mfa::heard;
+use super::parsed_mail::{Trust, read};
+use crate::mfa::code_router::CodeRouters;
 use crate::mfa::inbox::Message;
-use crate::mfa::post::Posts;
+use crate::mfa::message_metrics;
 
 /// A mail as its bytes, which may end early, and when it came.
 pub struct Arrival<'a> {
@@ -21,11 +21,11 @@ pub struct Arrival<'a> {
 
 impl Arrival<'_> {
     /// What counts of it.
-    pub fn hand_over(self, trust: &Trust, posts: &Posts) {
+    pub fn hand_over(self, trust: &Trust, code_routers: &CodeRouters) {
         let letter = match read(self.bytes, trust) {
             Ok(letter) => letter,
             Err(unfit) => {
-                heard::count("mail", unfit.word());
+                message_metrics::count("mail", unfit.word());
                 return;
             }
         };
@@ -35,9 +35,9 @@ impl Arrival<'_> {
             sender: letter.sender,
             text: letter.text,
         };
-        let is_wanted = posts.since().is_some();
-        let taken = posts.take(&message);
-        heard::note("mail", &taken, &message.sender, is_wanted);
+        let is_wanted = code_routers.since().is_some();
+        let taken = code_routers.take(&message);
+        message_metrics::note("mail", &taken, &message.sender, is_wanted);
     }
 }
 

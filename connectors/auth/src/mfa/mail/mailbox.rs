@@ -8,13 +8,13 @@ use tapeline_secrets::{Reference, Secret, Secrets};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::arrival::Arrival;
-use super::letter::Trust;
-use super::place::{BadMailbox, Place, check};
-use super::session::{Head, MailError, Session, Way, is_quotable};
+use super::imap_session::{Head, ImapSession, MailError, Way, is_quotable};
+use super::mail_server::{BadMailbox, MailServer, check};
+use super::parsed_mail::Trust;
+use crate::environment::Clock;
 use crate::metric_names as names;
-use crate::mfa::post::Posts;
-use crate::mfa::seldom::Seldom;
-use crate::outside::Clock;
+use crate::mfa::code_router::CodeRouters;
+use crate::mfa::rate_limit::RateLimit;
 use crate::policy::{BackOff, earlier, spread_of};
 
 /// So many of the newest mails are looked at.
@@ -56,11 +56,11 @@ pub enum MailLogin {
 /// marked.
 pub struct Mailbox {
     settings: MailboxSettings,
-    place: Place,
+    place: MailServer,
     secrets: Secrets,
-    posts: Posts,
+    code_routers: CodeRouters,
     clock: Clock,
-    told: Seldom,
+    told: RateLimit,
     /// Whether the server refused the secret the last time.
     refused: bool,
 }
@@ -97,7 +97,7 @@ impl Mailbox {
     pub fn new(
         settings: MailboxSettings,
         secrets: Secrets,
-        posts: Posts,
+        code_routers: CodeRouters,
         clock: Clock,
     ) -> Result<Self, BadMailbox> {
         let (user, folder) = (&settings.user, &settings.folder);
@@ -105,14 +105,14 @@ impl Mailbox {
         if let Some(fault) = faults.into_iter().next() {
             return Err(fault);
         }
-        let place = Place::new(&settings.address, settings.authority.as_deref())?;
+        let place = MailServer::new(&settings.address, settings.authority.as_deref())?;
         Ok(Self {
             settings,
             place,
             secrets,
-            posts,
+            code_routers,
             clock,
-            told: Seldom::new(Duration::from_mins(1)),
+            told: RateLimit::new(Duration::from_mins(1)),
             refused: false,
         })
     }
@@ -146,7 +146,7 @@ impl Mailbox {
         }
     }
 
-    async fn open(&mut self) -> Result<Session, MailError> {
+    async fn open(&mut self) -> Result<ImapSession, MailError> {
         let (reference, way) = match &self.settings.login {
             MailLogin::Password(reference) => (reference, Way::Password),
             MailLogin::Token(reference) => (reference, Way::Token),
@@ -163,14 +163,14 @@ impl Mailbox {
         opened
     }
 
-    async fn log_in(&self, secret: &Secret, way: Way) -> Result<Session, MailError> {
+    async fn log_in(&self, secret: &Secret, way: Way) -> Result<ImapSession, MailError> {
         let stream = self.place.connect().await?;
         let (user, folder) = (&self.settings.user, &self.settings.folder);
-        Session::open(stream, user, secret, way, folder).await
+        ImapSession::open(stream, user, secret, way, folder).await
     }
 
     /// Until the connection ends.
-    async fn follow(&self, mut session: Session) -> MailError {
+    async fn follow(&self, mut session: ImapSession) -> MailError {
         let mut looked = None;
         loop {
             let step = async {
@@ -187,10 +187,10 @@ impl Mailbox {
     /// Takes what is new, but no more than the newest.
     async fn look(
         &self,
-        session: &mut Session,
+        session: &mut ImapSession,
         looked: &mut Option<Looked>,
     ) -> Result<(), MailError> {
-        let (now, wanted) = ((self.clock)(), self.posts.newest());
+        let (now, wanted) = ((self.clock)(), self.code_routers.newest());
         let (first, not_before) = match looked {
             Some(looked) => (looked.next, Some(looked.at)),
             None => (0, None),
@@ -220,7 +220,7 @@ impl Mailbox {
 
     async fn take(
         &self,
-        session: &mut Session,
+        session: &mut ImapSession,
         head: Head,
         not_before: Option<Micros>,
     ) -> Result<(), MailError> {
@@ -240,17 +240,17 @@ impl Mailbox {
             not_before,
             now: (self.clock)(),
         };
-        arrival.hand_over(trust, &self.posts);
+        arrival.hand_over(trust, &self.code_routers);
         Ok(())
     }
 
     /// For news, for somebody who wants a code, or for the time to look again.
     async fn wait(
         &self,
-        session: &mut Session,
+        session: &mut ImapSession,
         looked_for: Option<Micros>,
     ) -> Result<(), MailError> {
-        let wanted = self.posts.newest();
+        let wanted = self.code_routers.newest();
         if wanted.is_some() && wanted != looked_for {
             return Ok(());
         }
@@ -263,7 +263,7 @@ impl Mailbox {
         let enough = async {
             tokio::select! {
                 () = sleep(longest) => {}
-                _since = self.posts.wanted(), if !is_wanted => {}
+                _since = self.code_routers.wanted(), if !is_wanted => {}
             }
         };
         if session.can_idle {
@@ -279,7 +279,7 @@ impl Mailbox {
         sleep(least).await;
         tokio::select! {
             () = sleep_until(ends) => {}
-            _since = self.posts.wanted() => {}
+            _since = self.code_routers.wanted() => {}
         }
     }
 

@@ -3,14 +3,14 @@
 mod arrival;
 mod authentic;
 mod html;
-mod letter;
+mod imap_session;
+mod mail_server;
 mod mailbox;
-mod place;
-mod session;
+mod parsed_mail;
 mod wire;
 
 pub use arrival::Arrival;
-pub use letter::Trust;
+pub use imap_session::MailError;
+pub use mail_server::BadMailbox;
 pub use mailbox::{MailLogin, Mailbox, MailboxSettings};
-pub use place::BadMailbox;
-pub use session::MailError;
+pub use parsed_mail::Trust;

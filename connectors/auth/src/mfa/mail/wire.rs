@@ -32,7 +32,7 @@ pub(super) enum WireError {
 
 /// What is of interest of a response.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum ServerResponse {
     Greeting,
     Bye,
     /// The server waits for more of the command.
@@ -42,7 +42,7 @@ pub(super) enum Said {
     Able(Vec<String>),
     Exists(u32),
     UidValidity(u32),
-    Fetched(Fetched),
+    FetchedMail(FetchedMail),
     Other,
 }
 
@@ -54,14 +54,14 @@ pub(super) enum Further {
 }
 
 #[derive(Default, PartialEq, Eq)]
-pub(super) struct Fetched {
+pub(super) struct FetchedMail {
     pub uid: Option<u32>,
     pub date: Option<String>,
     pub body: Option<Vec<u8>>,
 }
 
 /// Not what is in it.
-impl std::fmt::Debug for Fetched {
+impl std::fmt::Debug for FetchedMail {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Fetched({:?})", self.uid)
     }
@@ -83,7 +83,11 @@ impl Wire {
     }
 
     /// Sends a command and hands what is said to `hear`, until it is done; whether well.
-    pub async fn ask(&mut self, command: &str, hear: impl FnMut(Said)) -> Result<bool, WireError> {
+    pub async fn ask(
+        &mut self,
+        command: &str,
+        hear: impl FnMut(ServerResponse),
+    ) -> Result<bool, WireError> {
         let tag = self.begin(command).await?;
         self.done(&tag, hear).await
     }
@@ -108,9 +112,13 @@ impl Wire {
             .map_err(|_| WireError::Lost)
     }
 
-    pub async fn done(&mut self, tag: &str, mut hear: impl FnMut(Said)) -> Result<bool, WireError> {
+    pub async fn done(
+        &mut self,
+        tag: &str,
+        mut hear: impl FnMut(ServerResponse),
+    ) -> Result<bool, WireError> {
         self.until(|said| match said {
-            Said::Done(of, is_well) if of == tag => Some(is_well),
+            ServerResponse::Done(of, is_well) if of == tag => Some(is_well),
             said => {
                 hear(said);
                 None
@@ -122,8 +130,8 @@ impl Wire {
     /// Until the server waits for more, or is done without.
     pub async fn further(&mut self, tag: &str) -> Result<Further, WireError> {
         self.until(|said| match said {
-            Said::GoOn => Some(Further::GoOn),
-            Said::Done(of, is_well) if of == tag => Some(Further::Done(is_well)),
+            ServerResponse::GoOn => Some(Further::GoOn),
+            ServerResponse::Done(of, is_well) if of == tag => Some(Further::Done(is_well)),
             _ => None,
         })
         .await
@@ -131,12 +139,12 @@ impl Wire {
 
     async fn until<T>(
         &mut self,
-        mut decide: impl FnMut(Said) -> Option<T>,
+        mut decide: impl FnMut(ServerResponse) -> Option<T>,
     ) -> Result<T, WireError> {
         let hearing = async {
             for _ in 0..MOST_RESPONSES {
                 match self.next().await? {
-                    Said::Bye => return Err(WireError::Lost),
+                    ServerResponse::Bye => return Err(WireError::Lost),
                     said => {
                         if let Some(decided) = decide(said) {
                             return Ok(decided);
@@ -152,7 +160,7 @@ impl Wire {
     }
 
     /// The next response, however long it takes. What was read is kept when this is dropped.
-    pub async fn next(&mut self) -> Result<Said, WireError> {
+    pub async fn next(&mut self) -> Result<ServerResponse, WireError> {
         loop {
             if let Some(length) = length_of_first(&self.buffer)? {
                 let said = read(&self.buffer[..length]);
@@ -226,14 +234,14 @@ fn literal(line: &[u8]) -> Result<Option<usize>, WireError> {
     }
 }
 
-fn read(response: &[u8]) -> Result<Said, WireError> {
+fn read(response: &[u8]) -> Result<ServerResponse, WireError> {
     let mended = mended(response);
     let response = mended.as_deref().unwrap_or(response);
     let said = match Response::parse(response) {
         Ok((_, response)) => said(response),
         // Extensions that nobody asked for.
-        Err(_) if response.starts_with(b"* ") => Said::Other,
-        Err(_) if response.starts_with(b"+") => Said::GoOn,
+        Err(_) if response.starts_with(b"* ") => ServerResponse::Other,
+        Err(_) if response.starts_with(b"+") => ServerResponse::GoOn,
         Err(_) => return Err(WireError::Garbled),
     };
     Ok(said)
@@ -247,23 +255,23 @@ fn mended(response: &[u8]) -> Option<Vec<u8>> {
     Some([start, b" ", rest].concat())
 }
 
-fn said(response: Response<'_>) -> Said {
+fn said(response: Response<'_>) -> ServerResponse {
     match response {
-        Response::Continue(_) => Said::GoOn,
-        Response::Done { tag, status, .. } => Said::Done(tag.0, status == Status::Ok),
+        Response::Continue(_) => ServerResponse::GoOn,
+        Response::Done { tag, status, .. } => ServerResponse::Done(tag.0, status == Status::Ok),
         Response::Data {
             status: Status::Bye,
             ..
-        } => Said::Bye,
+        } => ServerResponse::Bye,
         Response::Data { outcome, status } => match outcome.code {
-            Some(ResponseCode::UidValidity(validity)) => Said::UidValidity(validity),
-            _ if matches!(status, Status::Ok | Status::PreAuth) => Said::Greeting,
-            _ => Said::Other,
+            Some(ResponseCode::UidValidity(validity)) => ServerResponse::UidValidity(validity),
+            _ if matches!(status, Status::Ok | Status::PreAuth) => ServerResponse::Greeting,
+            _ => ServerResponse::Other,
         },
-        Response::Capabilities(all) => Said::Able(all.iter().map(name).collect()),
-        Response::MailboxData(MailboxDatum::Exists(count)) => Said::Exists(count),
-        Response::Fetch(_, attributes) => Said::Fetched(fetched(attributes)),
-        _ => Said::Other,
+        Response::Capabilities(all) => ServerResponse::Able(all.iter().map(name).collect()),
+        Response::MailboxData(MailboxDatum::Exists(count)) => ServerResponse::Exists(count),
+        Response::Fetch(_, attributes) => ServerResponse::FetchedMail(fetched(attributes)),
+        _ => ServerResponse::Other,
     }
 }
 
@@ -275,8 +283,8 @@ fn name(capability: &Capability<'_>) -> String {
     }
 }
 
-fn fetched(attributes: Vec<AttributeValue<'_>>) -> Fetched {
-    let mut fetched = Fetched::default();
+fn fetched(attributes: Vec<AttributeValue<'_>>) -> FetchedMail {
+    let mut fetched = FetchedMail::default();
     for attribute in attributes {
         match attribute {
             AttributeValue::Uid(uid) => fetched.uid = Some(uid),
@@ -300,7 +308,7 @@ mod tests {
     use super::*;
 
     /// Everything that is heard of this, up to what is wrong with it.
-    async fn heard(text: &[u8]) -> (Vec<Said>, WireError) {
+    async fn heard(text: &[u8]) -> (Vec<ServerResponse>, WireError) {
         let (mut server, client) = duplex(1 << 20);
         server.write_all(text).await.unwrap();
         drop(server);
@@ -321,25 +329,25 @@ mod tests {
             * 3 FETCH (UID 12 INTERNALDATE \"22-Nov-2026 10:00:00 +0000\" BODY[]<0> {13}\r\n(((a\r\n) {9}\r\n)\r\n\
             * X-NEW thing (1 2)\r\n+ idling\r\n+\r\nT1 OK done\r\nT2 NO [AUTHENTICATIONFAILED] no\r\n* BYE\r\n";
         let (said, end) = heard(text).await;
-        let fetched = Fetched {
+        let fetched = FetchedMail {
             uid: Some(12),
             date: Some("22-Nov-2026 10:00:00 +0000".to_owned()),
             body: Some(b"(((a\r\n) {9}\r\n".to_vec()),
         };
         let able = ["IMAP4REV1", "IDLE", "AUTH=PLAIN"].map(str::to_owned);
-        let done = |tag: &str, is_well| Said::Done(tag.to_owned(), is_well);
+        let done = |tag: &str, is_well| ServerResponse::Done(tag.to_owned(), is_well);
         let expected = [
-            Said::Greeting,
-            Said::Able(able.to_vec()),
-            Said::Exists(100_000),
-            Said::UidValidity(7),
-            Said::Fetched(fetched),
-            Said::Other,
-            Said::GoOn,
-            Said::GoOn,
+            ServerResponse::Greeting,
+            ServerResponse::Able(able.to_vec()),
+            ServerResponse::Exists(100_000),
+            ServerResponse::UidValidity(7),
+            ServerResponse::FetchedMail(fetched),
+            ServerResponse::Other,
+            ServerResponse::GoOn,
+            ServerResponse::GoOn,
             done("T1", true),
             done("T2", false),
-            Said::Bye,
+            ServerResponse::Bye,
         ];
         assert_eq!(said, expected);
         assert_eq!(end, WireError::Lost);
@@ -348,12 +356,12 @@ mod tests {
     #[tokio::test]
     async fn a_space_that_a_server_forgot_is_no_matter() {
         let (said, _) = heard(b"* 1 FETCH (UID 12 BODY[]<0>{3}\r\na>{)\r\n").await;
-        let fetched = Fetched {
+        let fetched = FetchedMail {
             uid: Some(12),
             date: None,
             body: Some(b"a>{".to_vec()),
         };
-        assert_eq!(said, [Said::Fetched(fetched)]);
+        assert_eq!(said, [ServerResponse::FetchedMail(fetched)]);
     }
 
     #[tokio::test]

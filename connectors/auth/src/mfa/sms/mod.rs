@@ -11,7 +11,7 @@ mod webhook;
 
 use std::collections::BTreeMap;
 
-use super::post::Posts;
+use super::code_router::CodeRouters;
 
 pub use poll::{Poll, PollSettings};
 pub use self_test::{SelfTestError, self_test};
@@ -19,4 +19,4 @@ pub use serve::serve;
 pub use webhook::Webhook;
 
 /// The accounts behind each number, written as in `+15550100`.
-pub type Numbers = BTreeMap<String, Posts>;
+pub type Numbers = BTreeMap<String, CodeRouters>;

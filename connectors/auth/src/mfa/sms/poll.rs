@@ -10,13 +10,13 @@ use tokio::time::sleep;
 
 use super::list::{Listed, Page, question, read};
 use crate::address::{BadAddress, base};
+use crate::environment::Environment;
 use crate::metric_names as names;
-use crate::mfa::heard;
+use crate::mfa::code_router::CodeRouters;
 use crate::mfa::inbox::Message;
-use crate::mfa::post::Posts;
-use crate::mfa::seldom::Seldom;
+use crate::mfa::message_metrics;
+use crate::mfa::rate_limit::RateLimit;
 use crate::mfa::skew::Skew;
-use crate::outside::Outside;
 use crate::retry_after::retry_after;
 
 const LONGEST_ANSWER: usize = 1 << 20;
@@ -45,13 +45,13 @@ pub struct PollSettings {
 pub struct Poll {
     settings: PollSettings,
     base: Url,
-    outside: Outside,
+    environment: Environment,
     secrets: Secrets,
-    posts: Posts,
+    code_routers: CodeRouters,
     /// How far Twilio's clock is from ours.
     skew: Skew,
-    told: Seldom,
-    asks_again: Seldom,
+    told: RateLimit,
+    asks_again: RateLimit,
 }
 
 /// What a question came to.
@@ -72,28 +72,28 @@ impl Poll {
     pub fn new(
         settings: PollSettings,
         secrets: Secrets,
-        posts: Posts,
-        outside: &Outside,
+        code_routers: CodeRouters,
+        environment: &Environment,
     ) -> Result<Self, BadAddress> {
         Ok(Self {
             base: base(&settings.address)?,
-            outside: outside.clone(),
+            environment: environment.clone(),
             settings,
             secrets,
-            posts,
+            code_routers,
             skew: Skew::default(),
-            told: Seldom::new(Duration::from_mins(1)),
-            asks_again: Seldom::new(Duration::from_mins(1)),
+            told: RateLimit::new(Duration::from_mins(1)),
+            asks_again: RateLimit::new(Duration::from_mins(1)),
         })
     }
 
     /// Until it is dropped. Asks nobody while no code is wanted.
     pub async fn run(mut self) {
-        let posts = self.posts.clone();
+        let code_routers = self.code_routers.clone();
         loop {
-            let since = posts.wanted().await;
+            let since = code_routers.wanted().await;
             tokio::select! {
-                () = posts.settled() => {}
+                () = code_routers.settled() => {}
                 () = self.ask_on(since) => {}
             }
         }
@@ -169,11 +169,11 @@ impl Poll {
             .key
             .as_ref()
             .unwrap_or(&self.settings.account_sid);
-        let request = self.outside.requests.get(url.clone());
+        let request = self.environment.requests.get(url.clone());
         let request = request.basic_auth(name, Some(found.secret.expose()));
         let request = request.build().map_err(|_| Outcome::Failed)?;
-        let sent = self.outside.now();
-        let answer = self.outside.transport.send(request).await;
+        let sent = self.environment.now();
+        let answer = self.environment.transport.send(request).await;
         let response = answer.map_err(|_| Outcome::Failed)?;
         self.learn(response.headers(), sent);
         Ok(response)
@@ -183,7 +183,8 @@ impl Poll {
         let date = headers.get(DATE).and_then(|date| date.to_str().ok());
         let parser = jiff::fmt::rfc2822::DateTimeParser::new();
         if let Some(date) = date.and_then(|date| parser.parse_timestamp(date).ok()) {
-            self.skew.learn(date.as_second(), sent, self.outside.now());
+            self.skew
+                .learn(date.as_second(), sent, self.environment.now());
         }
     }
 
@@ -194,14 +195,14 @@ impl Poll {
             sender: listed.from,
             text: listed.text,
         };
-        let is_wanted = self.posts.since().is_some();
-        let taken = self.posts.take(&message);
-        heard::note("sms", &taken, &message.sender, is_wanted);
+        let is_wanted = self.code_routers.since().is_some();
+        let taken = self.code_routers.take(&message);
+        message_metrics::note("sms", &taken, &message.sender, is_wanted);
     }
 
     /// By our clock, and at the end of its second: in doubt it came after the challenge.
     fn received(&self, second: i64) -> Micros {
-        let now = self.outside.now();
+        let now = self.environment.now();
         let ahead = self.skew.venue_time(now).since(now);
         let end = second.saturating_mul(1_000_000).saturating_add(999_999);
         Micros(end.saturating_sub(ahead).min(now.0))

@@ -7,8 +7,8 @@ use thiserror::Error;
 use uuid::Builder;
 
 use super::webhook::NOTHING;
+use crate::environment::Environment;
 use crate::mfa::twilio::sign;
-use crate::outside::Outside;
 
 /// A sender that no list can hold, since lists hold numbers and names.
 const SENDER: &str = "tapeline self-test";
@@ -35,7 +35,7 @@ pub enum SelfTestError {
 pub async fn self_test(
     public_url: &str,
     token: &Secret,
-    outside: &Outside,
+    environment: &Environment,
 ) -> Result<(), SelfTestError> {
     let sid = new_sid();
     let fields = [
@@ -44,7 +44,7 @@ pub async fn self_test(
         ("MessageSid", &sid),
         ("To", SENDER),
     ];
-    let request = outside
+    let request = environment
         .requests
         .post(public_url)
         .header(
@@ -54,7 +54,7 @@ pub async fn self_test(
         .form(&fields)
         .build()
         .map_err(|_| SelfTestError::NotAnAddress)?;
-    let answer = outside.transport.send(request).await;
+    let answer = environment.transport.send(request).await;
     let answer = answer.map_err(|_| SelfTestError::Unreachable)?;
     let status = answer.status().as_u16();
     match status {

@@ -19,12 +19,12 @@ use tokio::time::timeout;
 use super::Numbers;
 use super::incoming::Incoming;
 use super::seen::Seen;
+use crate::environment::Clock;
 use crate::metric_names as names;
-use crate::mfa::heard;
 use crate::mfa::inbox::Message;
-use crate::mfa::seldom::Seldom;
+use crate::mfa::message_metrics;
+use crate::mfa::rate_limit::RateLimit;
 use crate::mfa::twilio::{Signed, is_signed};
-use crate::outside::Clock;
 
 /// Takes messages, and answers nothing that anybody could learn from.
 pub struct Webhook {
@@ -37,8 +37,8 @@ pub struct Webhook {
     seen: Mutex<Seen>,
     places: Semaphore,
     /// A token that does not fit may have been rotated, but forgeries must not ask for it all day.
-    asks_again: Seldom,
-    forged: Seldom,
+    asks_again: RateLimit,
+    forged: RateLimit,
 }
 
 /// What Twilio takes as: nothing to do.
@@ -76,8 +76,8 @@ impl Webhook {
             clock,
             seen: Mutex::default(),
             places: Semaphore::new(AT_ONCE),
-            asks_again: Seldom::new(Duration::from_mins(1)),
-            forged: Seldom::new(Duration::from_mins(1)),
+            asks_again: RateLimit::new(Duration::from_mins(1)),
+            forged: RateLimit::new(Duration::from_mins(1)),
         }
     }
 
@@ -166,10 +166,10 @@ impl Webhook {
         let are_new = seen.are_new([incoming.sid.as_str()].into_iter().chain(token));
         drop(seen);
         if !are_new {
-            return heard::count("sms", "repeated");
+            return message_metrics::count("sms", "repeated");
         }
-        let Some(posts) = self.numbers.get(&incoming.to) else {
-            return heard::count("sms", "unknown_number");
+        let Some(code_routers) = self.numbers.get(&incoming.to) else {
+            return message_metrics::count("sms", "unknown_number");
         };
         let message = Message {
             id: incoming.sid,
@@ -177,9 +177,9 @@ impl Webhook {
             received: (self.clock)(),
             text: incoming.text,
         };
-        let is_wanted = posts.since().is_some();
-        let taken = posts.take(&message);
-        heard::note("sms", &taken, &message.sender, is_wanted);
+        let is_wanted = code_routers.since().is_some();
+        let taken = code_routers.take(&message);
+        message_metrics::note("sms", &taken, &message.sender, is_wanted);
     }
 }
 

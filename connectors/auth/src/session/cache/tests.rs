@@ -3,7 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::session::FileShelf;
+use crate::session::FileSessionStore;
 
 use super::*;
 
@@ -17,15 +17,17 @@ fn seal(account: &str, keys: &[&str]) -> Seal {
 }
 
 async fn cache(folder: &Path, account: &str, keys: &[&str]) -> Cache {
-    let shelf = FileShelf::wait(folder, "alpha", account).await.unwrap();
-    Cache::new(Box::new(shelf), seal(account, keys))
+    let session_store = FileSessionStore::wait(folder, "alpha", account)
+        .await
+        .unwrap();
+    Cache::new(Box::new(session_store), seal(account, keys))
 }
 
 fn session() -> Session {
     Session {
         token: Arc::new(Secret::new("planted-token")),
         renewal: Some(Arc::new(Secret::new("planted-renewal"))),
-        until: Until {
+        until: Validity {
             expires: Some(Micros(5)),
             renewable: None,
         },
@@ -66,7 +68,7 @@ async fn a_damaged_foreign_or_cut_file_is_put_aside_and_told() {
     let folder = tempfile::tempdir().unwrap();
     let mut cache = cache(folder.path(), "a1", &["k"]).await;
     cache.write(&stored()).await.unwrap();
-    let whole = FileShelf::peek(folder.path(), "alpha", "a1").unwrap();
+    let whole = FileSessionStore::peek(folder.path(), "alpha", "a1").unwrap();
     let whole = whole.unwrap();
     let path = fs::read_dir(folder.path())
         .unwrap()
@@ -113,21 +115,21 @@ fn a_former_key_still_opens_and_a_short_one_is_refused() {
 async fn one_process_at_a_time_and_one_that_is_asked_hands_over() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let first = FileShelf::wait(folder, "alpha", "a1").await.unwrap();
-    let other_account = FileShelf::wait(folder, "alpha", "a2");
+    let first = FileSessionStore::wait(folder, "alpha", "a1").await.unwrap();
+    let other_account = FileSessionStore::wait(folder, "alpha", "a2");
     drop(other_account.await.unwrap());
     let patience = Duration::from_secs(5);
-    let refused = FileShelf::ask_for(folder, "alpha", "a1", patience).await;
+    let refused = FileSessionStore::ask_for(folder, "alpha", "a1", patience).await;
     assert!(matches!(refused, Err(CacheError::InUse { .. })));
     let unwanted = tokio::time::timeout(patience, first.wanted()).await;
     assert!(unwanted.is_err(), "who gave up does not want it any more");
 
-    let asking = FileShelf::ask_for(folder, "alpha", "a1", patience);
+    let asking = FileSessionStore::ask_for(folder, "alpha", "a1", patience);
     let handing_over = async {
         first.wanted().await;
         drop(first);
         // Back in the line, behind who asked.
-        FileShelf::wait(folder, "alpha", "a1").await
+        FileSessionStore::wait(folder, "alpha", "a1").await
     };
     let holding = async {
         let asked = asking.await.unwrap();

@@ -29,11 +29,11 @@ impl Shared {
 }
 
 impl Log for Shared {
-    fn newest(&mut self) -> Shelving<'_, Option<Vec<u8>>> {
+    fn newest(&mut self) -> StoreFuture<'_, Option<Vec<u8>>> {
         Box::pin(async { Ok(self.open().newest.clone()) })
     }
 
-    fn fence(&mut self) -> Shelving<'_, ()> {
+    fn fence(&mut self) -> StoreFuture<'_, ()> {
         Box::pin(async {
             let epoch = {
                 let mut log = self.open();
@@ -45,7 +45,7 @@ impl Log for Shared {
         })
     }
 
-    fn append<'a>(&'a mut self, record: &'a [u8]) -> Shelving<'a, ()> {
+    fn append<'a>(&'a mut self, record: &'a [u8]) -> StoreFuture<'a, ()> {
         Box::pin(async move {
             if self.open().hangs {
                 std::future::pending::<()>().await;
@@ -66,10 +66,10 @@ impl Log for Shared {
 #[tokio::test(start_paused = true)]
 async fn one_has_it_until_it_gives_it_back() {
     let log = Shared::default();
-    let mut first = LeasedShelf::wait(log.clone()).await.unwrap();
+    let mut first = LeasedSessionStore::wait(log.clone()).await.unwrap();
     assert_eq!(first.read().await.unwrap(), None);
     first.write(b"one").await.unwrap();
-    let second = tokio::spawn(LeasedShelf::wait(log.clone()));
+    let second = tokio::spawn(LeasedSessionStore::wait(log.clone()));
     sleep(LEASE * 10).await;
     assert!(!second.is_finished(), "its owner is alive");
     drop(first);
@@ -82,8 +82,8 @@ async fn one_has_it_until_it_gives_it_back() {
 #[tokio::test(start_paused = true)]
 async fn an_owner_that_is_cut_off_gives_up_before_another_begins() {
     let log = Shared::default();
-    let first = LeasedShelf::wait(log.clone()).await.unwrap();
-    let second = tokio::spawn(LeasedShelf::wait(log.clone()));
+    let first = LeasedSessionStore::wait(log.clone()).await.unwrap();
+    let second = tokio::spawn(LeasedSessionStore::wait(log.clone()));
     sleep(LEASE).await;
     log.cut_off(true);
     first.wanted().await;
@@ -95,8 +95,8 @@ async fn an_owner_that_is_cut_off_gives_up_before_another_begins() {
 #[tokio::test(start_paused = true)]
 async fn an_owner_without_an_answer_gives_up_before_another_begins() {
     let log = Shared::default();
-    let first = LeasedShelf::wait(log.clone()).await.unwrap();
-    let second = tokio::spawn(LeasedShelf::wait(log.clone()));
+    let first = LeasedSessionStore::wait(log.clone()).await.unwrap();
+    let second = tokio::spawn(LeasedSessionStore::wait(log.clone()));
     sleep(LEASE).await;
     log.open().hangs = true;
     let began = Instant::now();
@@ -111,9 +111,9 @@ async fn an_owner_without_an_answer_gives_up_before_another_begins() {
 #[tokio::test(start_paused = true)]
 async fn who_was_seized_from_writes_nothing_more() {
     let log = Shared::default();
-    let mut first = LeasedShelf::wait(log.clone()).await.unwrap();
+    let mut first = LeasedSessionStore::wait(log.clone()).await.unwrap();
     first.write(b"one").await.unwrap();
-    let mut other = LeasedShelf::seize(log.clone()).await.unwrap();
+    let mut other = LeasedSessionStore::seize(log.clone()).await.unwrap();
     let late = first.write(b"late").await;
     assert!(matches!(late, Err(CacheError::Lost)));
     first.wanted().await;
@@ -128,9 +128,12 @@ async fn who_was_seized_from_writes_nothing_more() {
 #[tokio::test(start_paused = true)]
 async fn of_two_that_come_at_the_same_time_one_has_it() {
     let log = Shared::default();
-    let shelves = [0, 1].map(|_| tokio::spawn(LeasedShelf::wait(log.clone())));
+    let shelves = [0, 1].map(|_| tokio::spawn(LeasedSessionStore::wait(log.clone())));
     sleep(LEASE * 3).await;
-    let finished = shelves.iter().filter(|shelf| shelf.is_finished()).count();
+    let finished = shelves
+        .iter()
+        .filter(|session_store| session_store.is_finished())
+        .count();
     assert_eq!(finished, 1);
 }
 
@@ -138,6 +141,6 @@ async fn of_two_that_come_at_the_same_time_one_has_it() {
 async fn what_is_no_record_is_free() {
     let log = Shared::default();
     log.open().newest = Some(b"garbage".to_vec());
-    let mut shelf = LeasedShelf::wait(log).await.unwrap();
-    assert_eq!(shelf.read().await.unwrap(), None);
+    let mut session_store = LeasedSessionStore::wait(log).await.unwrap();
+    assert_eq!(session_store.read().await.unwrap(), None);
 }

@@ -6,8 +6,8 @@ use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::chance::random;
 use crate::error::SecretError;
+use crate::random::random_bytes;
 use crate::secret::Secret;
 
 const NONCE: usize = 24;
@@ -61,7 +61,7 @@ impl Key {
 
     /// A new nonce, and what is sealed. Nothing where it is too long, which it never is here.
     pub fn seal(&self, text: &[u8], about: &[u8]) -> Result<Option<Vec<u8>>, SecretError> {
-        let nonce: [u8; NONCE] = random()?;
+        let nonce: [u8; NONCE] = random_bytes()?;
         let payload = Payload {
             msg: text,
             aad: about,

@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 use super::MOST_ENTRIES;
 use super::crypt::{Cost, Key, SALT, USUAL};
-use crate::chance::random;
 use crate::error::{Category, SecretError};
+use crate::random::random_bytes;
 use crate::secret::Secret;
 
 const FIRST_LINE: &str = "tapeline-secrets 1";
@@ -92,7 +92,7 @@ impl Safe {
 
     /// The text of a file with these entries, under a new salt.
     pub fn seal(entries: &[Entry], passphrase: &Secret) -> Result<String, SecretError> {
-        let salt: [u8; SALT] = random()?;
+        let salt: [u8; SALT] = random_bytes()?;
         let key = Key::derive(passphrase, &salt, USUAL).ok_or_else(failed)?;
         let seal = |text: &[u8], about: &[u8]| {
             let sealed = key.seal(text, about)?.ok_or_else(failed)?;

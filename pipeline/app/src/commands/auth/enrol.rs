@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use serde::Serialize;
-use tapeline_auth::mfa::{Form, LARGEST_PICTURE, Seed, read_picture};
+use tapeline_auth::mfa::{Form, LARGEST_QR_IMAGE, Seed, read_qr_image};
 use tapeline_secrets::{LocalFile, Reference, Secret};
 
 use crate::cli::AuthEnrol;
@@ -97,9 +97,9 @@ fn shown_in(picture: &Path) -> Result<Secret, Failure> {
         return Err(Failure::Usage(told(&"it is no regular file")));
     }
     let mut bytes = Vec::new();
-    let mut bounded = file.take(LARGEST_PICTURE + 1);
+    let mut bounded = file.take(LARGEST_QR_IMAGE + 1);
     bounded.read_to_end(&mut bytes).map_err(unread)?;
-    let text = read_picture(&bytes).map_err(|wrong| Failure::CheckFailed(told(&wrong)))?;
+    let text = read_qr_image(&bytes).map_err(|wrong| Failure::CheckFailed(told(&wrong)))?;
     // Letters that happen to be base32 are no seed when they stand in a QR code.
     let start = text.expose().trim_start().get(..SCHEME.len());
     if !start.is_some_and(|start| start.eq_ignore_ascii_case(SCHEME)) {

@@ -20,8 +20,11 @@ pub(super) async fn run(config: &Config, name: &str) -> Result<(), Failure> {
         code_within: PATIENCE,
         ..of.policy()
     };
-    let Lent { shelf, back } = of.sessions.demand().await?;
-    let cache = of.cache(shelf).await?;
+    let Lent {
+        session_store,
+        back,
+    } = of.sessions.demand().await?;
+    let cache = of.cache(session_store).await?;
     let (keeper, mut ends) = of.keeper(cache, factors, policy).await?;
     let keeping = tokio::spawn(keeper.anew().run());
     let mut steps = Vec::new();

@@ -1,6 +1,6 @@
 use serde::Serialize;
 use tapeline_auth::mfa::Factors;
-use tapeline_auth::{AtVenue, Shelf, Step, Stored};
+use tapeline_auth::{LogoutOutcome, SessionStore, Step, Stored};
 use tapeline_model::Micros;
 use tapeline_model::records::AuthEventKind;
 
@@ -90,31 +90,37 @@ async fn look(of: &LoginOf) -> Result<Listed, Failure> {
 
 pub(super) async fn revoke(config: &Config, name: &str) -> Result<(), Failure> {
     let of = super::find(config, name)?;
-    let Lent { shelf, back } = of.sessions.demand().await?;
-    let ended = end(&of, shelf).await;
+    let Lent {
+        session_store,
+        back,
+    } = of.sessions.demand().await?;
+    let ended = end(&of, session_store).await;
     back.wait().await;
     let venue = &of.login.venue;
     match ended? {
         None => Err(Failure::CheckFailed(format!("{name} has no session"))),
-        Some(AtVenue::Refused(category)) => Err(Failure::external(format!(
+        Some(LogoutOutcome::Refused(category)) => Err(Failure::external(format!(
             "the session of {name} is forgotten here, and may go on at {venue} ({category}): log out there"
         ))),
-        Some(AtVenue::HasNoWay) => {
+        Some(LogoutOutcome::HasNoWay) => {
             console::line(format!(
                 "the session of {name} is forgotten; {venue} has no way to end it, and it goes on \
                  there until it ends by itself"
             ));
             Ok(())
         }
-        Some(AtVenue::Ended) => {
+        Some(LogoutOutcome::Ended) => {
             console::line(format!("the session of {name} is ended, at {venue} too"));
             Ok(())
         }
     }
 }
 
-async fn end(of: &LoginOf, shelf: Box<dyn Shelf>) -> Result<Option<AtVenue>, Failure> {
-    let cache = of.cache(shelf).await?;
+async fn end(
+    of: &LoginOf,
+    session_store: Box<dyn SessionStore>,
+) -> Result<Option<LogoutOutcome>, Failure> {
+    let cache = of.cache(session_store).await?;
     let made = of.keeper(cache, Factors::default(), of.policy());
     let (mut keeper, _nobody_listens) = made.await?;
     let at_venue = keeper.end_session().await.map_err(Failure::external)?;
@@ -125,13 +131,15 @@ async fn end(of: &LoginOf, shelf: Box<dyn Shelf>) -> Result<Option<AtVenue>, Fai
     Ok(at_venue)
 }
 
-fn ended_by_a_person(at_venue: AtVenue) -> Step {
+fn ended_by_a_person(at_venue: LogoutOutcome) -> Step {
     let detail = match at_venue {
-        AtVenue::Ended => "a person ended the session, at the venue too",
-        AtVenue::HasNoWay => {
+        LogoutOutcome::Ended => "a person ended the session, at the venue too",
+        LogoutOutcome::HasNoWay => {
             "a person ended the session; at the venue it goes on until it ends by itself"
         }
-        AtVenue::Refused(_) => "a person ended the session; the venue did not, and it may go on",
+        LogoutOutcome::Refused(_) => {
+            "a person ended the session; the venue did not, and it may go on"
+        }
     };
     Step {
         kind: AuthEventKind::SessionLost,

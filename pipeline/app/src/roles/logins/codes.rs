@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tapeline_auth::Outside;
+use tapeline_auth::Environment;
 use tapeline_auth::mfa::mail::Mailbox;
 use tapeline_auth::mfa::sms::{Numbers, Poll, Webhook, serve};
-use tapeline_auth::mfa::{Messages, Post, Posts};
+use tapeline_auth::mfa::{CodeRouter, CodeRouters, Messages};
 use tapeline_secrets::Secrets;
 use tapeline_venue::Stop;
 use tokio::net::TcpListener;
@@ -31,28 +31,28 @@ pub(super) struct Codes {
 #[derive(Default)]
 pub(super) struct Entrances {
     numbers: Numbers,
-    mailboxes: BTreeMap<String, Posts>,
+    mailboxes: BTreeMap<String, CodeRouters>,
 }
 
 impl Entrances {
     /// Opens them for an account.
     pub fn admit(&mut self, login: &LoginAccount) -> Codes {
         let sms = login.sms.as_ref().map(|sms| {
-            let post = Post::default();
+            let code_router = CodeRouter::default();
             let number = self.numbers.entry(sms.number.clone()).or_default();
-            number.add(post.clone());
+            number.add(code_router.clone());
             Messages {
-                post,
+                code_router,
                 senders: sms.senders(),
                 expected: login.expected(&sms.host),
             }
         });
         let mail = login.mail.as_ref().map(|mail| {
-            let post = Post::default();
+            let code_router = CodeRouter::default();
             let mailbox = self.mailboxes.entry(mail.mailbox.clone()).or_default();
-            mailbox.add(post.clone());
+            mailbox.add(code_router.clone());
             Messages {
-                post,
+                code_router,
                 senders: mail.senders(),
                 expected: login.expected(&mail.host),
             }
@@ -75,20 +75,30 @@ impl Entrances {
     }
 
     fn doors(self, auth: &Auth, secrets: &Secrets) -> Result<Doors, Failure> {
-        let outside = Outside::real().map_err(Failure::external)?;
+        let environment = Environment::system().map_err(Failure::external)?;
         let mut doors = Doors::default();
         let wrong = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
-        for (number, posts) in &self.numbers {
+        for (number, code_routers) in &self.numbers {
             let settings = auth.twilio.poll_settings(number)?;
-            let poll = Poll::new(settings, secrets.clone(), posts.clone(), &outside);
+            let poll = Poll::new(
+                settings,
+                secrets.clone(),
+                code_routers.clone(),
+                &environment,
+            );
             doors.polls.push(poll.map_err(|error| wrong(&error))?);
         }
         for mailbox in &auth.mailboxes {
-            let Some(posts) = self.mailboxes.get(&mailbox.name) else {
+            let Some(code_routers) = self.mailboxes.get(&mailbox.name) else {
                 continue;
             };
-            let clock = outside.clock.clone();
-            let opened = Mailbox::new(mailbox.settings()?, secrets.clone(), posts.clone(), clock);
+            let clock = environment.clock.clone();
+            let opened = Mailbox::new(
+                mailbox.settings()?,
+                secrets.clone(),
+                code_routers.clone(),
+                clock,
+            );
             doors.mailboxes.push(opened.map_err(|error| {
                 Failure::Usage(format!("the mailbox {}: {error}", mailbox.name))
             })?);
@@ -97,7 +107,7 @@ impl Entrances {
         if !self.numbers.is_empty() && !twilio.public_url.is_empty() {
             let listen = twilio.listen.parse().map_err(|error| wrong(&error))?;
             let (url, token) = (&twilio.public_url, twilio.token.parse()?);
-            let clock = outside.clock.clone();
+            let clock = environment.clock.clone();
             let webhook = Webhook::new(url, secrets.clone(), token, self.numbers, clock);
             doors.webhook = Some((listen, webhook));
         }

@@ -17,7 +17,7 @@ pub struct Trust {
 
 /// Who wrote it, in small letters, and what.
 #[derive(PartialEq, Eq)]
-pub(super) struct Letter {
+pub(super) struct ParsedMail {
     pub sender: String,
     pub text: String,
 }
@@ -41,7 +41,7 @@ impl Unfit {
 }
 
 /// The bytes may end early.
-pub(super) fn read(bytes: &[u8], trust: &Trust) -> Result<Letter, Unfit> {
+pub(super) fn read(bytes: &[u8], trust: &Trust) -> Result<ParsedMail, Unfit> {
     let parser = MessageParser::default();
     let message = parser.parse(bytes).ok_or(Unfit::Unreadable)?;
     let sender = sender(&message).ok_or(Unfit::NotOneSender)?;
@@ -62,7 +62,7 @@ pub(super) fn read(bytes: &[u8], trust: &Trust) -> Result<Letter, Unfit> {
         Verdict::Unsaid | Verdict::Vouched => {}
     }
     let text = text(&message);
-    Ok(Letter { sender, text })
+    Ok(ParsedMail { sender, text })
 }
 
 /// The one address of the one `From`.

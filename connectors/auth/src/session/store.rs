@@ -18,35 +18,35 @@ const LONGEST: u64 = 1 << 20;
 /// How often a process looks whether it is its turn, or whether another wants it.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-pub type Shelving<'a, T> = Pin<Box<dyn Future<Output = Result<T, CacheError>> + Send + 'a>>;
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, CacheError>> + Send + 'a>>;
 
 /// One account's place. Whoever has it is the only one, as long as it lives.
-pub trait Shelf: Send + Sync {
-    fn read(&mut self) -> Shelving<'_, Option<Vec<u8>>>;
+pub trait SessionStore: Send + Sync {
+    fn read(&mut self) -> StoreFuture<'_, Option<Vec<u8>>>;
 
     /// The old bytes or the new ones are there, whatever happens. [`CacheError::Lost`] when
     /// another process has the place by now.
-    fn write<'a>(&'a mut self, sealed: &'a [u8]) -> Shelving<'a, ()>;
+    fn write<'a>(&'a mut self, sealed: &'a [u8]) -> StoreFuture<'a, ()>;
 
     /// Takes what cannot be opened out of the way; says where it is.
-    fn put_aside(&mut self) -> Shelving<'_, String>;
+    fn put_aside(&mut self) -> StoreFuture<'_, String>;
 
     /// Ends when another process wants the place, or has it.
     fn wanted(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
 /// A file, and a lock beside it.
-pub struct FileShelf {
+pub struct FileSessionStore {
     path: PathBuf,
     _lock: File,
     /// Locked by who wants the place.
     wish: File,
 }
 
-impl FileShelf {
+impl FileSessionStore {
     /// Waits for its turn. Without a folder, makes it.
     pub async fn wait(folder: &Path, venue: &str, account: &str) -> Result<Self, CacheError> {
-        let place = Place::of(folder, venue, account)?;
+        let place = StorePath::of(folder, venue, account)?;
         let mut is_told = false;
         loop {
             let is_wished = place.wish.try_lock_shared().is_err();
@@ -71,7 +71,7 @@ impl FileShelf {
         account: &str,
         patience: Duration,
     ) -> Result<Self, CacheError> {
-        let place = Place::of(folder, venue, account)?;
+        let place = StorePath::of(folder, venue, account)?;
         let in_use = || CacheError::InUse {
             place: place.path.display().to_string(),
         };
@@ -95,12 +95,12 @@ impl FileShelf {
     }
 }
 
-impl Shelf for FileShelf {
-    fn read(&mut self) -> Shelving<'_, Option<Vec<u8>>> {
+impl SessionStore for FileSessionStore {
+    fn read(&mut self) -> StoreFuture<'_, Option<Vec<u8>>> {
         Box::pin(async { bytes(&self.path) })
     }
 
-    fn write<'a>(&'a mut self, sealed: &'a [u8]) -> Shelving<'a, ()> {
+    fn write<'a>(&'a mut self, sealed: &'a [u8]) -> StoreFuture<'a, ()> {
         Box::pin(async move {
             let new = self.path.with_extension("new");
             let mut file = private()
@@ -113,7 +113,7 @@ impl Shelf for FileShelf {
         })
     }
 
-    fn put_aside(&mut self) -> Shelving<'_, String> {
+    fn put_aside(&mut self) -> StoreFuture<'_, String> {
         Box::pin(async {
             let aside = self.path.with_extension("damaged");
             fs::rename(&self.path, &aside)
@@ -133,13 +133,13 @@ impl Shelf for FileShelf {
     }
 }
 
-struct Place {
+struct StorePath {
     path: PathBuf,
     lock: File,
     wish: File,
 }
 
-impl Place {
+impl StorePath {
     fn of(folder: &Path, venue: &str, account: &str) -> Result<Self, CacheError> {
         fs::create_dir_all(folder).map_err(|error| failed("create", folder, error))?;
         let path = path(folder, venue, account);
@@ -159,8 +159,8 @@ impl Place {
         failed("unlock", &self.path, error)
     }
 
-    fn taken(self) -> FileShelf {
-        FileShelf {
+    fn taken(self) -> FileSessionStore {
+        FileSessionStore {
             path: self.path,
             _lock: self.lock,
             wish: self.wish,
@@ -170,27 +170,27 @@ impl Place {
 
 /// Forgets all when the last that shares it ends.
 #[derive(Clone, Default)]
-pub struct MemoryShelf(Arc<Mutex<Option<Vec<u8>>>>);
+pub struct MemorySessionStore(Arc<Mutex<Option<Vec<u8>>>>);
 
-impl MemoryShelf {
+impl MemorySessionStore {
     fn bytes(&self) -> std::sync::MutexGuard<'_, Option<Vec<u8>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Shelf for MemoryShelf {
-    fn read(&mut self) -> Shelving<'_, Option<Vec<u8>>> {
+impl SessionStore for MemorySessionStore {
+    fn read(&mut self) -> StoreFuture<'_, Option<Vec<u8>>> {
         Box::pin(async { Ok(self.bytes().clone()) })
     }
 
-    fn write<'a>(&'a mut self, sealed: &'a [u8]) -> Shelving<'a, ()> {
+    fn write<'a>(&'a mut self, sealed: &'a [u8]) -> StoreFuture<'a, ()> {
         Box::pin(async {
             *self.bytes() = Some(sealed.to_vec());
             Ok(())
         })
     }
 
-    fn put_aside(&mut self) -> Shelving<'_, String> {
+    fn put_aside(&mut self) -> StoreFuture<'_, String> {
         Box::pin(async {
             *self.bytes() = None;
             Ok("this process's memory".to_owned())

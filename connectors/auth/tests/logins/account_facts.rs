@@ -4,7 +4,7 @@ use tapeline_auth::flows::ApiKey;
 use tapeline_auth::{Fact, Flow, LoginCategory, Reply, Session};
 use tapeline_simulators::Venue;
 
-use crate::common::{Desk, outside};
+use crate::common::{Desk, environment};
 
 async fn session(flow: &dyn Flow) -> Session {
     match flow.open("device").await.unwrap() {
@@ -24,7 +24,7 @@ pub fn words(facts: &[Fact]) -> Vec<String> {
 #[tokio::test]
 async fn of_a_key_s_account_it_is_said_what_it_may_do() {
     let desk = Desk::<Venue>::new().await;
-    let flow = ApiKey::new(&desk.venue.address, desk.credentials(), &outside()).unwrap();
+    let flow = ApiKey::new(&desk.venue.address, desk.credentials(), &environment()).unwrap();
     let session = session(&flow).await;
     let expected = [
         "status: active",
@@ -32,7 +32,10 @@ async fn of_a_key_s_account_it_is_said_what_it_may_do() {
         "market data: of all exchanges, as it happens",
         "rate budget: 199 of 200 requests are left",
     ];
-    assert_eq!(words(&flow.standing(&session).await.unwrap()), expected);
+    assert_eq!(
+        words(&flow.account_facts(&session).await.unwrap()),
+        expected
+    );
 
     desk.venue.change(|book| {
         book.account.takes_no_orders = true;
@@ -44,20 +47,23 @@ async fn of_a_key_s_account_it_is_said_what_it_may_do() {
         "market data: of one exchange, or late: the subscription has no more",
         "rate budget: 199 of 200 requests are left",
     ];
-    assert_eq!(words(&flow.standing(&session).await.unwrap()), expected);
+    assert_eq!(
+        words(&flow.account_facts(&session).await.unwrap()),
+        expected
+    );
 
     desk.venue
         .change(|book| book.password = "another".to_owned());
-    let refused = flow.standing(&session).await.unwrap_err();
+    let refused = flow.account_facts(&session).await.unwrap_err();
     assert_eq!(refused.category, LoginCategory::BadCredentials);
 }
 
 #[tokio::test]
 async fn where_a_venue_is_not_known_to_say_anything_nothing_is_asked() {
     let desk = Desk::<Venue>::new().await;
-    let key = ApiKey::new(&desk.venue.address, desk.credentials(), &outside());
+    let key = ApiKey::new(&desk.venue.address, desk.credentials(), &environment());
     let session = session(&key.unwrap()).await;
     let before = desk.venue.state();
-    assert_eq!(desk.device().standing(&session).await, Ok(Vec::new()));
+    assert_eq!(desk.device().account_facts(&session).await, Ok(Vec::new()));
     assert_eq!(desk.venue.state().probes, before.probes);
 }

@@ -5,10 +5,10 @@ use tapeline_model::records::AuthEventKind;
 use tapeline_secrets::Secret;
 
 use super::*;
-use crate::flow::Answering;
+use crate::flow::FlowFuture;
 use crate::policy::{Policy, later};
-use crate::saved_state::Until;
-use crate::session::{MemoryShelf, Seal};
+use crate::saved_state::Validity;
+use crate::session::{MemorySessionStore, Seal};
 
 /// A venue that wants a tap on a telephone, and answers what it is told to.
 #[derive(Clone, Default)]
@@ -27,21 +27,21 @@ impl Taps {
 }
 
 impl Flow for Taps {
-    fn open<'a>(&'a self, _: &'a str) -> Answering<'a, Reply> {
+    fn open<'a>(&'a self, _: &'a str) -> FlowFuture<'a, Reply> {
         Box::pin(async { Ok(Reply::Challenge(push())) })
     }
 
-    fn prove<'a>(&'a self, _: &'a str, _: &'a Challenge, _: Proof<'a>) -> Answering<'a, Reply> {
+    fn prove<'a>(&'a self, _: &'a str, _: &'a Challenge, _: Proof<'a>) -> FlowFuture<'a, Reply> {
         Box::pin(async {
             Ok(Reply::Session(Session {
                 token: Arc::new(Secret::new("token")),
                 renewal: None,
-                until: Until::default(),
+                until: Validity::default(),
             }))
         })
     }
 
-    fn approval<'a>(&'a self, _: &'a Challenge) -> Answering<'a, Approval> {
+    fn approval<'a>(&'a self, _: &'a Challenge) -> FlowFuture<'a, Approval> {
         let mut approvals = self.approvals.lock().unwrap();
         let last = approvals.front().copied().unwrap();
         let next = if approvals.len() > 1 {
@@ -52,20 +52,20 @@ impl Flow for Taps {
         Box::pin(async move { next })
     }
 
-    fn renew<'a>(&'a self, _: &'a Session) -> Answering<'a, Reply> {
+    fn renew<'a>(&'a self, _: &'a Session) -> FlowFuture<'a, Reply> {
         Box::pin(async { Err(LoginCategory::Expired.into()) })
     }
 
-    fn probe<'a>(&'a self, _: &'a Session) -> Answering<'a, ()> {
+    fn probe<'a>(&'a self, _: &'a Session) -> FlowFuture<'a, ()> {
         Box::pin(async { Ok(()) })
     }
 
-    fn end<'a>(&'a self, _: &'a Session) -> Answering<'a, bool> {
+    fn end<'a>(&'a self, _: &'a Session) -> FlowFuture<'a, bool> {
         let answer = self.end.map_or(Ok(true), Err);
         Box::pin(async move { answer })
     }
 
-    fn look_up_again(&self) -> Answering<'_, ()> {
+    fn look_up_again(&self) -> FlowFuture<'_, ()> {
         Box::pin(async { Ok(()) })
     }
 
@@ -85,18 +85,18 @@ fn clock() -> Clock {
     Arc::new(move || later(Micros(1_700_000_000_000_000), began.elapsed()))
 }
 
-async fn keeper(flow: &Taps) -> (Keeper, Ends) {
-    let cache = Cache::new(Box::new(MemoryShelf::default()), key());
+async fn driver(flow: &Taps) -> (LoginDriver, LoginChannels) {
+    let cache = Cache::new(Box::new(MemorySessionStore::default()), key());
     let login = Login::new(Policy::default(), 1);
     let flow = Box::new(flow.clone());
-    let made = Keeper::new(login, flow, Factors::default(), cache, clock());
+    let made = LoginDriver::new(login, flow, Factors::default(), cache, clock());
     made.await.unwrap()
 }
 
 /// The first that says how it went.
 async fn outcome(approvals: impl IntoIterator<Item = Result<Approval, Refusal>>) -> Step {
-    let (keeper, mut ends) = keeper(&Taps::that_say(approvals)).await;
-    let keeping = tokio::spawn(keeper.run());
+    let (driver, mut ends) = driver(&Taps::that_say(approvals)).await;
+    let keeping = tokio::spawn(driver.run());
     let mut step = ends.steps.recv().await.unwrap();
     while step.kind == AuthEventKind::Challenge {
         step = ends.steps.recv().await.unwrap();
@@ -158,25 +158,25 @@ async fn that_nobody_tapped_is_told_from_a_venue_that_is_down() {
 #[tokio::test]
 async fn a_session_is_forgotten_here_also_where_the_venue_does_not_end_it() {
     for (end, at_venue) in [
-        (None, AtVenue::Ended),
+        (None, LogoutOutcome::Ended),
         (
             Some(LoginCategory::VenueDown.into()),
-            AtVenue::Refused(LoginCategory::VenueDown),
+            LogoutOutcome::Refused(LoginCategory::VenueDown),
         ),
     ] {
         let flow = Taps {
             end,
             ..Taps::default()
         };
-        let (mut keeper, _ends) = keeper(&flow).await;
-        assert_eq!(keeper.end_session().await.unwrap(), None, "none is kept");
+        let (mut driver, _ends) = driver(&flow).await;
+        assert_eq!(driver.end_session().await.unwrap(), None, "none is kept");
         let Reply::Session(session) = flow.prove("", &push(), Proof::Approval).await.unwrap()
         else {
             panic!("no session");
         };
-        keeper.stored.keep(&session);
-        assert_eq!(keeper.end_session().await.unwrap(), Some(at_venue));
-        let kept = keeper.cache.read().await.unwrap().unwrap();
+        driver.stored.keep(&session);
+        assert_eq!(driver.end_session().await.unwrap(), Some(at_venue));
+        let kept = driver.cache.read().await.unwrap().unwrap();
         assert!(kept.session().is_none());
     }
 }

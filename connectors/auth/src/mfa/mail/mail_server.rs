@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::session::MailError;
+use super::imap_session::MailError;
 use super::wire::Stream;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -52,7 +52,7 @@ impl BadMailbox {
 }
 
 #[derive(Clone)]
-pub(super) struct Place {
+pub(super) struct MailServer {
     host: String,
     port: u16,
     /// None for this machine.
@@ -64,7 +64,7 @@ pub(super) fn check(address: &str) -> Result<(), BadMailbox> {
     parse(address).map(drop)
 }
 
-impl Place {
+impl MailServer {
     pub fn new(address: &str, authority: Option<&Path>) -> Result<Self, BadMailbox> {
         let (host, port, is_plain) = parse(address)?;
         let tls = if is_plain {
@@ -169,7 +169,7 @@ mod tests {
     fn an_authority_that_cannot_be_read_is_told() {
         let file = tempfile::NamedTempFile::new().unwrap();
         for path in [file.path(), Path::new("/nonexistent/ca.pem")] {
-            let bad = Place::new("imaps://imap.example.org", Some(path)).err();
+            let bad = MailServer::new("imaps://imap.example.org", Some(path)).err();
             assert_eq!(bad, Some(BadMailbox::BadAuthority(path.to_owned())));
         }
     }

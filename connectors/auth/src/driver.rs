@@ -11,10 +11,10 @@ use uuid::Builder;
 
 use crate::category::is_transient;
 use crate::challenge::{Challenge, Method, Wants};
+use crate::environment::Clock;
 use crate::flow::{Approval, Flow, Proof, Reply};
 use crate::login::{Action, Input, Login, Step};
 use crate::mfa::{Code, Factors, Turn};
-use crate::outside::Clock;
 use crate::refusal::Refusal;
 use crate::session::{Cache, CacheError, Session, Stored};
 
@@ -25,9 +25,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// How often a venue is asked whether somebody approved.
 const APPROVED_WITHIN: Duration = Duration::from_secs(5);
 
-/// What others tell a keeper.
+/// What others tell a driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
+pub enum LoginCommand {
     /// The venue refused a request for want of a session.
     Lost,
     /// A person ends the session.
@@ -36,17 +36,17 @@ pub enum Word {
     Begin,
 }
 
-/// Where a keeper is heard and told.
-pub struct Ends {
+/// Where a driver is heard and told.
+pub struct LoginChannels {
     pub steps: mpsc::Receiver<Step>,
-    pub words: mpsc::Sender<Word>,
+    pub words: mpsc::Sender<LoginCommand>,
     /// The session to make requests with, while there is one.
     pub session: watch::Receiver<Option<Session>>,
 }
 
-/// Why a keeper ended.
+/// Why a driver ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub enum DriverEnd {
     /// Nobody listens any more.
     Unheard,
     /// Another process wants the login of the account, or has it.
@@ -55,7 +55,7 @@ pub enum Ended {
 
 /// What the venue did when a person ended a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AtVenue {
+pub enum LogoutOutcome {
     Ended,
     /// It goes on there until it ends by itself.
     HasNoWay,
@@ -63,7 +63,7 @@ pub enum AtVenue {
     Refused(LoginCategory),
 }
 
-pub struct Keeper {
+pub struct LoginDriver {
     login: Login,
     flow: Box<dyn Flow>,
     factors: Factors,
@@ -77,11 +77,11 @@ pub struct Keeper {
     latency: Option<Duration>,
     is_anew: bool,
     steps: mpsc::Sender<Step>,
-    words: mpsc::Receiver<Word>,
+    words: mpsc::Receiver<LoginCommand>,
     session: watch::Sender<Option<Session>>,
 }
 
-impl Keeper {
+impl LoginDriver {
     /// Reads what was kept. What cannot be opened is told in the log, and the login begins anew.
     pub async fn new(
         login: Login,
@@ -89,7 +89,7 @@ impl Keeper {
         factors: Factors,
         mut cache: Cache,
         clock: Clock,
-    ) -> Result<(Self, Ends), CacheError> {
+    ) -> Result<(Self, LoginChannels), CacheError> {
         let stored = match cache.read().await {
             Err(error @ CacheError::Damaged { .. }) => {
                 tracing::error!(%error, "the login begins anew");
@@ -104,7 +104,7 @@ impl Keeper {
         let (steps, heard) = mpsc::channel(64);
         let (told, words) = mpsc::channel(16);
         let (session, watched) = watch::channel(None);
-        let keeper = Self {
+        let driver = Self {
             login,
             flow,
             factors: factors.after(stored.used_step),
@@ -119,12 +119,12 @@ impl Keeper {
             words,
             session,
         };
-        let ends = Ends {
+        let ends = LoginChannels {
             steps: heard,
             words: told,
             session: watched,
         };
-        Ok((keeper, ends))
+        Ok((driver, ends))
     }
 
     /// Logs in although there may be a session, which is kept until there is another.
@@ -135,14 +135,14 @@ impl Keeper {
     }
 
     /// May be dropped at any await.
-    pub async fn run(mut self) -> Result<Ended, CacheError> {
+    pub async fn run(mut self) -> Result<DriverEnd, CacheError> {
         match self.keep_logged_in().await {
-            Err(CacheError::Lost) => Ok(Ended::HandedOver),
+            Err(CacheError::Lost) => Ok(DriverEnd::HandedOver),
             ended => ended,
         }
     }
 
-    async fn keep_logged_in(&mut self) -> Result<Ended, CacheError> {
+    async fn keep_logged_in(&mut self) -> Result<DriverEnd, CacheError> {
         let mut kept = self.stored.kept();
         kept.session.take_if(|_| self.is_anew);
         let mut next = Some(Input::Found(kept));
@@ -192,8 +192,8 @@ impl Keeper {
             let left = due.map(|due| self.left_until(due));
             let pause = left.unwrap_or(LOOK_EVERY).min(LOOK_EVERY);
             tokio::select! {
-                () = self.steps.closed() => return Woken::ToEnd(Ended::Unheard),
-                () = self.cache.wanted() => return Woken::ToEnd(Ended::HandedOver),
+                () = self.steps.closed() => return Woken::ToEnd(DriverEnd::Unheard),
+                () = self.cache.wanted() => return Woken::ToEnd(DriverEnd::HandedOver),
                 () = sleep(pause) => if left.is_some_and(|left| left <= pause) {
                     return Woken::By(Input::Tick);
                 },
@@ -255,19 +255,19 @@ impl Keeper {
 
     /// Ends the session that is kept, if there is one. Here first: one that ended only at the venue
     /// would be opened anew at the next start.
-    pub async fn end_session(&mut self) -> Result<Option<AtVenue>, CacheError> {
+    pub async fn end_session(&mut self) -> Result<Option<LogoutOutcome>, CacheError> {
         let Some(session) = self.stored.session() else {
             return Ok(None);
         };
         self.forget().await?;
         let ended = timed(&mut self.latency, self.flow.end(&session)).await;
         let at_venue = match ended {
-            Ok(true) => AtVenue::Ended,
-            Ok(false) => AtVenue::HasNoWay,
+            Ok(true) => LogoutOutcome::Ended,
+            Ok(false) => LogoutOutcome::HasNoWay,
             Err(refusal) => {
                 let category = refusal.category;
                 tracing::warn!(%category, "the venue did not end the session: log out there");
-                AtVenue::Refused(category)
+                LogoutOutcome::Refused(category)
             }
         };
         Ok(Some(at_venue))
@@ -413,7 +413,7 @@ impl Keeper {
             }
             tokio::select! {
                 () = sleep(pause) => {}
-                Some(word) = self.words.recv() => if word == Word::Revoke {
+                Some(word) = self.words.recv() => if word == LoginCommand::Revoke {
                     return Ok(word.into());
                 },
             }
@@ -424,15 +424,15 @@ impl Keeper {
 
 enum Woken {
     By(Input),
-    ToEnd(Ended),
+    ToEnd(DriverEnd),
 }
 
-impl From<Word> for Input {
-    fn from(word: Word) -> Self {
+impl From<LoginCommand> for Input {
+    fn from(word: LoginCommand) -> Self {
         match word {
-            Word::Lost => Self::Lost,
-            Word::Revoke => Self::Revoked,
-            Word::Begin => Self::Begin,
+            LoginCommand::Lost => Self::Lost,
+            LoginCommand::Revoke => Self::Revoked,
+            LoginCommand::Begin => Self::Begin,
         }
     }
 }

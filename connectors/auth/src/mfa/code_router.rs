@@ -14,14 +14,14 @@ use super::inbox::{Inbox, Message, Pending, Taken};
 
 /// One account's messages. Clones share them.
 #[derive(Clone, Default)]
-pub struct Post {
+pub struct CodeRouter {
     shared: Arc<Shared>,
 }
 
 /// The accounts that share a telephone number or a mailbox. Each has senders of its own, so a code
 /// fits one of them.
 #[derive(Debug, Clone, Default)]
-pub struct Posts(Vec<Post>);
+pub struct CodeRouters(Vec<CodeRouter>);
 
 #[derive(Default)]
 struct Shared {
@@ -38,7 +38,7 @@ struct State {
     waits: Option<oneshot::Sender<Code>>,
 }
 
-impl Post {
+impl CodeRouter {
     /// A code goes to whoever waits for it.
     pub fn take(&self, message: Message) -> Taken {
         let mut state = self.state();
@@ -109,16 +109,16 @@ impl Post {
     }
 }
 
-impl fmt::Debug for Post {
+impl fmt::Debug for CodeRouter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Post")
+        f.debug_struct("CodeRouter")
             .field("since", &self.since())
             .finish_non_exhaustive()
     }
 }
 
 /// A challenge that ends with whoever waits.
-struct Open<'a>(&'a Post);
+struct Open<'a>(&'a CodeRouter);
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
@@ -129,20 +129,20 @@ impl Drop for Open<'_> {
     }
 }
 
-impl Posts {
-    pub fn new(posts: impl IntoIterator<Item = Post>) -> Self {
-        Self(posts.into_iter().collect())
+impl CodeRouters {
+    pub fn new(code_routers: impl IntoIterator<Item = CodeRouter>) -> Self {
+        Self(code_routers.into_iter().collect())
     }
 
-    pub fn add(&mut self, post: Post) {
-        self.0.push(post);
+    pub fn add(&mut self, code_router: CodeRouter) {
+        self.0.push(code_router);
     }
 
     /// What became of it at the account that it came closest to.
     pub fn take(&self, message: &Message) -> Taken {
         let mut closest = Taken::Stranger;
-        for post in &self.0 {
-            let taken = post.take(message.clone());
+        for code_router in &self.0 {
+            let taken = code_router.take(message.clone());
             if closeness(&taken) > closeness(&closest) {
                 closest = taken;
             }
@@ -155,12 +155,12 @@ impl Posts {
 
     /// Since when the first of them wants a code.
     pub fn since(&self) -> Option<Micros> {
-        self.0.iter().filter_map(Post::since).min()
+        self.0.iter().filter_map(CodeRouter::since).min()
     }
 
     /// Since when the last of them wants a code.
     pub fn newest(&self) -> Option<Micros> {
-        self.0.iter().filter_map(Post::since).max()
+        self.0.iter().filter_map(CodeRouter::since).max()
     }
 
     /// Waits until one of them wants a code, and says since when.
@@ -168,15 +168,18 @@ impl Posts {
         if self.0.is_empty() {
             return std::future::pending().await;
         }
-        let waiting = self.0.iter().map(|post| Box::pin(post.wanted()));
+        let waiting = self
+            .0
+            .iter()
+            .map(|code_router| Box::pin(code_router.wanted()));
         select_all(waiting).await.0
     }
 
     /// Waits until none of them wants any.
     pub async fn settled(&self) {
         while self.since().is_some() {
-            for post in &self.0 {
-                post.settled().await;
+            for code_router in &self.0 {
+                code_router.settled().await;
             }
         }
     }
@@ -221,84 +224,100 @@ mod tests {
         }
     }
 
-    fn waiting(post: &Post, asked: i64) -> tokio::task::JoinHandle<Option<Code>> {
-        let post = post.clone();
-        tokio::spawn(async move { post.code(pending(asked, "+100")).await })
+    fn waiting(code_router: &CodeRouter, asked: i64) -> tokio::task::JoinHandle<Option<Code>> {
+        let code_router = code_router.clone();
+        tokio::spawn(async move { code_router.code(pending(asked, "+100")).await })
     }
 
     #[tokio::test(start_paused = true)]
     async fn whoever_waits_is_handed_the_code_once() {
-        let post = Post::default();
-        let first = waiting(&post, 10);
-        assert_eq!(post.wanted().await, Micros(10));
-        assert_eq!(post.take(message("w", 20, "hello")), Taken::NoCode);
-        let taken = post.take(message("m", 20, "code 123456"));
+        let code_router = CodeRouter::default();
+        let first = waiting(&code_router, 10);
+        assert_eq!(code_router.wanted().await, Micros(10));
+        assert_eq!(code_router.take(message("w", 20, "hello")), Taken::NoCode);
+        let taken = code_router.take(message("m", 20, "code 123456"));
         assert_eq!(taken, Taken::Code(Code::new("123456")));
-        assert_eq!(post.since(), None, "nobody looks for it any more");
+        assert_eq!(code_router.since(), None, "nobody looks for it any more");
         assert_eq!(first.await.unwrap(), Some(Code::new("123456")));
         assert_eq!(
-            post.take(message("m", 20, "code 123456")),
+            code_router.take(message("m", 20, "code 123456")),
             Taken::Repeated,
             "a code is given once"
         );
-        assert!(!format!("{post:?} {:?}", Posts::new([post.clone()])).contains("123456"));
+        assert!(
+            !format!(
+                "{code_router:?} {:?}",
+                CodeRouters::new([code_router.clone()])
+            )
+            .contains("123456")
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_code_that_came_before_its_challenge_was_told_is_found() {
-        let post = Post::default();
-        assert_eq!(post.take(message("old", 5, "code 111111")), Taken::Waits);
-        assert_eq!(post.take(message("new", 11, "code 222222")), Taken::Waits);
-        let code = post.code(pending(10, "+100")).await;
+        let code_router = CodeRouter::default();
+        assert_eq!(
+            code_router.take(message("old", 5, "code 111111")),
+            Taken::Waits
+        );
+        assert_eq!(
+            code_router.take(message("new", 11, "code 222222")),
+            Taken::Waits
+        );
+        let code = code_router.code(pending(10, "+100")).await;
         assert_eq!(code, Some(Code::new("222222")));
-        assert_eq!(post.since(), None);
+        assert_eq!(code_router.since(), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_challenge_ends_by_its_time_and_with_whoever_waits() {
-        let post = Post::default();
+        let code_router = CodeRouter::default();
         let began = Instant::now();
-        assert_eq!(post.code(pending(10, "+100")).await, None);
+        assert_eq!(code_router.code(pending(10, "+100")).await, None);
         assert_eq!(began.elapsed(), Duration::from_secs(60));
 
-        let dropped = waiting(&post, 100);
-        post.wanted().await;
+        let dropped = waiting(&code_router, 100);
+        code_router.wanted().await;
         dropped.abort();
-        post.settled().await;
-        let late = post.take(message("late", 101, "code 123456"));
+        code_router.settled().await;
+        let late = code_router.take(message("late", 101, "code 123456"));
         assert_eq!(late, Taken::Waits, "no challenge is open");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_second_waits_for_the_first_to_end() {
-        let post = Post::default();
-        let first = waiting(&post, 10);
-        post.wanted().await;
-        let second = waiting(&post, 1000);
+        let code_router = CodeRouter::default();
+        let first = waiting(&code_router, 10);
+        code_router.wanted().await;
+        let second = waiting(&code_router, 1000);
         tokio::task::yield_now().await;
-        post.take(message("a", 20, "code 111111"));
+        code_router.take(message("a", 20, "code 111111"));
         assert_eq!(first.await.unwrap(), Some(Code::new("111111")));
-        assert_eq!(post.wanted().await, Micros(1000));
-        post.take(message("b", 1001, "code 222222"));
+        assert_eq!(code_router.wanted().await, Micros(1000));
+        code_router.take(message("b", 1001, "code 222222"));
         assert_eq!(second.await.unwrap(), Some(Code::new("222222")));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_number_of_several_accounts_serves_the_one_whose_sender_it_is() {
-        let (one, other) = (Post::default(), Post::default());
-        let posts = Posts::new([one.clone(), other.clone()]);
+        let (one, other) = (CodeRouter::default(), CodeRouter::default());
+        let code_routers = CodeRouters::new([one.clone(), other.clone()]);
         let first = tokio::spawn(async move { one.code(pending(10, "+999")).await });
         let second = waiting(&other, 5);
         other.wanted().await;
-        posts.wanted().await;
-        while posts.since() != Some(Micros(5)) {
+        code_routers.wanted().await;
+        while code_routers.since() != Some(Micros(5)) {
             tokio::task::yield_now().await;
         }
-        let taken = posts.take(&message("m", 20, "code 123456"));
+        let taken = code_routers.take(&message("m", 20, "code 123456"));
         assert_eq!(taken, Taken::Code(Code::new("123456")));
         assert_eq!(second.await.unwrap(), Some(Code::new("123456")));
-        assert_eq!(posts.since(), Some(Micros(10)), "the other still waits");
+        assert_eq!(
+            code_routers.since(),
+            Some(Micros(10)),
+            "the other still waits"
+        );
         assert_eq!(first.await.unwrap(), None);
-        posts.settled().await;
+        code_routers.settled().await;
     }
 }

@@ -10,7 +10,7 @@ use tapeline_secrets::Secret;
 use thiserror::Error;
 
 /// Photographs of telephones are smaller.
-pub const LARGEST_PICTURE: u64 = 16 << 20;
+pub const LARGEST_QR_IMAGE: u64 = 16 << 20;
 const MOST_PIXELS: u64 = 50_000_000;
 /// In pixels.
 const MOST_TO_ENLARGE: usize = 8_000_000;
@@ -20,7 +20,7 @@ const WHITE: u32 = 255;
 
 /// Never repeats what a code holds.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum PictureError {
+pub enum QrImageError {
     #[error("it is neither a PNG nor a JPEG; save the QR code as one of them")]
     Kind,
     #[error("it is cut short or damaged; save it anew")]
@@ -35,9 +35,9 @@ pub enum PictureError {
     Several(usize),
 }
 
-pub fn read_picture(bytes: &[u8]) -> Result<Secret, PictureError> {
-    if bytes.len() as u64 > LARGEST_PICTURE {
-        return Err(PictureError::TooLarge);
+pub fn read_qr_image(bytes: &[u8]) -> Result<Secret, QrImageError> {
+    if bytes.len() as u64 > LARGEST_QR_IMAGE {
+        return Err(QrImageError::TooLarge);
     }
     let picture = unpacked(bytes)?;
     let mut found = codes(&picture);
@@ -45,15 +45,15 @@ pub fn read_picture(bytes: &[u8]) -> Result<Secret, PictureError> {
         found = codes(&enlarged(&picture));
     }
     match found.len() {
-        0 | 1 => found.pop().ok_or(PictureError::NoCode),
-        several => Err(PictureError::Several(several)),
+        0 | 1 => found.pop().ok_or(QrImageError::NoCode),
+        several => Err(QrImageError::Several(several)),
     }
 }
 
-fn unpacked(bytes: &[u8]) -> Result<GrayImage, PictureError> {
-    let format = image::guess_format(bytes).map_err(|_| PictureError::Kind)?;
+fn unpacked(bytes: &[u8]) -> Result<GrayImage, QrImageError> {
+    let format = image::guess_format(bytes).map_err(|_| QrImageError::Kind)?;
     if !matches!(format, ImageFormat::Png | ImageFormat::Jpeg) {
-        return Err(PictureError::Kind);
+        return Err(QrImageError::Kind);
     }
     let mut limits = Limits::default();
     limits.max_alloc = Some(MOST_MEMORY);
@@ -62,7 +62,7 @@ fn unpacked(bytes: &[u8]) -> Result<GrayImage, PictureError> {
     let decoder = reader.into_decoder().map_err(|error| told(&error))?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > MOST_PIXELS {
-        return Err(PictureError::TooLarge);
+        return Err(QrImageError::TooLarge);
     }
     let picture = DynamicImage::from_decoder(decoder).map_err(|error| told(&error))?;
     let shown = picture.into_luma_alpha8();
@@ -108,9 +108,9 @@ fn codes_on(picture: &GrayImage, mask: u8) -> Vec<Secret> {
     found
 }
 
-fn told(error: &ImageError) -> PictureError {
+fn told(error: &ImageError) -> QrImageError {
     match error {
-        ImageError::Limits(_) => PictureError::TooLarge,
-        _ => PictureError::Damaged,
+        ImageError::Limits(_) => QrImageError::TooLarge,
+        _ => QrImageError::Damaged,
     }
 }

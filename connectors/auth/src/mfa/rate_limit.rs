@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Lets one through in a while, and counts the others.
-pub(crate) struct Seldom {
+pub(crate) struct RateLimit {
     every: Duration,
     state: Mutex<(Option<Instant>, u64)>,
 }
 
-impl Seldom {
+impl RateLimit {
     pub const fn new(every: Duration) -> Self {
         Self {
             every,
@@ -39,7 +39,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_in_a_while_and_the_others_are_counted() {
-        let seldom = Seldom::new(Duration::from_mins(1));
+        let seldom = RateLimit::new(Duration::from_mins(1));
         assert_eq!(seldom.turn(), Some(0));
         assert_eq!((seldom.turn(), seldom.turn()), (None, None));
         tokio::time::advance(Duration::from_mins(1)).await;

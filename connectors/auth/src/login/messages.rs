@@ -7,7 +7,7 @@ use tapeline_model::records::{AuthEventKind, LoginCategory};
 
 use crate::challenge::Method;
 use crate::refusal::Refusal;
-use crate::saved_state::{Kept, Until};
+use crate::saved_state::{SavedState, Validity};
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,9 +15,9 @@ pub enum Input {
     /// Somebody wants a session: the program at its start, or a person after a stop.
     Begin,
     /// What an earlier process kept; comes before `Begin`, once.
-    Found(Kept),
+    Found(SavedState),
     /// The venue gave a session, or went on with one.
-    Opened(Until),
+    Opened(Validity),
     /// The venue asks for a second factor.
     Challenged {
         method: Method,
@@ -46,7 +46,7 @@ pub enum Input {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Before anything that the venue may count.
-    Keep(Kept),
+    Keep(SavedState),
     /// Send the credentials.
     Open,
     /// Get a code that came after `asked`, by `until`, and send it.

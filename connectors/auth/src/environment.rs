@@ -18,28 +18,28 @@ pub type Clock = Arc<dyn Fn() -> Micros + Send + Sync>;
 
 /// No answer came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lost {
+pub enum SendError {
     /// Nothing was sent.
     Unsent,
     /// It may have been done all the same.
     Unanswered,
 }
 
-pub type Travelling<'a> = Pin<Box<dyn Future<Output = Result<Response, Lost>> + Send + 'a>>;
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response, SendError>> + Send + 'a>>;
 
 pub trait Transport: Send + Sync {
-    fn send(&self, request: Request) -> Travelling<'_>;
+    fn send(&self, request: Request) -> Sending<'_>;
 }
 
 #[derive(Clone)]
-pub struct Outside {
+pub struct Environment {
     pub clock: Clock,
     pub transport: Arc<dyn Transport>,
     /// Makes requests; how they travel is the transport's.
     pub(crate) requests: HttpClient,
 }
 
-impl Outside {
+impl Environment {
     /// A clock and a network of one's own.
     pub fn new(clock: Clock, transport: Arc<dyn Transport>) -> Result<Self, BadAddress> {
         Ok(Self {
@@ -50,7 +50,7 @@ impl Outside {
     }
 
     /// The wall's clock and the network.
-    pub fn real() -> Result<Self, BadAddress> {
+    pub fn system() -> Result<Self, BadAddress> {
         let client = client()?;
         Ok(Self {
             clock: Arc::new(wall_clock),
@@ -61,7 +61,7 @@ impl Outside {
 
     /// For a server of this machine whose certificate nobody vouches for: any is taken, as no
     /// encryption at all would be, and nothing is sent anywhere else.
-    pub fn on_this_machine() -> Result<Self, BadAddress> {
+    pub fn loopback() -> Result<Self, BadAddress> {
         let client = HttpClient::trusting_anyone(ANSWER_WITHIN).map_err(BadAddress::NoClient)?;
         Ok(Self {
             clock: Arc::new(wall_clock),
@@ -76,15 +76,15 @@ impl Outside {
 }
 
 impl Transport for HttpClient {
-    fn send(&self, request: Request) -> Travelling<'_> {
+    fn send(&self, request: Request) -> Sending<'_> {
         // What reqwest says may hold the address with its query, so it is not passed on.
         let answer = self.execute(request);
         Box::pin(async {
             answer.await.map_err(|error| {
                 if error.is_connect() {
-                    Lost::Unsent
+                    SendError::Unsent
                 } else {
-                    Lost::Unanswered
+                    SendError::Unanswered
                 }
             })
         })
@@ -95,9 +95,9 @@ impl Transport for HttpClient {
 struct LoopbackOnly(HttpClient);
 
 impl Transport for LoopbackOnly {
-    fn send(&self, request: Request) -> Travelling<'_> {
+    fn send(&self, request: Request) -> Sending<'_> {
         if !is_here(request.url()) {
-            return Box::pin(async { Err(Lost::Unsent) });
+            return Box::pin(async { Err(SendError::Unsent) });
         }
         Transport::send(&self.0, request)
     }

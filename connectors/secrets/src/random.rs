@@ -2,7 +2,7 @@
 
 use crate::error::{Category, SecretError};
 
-pub(crate) fn random<const N: usize>() -> Result<[u8; N], SecretError> {
+pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N], SecretError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|_| {
         SecretError::new(
@@ -15,8 +15,8 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], SecretError> {
     Ok(bytes)
 }
 
-/// From 0 up to 1. Only for spreading waits: half when there is no chance to be had.
+/// From 0 up to 1. Only for spreading waits: half where the system gives none.
 pub(crate) fn fraction() -> f64 {
-    let bytes = random::<4>().unwrap_or([0, 0, 0, 128]);
+    let bytes = random_bytes::<4>().unwrap_or([0, 0, 0, 128]);
     f64::from(u32::from_le_bytes(bytes)) / (f64::from(u32::MAX) + 1.0)
 }

@@ -10,7 +10,9 @@ use thiserror::Error;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::wire::{ANSWER_WITHIN, Fetched, Further, LONGEST_MAIL, Said, Stream, Wire, WireError};
+use super::wire::{
+    ANSWER_WITHIN, FetchedMail, Further, LONGEST_MAIL, ServerResponse, Stream, Wire, WireError,
+};
 
 /// Why a mailbox is not open. Holds no word of its server.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -57,7 +59,7 @@ pub(super) struct Head {
     pub second: i64,
 }
 
-pub(super) struct Session {
+pub(super) struct ImapSession {
     wire: Wire,
     pub can_idle: bool,
     pub validity: u32,
@@ -66,7 +68,7 @@ pub(super) struct Session {
     has_news: bool,
 }
 
-impl Session {
+impl ImapSession {
     /// Logs in and opens the folder, to be read only.
     pub async fn open(
         stream: Box<dyn Stream>,
@@ -77,8 +79,8 @@ impl Session {
     ) -> Result<Self, MailError> {
         let mut wire = Wire::new(stream);
         match timeout(ANSWER_WITHIN, wire.next()).await {
-            Ok(Ok(Said::Greeting)) => {}
-            Ok(Ok(Said::Bye)) => return Err(MailError::Lost),
+            Ok(Ok(ServerResponse::Greeting)) => {}
+            Ok(Ok(ServerResponse::Bye)) => return Err(MailError::Lost),
             Ok(Ok(_)) => return Err(MailError::Garbled),
             Ok(Err(error)) => return Err(error.into()),
             Err(_) => return Err(MailError::Slow),
@@ -90,8 +92,8 @@ impl Session {
         let examine = format!("EXAMINE {}", *quoted(folder));
         let is_there = wire
             .ask(&examine, |said| match said {
-                Said::Exists(count) => exists = count,
-                Said::UidValidity(found) => validity = found,
+                ServerResponse::Exists(count) => exists = count,
+                ServerResponse::UidValidity(found) => validity = found,
                 _ => {}
             })
             .await?;
@@ -124,8 +126,8 @@ impl Session {
         let mut heads = Vec::new();
         let mut exists = self.exists;
         let hear = |said| match said {
-            Said::Fetched(fetched) => heads.extend(head(&fetched)),
-            Said::Exists(count) => exists = count,
+            ServerResponse::FetchedMail(fetched) => heads.extend(head(&fetched)),
+            ServerResponse::Exists(count) => exists = count,
             _ => {}
         };
         // A mailbox that became empty refuses to fetch the first.
@@ -141,10 +143,10 @@ impl Session {
         let mut exists = self.exists;
         let command = format!("UID FETCH {uid} (UID BODY.PEEK[]<0.{LONGEST_MAIL}>)");
         let hear = |said| match said {
-            Said::Fetched(fetched) if fetched.uid == Some(uid) => {
+            ServerResponse::FetchedMail(fetched) if fetched.uid == Some(uid) => {
                 body = fetched.body.map(Zeroizing::new);
             }
-            Said::Exists(count) => exists = count,
+            ServerResponse::Exists(count) => exists = count,
             _ => {}
         };
         self.wire.ask(&command, hear).await?;
@@ -171,11 +173,11 @@ impl Session {
             tokio::select! {
                 () = &mut enough => break,
                 said = self.wire.next() => match said? {
-                    Said::Exists(count) => {
+                    ServerResponse::Exists(count) => {
                         self.exists = count;
                         break;
                     }
-                    Said::Bye | Said::Done(..) => return Err(MailError::Lost),
+                    ServerResponse::Bye | ServerResponse::Done(..) => return Err(MailError::Lost),
                     _ => {}
                 },
             }
@@ -194,7 +196,7 @@ impl Session {
 async fn able(wire: &mut Wire) -> Result<Vec<String>, MailError> {
     let mut able = Vec::new();
     let hear = |said| {
-        if let Said::Able(found) = said {
+        if let ServerResponse::Able(found) = said {
             able = found;
         }
     };
@@ -254,7 +256,7 @@ async fn authenticate(
     }
 }
 
-fn head(fetched: &Fetched) -> Option<Head> {
+fn head(fetched: &FetchedMail) -> Option<Head> {
     let second = strtime::parse("%d-%b-%Y %H:%M:%S %z", fetched.date.as_deref()?.trim());
     Some(Head {
         uid: fetched.uid?,
@@ -289,7 +291,7 @@ mod tests {
     #[test]
     fn dates_as_servers_write_them() {
         let of = |date: &str| {
-            let fetched = Fetched {
+            let fetched = FetchedMail {
                 uid: Some(1),
                 date: Some(date.to_owned()),
                 body: None,

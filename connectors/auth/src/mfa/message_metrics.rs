@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::inbox::Taken;
-use super::seldom::Seldom;
+use super::rate_limit::RateLimit;
 use crate::metric_names as names;
 
-static STRANGERS: Seldom = Seldom::new(Duration::from_mins(1));
+static STRANGERS: RateLimit = RateLimit::new(Duration::from_mins(1));
 /// A sender may call itself anything.
 const LONGEST_NAME: usize = 80;
 
