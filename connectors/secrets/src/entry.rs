@@ -27,7 +27,7 @@ pub(crate) struct Entry {
 
 #[derive(Default)]
 struct State {
-    found: Option<Found>,
+    found: Option<CachedValue>,
     failed: Option<(SecretError, Instant)>,
     /// How many fetches ended, by which those who waited know that theirs was among them.
     fetches: u64,
@@ -37,7 +37,7 @@ struct State {
     told: Option<watch::Sender<Value>>,
 }
 
-struct Found {
+struct CachedValue {
     value: Value,
     at: Instant,
     stamp: Option<FileStamp>,
@@ -195,7 +195,7 @@ impl Entry {
                 has_changed
             });
         }
-        state.found = Some(Found {
+        state.found = Some(CachedValue {
             value,
             at: Instant::now(),
             stamp,

@@ -12,19 +12,19 @@ mod kernel {
     use linux_keyutils::{KeyError, KeyPermissionsBuilder, KeyRing, KeyRingIdentifier, Permission};
     use zeroize::Zeroizing;
 
-    use super::Trouble;
+    use super::KeyringError;
 
     /// Beside the keys of other programs.
     fn described(name: &str) -> String {
         format!("tapeline:{name}")
     }
 
-    pub fn get(name: &str) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+    pub fn get(name: &str) -> Result<Zeroizing<Vec<u8>>, KeyringError> {
         let key = keys()?.search(&described(name)).map_err(trouble)?;
         key.read_to_vec().map(Zeroizing::new).map_err(trouble)
     }
 
-    pub fn set(name: &str, secret: &str) -> Result<(), Trouble> {
+    pub fn set(name: &str, secret: &str) -> Result<(), KeyringError> {
         let key = keys()?
             .add_key(&described(name), secret.as_bytes())
             .map_err(trouble)?;
@@ -37,16 +37,16 @@ mod kernel {
     }
 
     /// Those of the user, whatever they logged in by.
-    fn keys() -> Result<KeyRing, Trouble> {
+    fn keys() -> Result<KeyRing, KeyringError> {
         KeyRing::from_special_id(KeyRingIdentifier::User, true).map_err(trouble)
     }
 
-    fn trouble(error: KeyError) -> Trouble {
+    fn trouble(error: KeyError) -> KeyringError {
         match error {
             KeyError::KeyDoesNotExist | KeyError::KeyExpired | KeyError::KeyRevoked => {
-                Trouble::NotThere
+                KeyringError::NotThere
             }
-            error => Trouble::Refused(format!("{error:?}")),
+            error => KeyringError::Refused(format!("{error:?}")),
         }
     }
 }
@@ -55,18 +55,18 @@ mod kernel {
 mod kernel {
     use zeroize::Zeroizing;
 
-    use super::Trouble;
+    use super::KeyringError;
 
-    pub fn get(_: &str) -> Result<Zeroizing<Vec<u8>>, Trouble> {
-        Err(Trouble::Refused("only Linux has such keys".to_owned()))
+    pub fn get(_: &str) -> Result<Zeroizing<Vec<u8>>, KeyringError> {
+        Err(KeyringError::Refused("only Linux has such keys".to_owned()))
     }
 
-    pub fn set(_: &str, _: &str) -> Result<(), Trouble> {
-        Err(Trouble::Refused("only Linux has such keys".to_owned()))
+    pub fn set(_: &str, _: &str) -> Result<(), KeyringError> {
+        Err(KeyringError::Refused("only Linux has such keys".to_owned()))
     }
 }
 
-enum Trouble {
+enum KeyringError {
     NotThere,
     Refused(String),
 }
@@ -103,15 +103,15 @@ pub fn keep_in_os(name: &str, secret: &Secret) -> Result<Reference, SecretError>
     Ok(reference)
 }
 
-fn explain(reference: &Reference, trouble: Trouble) -> SecretError {
+fn explain(reference: &Reference, trouble: KeyringError) -> SecretError {
     match trouble {
-        Trouble::NotThere => SecretError::new(
+        KeyringError::NotThere => SecretError::new(
             Category::NotFound,
             reference,
             "the kernel has no such key; it forgets all of them when the machine is switched off",
             "tapeline secrets set --os NAME",
         ),
-        Trouble::Refused(why) => SecretError::new(
+        KeyringError::Refused(why) => SecretError::new(
             Category::Unreachable,
             reference,
             format!("the kernel gives no key: {why}"),

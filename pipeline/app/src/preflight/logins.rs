@@ -9,12 +9,12 @@ use tapeline_model::Micros;
 use tapeline_secrets::Secret;
 use tokio::sync::OnceCell;
 
-use super::{Checked, Desk, Found, WITHIN, timed};
+use super::{CheckContext, Checked, Finding, WITHIN, timed};
 use crate::config::Way;
 use crate::failure::Failure;
 use crate::publish::now;
 use crate::registry;
-use crate::roles::LoginOf;
+use crate::roles::AccountLogin;
 
 /// Codes of a clock that is further off may not count.
 const WRONG_CLOCK: i64 = 25_000_000;
@@ -22,17 +22,17 @@ const ODD_CLOCK: i64 = 2_000_000;
 const DAY: i64 = 24 * 3600 * 1_000_000;
 
 /// Whether seeds yield codes.
-pub(super) async fn codes(desk: &Desk<'_>) -> Vec<Checked> {
+pub(super) async fn codes(context: &CheckContext<'_>) -> Vec<Checked> {
     let mut checked = Vec::new();
-    for of in &desk.logins {
+    for of in &context.logins {
         if of.login.totp.is_empty() {
             continue;
         }
         let name = format!("codes of {}", of.login.account);
         let check = async {
             match of.factors().await {
-                Ok(_) => Found::pass("the seed yields codes"),
-                Err(failure) => Found::fail(failure.to_string(), "put the right seed there"),
+                Ok(_) => Finding::pass("the seed yields codes"),
+                Err(failure) => Finding::fail(failure.to_string(), "put the right seed there"),
             }
         };
         checked.push(timed(name, true, check).await);
@@ -41,10 +41,10 @@ pub(super) async fn codes(desk: &Desk<'_>) -> Vec<Checked> {
 }
 
 /// Whether sessions are alive, as far as that can be asked without a login.
-pub(super) async fn sessions(desk: &Desk<'_>) -> Vec<Checked> {
+pub(super) async fn sessions(context: &CheckContext<'_>) -> Vec<Checked> {
     let mut checked = Vec::new();
-    for of in &desk.logins {
-        let visit = Visit::to(of);
+    for of in &context.logins {
+        let visit = AccountVisit::to(of);
         let name = format!("login {}", of.login.account);
         checked.push(timed(name, false, session(&visit)).await);
         if of.login.way == Way::Device {
@@ -57,14 +57,14 @@ pub(super) async fn sessions(desk: &Desk<'_>) -> Vec<Checked> {
 }
 
 /// What the checks of one account share, found by the first that wants it.
-struct Visit<'a> {
-    of: &'a LoginOf,
+struct AccountVisit<'a> {
+    of: &'a AccountLogin,
     stored: OnceCell<Option<Stored>>,
     flow: OnceCell<Box<dyn Flow>>,
 }
 
-impl<'a> Visit<'a> {
-    fn to(of: &'a LoginOf) -> Self {
+impl<'a> AccountVisit<'a> {
+    fn to(of: &'a AccountLogin) -> Self {
         Self {
             of,
             stored: OnceCell::new(),
@@ -95,21 +95,21 @@ impl<'a> Visit<'a> {
 }
 
 /// Whether the venue knows this program from a login before.
-async fn device(visit: &Visit<'_>) -> Found {
+async fn device(visit: &AccountVisit<'_>) -> Finding {
     match visit.stored().await {
         Ok(Some(stored)) if !stored.device.is_empty() => {
-            Found::pass("the same as at the logins before")
+            Finding::pass("the same as at the logins before")
         }
-        Ok(_) => Found::warn(
+        Ok(_) => Finding::warn(
             "a new one: the venue asks for a second factor",
             "see that a code or an approval can be given at the first login",
         ),
-        Err(failure) => Found::fail(failure.to_string(), "see [auth]"),
+        Err(failure) => Finding::fail(failure.to_string(), "see [auth]"),
     }
 }
 
 /// What the venue says of the account. That it refuses is told by the look at the session.
-async fn account_facts(visit: &Visit<'_>) -> Vec<Checked> {
+async fn account_facts(visit: &AccountVisit<'_>) -> Vec<Checked> {
     let begun = Instant::now();
     let asked = tokio::time::timeout(WITHIN, facts(visit)).await;
     let ms = begun.elapsed().as_millis();
@@ -120,9 +120,9 @@ async fn account_facts(visit: &Visit<'_>) -> Vec<Checked> {
         .unwrap_or_default();
     let checked = |fact: Fact| {
         let found = match (fact.is_well, fact.about) {
-            (true, _) => Found::pass(fact.found),
-            (false, About::Rate) => Found::warn(fact.found, fact.about.remedy()),
-            (false, _) => Found::fail(fact.found, fact.about.remedy()),
+            (true, _) => Finding::pass(fact.found),
+            (false, About::Rate) => Finding::warn(fact.found, fact.about.remedy()),
+            (false, _) => Finding::fail(fact.found, fact.about.remedy()),
         };
         let name = format!("{} of {}", fact.about.as_str(), visit.of.login.account);
         found.of(name, false, ms)
@@ -130,21 +130,21 @@ async fn account_facts(visit: &Visit<'_>) -> Vec<Checked> {
     facts.into_iter().map(checked).collect()
 }
 
-async fn facts(visit: &Visit<'_>) -> Result<Option<Vec<Fact>>, Failure> {
+async fn facts(visit: &AccountVisit<'_>) -> Result<Option<Vec<Fact>>, Failure> {
     let Some(session) = visit.session().await? else {
         return Ok(None);
     };
     Ok(visit.flow().await?.account_facts(&session).await.ok())
 }
 
-async fn session(visit: &Visit<'_>) -> Found {
+async fn session(visit: &AccountVisit<'_>) -> Finding {
     match look(visit).await {
         Ok(found) => found,
-        Err(failure) => Found::fail(failure.to_string(), "see what it says"),
+        Err(failure) => Finding::fail(failure.to_string(), "see what it says"),
     }
 }
 
-async fn look(visit: &Visit<'_>) -> Result<Found, Failure> {
+async fn look(visit: &AccountVisit<'_>) -> Result<Finding, Failure> {
     let of = visit.of;
     let Some(session) = visit.session().await? else {
         return Ok(absent(of));
@@ -159,11 +159,11 @@ async fn look(visit: &Visit<'_>) -> Result<Found, Failure> {
     let off = (flow.venue_time(now()).0 - now().0).abs();
     if off > WRONG_CLOCK {
         let found = format!("the clock is {} s off the venue's", off / 1_000_000);
-        return Ok(Found::fail(found, "set this machine's clock by NTP"));
+        return Ok(Finding::fail(found, "set this machine's clock by NTP"));
     }
     if off > ODD_CLOCK {
         let found = format!("alive; the clock is {} s off the venue's", off / 1_000_000);
-        return Ok(Found::warn(found, "set this machine's clock by NTP"));
+        return Ok(Finding::warn(found, "set this machine's clock by NTP"));
     }
     Ok(alive(of, session.until))
 }
@@ -176,53 +176,53 @@ fn nobodys() -> Session {
     }
 }
 
-fn by_hand(of: &LoginOf) -> String {
+fn by_hand(of: &AccountLogin) -> String {
     format!("tapeline auth login {}", of.login.account)
 }
 
-fn absent(of: &LoginOf) -> Found {
+fn absent(of: &AccountLogin) -> Finding {
     if of.login.way.needs_person() {
-        return Found::fail("no session, and only a person can open one", by_hand(of));
+        return Finding::fail("no session, and only a person can open one", by_hand(of));
     }
-    Found::warn(
+    Finding::warn(
         "no session yet: whether the credentials are right shows at the first login",
         "the role connectors logs in by itself",
     )
 }
 
-fn ended(of: &LoginOf, until: Validity) -> Found {
+fn ended(of: &AccountLogin, until: Validity) -> Finding {
     let is_renewable = until.renewable.is_some_and(|at| at > now());
     if is_renewable || !of.login.way.needs_person() {
-        return Found::warn(
+        return Finding::warn(
             "the session ended",
             "the role connectors renews it or logs in",
         );
     }
-    Found::fail(
+    Finding::fail(
         "the session ended, and only a person can open another",
         by_hand(of),
     )
 }
 
-fn refused(of: &LoginOf, category: LoginCategory) -> Found {
+fn refused(of: &AccountLogin, category: LoginCategory) -> Finding {
     let found = format!("the venue refuses: {category}");
     if category == LoginCategory::Expired
         && !of.login.way.needs_person()
         && of.login.way != Way::Key
     {
-        return Found::warn(found, "the role connectors logs in by itself");
+        return Finding::warn(found, "the role connectors logs in by itself");
     }
-    Found::fail(found, tapeline_auth::remedy_of(category))
+    Finding::fail(found, tapeline_auth::remedy_of(category))
 }
 
-fn alive(of: &LoginOf, until: Validity) -> Found {
+fn alive(of: &AccountLogin, until: Validity) -> Finding {
     let end = until.renewable.or(until.expires);
     let soon = end.filter(|at| of.login.way.needs_person() && at.since(now()) < DAY);
     match soon {
         Some(at) => {
             let hours = Micros(at.0).since(now()) / (DAY / 24);
-            Found::warn(format!("alive; ends in {hours} h"), by_hand(of))
+            Finding::warn(format!("alive; ends in {hours} h"), by_hand(of))
         }
-        None => Found::pass("the venue takes it"),
+        None => Finding::pass("the venue takes it"),
     }
 }

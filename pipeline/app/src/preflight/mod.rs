@@ -14,7 +14,7 @@ use tapeline_secrets::Secrets;
 use crate::config::Config;
 use crate::console;
 use crate::failure::Failure;
-use crate::roles::LoginOf;
+use crate::roles::AccountLogin;
 
 /// A check that takes longer has failed.
 const WITHIN: Duration = Duration::from_secs(20);
@@ -42,13 +42,13 @@ pub(crate) struct Checked {
 }
 
 /// An outcome without its circumstances.
-pub(crate) struct Found {
+pub(crate) struct Finding {
     outcome: Outcome,
     found: String,
     remedy: String,
 }
 
-impl Found {
+impl Finding {
     fn pass(found: impl Into<String>) -> Self {
         Self::new(Outcome::Pass, found, "")
     }
@@ -96,27 +96,31 @@ impl Checked {
 }
 
 /// Notes how long a check takes, and ends one that takes too long.
-async fn timed(name: impl Into<String>, must: bool, check: impl Future<Output = Found>) -> Checked {
+async fn timed(
+    name: impl Into<String>,
+    must: bool,
+    check: impl Future<Output = Finding>,
+) -> Checked {
     let begun = Instant::now();
     let found = tokio::time::timeout(WITHIN, check).await;
     let found = found.unwrap_or_else(|_| {
         let text = format!("no answer within {} s", WITHIN.as_secs());
-        Found::fail(text, "see whether it is there and reachable")
+        Finding::fail(text, "see whether it is there and reachable")
     });
     found.of(name, must, begun.elapsed().as_millis())
 }
 
 /// What checks share, so that a place of secrets is asked once.
-struct Desk<'a> {
+struct CheckContext<'a> {
     config: &'a Config,
     secrets: Result<Secrets, Failure>,
     /// None, where what they need is missing: that is told by other checks.
-    logins: Vec<LoginOf>,
+    logins: Vec<AccountLogin>,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> CheckContext<'a> {
     fn of(config: &'a Config) -> Self {
-        let logins = LoginOf::all(config).unwrap_or_default();
+        let logins = AccountLogin::all(config).unwrap_or_default();
         Self {
             config,
             secrets: config.secrets.open().map_err(Failure::from),
@@ -127,23 +131,23 @@ impl<'a> Desk<'a> {
 
 /// What can be seen without asking a venue, Kafka or the store.
 pub(crate) async fn at_start(config: &Config) -> Vec<Checked> {
-    nearby(&Desk::of(config)).await
+    nearby(&CheckContext::of(config)).await
 }
 
-async fn nearby(desk: &Desk<'_>) -> Vec<Checked> {
-    let mut checked = secrets::all(desk).await;
-    checked.extend(logins::codes(desk).await);
-    checked.push(systems::disk(desk.config).await);
+async fn nearby(context: &CheckContext<'_>) -> Vec<Checked> {
+    let mut checked = secrets::all(context).await;
+    checked.extend(logins::codes(context).await);
+    checked.push(systems::disk(context.config).await);
     checked
 }
 
 /// Everything.
 pub(crate) async fn all(config: &Config) -> Vec<Checked> {
-    let desk = Desk::of(config);
-    let mut checked = nearby(&desk).await;
+    let context = CheckContext::of(config);
+    let mut checked = nearby(&context).await;
     if !checked.iter().any(Checked::is_blocking) {
-        checked.extend(logins::sessions(&desk).await);
-        checked.extend(codes::ways(&desk).await);
+        checked.extend(logins::sessions(&context).await);
+        checked.extend(codes::ways(&context).await);
     }
     let kafka = systems::kafka(config).await;
     let has_topics = kafka.outcome != Outcome::Fail;

@@ -7,14 +7,14 @@ use tapeline_kafka::{BatchReader, KafkaSettings, Position, Span};
 use tapeline_model::Event;
 use tapeline_schemas::topics::Topic;
 
-use super::Found;
+use super::Finding;
 use crate::failure::Failure;
 
 /// So far back in each partition.
 const NEWEST: i64 = 20;
 const READ_WITHIN: Duration = Duration::from_secs(10);
 
-pub(super) fn newest(kafka: &KafkaSettings) -> Result<Found, Failure> {
+pub(super) fn newest(kafka: &KafkaSettings) -> Result<Finding, Failure> {
     let names = kafka.names();
     let mut reader = BatchReader::new(kafka, &names.group("preflight"))?;
     let newest = newest_of_all(kafka, &mut reader)?;
@@ -47,15 +47,15 @@ fn newest_of_all(kafka: &KafkaSettings, reader: &mut BatchReader) -> Result<Vec<
     Ok(spans)
 }
 
-fn told(read: usize, strange: &BTreeMap<Topic, String>) -> Found {
+fn told(read: usize, strange: &BTreeMap<Topic, String>) -> Finding {
     let Some((topic, message)) = strange.first_key_value() else {
-        return Found::pass(format!("the {read} newest records can be read"));
+        return Finding::pass(format!("the {read} newest records can be read"));
     };
     let more = match strange.len() - 1 {
         0 => String::new(),
         others => format!(" (and in {others} other topics)"),
     };
-    Found::fail(
+    Finding::fail(
         format!("{topic} holds what this release cannot read{more}: {message}"),
         "`tapeline deadletters list` shows them; a newer release reads newer schemas",
     )

@@ -5,7 +5,7 @@ use std::path::Path;
 use tapeline_clickhouse::Store;
 use tapeline_kafka::Admin;
 
-use super::{Checked, Found, records, timed};
+use super::{Checked, Finding, records, timed};
 use crate::config::Config;
 use crate::failure::Failure;
 
@@ -17,12 +17,12 @@ pub(super) async fn disk(config: &Config) -> Checked {
         let there = folder.ancestors().find(|folder| folder.exists());
         let there = there.unwrap_or(Path::new("."));
         match free_mb(there) {
-            Ok(free) if free >= least => Found::pass(format!("{free} MB free")),
+            Ok(free) if free >= least => Finding::pass(format!("{free} MB free")),
             Ok(free) => {
                 let found = format!("{free} MB free, less than {least}");
-                Found::fail(found, "make room, or lower preflight.disk_free_mb")
+                Finding::fail(found, "make room, or lower preflight.disk_free_mb")
             }
-            Err(error) => Found::warn(error.to_string(), "see the folder of auth.sessions"),
+            Err(error) => Finding::warn(error.to_string(), "see the folder of auth.sessions"),
         }
     })
     .await
@@ -46,39 +46,39 @@ pub(super) async fn schemas(config: &Config) -> Checked {
     timed("schemas", false, blocking(check)).await
 }
 
-fn topics(config: &Config) -> Result<Found, Failure> {
+fn topics(config: &Config) -> Result<Finding, Failure> {
     let changes = Admin::new(&config.kafka_settings()?)?.plan()?;
     if changes.is_empty() {
-        return Ok(Found::pass("every topic is as it should be"));
+        return Ok(Finding::pass("every topic is as it should be"));
     }
     let found = format!("{} topics or settings differ", changes.len());
     let remedy = "`tapeline topics plan` shows them, `tapeline topics apply` makes them";
-    Ok(Found::fail(found, remedy))
+    Ok(Finding::fail(found, remedy))
 }
 
 pub(super) async fn store(config: &Config) -> Checked {
     timed("store", true, async {
         match tables(config).await {
             Ok(found) => found,
-            Err(failure) => Found::fail(failure.to_string(), "see [clickhouse]"),
+            Err(failure) => Finding::fail(failure.to_string(), "see [clickhouse]"),
         }
     })
     .await
 }
 
-async fn tables(config: &Config) -> Result<Found, Failure> {
+async fn tables(config: &Config) -> Result<Finding, Failure> {
     let store = Store::connect(&config.store_settings()?)?;
     if tapeline_clickhouse::plan(&store).await?.is_current() {
-        return Ok(Found::pass("every table is as it should be"));
+        return Ok(Finding::pass("every table is as it should be"));
     }
     let remedy = "`tapeline store plan` shows how, `tapeline store apply` mends it";
-    Ok(Found::fail("the tables differ", remedy))
+    Ok(Finding::fail("the tables differ", remedy))
 }
 
-async fn blocking(check: impl FnOnce() -> Result<Found, Failure> + Send + 'static) -> Found {
+async fn blocking(check: impl FnOnce() -> Result<Finding, Failure> + Send + 'static) -> Finding {
     match tokio::task::spawn_blocking(check).await {
         Ok(Ok(found)) => found,
-        Ok(Err(failure)) => Found::fail(failure.to_string(), "see [kafka]"),
-        Err(panic) => Found::fail(panic.to_string(), "report it"),
+        Ok(Err(failure)) => Finding::fail(failure.to_string(), "see [kafka]"),
+        Err(panic) => Finding::fail(panic.to_string(), "report it"),
     }
 }

@@ -21,7 +21,7 @@ use tapeline_secrets::{Secret, Secrets};
 use tapeline_venue::Stop;
 use tokio::task::JoinHandle;
 
-use self::codes::{Codes, Entrances};
+use self::codes::{CodeSources, Codes};
 use super::{Part, Parts, Start};
 use crate::config::{Auth, Config, LoginAccount, SessionStoreKind};
 use crate::failure::Failure;
@@ -40,13 +40,13 @@ const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
     let mut parts = Parts::default();
-    let mut accounts = Account::all(with.config)?;
-    let mut entrances = Entrances::default();
+    let mut accounts = AccountLogin::all(with.config)?;
+    let mut code_sources = CodeSources::default();
     for account in &mut accounts {
-        account.codes = entrances.admit(&account.login);
+        account.codes = code_sources.admit(&account.login);
     }
     if let Some(account) = accounts.first()
-        && let Some(part) = entrances.start(with, &account.secrets)?
+        && let Some(part) = code_sources.start(with, &account.secrets)?
     {
         parts.add(part);
     }
@@ -67,7 +67,7 @@ pub(super) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
 type MakePerson = Box<dyn Fn() -> Box<dyn Person> + Send + Sync>;
 
 /// An account that is logged in to, and what that takes.
-pub(crate) struct Account {
+pub(crate) struct AccountLogin {
     pub(crate) auth: Auth,
     pub(crate) login: LoginAccount,
     pub(crate) sessions: Sessions,
@@ -83,7 +83,7 @@ pub(crate) struct Account {
     began: Micros,
 }
 
-impl Account {
+impl AccountLogin {
     /// Those of the configuration.
     pub(crate) fn all(config: &Config) -> Result<Vec<Self>, Failure> {
         if config.logins.is_empty() {
@@ -187,9 +187,9 @@ impl Account {
             mail: self.codes.mail.clone(),
             ..self.factors().await?
         };
-        let made = self.keeper(cache, factors, self.policy());
-        let (keeper, ends) = made.await?;
-        let mut keeping = AbortOnDrop(tokio::spawn(keeper.run()));
+        let made = self.driver(cache, factors, self.policy());
+        let (driver, ends) = made.await?;
+        let mut keeping = AbortOnDrop(tokio::spawn(driver.run()));
         self.tell(&mut keeping.0, ends, publisher, number).await
     }
 
@@ -197,7 +197,7 @@ impl Account {
         Ok(Publisher::new(&self.kafka, SOURCE)?)
     }
 
-    /// Publishes what a keeper says, until it ends.
+    /// Publishes what a driver says, until it ends.
     async fn tell(
         &self,
         keeping: &mut JoinHandle<Result<DriverEnd, CacheError>>,
@@ -229,7 +229,7 @@ impl Account {
         }
     }
 
-    pub(crate) async fn keeper(
+    pub(crate) async fn driver(
         &self,
         cache: Cache,
         factors: Factors,
@@ -238,8 +238,8 @@ impl Account {
         let environment = Environment::system().map_err(Failure::external)?;
         let flow = registry::flow(&self.login, &self.secrets, &environment)?;
         let login = Login::new(policy, seed_of(self.account.as_str()));
-        let keeper = LoginDriver::new(login, flow, factors, cache, environment.clock).await;
-        keeper.map_err(Failure::external)
+        let driver = LoginDriver::new(login, flow, factors, cache, environment.clock).await;
+        driver.map_err(Failure::external)
     }
 
     pub(crate) async fn factors(&self) -> Result<Factors, Failure> {
@@ -358,7 +358,7 @@ fn seed_of(account: &str) -> u64 {
     })
 }
 
-/// A keeper ends with who listens to it.
+/// A driver ends with who listens to it.
 struct AbortOnDrop(JoinHandle<Result<DriverEnd, CacheError>>);
 
 impl Drop for AbortOnDrop {

@@ -20,7 +20,7 @@ const TAG: usize = 16;
 const PAYLOAD_NONCE: usize = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::backends) enum Broken {
+pub(in crate::backends) enum AgeError {
     /// Another kind of file.
     NotAge,
     /// Cut short or changed.
@@ -32,26 +32,26 @@ pub(in crate::backends) enum Broken {
 pub(in crate::backends) fn decrypt(
     file: &[u8],
     identities: &[Bytes32],
-) -> Result<Zeroizing<Vec<u8>>, Broken> {
+) -> Result<Zeroizing<Vec<u8>>, AgeError> {
     if file.starts_with(ARMOR.as_bytes()) {
-        let bare = without_armor(file).ok_or(Broken::Damaged)?;
+        let bare = without_armor(file).ok_or(AgeError::Damaged)?;
         return decrypt_bare(&bare, identities);
     }
     decrypt_bare(file, identities)
 }
 
-fn decrypt_bare(file: &[u8], identities: &[Bytes32]) -> Result<Zeroizing<Vec<u8>>, Broken> {
+fn decrypt_bare(file: &[u8], identities: &[Bytes32]) -> Result<Zeroizing<Vec<u8>>, AgeError> {
     let header = Header::parse(file)?;
     let mut opened = header
         .stanzas
         .iter()
         .flat_map(|stanza| identities.iter().filter_map(|key| stanza.open(key)));
-    let file_key = opened.next().ok_or(Broken::WrongKey)?;
+    let file_key = opened.next().ok_or(AgeError::WrongKey)?;
     let mac = keyed(&*derived(&file_key, &[], b"header"), &[header.signed]);
     if header.mac != *mac {
-        return Err(Broken::Damaged);
+        return Err(AgeError::Damaged);
     }
-    payload(header.payload, &file_key).ok_or(Broken::Damaged)
+    payload(header.payload, &file_key).ok_or(AgeError::Damaged)
 }
 
 struct Header<'a> {
@@ -69,30 +69,30 @@ struct Stanza {
 }
 
 impl<'a> Header<'a> {
-    fn parse(file: &'a [u8]) -> Result<Self, Broken> {
+    fn parse(file: &'a [u8]) -> Result<Self, AgeError> {
         let mut reader = Reader { file, at: 0 };
         if reader.line() != Some(VERSION) {
-            return Err(Broken::NotAge);
+            return Err(AgeError::NotAge);
         }
         let mut stanzas = Vec::new();
         loop {
             let start = reader.at;
-            let line = reader.line().ok_or(Broken::Damaged)?;
+            let line = reader.line().ok_or(AgeError::Damaged)?;
             if let Some(mac) = line.strip_prefix("--- ") {
                 return Ok(Self {
                     stanzas,
                     signed: &file[..start + 3],
-                    mac: STANDARD_NO_PAD.decode(mac).map_err(|_| Broken::Damaged)?,
+                    mac: STANDARD_NO_PAD.decode(mac).map_err(|_| AgeError::Damaged)?,
                     payload: &file[reader.at..],
                 });
             }
-            let arguments = line.strip_prefix("-> ").ok_or(Broken::Damaged)?;
-            let body = reader.body().ok_or(Broken::Damaged)?;
+            let arguments = line.strip_prefix("-> ").ok_or(AgeError::Damaged)?;
+            let body = reader.body().ok_or(AgeError::Damaged)?;
             // Recipients of other kinds are none of ours.
             if let Some((X25519, share)) = arguments.split_once(' ') {
                 let share = STANDARD_NO_PAD.decode(share).ok();
                 let share = share.and_then(|share| share.try_into().ok());
-                let share = share.ok_or(Broken::Damaged)?;
+                let share = share.ok_or(AgeError::Damaged)?;
                 stanzas.push(Stanza { share, body });
             }
         }
@@ -215,10 +215,10 @@ SVM/57h6xMXjaGUHwuO/z9A3D1WYb6Ehauo/fo5KezTgJdvUH85NnxqzpQ==
         assert_eq!(&**decrypt(&bare, &keys()).unwrap(), TEXT);
         let other = Zeroizing::new([7; 32]);
         let wrong = decrypt(FILE.as_bytes(), std::slice::from_ref(&other));
-        assert_eq!(wrong.unwrap_err(), Broken::WrongKey);
+        assert_eq!(wrong.unwrap_err(), AgeError::WrongKey);
         let both = [other, keys().remove(0)];
         assert_eq!(&**decrypt(FILE.as_bytes(), &both).unwrap(), TEXT);
-        assert_eq!(decrypt(b"words\n", &keys()).unwrap_err(), Broken::NotAge);
+        assert_eq!(decrypt(b"words\n", &keys()).unwrap_err(), AgeError::NotAge);
     }
 
     #[test]

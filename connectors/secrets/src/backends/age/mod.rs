@@ -16,7 +16,7 @@ use crate::fetch::{Fetch, Fetched, Fetching};
 use crate::file_stamp::FileStamp;
 use crate::reference::{Reference, Syntax, with_field};
 use crate::secret::Secret;
-pub(super) use format::{Broken, decrypt as open};
+pub(super) use format::{AgeError, decrypt as open};
 pub(super) use keys::Bytes32;
 pub use settings::{AgeSection, AgeSettings};
 
@@ -62,17 +62,17 @@ fn read(
     let identities = identities_of(settings)?;
     let (file, modified) = read_bytes(reference, path)?;
     let text = open(&file, &identities).map_err(|broken| match broken {
-        Broken::NotAge => error(
+        AgeError::NotAge => error(
             Category::BadReference,
             "the file is none of age",
             "encrypt it: age -r RECIPIENT".to_owned(),
         ),
-        Broken::Damaged => error(
+        AgeError::Damaged => error(
             Category::Damaged,
             "the file is cut short or was changed",
             "encrypt it anew, or bring it back from a copy".to_owned(),
         ),
-        Broken::WrongKey => error(
+        AgeError::WrongKey => error(
             Category::WrongKey,
             "the file is not encrypted to this identity",
             format!(

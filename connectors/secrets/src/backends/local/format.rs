@@ -27,14 +27,14 @@ pub(super) struct Entry {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Broken {
+pub(super) enum FormatError {
     Damaged(&'static str),
     WrongKey,
 }
 
-const TORN: Broken = Broken::Damaged("the file is cut short or was changed");
-const FORGED: Broken =
-    Broken::Damaged("the file was changed by someone who does not know the passphrase");
+const TORN: FormatError = FormatError::Damaged("the file is cut short or was changed");
+const FORGED: FormatError =
+    FormatError::Damaged("the file was changed by someone who does not know the passphrase");
 
 /// The file as it lies there.
 #[derive(Serialize, Deserialize)]
@@ -57,12 +57,12 @@ struct Sealed {
 }
 
 impl Safe {
-    pub fn parse(text: &str) -> Result<Self, Broken> {
+    pub fn parse(text: &str) -> Result<Self, FormatError> {
         let mut lines = text.split_inclusive('\n');
         let (first, body, sum) = (lines.next(), lines.next(), lines.next());
         let first = first.unwrap_or_default();
         if !first.starts_with(KIND) && !KIND.starts_with(first.trim_end()) {
-            return Err(Broken::Damaged("this is no file of secrets"));
+            return Err(FormatError::Damaged("this is no file of secrets"));
         }
         let (Some(body), Some(sum), None) = (body, sum, lines.next()) else {
             return Err(TORN);
@@ -71,7 +71,7 @@ impl Safe {
             return Err(TORN);
         }
         if first.trim_end() != FIRST_LINE {
-            return Err(Broken::Damaged("it was written by a newer release"));
+            return Err(FormatError::Damaged("it was written by a newer release"));
         }
         let vault: Self = serde_json::from_str(body).map_err(|_| TORN)?;
         if vault.entries.len() > MOST_ENTRIES {
@@ -80,11 +80,11 @@ impl Safe {
         Ok(vault)
     }
 
-    pub fn open(&self, passphrase: &Secret) -> Result<Vec<Entry>, Broken> {
+    pub fn open(&self, passphrase: &Secret) -> Result<Vec<Entry>, FormatError> {
         let salt = decoded(&self.salt)?;
         let key = Key::derive(passphrase, &salt, self.argon2id).ok_or(TORN)?;
         key.open(&decoded(&self.check)?, &about_key(self.argon2id, &salt))
-            .ok_or(Broken::WrongKey)?;
+            .ok_or(FormatError::WrongKey)?;
         key.open(&decoded(&self.seal)?, self.about_all().as_bytes())
             .ok_or(FORGED)?;
         self.entries.iter().map(|entry| entry.open(&key)).collect()
@@ -139,7 +139,7 @@ impl Safe {
 }
 
 impl Sealed {
-    fn open(&self, key: &Key) -> Result<Entry, Broken> {
+    fn open(&self, key: &Key) -> Result<Entry, FormatError> {
         let about = about_entry(&self.name, self.version, self.written);
         let text = key.open(&decoded(&self.sealed)?, &about).ok_or(FORGED)?;
         let text = std::str::from_utf8(&text).map_err(|_| FORGED)?;
@@ -162,7 +162,7 @@ fn about_entry(name: &str, version: u64, written: u64) -> Vec<u8> {
     format!("entry {name} {version} {written}").into_bytes()
 }
 
-fn decoded(text: &str) -> Result<Vec<u8>, Broken> {
+fn decoded(text: &str) -> Result<Vec<u8>, FormatError> {
     BASE64.decode(text).map_err(|_| TORN)
 }
 

@@ -17,7 +17,7 @@ use crate::fetch::{Fetch, Fetched, Fetching};
 use crate::file_stamp::FileStamp;
 use crate::reference::{Reference, Syntax, is_plain_name, plain_name};
 use crate::secret::Secret;
-use format::{Broken, Entry, Safe};
+use format::{Entry, FormatError, Safe};
 pub use settings::{LocalSection, LocalSettings};
 
 const LONGEST_FILE: u64 = 4 << 20;
@@ -167,12 +167,12 @@ impl LocalFile {
         Safe::parse(&text)
             .and_then(|vault| vault.open(passphrase))
             .map_err(|broken| match broken {
-                Broken::Damaged(what) => self.error(
+                FormatError::Damaged(what) => self.error(
                     Category::Damaged,
                     what,
                     "bring it back from a copy, or move it away and write its secrets anew",
                 ),
-                Broken::WrongKey => self.error(
+                FormatError::WrongKey => self.error(
                     Category::WrongKey,
                     "the passphrase does not fit",
                     format!("see what {} leads to", self.settings.passphrase),

@@ -1,6 +1,6 @@
 /// Why a document cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Broken {
+pub(super) enum SopsError {
     /// Another kind of file.
     NotSops,
     NoAge,

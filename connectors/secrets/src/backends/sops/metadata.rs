@@ -1,6 +1,6 @@
 //! What SOPS keeps beside the values, in the part `sops` or in keys that begin so.
 
-use super::broken::Broken;
+use super::error::SopsError;
 use super::tree::Node;
 
 const PART: &str = "sops";
@@ -19,9 +19,9 @@ pub(super) struct Metadata {
 }
 
 /// Takes it out of a document.
-pub(super) fn take(tree: &mut Node) -> Result<Metadata, Broken> {
+pub(super) fn take(tree: &mut Node) -> Result<Metadata, SopsError> {
     let Node::Map(entries) = tree else {
-        return Err(Broken::NotSops);
+        return Err(SopsError::NotSops);
     };
     let is_ours = |key: &str| key == PART || key.starts_with(PREFIX);
     let part = entries.iter().position(|(key, _)| key == PART);
@@ -33,7 +33,7 @@ pub(super) fn take(tree: &mut Node) -> Result<Metadata, Broken> {
     of_lines(Node::Map(flat))
 }
 
-fn of_part(part: &Node) -> Result<Metadata, Broken> {
+fn of_part(part: &Node) -> Result<Metadata, SopsError> {
     let groups = match part.get("key_groups") {
         Some(Node::List(groups)) => groups.as_slice(),
         _ => &[],
@@ -41,13 +41,13 @@ fn of_part(part: &Node) -> Result<Metadata, Broken> {
     let age = match groups {
         [] => part.get("age"),
         [group] => group.get("age"),
-        _ => return Err(Broken::Groups),
+        _ => return Err(SopsError::Groups),
     };
     let Some(Node::List(recipients)) = age else {
         return Err(if part.get("mac").is_some() {
-            Broken::NoAge
+            SopsError::NoAge
         } else {
-            Broken::NotSops
+            SopsError::NotSops
         });
     };
     let keys = recipients.iter().take(RECIPIENTS);
@@ -55,12 +55,12 @@ fn of_part(part: &Node) -> Result<Metadata, Broken> {
     metadata(part, "", keys.collect())
 }
 
-fn of_lines(lines: Node) -> Result<Metadata, Broken> {
+fn of_lines(lines: Node) -> Result<Metadata, SopsError> {
     if lines
         .get("sops_key_groups__list_1__map_age__list_0__map_enc")
         .is_some()
     {
-        return Err(Broken::Groups);
+        return Err(SopsError::Groups);
     }
     let keys =
         (0..RECIPIENTS).map_while(|at| text(&lines, &format!("sops_age__list_{at}__map_enc")));
@@ -68,13 +68,13 @@ fn of_lines(lines: Node) -> Result<Metadata, Broken> {
     metadata(&lines, PREFIX, keys)
 }
 
-fn metadata(part: &Node, prefix: &str, keys: Vec<String>) -> Result<Metadata, Broken> {
+fn metadata(part: &Node, prefix: &str, keys: Vec<String>) -> Result<Metadata, SopsError> {
     let field = |name: &str| text(part, &format!("{prefix}{name}"));
     let (Some(mac), Some(modified)) = (field("mac"), field("lastmodified")) else {
-        return Err(Broken::NotSops);
+        return Err(SopsError::NotSops);
     };
     if keys.is_empty() {
-        return Err(Broken::NoAge);
+        return Err(SopsError::NoAge);
     }
     let only = field("mac_only_encrypted").unwrap_or_default();
     Ok(Metadata {

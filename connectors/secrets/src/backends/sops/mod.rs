@@ -1,7 +1,7 @@
 //! Files that SOPS encrypted to a recipient of age: YAML, JSON, dotenv and whole files.
 
-mod broken;
 mod dotenv;
+mod error;
 mod json;
 mod metadata;
 mod open;
@@ -19,7 +19,7 @@ use crate::fetch::{Fetch, Fetched, Fetching};
 use crate::file_stamp::FileStamp;
 use crate::reference::{Kind, Location, Reference, ReferenceError, Syntax, with_field};
 use crate::secret::Secret;
-use broken::Broken;
+use error::SopsError;
 use tree::{Node, Opened};
 
 pub(super) static BACKEND: Backend = Backend {
@@ -76,7 +76,7 @@ fn read(
         let text = std::str::from_utf8(&bytes).ok()?;
         parser(path, text)(text)
     };
-    let tree = parse().ok_or(Broken::NotSops);
+    let tree = parse().ok_or(SopsError::NotSops);
     let opened = tree.and_then(|tree| open::open(tree, &identities));
     let opened = opened.map_err(|broken| explain(settings, reference, broken))?;
     let secret = value(reference, &opened, field)?;
@@ -119,24 +119,24 @@ fn value(reference: &Reference, opened: &Opened, field: &str) -> Result<Secret, 
     }
 }
 
-fn explain(settings: &AgeSettings, reference: &Reference, broken: Broken) -> SecretError {
+fn explain(settings: &AgeSettings, reference: &Reference, broken: SopsError) -> SecretError {
     let (category, what, remedy) = match broken {
-        Broken::NotSops => (
+        SopsError::NotSops => (
             Category::BadReference,
             "the file is none that SOPS encrypted: YAML, JSON or dotenv with its part `sops`",
             "encrypt it: sops encrypt --age RECIPIENT --in-place FILE".to_owned(),
         ),
-        Broken::NoAge => (
+        SopsError::NoAge => (
             Category::BadReference,
             "the file is encrypted to no recipient of age",
             "add one: sops rotate --add-age RECIPIENT --in-place FILE".to_owned(),
         ),
-        Broken::Groups => (
+        SopsError::Groups => (
             Category::BadReference,
             "the file needs keys of several groups",
             "encrypt it with one key group".to_owned(),
         ),
-        Broken::WrongKey => (
+        SopsError::WrongKey => (
             Category::WrongKey,
             "the file is not encrypted to this identity",
             format!(
@@ -144,7 +144,7 @@ fn explain(settings: &AgeSettings, reference: &Reference, broken: Broken) -> Sec
                 settings.identity
             ),
         ),
-        Broken::Damaged => (
+        SopsError::Damaged => (
             Category::Damaged,
             "the file is cut short or was changed without SOPS",
             "bring it back from a copy, or edit it with `sops edit`".to_owned(),

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha512};
 use zeroize::Zeroizing;
 
-use super::broken::Broken;
+use super::error::SopsError;
 use super::metadata::{self, Metadata};
 use super::tree::{Leaf, Node, Opened};
 use crate::backends::age::{self, Bytes32};
@@ -22,7 +22,7 @@ const OF_ENCRYPTED: [u8; 32] = [
 const IV: usize = 32;
 const COMMENT: &str = "comment";
 
-pub(super) fn open(mut tree: Node, identities: &[Bytes32]) -> Result<Opened, Broken> {
+pub(super) fn open(mut tree: Node, identities: &[Bytes32]) -> Result<Opened, SopsError> {
     let metadata = metadata::take(&mut tree)?;
     let key = data_key(&metadata.keys, identities)?;
     let mut hash = Sha512::new();
@@ -42,16 +42,16 @@ pub(super) fn open(mut tree: Node, identities: &[Bytes32]) -> Result<Opened, Bro
     })
 }
 
-fn data_key(keys: &[String], identities: &[Bytes32]) -> Result<Bytes32, Broken> {
-    let mut broken = Broken::WrongKey;
+fn data_key(keys: &[String], identities: &[Bytes32]) -> Result<Bytes32, SopsError> {
+    let mut broken = SopsError::WrongKey;
     for key in keys {
         match age::open(key.as_bytes(), identities) {
             Ok(opened) => {
                 let key = <[u8; 32]>::try_from(opened.as_slice());
-                return key.map(Zeroizing::new).map_err(|_| Broken::Damaged);
+                return key.map(Zeroizing::new).map_err(|_| SopsError::Damaged);
             }
-            Err(age::Broken::WrongKey) => {}
-            Err(age::Broken::NotAge | age::Broken::Damaged) => broken = Broken::Damaged,
+            Err(age::AgeError::WrongKey) => {}
+            Err(age::AgeError::NotAge | age::AgeError::Damaged) => broken = SopsError::Damaged,
         }
     }
     Err(broken)
@@ -67,7 +67,7 @@ struct Opening {
 
 impl Opening {
     /// `path` are the keys that lead here, each with a `:` after it.
-    fn node(&mut self, node: &mut Node, path: &mut String) -> Result<(), Broken> {
+    fn node(&mut self, node: &mut Node, path: &mut String) -> Result<(), SopsError> {
         match node {
             Node::Map(entries) => entries.iter_mut().try_for_each(|(key, node)| {
                 let length = path.len();
@@ -84,7 +84,7 @@ impl Opening {
     }
 
     /// Comments of a list stand among its items.
-    fn list(&mut self, items: &mut Vec<Node>, path: &mut String) -> Result<(), Broken> {
+    fn list(&mut self, items: &mut Vec<Node>, path: &mut String) -> Result<(), SopsError> {
         let mut kept = Vec::with_capacity(items.len());
         for mut item in items.drain(..) {
             let is_comment = match &mut item {
@@ -102,7 +102,7 @@ impl Opening {
         Ok(())
     }
 
-    fn leaf(&mut self, leaf: &mut Leaf, path: &str) -> Result<Kind, Broken> {
+    fn leaf(&mut self, leaf: &mut Leaf, path: &str) -> Result<Kind, SopsError> {
         let sealed = Sealed::parse(&leaf.text).filter(|_| leaf.is_text);
         let Some(sealed) = sealed else {
             if !self.is_mac_of_encrypted {
@@ -111,7 +111,7 @@ impl Opening {
             readable(&mut leaf.text, leaf.is_text);
             return Ok(Kind::Value);
         };
-        let text = sealed.open(&self.cipher, path).ok_or(Broken::Damaged)?;
+        let text = sealed.open(&self.cipher, path).ok_or(SopsError::Damaged)?;
         if sealed.kind == COMMENT {
             return Ok(Kind::Comment);
         }
@@ -123,13 +123,13 @@ impl Opening {
         Ok(Kind::Value)
     }
 
-    fn check(self, metadata: &Metadata) -> Result<(), Broken> {
-        let sealed = Sealed::parse(&metadata.mac).ok_or(Broken::Damaged)?;
+    fn check(self, metadata: &Metadata) -> Result<(), SopsError> {
+        let sealed = Sealed::parse(&metadata.mac).ok_or(SopsError::Damaged)?;
         let mac = sealed.open(&self.cipher, &metadata.modified);
         let expected = format!("{:X}", self.hash.finalize());
         match mac {
             Some(mac) if *mac == expected => Ok(()),
-            _ => Err(Broken::Damaged),
+            _ => Err(SopsError::Damaged),
         }
     }
 }

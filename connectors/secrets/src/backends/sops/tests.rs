@@ -40,12 +40,12 @@ fn identities() -> Vec<Bytes32> {
 }
 
 /// As `read` does it, of a text that was made of a file.
-fn opened(name: &str, text: &str, identities: &[Bytes32]) -> Result<Opened, Broken> {
-    let tree = parser(&file(name), text)(text).ok_or(Broken::NotSops)?;
+fn opened(name: &str, text: &str, identities: &[Bytes32]) -> Result<Opened, SopsError> {
+    let tree = parser(&file(name), text)(text).ok_or(SopsError::NotSops)?;
     open::open(tree, identities)
 }
 
-fn broken(name: &str, text: &str) -> Option<Broken> {
+fn broken(name: &str, text: &str) -> Option<SopsError> {
     opened(name, text, &identities()).err()
 }
 
@@ -126,10 +126,10 @@ fn another_identity_or_another_kind_of_file_is_told() {
         "it is a recipient, too"
     );
     let wrong = opened("all.json", &text("all.json"), &other).unwrap_err();
-    assert_eq!(wrong, Broken::WrongKey);
+    assert_eq!(wrong, SopsError::WrongKey);
     assert_eq!(
         broken("groups.yaml", &text("groups.yaml")),
-        Some(Broken::Groups)
+        Some(SopsError::Groups)
     );
     for (name, text) in [
         ("a.yaml", "password: hunter2\n"),
@@ -147,12 +147,12 @@ fn another_identity_or_another_kind_of_file_is_told() {
         ("a.env", "words\n"),
         ("a.env", "A=1\n"),
     ] {
-        assert_eq!(broken(name, text), Some(Broken::NotSops), "{text}");
+        assert_eq!(broken(name, text), Some(SopsError::NotSops), "{text}");
     }
     let pgp = "a: 1\nsops: {mac: m, lastmodified: l, pgp: [{enc: x}]}\n";
-    assert_eq!(broken("a.yaml", pgp), Some(Broken::NoAge));
+    assert_eq!(broken("a.yaml", pgp), Some(SopsError::NoAge));
     let no_key = "a: 1\nsops: {mac: m, lastmodified: l, age: [{enc: x}]}\n";
-    assert_eq!(broken("a.yaml", no_key), Some(Broken::Damaged));
+    assert_eq!(broken("a.yaml", no_key), Some(SopsError::Damaged));
 }
 
 /// What stands at a place may not change without being noticed, however a file is edited.
@@ -190,10 +190,14 @@ fn an_edit_without_sops_is_found() {
         ("no code", yaml.replace("    mac: ENC", "    mac: enc")),
     ] {
         assert_ne!(edited, yaml, "{what}");
-        assert_eq!(broken("all.yaml", &edited), Some(Broken::Damaged), "{what}");
+        assert_eq!(
+            broken("all.yaml", &edited),
+            Some(SopsError::Damaged),
+            "{what}"
+        );
     }
     let only = text("only.yaml").replace("mac_only_encrypted: true", "mac_only_encrypted: false");
-    assert_eq!(broken("only.yaml", &only), Some(Broken::Damaged));
+    assert_eq!(broken("only.yaml", &only), Some(SopsError::Damaged));
     // Nothing vouches for this, so it is not given out.
     let plain = text("only.yaml").replace("told to everybody", "another");
     assert!(opened("only.yaml", &plain, &identities()).is_ok());

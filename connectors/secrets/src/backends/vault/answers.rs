@@ -12,14 +12,14 @@ pub(super) const WHOM: &str = "Vault";
 
 /// Where a secret of a KV engine, version 2, is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Kept<'a> {
+pub(super) struct KvSecret<'a> {
     pub reference: &'a Reference,
     pub mount: &'a str,
     pub path: &'a str,
     pub field: &'a str,
 }
 
-impl Kept<'_> {
+impl KvSecret<'_> {
     pub fn error(
         &self,
         category: Category,
@@ -193,8 +193,8 @@ mod tests {
         "secret://vault/kv/app/db#password".parse().unwrap()
     }
 
-    fn kept(reference: &Reference) -> Kept<'_> {
-        Kept {
+    fn kept(reference: &Reference) -> KvSecret<'_> {
+        KvSecret {
             reference,
             mount: "kv",
             path: "app/db",

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::answers::{Grant, WHOM, general, grant, own_grant};
 use super::lease::Lease;
-use super::{Held, Vault, VaultLogin};
+use super::{HeldToken, Vault, VaultLogin};
 use crate::backends::file::read_text;
 use crate::backends::read_here;
 use crate::document;
@@ -27,7 +27,10 @@ impl Vault {
     }
 
     /// `unwrapped` is the secret_id that a wrapping token led to: it can do so only once.
-    pub(super) async fn log_in(&self, unwrapped: &mut Option<Secret>) -> Result<Held, SecretError> {
+    pub(super) async fn log_in(
+        &self,
+        unwrapped: &mut Option<Secret>,
+    ) -> Result<HeldToken, SecretError> {
         let asked = Instant::now();
         let (method, grant) = match &self.settings.login {
             VaultLogin::Token(reference) => ("token", self.given(reference).await?),
@@ -68,7 +71,7 @@ impl Vault {
         };
         metrics::counter!(names::VAULT_LOGINS, "method" => method).increment(1);
         let token = grant.token.ok_or_else(|| no_grant("the login"))?;
-        Ok(Held {
+        Ok(HeldToken {
             token: token.into(),
             lease: Lease::new(asked, grant.seconds, grant.is_renewable),
         })
@@ -163,7 +166,7 @@ impl Vault {
     }
 
     /// Nothing when Vault refuses: the token cannot be renewed any more.
-    pub(super) async fn renew(&self, held: &Held) -> Result<Option<Lease>, SecretError> {
+    pub(super) async fn renew(&self, held: &HeldToken) -> Result<Option<Lease>, SecretError> {
         let asked = Instant::now();
         let url = self.url(&["auth", "token", "renew-self"])?;
         let request = self.http.post(url, b"{}");

@@ -20,7 +20,7 @@ use crate::http::{Answer, Http, hidden_header};
 use crate::reference::{Kind, Location, Reference, ReferenceError, Syntax};
 use crate::retry::retried;
 use crate::secret::Secret;
-use answers::{Kept, WHOM, general};
+use answers::{KvSecret, WHOM, general};
 use lease::{Due, Lease};
 use login::no_grant;
 pub use settings::{VaultAuth, VaultLogin, VaultSection, VaultSettings};
@@ -84,13 +84,13 @@ struct Vault {
 
 #[derive(Default)]
 struct Session {
-    held: Option<Held>,
+    held: Option<HeldToken>,
     /// Of a wrapping token.
     unwrapped: Option<Secret>,
 }
 
 /// A token in use.
-struct Held {
+struct HeldToken {
     token: Arc<Secret>,
     lease: Lease,
 }
@@ -108,38 +108,38 @@ impl Vault {
 
     async fn read(self: &Arc<Self>, reference: &Reference) -> Result<Fetched, SecretError> {
         let location = reference.location();
-        let kept = Kept {
+        let kv = KvSecret {
             reference,
             mount: &location.mount,
             path: &location.name,
             field: location.field.as_deref().unwrap_or_default(),
         };
-        retried(|| self.ask(&kept)).await
+        retried(|| self.ask(&kv)).await
     }
 
-    async fn ask(self: &Arc<Self>, kept: &Kept<'_>) -> Result<Fetched, SecretError> {
+    async fn ask(self: &Arc<Self>, kv: &KvSecret<'_>) -> Result<Fetched, SecretError> {
         let token = self.token().await?;
-        let answer = self.ask_with(kept, &token).await?;
+        let answer = self.ask_with(kv, &token).await?;
         let answer = if answer.status == 403 && !self.is_accepted(&token).await? {
             // Revoked before its time: once more with another one.
             self.forget(&token).await;
             let token = self.token().await?;
-            self.ask_with(kept, &token).await?
+            self.ask_with(kv, &token).await?
         } else {
             answer
         };
         match answer.status {
-            200 => kept.value(answer.document().as_ref()),
-            403 => Err(kept.forbidden()),
-            404 => Err(kept.missing(answer.document().as_ref())),
-            status => Err(general(kept.reference, status)),
+            200 => kv.value(answer.document().as_ref()),
+            403 => Err(kv.forbidden()),
+            404 => Err(kv.missing(answer.document().as_ref())),
+            status => Err(general(kv.reference, status)),
         }
     }
 
-    async fn ask_with(&self, kept: &Kept<'_>, token: &Secret) -> Result<Answer, SecretError> {
-        let mut parts: Vec<&str> = kept.mount.split('/').collect();
+    async fn ask_with(&self, kv: &KvSecret<'_>, token: &Secret) -> Result<Answer, SecretError> {
+        let mut parts: Vec<&str> = kv.mount.split('/').collect();
         parts.push("data");
-        parts.extend(kept.path.split('/'));
+        parts.extend(kv.path.split('/'));
         self.send(self.http.get(self.url(&parts)?), Some(token))
             .await
     }

@@ -25,8 +25,8 @@ pub(super) async fn run(config: &Config, name: &str) -> Result<(), Failure> {
         back,
     } = of.sessions.demand().await?;
     let cache = of.cache(session_store).await?;
-    let (keeper, mut ends) = of.keeper(cache, factors, policy).await?;
-    let keeping = tokio::spawn(keeper.anew().run());
+    let (driver, mut ends) = of.driver(cache, factors, policy).await?;
+    let keeping = tokio::spawn(driver.anew().run());
     let mut steps = Vec::new();
     let mut outcome = Err(Failure::external("the login ended by itself"));
     while let Some(step) = ends.steps.recv().await {

@@ -9,7 +9,7 @@ use crate::cli;
 use crate::config::Config;
 use crate::console;
 use crate::failure::Failure;
-use crate::roles::LoginOf;
+use crate::roles::AccountLogin;
 
 pub(super) fn run(config: &Config, action: &cli::Auth) -> Result<(), Failure> {
     super::quiet_logs(config);
@@ -25,8 +25,8 @@ pub(super) fn run(config: &Config, action: &cli::Auth) -> Result<(), Failure> {
     }
 }
 
-fn find(config: &Config, name: &str) -> Result<LoginOf, Failure> {
-    let all = LoginOf::all(config)?;
+fn find(config: &Config, name: &str) -> Result<AccountLogin, Failure> {
+    let all = AccountLogin::all(config)?;
     let found = all.into_iter().find(|one| one.login.account == name);
     found.ok_or_else(|| nobody(config, name))
 }
@@ -42,7 +42,7 @@ fn nobody(config: &Config, name: &str) -> Failure {
 }
 
 /// The step goes to where those of what runs go. Without Kafka, the login still counts.
-fn tell(of: &LoginOf, steps: Vec<tapeline_auth::Step>) {
+fn tell(of: &AccountLogin, steps: Vec<tapeline_auth::Step>) {
     let told = of.publisher().and_then(|publisher| {
         let mut steps = (1..).zip(steps);
         steps.try_for_each(|(number, step)| of.put(&publisher, step, number))

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::console;
 use crate::failure::Failure;
 use crate::publish::now;
-use crate::roles::LoginOf;
+use crate::roles::AccountLogin;
 use crate::sessions::Lent;
 
 #[derive(Serialize)]
@@ -26,7 +26,7 @@ struct Listed {
 
 pub(super) async fn list(config: &Config, json: bool) -> Result<(), Failure> {
     let mut listed = Vec::new();
-    for of in LoginOf::all(config)? {
+    for of in AccountLogin::all(config)? {
         listed.push(look(&of).await?);
     }
     if json {
@@ -59,7 +59,7 @@ pub(super) async fn list(config: &Config, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn look(of: &LoginOf) -> Result<Listed, Failure> {
+async fn look(of: &AccountLogin) -> Result<Listed, Failure> {
     let (venue, account) = (&of.login.venue, &of.login.account);
     let sealed = of.sessions.peek().await?;
     let seal = of.seal().await?;
@@ -117,13 +117,13 @@ pub(super) async fn revoke(config: &Config, name: &str) -> Result<(), Failure> {
 }
 
 async fn end(
-    of: &LoginOf,
+    of: &AccountLogin,
     session_store: Box<dyn SessionStore>,
 ) -> Result<Option<LogoutOutcome>, Failure> {
     let cache = of.cache(session_store).await?;
-    let made = of.keeper(cache, Factors::default(), of.policy());
-    let (mut keeper, _nobody_listens) = made.await?;
-    let at_venue = keeper.end_session().await.map_err(Failure::external)?;
+    let made = of.driver(cache, Factors::default(), of.policy());
+    let (mut driver, _nobody_listens) = made.await?;
+    let at_venue = driver.end_session().await.map_err(Failure::external)?;
     // Told while others wait for the place, so that what they do is told behind it.
     if let Some(at_venue) = at_venue {
         super::tell(of, vec![ended_by_a_person(at_venue)]);

@@ -29,12 +29,12 @@ pub(super) struct Codes {
 
 /// Numbers and mailboxes, and the accounts behind each.
 #[derive(Default)]
-pub(super) struct Entrances {
+pub(super) struct CodeSources {
     numbers: Numbers,
     mailboxes: BTreeMap<String, CodeRouters>,
 }
 
-impl Entrances {
+impl CodeSources {
     /// Opens them for an account.
     pub fn admit(&mut self, login: &LoginAccount) -> Codes {
         let sms = login.sms.as_ref().map(|sms| {
@@ -65,18 +65,18 @@ impl Entrances {
         if self.numbers.is_empty() && self.mailboxes.is_empty() {
             return Ok(None);
         }
-        let doors = self.doors(&with.config.auth, secrets)?;
+        let open_sources = self.open_sources(&with.config.auth, secrets)?;
         let (stop_sender, stop) = Stop::pair();
         let runtime = with.runtime.clone();
         let part = Part::spawn("codes", Some(stop_sender), move |_| {
-            runtime.block_on(doors.keep_open(stop))
+            runtime.block_on(open_sources.keep_open(stop))
         });
         part.map(Some)
     }
 
-    fn doors(self, auth: &Auth, secrets: &Secrets) -> Result<Doors, Failure> {
+    fn open_sources(self, auth: &Auth, secrets: &Secrets) -> Result<OpenSources, Failure> {
         let environment = Environment::system().map_err(Failure::external)?;
-        let mut doors = Doors::default();
+        let mut open_sources = OpenSources::default();
         let wrong = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
         for (number, code_routers) in &self.numbers {
             let settings = auth.twilio.poll_settings(number)?;
@@ -86,7 +86,9 @@ impl Entrances {
                 code_routers.clone(),
                 &environment,
             );
-            doors.polls.push(poll.map_err(|error| wrong(&error))?);
+            open_sources
+                .polls
+                .push(poll.map_err(|error| wrong(&error))?);
         }
         for mailbox in &auth.mailboxes {
             let Some(code_routers) = self.mailboxes.get(&mailbox.name) else {
@@ -99,7 +101,7 @@ impl Entrances {
                 code_routers.clone(),
                 clock,
             );
-            doors.mailboxes.push(opened.map_err(|error| {
+            open_sources.mailboxes.push(opened.map_err(|error| {
                 Failure::Usage(format!("the mailbox {}: {error}", mailbox.name))
             })?);
         }
@@ -109,20 +111,20 @@ impl Entrances {
             let (url, token) = (&twilio.public_url, twilio.token.parse()?);
             let clock = environment.clock.clone();
             let webhook = Webhook::new(url, secrets.clone(), token, self.numbers, clock);
-            doors.webhook = Some((listen, webhook));
+            open_sources.webhook = Some((listen, webhook));
         }
-        Ok(doors)
+        Ok(open_sources)
     }
 }
 
 #[derive(Default)]
-struct Doors {
+struct OpenSources {
     polls: Vec<Poll>,
     mailboxes: Vec<Mailbox>,
     webhook: Option<(SocketAddr, Webhook)>,
 }
 
-impl Doors {
+impl OpenSources {
     async fn keep_open(self, mut stop: Stop) -> Result<(), Failure> {
         let mut tasks = JoinSet::new();
         for poll in self.polls {

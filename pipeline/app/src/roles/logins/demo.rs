@@ -12,7 +12,7 @@ use tapeline_simulators::{CodeChannel, Factor, SecondFactor, Settings, Venue};
 use tapeline_venue::Stop;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::{Account, Part, Parts, Start};
+use super::{AccountLogin, Part, Parts, Start};
 use crate::config::{Auth, Config, LoginAccount, Places, Span, Way};
 use crate::failure::Failure;
 use folder::Folder;
@@ -119,7 +119,7 @@ impl Plan {
         };
         let venue = self.open(&folder, settings).await?;
         let config = self.configure(config, &folder, &venue.address)?;
-        let Some(mut account) = Account::all(&config)?.pop() else {
+        let Some(mut account) = AccountLogin::all(&config)?.pop() else {
             let account = self.account;
             let message = format!("the demo's account {account} is none of [[accounts]]");
             return Err(Failure::External(message));
