@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tapeline_auth::BackOff;
 use tapeline_auth::mfa::mail::{MailError, MailLogin, Mailbox, MailboxSettings, Trust};
@@ -90,11 +90,18 @@ impl GreenMail {
             .spawn(async move { code_router.code(pending).await })
     }
 
-    fn code(&self, waiting: JoinHandle<Option<Code>>) -> Option<Code> {
-        let code = self
-            .runtime
-            .block_on(async { timeout(WITHIN, waiting).await });
-        code.unwrap().unwrap()
+    /// This server says nothing of a mail that comes in the moment in which IDLE begins, until
+    /// another one comes.
+    fn code(&self, mut waiting: JoinHandle<Option<Code>>) -> Option<Code> {
+        let ends = Instant::now() + WITHIN;
+        while Instant::now() < ends {
+            let soon = async { timeout(Duration::from_secs(2), &mut waiting).await };
+            if let Ok(code) = self.runtime.block_on(soon) {
+                return code.unwrap();
+            }
+            self.deliver("news@others.example", "\nNothing to see here");
+        }
+        panic!("nobody waits for a code any more, and none was handed over");
     }
 
     /// As any program sends a mail.

@@ -6,7 +6,7 @@ use toml::Value;
 
 use super::Config;
 use super::fault::{ConfigError, Fault};
-use super::faults::validate;
+use super::validate::validate;
 
 const DEFAULT_FILE: &str = "tapeline.toml";
 const ENVIRONMENT: &str = "TAPELINE__";

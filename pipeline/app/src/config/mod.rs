@@ -3,7 +3,6 @@
 
 mod codes;
 mod fault;
-mod faults;
 mod limits;
 mod load;
 #[cfg_attr(not(feature = "local"), path = "without_local.rs")]
@@ -16,6 +15,7 @@ mod secret_store;
 mod secrets;
 mod span;
 mod template;
+mod validate;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

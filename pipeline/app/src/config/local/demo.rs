@@ -61,8 +61,8 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::faults::validate;
     use crate::config::load::parse_text;
+    use crate::config::validate::validate;
 
     #[test]
     fn what_the_demo_brings_has_no_fault() {
