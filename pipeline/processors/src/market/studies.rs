@@ -7,6 +7,7 @@ use tapeline_model::reasons::{Reason, Refusal};
 use tapeline_model::records::{BarSource, Quote, Trade};
 use tapeline_model::{Event, Micros, Origin};
 
+use super::NAME;
 use super::bar_record::{frame_of, record};
 use super::settings::{BarSettings, BarsOf, MarketSettings};
 use super::symbol_mark::Follow;
@@ -61,7 +62,7 @@ impl Studies {
     pub fn new(settings: &MarketSettings) -> Self {
         Self {
             sets: settings.bars.iter().filter_map(BarSet::new).collect(),
-            rules: Rules::new(&settings.rules, &settings.config_hash),
+            rules: Rules::new(&settings.rules, NAME, &settings.config_hash),
             studies: Vec::new(),
             known: BTreeMap::new(),
             series: Store::new("series"),

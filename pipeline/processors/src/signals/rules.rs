@@ -10,15 +10,20 @@ use super::settings::{Interval, RuleSettings};
 use super::state::{RuleKey, RuleState};
 use crate::bars::{Bar, Frame};
 use crate::contract::{Out, StateStore};
-use crate::market::NAME;
 use crate::settings::{Faults, SymbolSet};
 use crate::store::Store;
 
 /// All rules, and what each remembers of each symbol.
 pub(crate) struct Rules {
     rules: Vec<SignalRule>,
-    config_hash: String,
+    written_by: Writer,
     states: States,
+}
+
+/// What each signal says of the processor that found it.
+struct Writer {
+    source: &'static str,
+    config_hash: String,
 }
 
 /// Which rules look at a symbol.
@@ -32,10 +37,13 @@ pub(crate) struct SymbolRules {
 
 impl Rules {
     /// Settings with a fault are left out: see [`check`].
-    pub fn new(settings: &[RuleSettings], config_hash: &str) -> Self {
+    pub fn new(settings: &[RuleSettings], source: &'static str, config_hash: &str) -> Self {
         Self {
             rules: build(settings, &mut Faults::default()),
-            config_hash: config_hash.to_owned(),
+            written_by: Writer {
+                source,
+                config_hash: config_hash.to_owned(),
+            },
             states: Store::new("rules"),
         }
     }
@@ -117,12 +125,7 @@ impl Rules {
             return;
         };
         if let Some(found) = rule.look(state, moment, &parts) {
-            out.emit(Event::Signal(signal(
-                rule,
-                found,
-                moment,
-                &self.config_hash,
-            )));
+            out.emit(Event::Signal(signal(rule, found, moment, &self.written_by)));
         }
     }
 }
@@ -179,7 +182,12 @@ fn interval_of(frame: Frame) -> Interval {
     }
 }
 
-fn signal(rule: &SignalRule, found: FoundSignal, moment: &Moment<'_>, config_hash: &str) -> Signal {
+fn signal(
+    rule: &SignalRule,
+    found: FoundSignal,
+    moment: &Moment<'_>,
+    written_by: &Writer,
+) -> Signal {
     let Origin {
         topic,
         partition,
@@ -197,12 +205,12 @@ fn signal(rule: &SignalRule, found: FoundSignal, moment: &Moment<'_>, config_has
         price: moment.price,
         inputs: found.inputs,
         parameters: rule.parameters.clone(),
-        config_hash: config_hash.to_owned(),
+        config_hash: written_by.config_hash.clone(),
         cause_topic: topic.name().to_owned(),
         cause_partition: partition as i32,
         cause_offset: offset as i64,
         event_time: moment.time,
         ingest_time: moment.now,
-        source: NAME.to_owned(),
+        source: written_by.source.to_owned(),
     }
 }
