@@ -253,8 +253,24 @@ pub(crate) fn is_denied(code: Code) -> bool {
     )
 }
 
+/// A partition that was just made or moved, or whose broker just came back, has no leader for a
+/// moment, or brokers and client do not agree yet who that is.
+pub(crate) fn is_leaderless(code: Code) -> bool {
+    matches!(
+        code,
+        Code::LeaderNotAvailable
+            | Code::NotLeaderForPartition
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
+            | Code::ReplicaNotAvailable
+    )
+}
+
 /// Errors that pass by themselves.
 pub(crate) fn is_transient(code: Code) -> bool {
+    if is_leaderless(code) {
+        return true;
+    }
     matches!(
         code,
         Code::BrokerTransportFailure
@@ -263,8 +279,6 @@ pub(crate) fn is_transient(code: Code) -> bool {
             | Code::RequestTimedOut
             | Code::MessageTimedOut
             | Code::NetworkException
-            | Code::LeaderNotAvailable
-            | Code::NotLeaderForPartition
             | Code::OffsetNotAvailable
             | Code::DestroyBroker
             | Code::CoordinatorLoadInProgress

@@ -9,7 +9,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::batch::{Batch, BatchQueue, PartitionEvent};
 use crate::context::Context;
-use crate::error::{KafkaError, is_denied, is_transient};
+use crate::error::{KafkaError, is_denied, is_leaderless, is_transient};
 use crate::hanging::HangingTransaction;
 use crate::position::{Partition, Position, committed, partition_list};
 use crate::settings::KafkaSettings;
@@ -268,11 +268,10 @@ impl BatchReader {
                 .saturating_sub(started.elapsed());
             let found = self.consumer().fetch_watermarks(topic, partition, left);
             match found {
-                // A partition that was just made or moved has no leader for a moment, and the
-                // client may not know yet that the cluster has it.
+                // The client may not know yet that the cluster has the partition.
                 Err(error)
                     if !left.is_zero()
-                        && (is_leaderless(&error)
+                        && (error.rdkafka_error_code().is_some_and(is_leaderless)
                             || is_unknown(&error)
                                 && partition < self.partition_count(topic)?) =>
                 {
@@ -415,13 +414,6 @@ impl BatchReader {
             },
         }
     }
-}
-
-fn is_leaderless(error: &rdkafka::error::KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(Code::NotLeaderForPartition | Code::LeaderNotAvailable)
-    )
 }
 
 fn is_unknown(error: &rdkafka::error::KafkaError) -> bool {

@@ -1,3 +1,5 @@
+use rdkafka::types::{RDKafkaApiKey as Api, RDKafkaRespErr as Answer};
+
 use super::*;
 use crate::batch::Message;
 use crate::tail::{OwnedMessage, read_to_end, tail};
@@ -32,6 +34,21 @@ fn batches_hold_every_record_once_and_in_order() {
     assert_eq!(end, ("t".to_owned(), 0, 5000));
     let expected: Vec<String> = (0..5000).map(|n| n.to_string()).collect();
     assert!(read == expected, "{} records read", read.len());
+}
+
+/// As after a broker came back: it does not know yet the epoch that the client heard of.
+#[test]
+fn a_range_is_asked_for_again_while_its_leader_changes() {
+    let cluster = Cluster::with_topic("t", 1);
+    cluster.fill("t", 3);
+    let reader = BatchReader::new(&cluster.settings, "g").unwrap();
+    let answers = [
+        Answer::RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH,
+        Answer::RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH,
+        Answer::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+    ];
+    cluster.mock.request_errors(Api::ListOffsets, &answers);
+    assert_eq!(reader.range("t", 0).unwrap(), (0, 3));
 }
 
 #[test]
