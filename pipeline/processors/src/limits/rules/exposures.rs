@@ -5,9 +5,9 @@
 use tapeline_model::money::Money;
 use tapeline_model::reasons::Reason;
 
+use super::Family;
 use super::effects::{Needed, OrderEffect, PriceEffect, Requirements, TimeEffect};
 use super::info::{Gate, Grouping, OF_ACCOUNTS, OF_ALL, OF_STRATEGIES, RuleInfo, Unit};
-use super::{Family, Rule};
 use crate::limits::measure::{Measurement, NO_SECTOR, Value, Values, sum, whole};
 use crate::limits::plan::Planned;
 use crate::limits::scope::Scope;
@@ -25,35 +25,35 @@ pub enum ExposureRule {
     BuyingPower,
 }
 
-rules! { ExposureRule:
+rules! { Exposure(ExposureRule):
     Gross "gross_exposure" "Gross exposure": "the values of all positions, shorts counted positive, added up",
         keys [], for OF_ALL, Money, Whole, Projected, GrossExposureBreached,
         example [name "gross", portfolio "growth", breach "400000", action "alert"],
-        read |_| Some(Rule::Exposure(ExposureRule::Gross));
+        read |_| Some(ExposureRule::Gross);
     Net "net_exposure" "Net exposure": "the values of all positions, shorts counted negative, added up; its size, whichever side it is on",
         keys [], for OF_ALL, Money, Whole, Projected, NetExposureBreached,
         example [name "net", breach "100000", action "alert"],
-        read |_| Some(Rule::Exposure(ExposureRule::Net));
+        read |_| Some(ExposureRule::Net);
     Symbol "symbol_exposure" "Exposure to a symbol": "the gross value of the positions in each symbol",
         keys [], for OF_ALL, Money, Symbol, Projected, SymbolExposureBreached,
         example [name "each-symbol", breach "50000", action "alert"],
-        read |_| Some(Rule::Exposure(ExposureRule::Symbol));
+        read |_| Some(ExposureRule::Symbol);
     Sector "sector_exposure" "Exposure to a sector": "the gross value of the positions in each sector; those without a sector count as one",
         keys [], for OF_STRATEGIES, Money, Sector, Projected, SectorExposureBreached,
         example [name "each-sector", breach "150000", action "alert"],
-        read |_| Some(Rule::Exposure(ExposureRule::Sector));
+        read |_| Some(ExposureRule::Sector);
     Currency "currency_exposure" "Exposure in a currency": "the gross value of the positions in each currency",
         keys [], for OF_STRATEGIES, Money, Currency, Projected, CurrencyExposureBreached,
         example [name "each-currency", breach "200000", action "alert"],
-        read |_| Some(Rule::Exposure(ExposureRule::Currency));
+        read |_| Some(ExposureRule::Currency);
     Leverage "leverage" "Leverage": "gross exposure over equity; without equity, any exposure is beyond every level",
         keys [], for OF_ACCOUNTS, Times, Whole, Projected, LeverageBreached,
         example [name "leverage", account "alpha-1", warn "1.8", breach "2", action "reducing"],
-        read |_| Some(Rule::Exposure(ExposureRule::Leverage));
+        read |_| Some(ExposureRule::Leverage);
     BuyingPower "buying_power" "Buying power used": "the values of all positions, shorts counted positive, added up, as of gross exposure: what a broker reports of it is not read yet",
         keys [], for OF_ACCOUNTS, Money, Whole, Projected, BuyingPowerBreached,
         example [name "buying-power", account "alpha-1", breach "180000", action "alert"],
-        read |_| Some(Rule::Exposure(ExposureRule::BuyingPower));
+        read |_| Some(ExposureRule::BuyingPower);
 }
 
 impl Family for ExposureRule {

@@ -81,10 +81,10 @@ pub(super) const OF_ACCOUNTS: &[&str] = &["portfolio", "account"];
 pub(super) const OF_STRATEGIES: &[&str] = &["portfolio", "account", "strategy"];
 pub(super) const OF_ALL: &[&str] = &["portfolio", "account", "strategy", "symbol"];
 
-/// The table of a family: one row a rule, in the order of the reference page. A variant
-/// without a row does not compile.
+/// The table of a family, named as in [`Rule`]: one row a rule, in the order of the reference
+/// page. A variant without a row does not compile.
 macro_rules! rules {
-    ($family:ident:
+    ($of:ident($family:ident):
         $($variant:ident $name:literal $title:literal: $measures:literal,
             keys $keys:expr, for $scopes:ident, $unit:ident, $grouping:ident, $gate:ident, $reason:ident,
             example [$($key:ident $value:tt),*],
@@ -100,7 +100,10 @@ macro_rules! rules {
             gate: Gate::$gate,
             reason: Reason::$reason,
             example: &[$((stringify!($key), stringify!($value))),*],
-            read: $read,
+            read: |reader| {
+                let read: fn(&mut $crate::limits::definition::Reader<'_>) -> Option<$family> = $read;
+                read(reader).map($crate::limits::rules::Rule::$of)
+            },
         }),*];
 
         impl $family {

@@ -7,7 +7,7 @@ use tapeline_model::reasons::Reason;
 
 use super::effects::{Needed, OrderEffect, PriceEffect, Requirements, TimeEffect};
 use super::info::{Gate, Grouping, OF_ACCOUNTS, RuleInfo, Unit};
-use super::{Basis, Family, Rule, Window};
+use super::{Basis, Family, Window};
 use crate::limits::definition::Reader;
 use crate::limits::measure::{Measurement, Unknown, Value, Values, minus, whole};
 use crate::limits::plan::Planned;
@@ -35,14 +35,14 @@ pub enum DrawdownMode {
     Rolling { window: Window },
 }
 
-rules! { LossRule:
+rules! { Loss(LossRule):
     Drawdown "max_drawdown" "Drawdown": "how far equity is below the point that `mode` names",
         keys ["mode", "basis", "calendar", "window"], for OF_ACCOUNTS,
         Money, Whole, ByGuard, DrawdownBreached,
         example [name "drawdown", mode "trailing", basis "marked", portfolio "growth", warn "4000", breach "5000", action "halted"],
         read |reader| {
             let (mode, basis) = (DrawdownMode::read(reader), reader.basis());
-            Some(Rule::Loss(LossRule::Drawdown { mode: mode?, basis: basis? }))
+            Some(LossRule::Drawdown { mode: mode?, basis: basis? })
         };
     Daily "daily_loss" "Daily loss": "equity at the day's open less equity now",
         keys ["basis", "calendar"], for OF_ACCOUNTS,
@@ -50,7 +50,7 @@ rules! { LossRule:
         example [name "day", basis "marked", warn "1500", breach "2000", action "reducing"],
         read |reader| {
             let (calendar, basis) = (reader.calendar(), reader.basis());
-            Some(Rule::Loss(LossRule::Daily { calendar: calendar?, basis: basis? }))
+            Some(LossRule::Daily { calendar: calendar?, basis: basis? })
         };
     MaxProfit "max_profit" "Profit target": "equity now less equity at the day's open",
         keys ["basis", "calendar"], for OF_ACCOUNTS,
@@ -58,7 +58,7 @@ rules! { LossRule:
         example [name "target", basis "realised", portfolio "growth", breach "3000", action "reducing"],
         read |reader| {
             let (calendar, basis) = (reader.calendar(), reader.basis());
-            Some(Rule::Loss(LossRule::MaxProfit { calendar: calendar?, basis: basis? }))
+            Some(LossRule::MaxProfit { calendar: calendar?, basis: basis? })
         };
 }
 

@@ -4,9 +4,9 @@
 
 use tapeline_model::reasons::Reason;
 
+use super::Family;
 use super::effects::{Needed, OrderEffect, PriceEffect, Requirements, TimeEffect};
 use super::info::{Gate, Grouping, OF_ALL, RuleInfo, Unit};
-use super::{Family, Rule};
 use crate::limits::measure::{Measurement, Values, count, sum, whole};
 use crate::limits::plan::Planned;
 use crate::limits::wording::Measured;
@@ -17,15 +17,15 @@ pub enum PositionRule {
     Count,
 }
 
-rules! { PositionRule:
+rules! { Position(PositionRule):
     Size "position_size" "Position size": "the quantity held of each symbol, long or short",
         keys [], for OF_ALL, Units, Symbol, Projected, PositionSizeBreached,
         example [name "tsla", symbol "TSLA", breach "500", action "alert"],
-        read |_| Some(Rule::Position(PositionRule::Size));
+        read |_| Some(PositionRule::Size);
     Count "position_count" "Number of positions": "open positions, one for each account and symbol",
         keys [], for OF_ALL, Count, Whole, Projected, PositionCountBreached,
         example [name "positions", strategy "trend", breach "10", action "alert"],
-        read |_| Some(Rule::Position(PositionRule::Count));
+        read |_| Some(PositionRule::Count);
 }
 
 impl Family for PositionRule {

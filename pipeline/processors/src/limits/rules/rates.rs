@@ -6,7 +6,7 @@ use tapeline_model::reasons::Reason;
 
 use super::effects::{Needed, OrderEffect, PriceEffect, Requirements, TimeEffect};
 use super::info::{Gate, Grouping, OF_ALL, RuleInfo, Unit};
-use super::{Family, Rule, Window};
+use super::{Family, Window};
 use crate::limits::measure::{Measurement, Values, count, whole};
 use crate::limits::plan::Planned;
 use crate::limits::wording::Measured;
@@ -26,19 +26,19 @@ pub(in crate::limits) enum Counted {
     LosingTrades,
 }
 
-rules! { RateRule:
+rules! { Rate(RateRule):
     Orders "order_rate" "Rate of orders": "orders in `window` up to now",
         keys ["window"], for OF_ALL, Count, Whole, AtOnce, OrderRateBreached,
         example [name "orders", window "1m", breach "60", action "halted"],
-        read |reader| Some(Rule::Rate(RateRule::Orders { window: reader.window()? }));
+        read |reader| Some(RateRule::Orders { window: reader.window()? });
     Cancels "cancel_rate" "Rate of cancels": "cancels in `window` up to now",
         keys ["window"], for OF_ALL, Count, Whole, ByGuard, CancelRateBreached,
         example [name "cancels", window "1m", breach "60", action "alert"],
-        read |reader| Some(Rule::Rate(RateRule::Cancels { window: reader.window()? }));
+        read |reader| Some(RateRule::Cancels { window: reader.window()? });
     LossStreak "loss_streak" "Losing trades in a row": "closed trades since the last one that won, from flat to flat and after fees; one whose result is unknown counts as lost, one that came to nothing not at all",
         keys [], for OF_ALL, Count, Whole, ByGuard, LossStreakBreached,
         example [name "streak", strategy "trend", breach "5", action "reducing"],
-        read |_| Some(Rule::Rate(RateRule::LossStreak));
+        read |_| Some(RateRule::LossStreak);
 }
 
 impl RateRule {

@@ -8,9 +8,9 @@ use std::fmt;
 use tapeline_model::ids::Symbol;
 use tapeline_model::reasons::Reason;
 
+use super::Family;
 use super::effects::{Needed, OrderEffect, PriceEffect, Requirements, TimeEffect};
 use super::info::{Gate, Grouping, OF_ACCOUNTS, OF_ALL, RuleInfo, Unit};
-use super::{Family, Rule};
 use crate::ledger::Missing;
 use crate::limits::measure::{Measurement, Unknown, Values, seconds, whole};
 use crate::limits::plan::Planned;
@@ -26,27 +26,27 @@ pub enum StateRule {
     Restricted { symbols: BTreeSet<Symbol> },
 }
 
-rules! { StateRule:
+rules! { State(StateRule):
     StalePrice "stale_price" "Stale price": "the age of the price of each symbol that is held",
         keys [], for OF_ALL, Seconds, Symbol, ByGuard, PriceStale,
         example [name "old-prices", warn "30", breach "120", action "reducing"],
-        read |_| Some(Rule::State(StateRule::StalePrice));
+        read |_| Some(StateRule::StalePrice);
     LostSession "lost_session" "Lost session": "for how long each account has had no session with its broker",
         keys [], for OF_ACCOUNTS, Seconds, Account, ByGuard, SessionLost,
         example [name "session", breach "60", action "reducing"],
-        read |_| Some(Rule::State(StateRule::LostSession));
+        read |_| Some(StateRule::LostSession);
     Unreconciled "unreconciled" "Unreconciled": "for how long each account has differed from the broker's report",
         keys [], for OF_ACCOUNTS, Seconds, Account, ByGuard, Unreconciled,
         example [name "reconciliation", breach "60", action "reducing"],
-        read |_| Some(Rule::State(StateRule::Unreconciled));
+        read |_| Some(StateRule::Unreconciled);
     TradingHours "trading_hours" "Trading hours": "whether the exchange is open; orders are refused while it is not",
         keys ["calendar"], for OF_ALL, Nothing, Whole, AtOnce, MarketClosed,
         example [name "hours", calendar "XNYS"],
-        read |reader| Some(Rule::State(StateRule::TradingHours { calendar: reader.calendar()? }));
+        read |reader| Some(StateRule::TradingHours { calendar: reader.calendar()? });
     Restricted "restricted" "Restricted list": "whether the symbol is on the list; orders in it are refused, and lists of all scopes add up",
         keys ["symbols"], for OF_ALL, Nothing, Whole, AtOnce, RestrictedSymbol,
         example [name "not-these", symbols ["GME", "AMC"]],
-        read |reader| Some(Rule::State(StateRule::Restricted { symbols: reader.symbols()? }));
+        read |reader| Some(StateRule::Restricted { symbols: reader.symbols()? });
 }
 
 impl StateRule {

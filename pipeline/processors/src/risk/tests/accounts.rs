@@ -16,7 +16,7 @@ fn what_is_held_in_another_currency_counts_at_its_newest_rate() {
     harness.deposit("a1", "one", "1000");
     harness.mark("X", "10");
     harness.take(foreign("EUR", "5", "10", "e1")).unwrap();
-    assert_eq!(harness.equity_of("one"), None, "no rate is no worth");
+    assert_eq!(harness.equity_of("one"), None, "no value without a rate");
     let told = harness.commit().equity.pop().unwrap();
     assert_eq!((told.equity, told.missing_rates > 0), (None, true));
     harness.mark("EURUSD", "1.1");
