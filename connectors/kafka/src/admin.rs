@@ -1,4 +1,4 @@
-//! Topics of the deployment: plan, apply, watermarks; and whether the cluster answers.
+//! Topics of the deployment: plan and apply; and whether the cluster answers.
 
 use std::collections::{BTreeMap, HashMap};
 use std::pin::pin;
@@ -129,26 +129,6 @@ impl Admin {
         self.create(changes)?;
         self.set_configs(changes)?;
         self.wait_created(changes)
-    }
-
-    /// Each partition's first offset and the end of its committed records.
-    pub fn watermarks(&self, topic: &str) -> Result<Vec<(i32, i64, i64)>, KafkaError> {
-        let timeout = self.settings.request_timeout;
-        let count = self.partition_count(topic)?;
-        let of_partition = |partition: i32| {
-            let marks = self
-                .client
-                .inner()
-                .fetch_watermarks(topic, partition, timeout);
-            let (low, high) = marks.map_err(|error| {
-                self.failed(
-                    &format!("asking for the range of {topic}[{partition}]"),
-                    &error,
-                )
-            })?;
-            Ok((partition, low, high))
-        };
-        (0..count as i32).map(of_partition).collect()
     }
 
     pub fn partition_count(&self, topic: &str) -> Result<u32, KafkaError> {
@@ -347,19 +327,11 @@ mod tests {
     use crate::testing::{Cluster, nobody_listens};
 
     #[test]
-    fn a_cluster_answers_and_tells_partitions_and_watermarks() {
+    fn a_cluster_answers_and_tells_partitions() {
         let cluster = Cluster::with_topic("t", 2);
-        cluster.fill("t", 3);
         let admin = Admin::new(&cluster.settings).unwrap();
         admin.wait_ready(Duration::from_secs(20)).unwrap();
         assert_eq!(admin.partition_count("t").unwrap(), 2);
-        let total: i64 = admin
-            .watermarks("t")
-            .unwrap()
-            .iter()
-            .map(|(_, low, high)| high - low)
-            .sum();
-        assert_eq!(total, 3);
     }
 
     #[test]

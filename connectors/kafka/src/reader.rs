@@ -1,7 +1,7 @@
 //! Reading assigned partitions in batches, and partitions to their end.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::types::RDKafkaErrorCode as Code;
@@ -9,17 +9,15 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::batch::{Batch, BatchQueue, PartitionEvent};
 use crate::context::Context;
-use crate::error::{KafkaError, is_denied, is_leaderless, is_transient};
+use crate::error::{KafkaError, is_denied, is_transient};
 use crate::hanging::HangingTransaction;
 use crate::position::{Partition, Position, committed, partition_list};
 use crate::settings::KafkaSettings;
 
+mod offsets;
 mod spans;
 
 pub use spans::Span;
-
-/// How often a partition without a leader is asked for again.
-const LEADER_POLL: Duration = Duration::from_millis(20);
 
 /// What a reader makes of records of transactions that were not committed, and of
 /// the end of a partition.
@@ -238,52 +236,6 @@ impl BatchReader {
             .map_err(|error| self.failed("asking for committed offsets", &error))
     }
 
-    /// The first offset whose time, as the brokers keep it, is not before this; none if all are.
-    pub fn offset_at(
-        &self,
-        topic: &str,
-        partition: i32,
-        time_ms: i64,
-    ) -> Result<Option<i64>, KafkaError> {
-        let mut asked = TopicPartitionList::new();
-        let within = self.settings.request_timeout;
-        let found = asked
-            .add_partition_offset(topic, partition, Offset::Offset(time_ms))
-            .and_then(|()| self.consumer().offsets_for_times(asked, within));
-        let found = found.map_err(|error| self.request_failed(topic, partition, &error))?;
-        let element = found.find_partition(topic, partition);
-        Ok(element.and_then(|element| match element.offset() {
-            Offset::Offset(offset) => Some(offset),
-            _ => None,
-        }))
-    }
-
-    /// The first offset a partition holds and the end of what this reader sees.
-    pub fn range(&self, topic: &str, partition: i32) -> Result<(i64, i64), KafkaError> {
-        let started = Instant::now();
-        loop {
-            let left = self
-                .settings
-                .request_timeout
-                .saturating_sub(started.elapsed());
-            let found = self.consumer().fetch_watermarks(topic, partition, left);
-            match found {
-                // The client may not know yet that the cluster has the partition.
-                Err(error)
-                    if !left.is_zero()
-                        && (error.rdkafka_error_code().is_some_and(is_leaderless)
-                            || is_unknown(&error)
-                                && partition < self.partition_count(topic)?) =>
-                {
-                    std::thread::sleep(LEADER_POLL.min(left));
-                }
-                other => {
-                    return other.map_err(|error| self.request_failed(topic, partition, &error));
-                }
-            }
-        }
-    }
-
     /// librdkafka would wait for a missing topic, silently and for ever.
     fn check_exists(&self, positions: &[Position]) -> Result<(), KafkaError> {
         let mut counts: Vec<(&str, i32)> = Vec::new();
@@ -414,10 +366,6 @@ impl BatchReader {
             },
         }
     }
-}
-
-fn is_unknown(error: &rdkafka::error::KafkaError) -> bool {
-    error.rdkafka_error_code() == Some(Code::UnknownPartition)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use tapeline_kafka::{Admin, BatchReader, KafkaSettings, Position};
+use tapeline_kafka::{BatchReader, KafkaSettings, Position};
 use tapeline_model::{Event, Micros};
 use tapeline_schemas::topics::Topic;
 
@@ -121,12 +121,12 @@ fn read(reader: &mut BatchReader, time_of: TimeOf, clock: &Clock, ledger: &mut L
 fn watch(kafka: &KafkaSettings, topic: Topic) -> BatchReader {
     let names = kafka.names();
     let topic = names.topic(topic);
-    let ends = Admin::new(kafka).unwrap().watermarks(topic).unwrap();
-    let positions: Vec<Position> = ends
+    let mut reader = BatchReader::new(kafka, "bench").unwrap();
+    let ranges = reader.ranges(topic).unwrap();
+    let positions: Vec<Position> = ranges
         .into_iter()
         .map(|(partition, _, end)| Position::new(topic, partition, end))
         .collect();
-    let mut reader = BatchReader::new(kafka, "bench").unwrap();
     reader.assign(&positions).unwrap();
     reader
 }

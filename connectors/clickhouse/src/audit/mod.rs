@@ -11,7 +11,7 @@ use std::time::Duration;
 use clickhouse::Row;
 use metrics::gauge;
 use serde::{Deserialize, Serialize};
-use tapeline_kafka::{Admin, BatchReader, KafkaError, KafkaSettings};
+use tapeline_kafka::{BatchReader, KafkaError, KafkaSettings};
 use tapeline_model::Fault;
 use tapeline_model::{Event, Micros};
 use tapeline_schemas::topics::Topic;
@@ -208,11 +208,11 @@ pub fn audit(
 }
 
 pub(crate) fn extents(kafka: &KafkaSettings, topics: &[Topic]) -> Result<Vec<Extent>, KafkaError> {
-    let admin = Admin::new(kafka)?;
     let names = kafka.names();
+    let reader = BatchReader::new(kafka, &names.group("audit"))?;
     let mut extents = Vec::new();
     for topic in topics {
-        for (partition, low, end) in admin.watermarks(names.topic(*topic))? {
+        for (partition, low, end) in reader.ranges(names.topic(*topic))? {
             let unsigned = |offset: i64| u64::try_from(offset).unwrap_or_default();
             let partition = u32::try_from(partition).unwrap_or_default();
             extents.push(Extent {
@@ -236,7 +236,9 @@ fn begin_later(
     let reader = BatchReader::new(kafka, &names.group("audit"))?;
     for extent in extents {
         let topic = names.topic(extent.topic);
-        let first = reader.offset_at(topic, extent.partition as i32, since_ms)?;
+        let partition = (topic.to_owned(), extent.partition as i32);
+        let since = reader.since(&[partition], since_ms)?;
+        let first = since.first().map(|position| position.offset);
         let first = first.and_then(|offset| u64::try_from(offset).ok());
         extent.low = first.unwrap_or(extent.end).clamp(extent.low, extent.end);
     }

@@ -2,9 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::Offset;
-use rdkafka::consumer::Consumer as _;
-
 use super::BatchReader;
 use crate::batch::Message;
 use crate::error::KafkaError;
@@ -96,33 +93,6 @@ impl BatchReader {
         }
         self.assign(&[])?;
         Ok(())
-    }
-
-    /// From where on these partitions can hold records of this time or later.
-    pub fn since(
-        &self,
-        partitions: &[(String, i32)],
-        timestamp_ms: i64,
-    ) -> Result<Vec<Position>, KafkaError> {
-        let wanted: Vec<Position> = partitions
-            .iter()
-            .map(|(topic, partition)| Position::new(topic, *partition, timestamp_ms))
-            .collect();
-        let found = self
-            .consumer()
-            .offsets_for_times(self.list(&wanted)?, self.settings.request_timeout)
-            .map_err(|error| self.failed("looking for records by their time", &error))?;
-        let mut positions = Vec::new();
-        for element in found.elements() {
-            let (topic, partition) = (element.topic(), element.partition());
-            element
-                .error()
-                .map_err(|error| self.request_failed(topic, partition, &error))?;
-            if let Offset::Offset(offset) = element.offset() {
-                positions.push(Position::new(topic, partition, offset));
-            }
-        }
-        Ok(positions)
     }
 }
 

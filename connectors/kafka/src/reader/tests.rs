@@ -1,3 +1,5 @@
+use std::time::Instant;
+
 use rdkafka::types::{RDKafkaApiKey as Api, RDKafkaRespErr as Answer};
 
 use super::*;
@@ -36,19 +38,52 @@ fn batches_hold_every_record_once_and_in_order() {
     assert!(read == expected, "{} records read", read.len());
 }
 
-/// As after a broker came back: it does not know yet the epoch that the client heard of.
+/// As after a broker came back: it does not know yet the epoch that the client heard of. Any of
+/// the requests may meet the change, so that each is refused in turn.
 #[test]
 fn a_range_is_asked_for_again_while_its_leader_changes() {
-    let cluster = Cluster::with_topic("t", 1);
+    let cluster = Cluster::with_topic("t", 2);
     cluster.fill("t", 3);
     let reader = BatchReader::new(&cluster.settings, "g").unwrap();
-    let answers = [
+    let full = reader.ranges("t").unwrap();
+    assert_eq!(
+        full.iter().map(|(_, first, end)| end - first).sum::<i64>(),
+        3
+    );
+    for refused in [
         Answer::RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH,
         Answer::RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH,
         Answer::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
-    ];
-    cluster.mock.request_errors(Api::ListOffsets, &answers);
-    assert_eq!(reader.range("t", 0).unwrap(), (0, 3));
+    ] {
+        for before in 0..4 {
+            let mut answers = vec![Answer::RD_KAFKA_RESP_ERR_NO_ERROR; before];
+            answers.push(refused);
+            cluster.mock.request_errors(Api::ListOffsets, &answers);
+            assert_eq!(
+                reader.ranges("t").unwrap(),
+                full,
+                "{refused:?} after {before}"
+            );
+            cluster.mock.clear_request_errors(Api::ListOffsets);
+        }
+    }
+}
+
+#[test]
+fn records_are_found_by_their_time_while_a_leader_changes() {
+    let cluster = Cluster::with_topic("t", 1);
+    cluster.fill("t", 3);
+    let reader = BatchReader::new(&cluster.settings, "g").unwrap();
+    let moved = [Answer::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION];
+    cluster.mock.request_errors(Api::ListOffsets, &moved);
+    let missing = reader.since(&[("t".to_owned(), 7)], 0).unwrap_err();
+    assert!(
+        matches!(missing, KafkaError::PartitionMissing { partition: 7, .. }),
+        "{missing}"
+    );
+    // The cluster inside this process knows no times: nothing is later.
+    assert_eq!(reader.since(&[("t".to_owned(), 0)], 0).unwrap(), []);
+    assert_eq!(reader.since(&[], 0).unwrap(), []);
 }
 
 #[test]

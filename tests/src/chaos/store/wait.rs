@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tapeline_kafka::{Admin, KafkaError};
+use tapeline_kafka::{BatchReader, KafkaError};
 use tapeline_schemas::topics::Topic;
 
 use super::world::{DATABASE, PARTITIONS, World};
@@ -49,11 +49,12 @@ pub(crate) fn flows(world: &mut World) -> Outcome<bool> {
 /// Waits until no topic grows any more: what follows from what was fed has been written.
 pub(crate) fn topics_rest(world: &mut World) -> Outcome<bool> {
     let what = "asking for the ends of the topics";
-    let admin = Admin::new(&world.kafka).map_err(Failure::while_doing(what))?;
     let names = world.kafka.names();
+    let reader = BatchReader::new(&world.kafka, &names.group("chaos"))
+        .map_err(Failure::while_doing(what))?;
     let ends = || -> Result<Vec<(i32, i64, i64)>, KafkaError> {
         let all = Topic::ALL.iter();
-        let ends = all.map(|topic| admin.watermarks(names.topic(*topic)));
+        let ends = all.map(|topic| reader.ranges(names.topic(*topic)));
         Ok(ends.collect::<Result<Vec<_>, _>>()?.concat())
     };
     let (mut last, mut next) = ((Vec::new(), Instant::now()), Instant::now());
