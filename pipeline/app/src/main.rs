@@ -1,6 +1,7 @@
 //! The `tapeline` binary.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod account_login;
 mod cli;
 mod commands;
 mod config;

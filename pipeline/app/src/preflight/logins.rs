@@ -10,11 +10,11 @@ use tapeline_secrets::Secret;
 use tokio::sync::OnceCell;
 
 use super::{CheckContext, Checked, Finding, WITHIN, timed};
+use crate::account_login::AccountLogin;
 use crate::config::Way;
 use crate::failure::Failure;
 use crate::publish::now;
 use crate::registry;
-use crate::roles::AccountLogin;
 
 /// Codes of a clock that is further off may not count.
 const WRONG_CLOCK: i64 = 25_000_000;

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tapeline_secrets::Secrets;
 
+use crate::account_login::AccountLogin;
 use crate::config::Config;
 use crate::console;
 use crate::failure::Failure;
-use crate::roles::AccountLogin;
 
 /// A check that takes longer has failed.
 const WITHIN: Duration = Duration::from_secs(20);

@@ -19,7 +19,6 @@ use crate::failure::Failure;
 use crate::telemetry::Health;
 
 pub(crate) use connectors::start as start_connectors;
-pub(crate) use logins::AccountLogin;
 #[cfg(feature = "local")]
 pub(crate) use logins::forget_demo as forget_demo_logins;
 pub(crate) use processors::start as start_processors;

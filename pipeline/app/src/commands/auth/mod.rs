@@ -5,11 +5,11 @@ mod login;
 mod sessions;
 mod terminal;
 
+use crate::account_login::AccountLogin;
 use crate::cli;
 use crate::config::Config;
 use crate::console;
 use crate::failure::Failure;
-use crate::roles::AccountLogin;
 
 pub(super) fn run(config: &Config, action: &cli::Auth) -> Result<(), Failure> {
     super::quiet_logs(config);

@@ -4,11 +4,11 @@ use tapeline_auth::{LogoutOutcome, SessionStore, Step, Stored};
 use tapeline_model::Micros;
 use tapeline_model::records::AuthEventKind;
 
+use crate::account_login::AccountLogin;
 use crate::config::Config;
 use crate::console;
 use crate::failure::Failure;
 use crate::publish::now;
-use crate::roles::AccountLogin;
 use crate::sessions::Lent;
 
 #[derive(Serialize)]

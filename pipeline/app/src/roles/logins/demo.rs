@@ -12,7 +12,9 @@ use tapeline_simulators::{CodeChannel, Factor, SecondFactor, Settings, Venue};
 use tapeline_venue::Stop;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::{AccountLogin, Part, Parts, Start};
+use super::codes::Codes;
+use super::{LoginPart, Part, Parts, Start};
+use crate::account_login::AccountLogin;
 use crate::config::{Auth, Config, LoginAccount, Places, Span, Way};
 use crate::failure::Failure;
 use folder::Folder;
@@ -119,12 +121,16 @@ impl Plan {
         };
         let venue = self.open(&folder, settings).await?;
         let config = self.configure(config, &folder, &venue.address)?;
-        let Some(mut account) = AccountLogin::all(&config)?.pop() else {
+        let Some(of) = AccountLogin::all(&config)?.pop() else {
             let account = self.account;
             let message = format!("the demo's account {account} is none of [[accounts]]");
             return Err(Failure::External(message));
         };
-        account.person = Some(Box::new(move || Box::new(telephone.clone())));
+        let account = LoginPart {
+            of,
+            codes: Codes::default(),
+            person: Some(Box::new(move || Box::new(telephone.clone()))),
+        };
         tokio::select! {
             ended = account.run(stop) => ended,
             never = self.lose(&venue) => match never {},
