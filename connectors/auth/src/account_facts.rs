@@ -2,15 +2,15 @@
 
 /// One thing that it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fact {
-    pub about: About,
+pub struct AccountFact {
+    pub kind: FactKind,
     pub is_well: bool,
     /// For a person: short, and of plain characters also where the venue wrote it.
     pub found: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum About {
+pub enum FactKind {
     Account,
     /// What orders may be sent.
     Permissions,
@@ -20,7 +20,7 @@ pub enum About {
     Version,
 }
 
-impl About {
+impl FactKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Account => "status",
@@ -31,7 +31,7 @@ impl About {
         }
     }
 
-    /// What a person may do about it.
+    /// What a person may do kind it.
     pub fn remedy(self) -> &'static str {
         match self {
             Self::Account | Self::Permissions => "look at the account at the venue",
@@ -42,19 +42,19 @@ impl About {
     }
 }
 
-impl Fact {
-    pub(crate) fn well(about: About, found: impl Into<String>) -> Self {
+impl AccountFact {
+    pub(crate) fn well(kind: FactKind, found: impl Into<String>) -> Self {
         Self {
-            about,
+            kind,
             is_well: true,
             found: found.into(),
         }
     }
 
-    pub(crate) fn not_well(about: About, found: impl Into<String>) -> Self {
+    pub(crate) fn not_well(kind: FactKind, found: impl Into<String>) -> Self {
         Self {
             is_well: false,
-            ..Self::well(about, found)
+            ..Self::well(kind, found)
         }
     }
 }
@@ -67,12 +67,12 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    pub fn fact(self) -> Fact {
+    pub fn fact(self) -> AccountFact {
         let found = format!("{} of {} requests are left", self.left, self.limit);
         if self.left < self.limit / 10 {
-            Fact::not_well(About::Rate, found)
+            AccountFact::not_well(FactKind::Rate, found)
         } else {
-            Fact::well(About::Rate, found)
+            AccountFact::well(FactKind::Rate, found)
         }
     }
 }

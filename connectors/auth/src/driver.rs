@@ -145,7 +145,7 @@ impl LoginDriver {
     async fn keep_logged_in(&mut self) -> Result<DriverEnd, CacheError> {
         let mut kept = self.stored.kept();
         kept.session.take_if(|_| self.is_anew);
-        let mut next = Some(Input::Found(kept));
+        let mut next = Some(Input::CodeSearch(kept));
         let mut has_begun = false;
         loop {
             let input = match next.take() {
@@ -206,7 +206,7 @@ impl LoginDriver {
     /// What came of it, if the login waits for that.
     async fn act(&mut self, action: Action) -> Result<Option<Input>, CacheError> {
         match action {
-            Action::Tell(step) => self.tell(step).await,
+            Action::Tell(step) => self.publish_step(step).await,
             Action::Keep(kept) => {
                 self.stored.note(&kept.refusals);
                 self.cache.write(&self.stored).await?;
@@ -273,7 +273,7 @@ impl LoginDriver {
         Ok(Some(at_venue))
     }
 
-    async fn tell(&self, step: Step) {
+    async fn publish_step(&self, step: Step) {
         let latency = self.latency;
         let _nobody_listens = self.steps.send(Step { latency, ..step }).await;
     }
@@ -329,7 +329,7 @@ impl LoginDriver {
                     self.stored.note(&kept.refusals);
                     self.cache.write(&self.stored).await?;
                 }
-                Action::Tell(step) => self.tell(step).await,
+                Action::Tell(step) => self.publish_step(step).await,
                 _ => {}
             }
         }

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use tapeline_model::Micros;
 use tapeline_model::records::LoginCategory;
 
-use crate::account_facts::Fact;
+use crate::account_facts::AccountFact;
 use crate::challenge::Challenge;
 use crate::mfa::Code;
 use crate::refusal::Refusal;
@@ -38,7 +38,7 @@ pub trait Flow: Send + Sync {
     fn probe<'a>(&'a self, session: &'a Session) -> FlowFuture<'a, ()>;
 
     /// What the venue says of the account; nothing, where it is not known how to ask.
-    fn account_facts<'a>(&'a self, _session: &'a Session) -> FlowFuture<'a, Vec<Fact>> {
+    fn account_facts<'a>(&'a self, _session: &'a Session) -> FlowFuture<'a, Vec<AccountFact>> {
         Box::pin(async { Ok(Vec::new()) })
     }
 

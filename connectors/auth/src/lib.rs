@@ -23,7 +23,7 @@ mod retry_after;
 mod saved_state;
 mod session;
 
-pub use account_facts::{About, Fact};
+pub use account_facts::{AccountFact, FactKind};
 pub use category::remedy_of;
 pub use challenge::{Challenge, Method, Wants};
 pub use driver::{DriverEnd, LoginChannels, LoginCommand, LoginDriver, LogoutOutcome};

@@ -10,8 +10,8 @@ use tapeline_model::records::LoginCategory;
 use tapeline_secrets::Secret;
 
 use super::Credentials;
-use super::http::{Answer, Http};
-use crate::account_facts::{About, Budget, Fact, plain};
+use super::http::{Http, HttpAnswer};
+use crate::account_facts::{AccountFact, Budget, FactKind, plain};
 use crate::address::BadAddress;
 use crate::challenge::Challenge;
 use crate::environment::Environment;
@@ -48,29 +48,37 @@ impl Account {
         Some(matches!(status, "ACTIVE" | "ACCOUNT_UPDATED"))
     }
 
-    fn status(&self) -> Fact {
+    fn status(&self) -> AccountFact {
         match (self.is_active(), self.status.as_deref()) {
-            (Some(true), _) => Fact::well(About::Account, "active"),
-            (_, Some(status)) => Fact::not_well(About::Account, plain(status)),
-            (_, None) => Fact::not_well(About::Version, "the account has no status any more"),
+            (Some(true), _) => AccountFact::well(FactKind::Account, "active"),
+            (_, Some(status)) => AccountFact::not_well(FactKind::Account, plain(status)),
+            (_, None) => {
+                AccountFact::not_well(FactKind::Version, "the account has no status any more")
+            }
         }
     }
 
-    fn permissions(&self) -> Fact {
-        let about = About::Permissions;
+    fn permissions(&self) -> AccountFact {
+        let about = FactKind::Permissions;
         let is_blocked = self.account_blocked == Some(true) || self.trading_blocked == Some(true);
         if is_blocked {
-            return Fact::not_well(about, "the venue takes no orders: the account is blocked");
+            return AccountFact::not_well(
+                about,
+                "the venue takes no orders: the account is blocked",
+            );
         }
         if self.trade_suspended_by_user == Some(true) {
-            return Fact::not_well(about, "orders are suspended in the account's own settings");
+            return AccountFact::not_well(
+                about,
+                "orders are suspended in the account's own settings",
+            );
         }
         let shorts = match self.shorting_enabled {
             Some(true) => "orders pass, short sales too",
             Some(false) => "orders pass, short sales do not",
             None => "orders pass",
         };
-        Fact::well(about, shorts)
+        AccountFact::well(about, shorts)
     }
 }
 
@@ -102,12 +110,12 @@ impl ApiKey {
         Ok((account, answer.budget))
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Answer, Refusal> {
+    async fn send(&self, request: RequestBuilder) -> Result<HttpAnswer, Refusal> {
         let (key, secret) = self.credentials.get().await?;
         self.http.send(signed(request, &key, &secret)).await
     }
 
-    async fn facts(&self) -> Result<Vec<Fact>, Refusal> {
+    async fn facts(&self) -> Result<Vec<AccountFact>, Refusal> {
         let (account, budget) = self.account().await?;
         let mut facts = vec![account.status(), account.permissions()];
         facts.extend(self.market_data().await?);
@@ -116,7 +124,7 @@ impl ApiKey {
     }
 
     /// None where that was not said.
-    async fn market_data(&self) -> Result<Option<Fact>, Refusal> {
+    async fn market_data(&self) -> Result<Option<AccountFact>, Refusal> {
         let Some(newest) = self.http.beside(DATA_HOST, NEWEST_QUOTE, "feed=sip") else {
             return Ok(None);
         };
@@ -127,7 +135,7 @@ impl ApiKey {
             402 | 403 => "of one exchange, or late: the subscription has no more",
             _ => return Ok(None),
         };
-        Ok(Some(Fact::well(About::MarketData, found)))
+        Ok(Some(AccountFact::well(FactKind::MarketData, found)))
     }
 }
 
@@ -167,7 +175,7 @@ impl Flow for ApiKey {
         })
     }
 
-    fn account_facts<'a>(&'a self, _: &'a Session) -> FlowFuture<'a, Vec<Fact>> {
+    fn account_facts<'a>(&'a self, _: &'a Session) -> FlowFuture<'a, Vec<AccountFact>> {
         Box::pin(self.facts())
     }
 

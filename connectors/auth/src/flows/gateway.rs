@@ -14,8 +14,8 @@ use tapeline_model::Micros;
 use tapeline_model::records::LoginCategory;
 use tapeline_secrets::Secret;
 
-use super::http::{Answer, Http};
-use crate::account_facts::{About, Fact, plain};
+use super::http::{Http, HttpAnswer};
+use crate::account_facts::{AccountFact, FactKind, plain};
 use crate::address::BadAddress;
 use crate::challenge::{Challenge, Method, Wants};
 use crate::environment::Environment;
@@ -59,16 +59,16 @@ struct Accounts {
 }
 
 impl Accounts {
-    fn permissions(&self) -> Fact {
-        let (about, count) = (About::Permissions, self.accounts.len());
+    fn permissions(&self) -> AccountFact {
+        let (about, count) = (FactKind::Permissions, self.accounts.len());
         if count == 0 {
-            return Fact::not_well(about, "the login opens no account for trading");
+            return AccountFact::not_well(about, "the login opens no account for trading");
         }
         let money = match self.is_paper {
             Some(true) => " (paper)",
             _ => "",
         };
-        Fact::well(
+        AccountFact::well(
             about,
             format!("accounts that the login opens: {count}{money}"),
         )
@@ -116,7 +116,7 @@ impl Gateway {
         read(&answer)
     }
 
-    async fn facts(&self) -> Result<Vec<Fact>, Refusal> {
+    async fn facts(&self) -> Result<Vec<AccountFact>, Refusal> {
         let status = self.http.ask(self.http.post(STATUS)).await?;
         let accounts = self.http.ask(self.http.get(ACCOUNTS)).await?;
         for answer in [&status, &accounts] {
@@ -132,7 +132,7 @@ impl Gateway {
             .json::<Accounts>()
             .ok_or(LoginCategory::ChangedApi)?;
         let mut facts = vec![accounts.permissions()];
-        facts.extend(version.map(|version| Fact::well(About::Version, plain(&version))));
+        facts.extend(version.map(|version| AccountFact::well(FactKind::Version, plain(&version))));
         Ok(facts)
     }
 
@@ -148,7 +148,7 @@ impl Gateway {
     }
 }
 
-fn read(answer: &Answer) -> Result<Status, Refusal> {
+fn read(answer: &HttpAnswer) -> Result<Status, Refusal> {
     if answer.status == 401 {
         return Ok(Status::Out);
     }
@@ -171,7 +171,7 @@ fn read(answer: &Answer) -> Result<Status, Refusal> {
     })
 }
 
-fn refused(answer: &Answer) -> Refusal {
+fn refused(answer: &HttpAnswer) -> Refusal {
     let refusal = answer.refusal(LoginCategory::Expired);
     let shut = Some(SHUT_FOR).filter(|_| refusal.category == LoginCategory::RateLimited);
     Refusal {
@@ -248,7 +248,7 @@ impl Flow for Gateway {
         Box::pin(async move { self.http.ask(self.http.post(LOGOUT)).await?.ended() })
     }
 
-    fn account_facts<'a>(&'a self, _: &'a Session) -> FlowFuture<'a, Vec<Fact>> {
+    fn account_facts<'a>(&'a self, _: &'a Session) -> FlowFuture<'a, Vec<AccountFact>> {
         Box::pin(self.facts())
     }
 

@@ -26,7 +26,7 @@ pub(super) struct Http {
     skew: Mutex<Skew>,
 }
 
-pub(super) struct Answer {
+pub(super) struct HttpAnswer {
     pub status: u16,
     pub not_within: Option<Duration>,
     pub budget: Option<Budget>,
@@ -81,7 +81,7 @@ impl Http {
         Some(self.environment.requests.get(url))
     }
 
-    pub async fn send(&self, request: RequestBuilder) -> Result<Answer, Refusal> {
+    pub async fn send(&self, request: RequestBuilder) -> Result<HttpAnswer, Refusal> {
         let unsent = || Refusal::from(LoginCategory::Network);
         let request = request.build().map_err(|_| unsent())?;
         let sent = self.now();
@@ -101,7 +101,7 @@ impl Http {
             }
             body.extend_from_slice(&piece);
         }
-        Ok(Answer {
+        Ok(HttpAnswer {
             status,
             not_within,
             budget,
@@ -110,7 +110,7 @@ impl Http {
     }
 
     /// Sends what no venue counts, whether its answer is seen or not.
-    pub async fn ask(&self, request: RequestBuilder) -> Result<Answer, Refusal> {
+    pub async fn ask(&self, request: RequestBuilder) -> Result<HttpAnswer, Refusal> {
         let answer = self.send(request).await;
         answer.map_err(|refusal| refusal.category.into())
     }
@@ -134,7 +134,7 @@ impl Http {
     }
 }
 
-impl Answer {
+impl HttpAnswer {
     pub fn is_fine(&self) -> bool {
         (200..300).contains(&self.status)
     }
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_status_without_words_has_its_meaning() {
-        let answer = |status| Answer {
+        let answer = |status| HttpAnswer {
             status,
             not_within: None,
             budget: None,

@@ -15,7 +15,7 @@ pub enum Input {
     /// Somebody wants a session: the program at its start, or a person after a stop.
     Begin,
     /// What an earlier process kept; comes before `Begin`, once.
-    Found(SavedState),
+    CodeSearch(SavedState),
     /// The venue gave a session, or went on with one.
     Opened(Validity),
     /// The venue asks for a second factor.

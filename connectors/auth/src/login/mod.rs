@@ -112,7 +112,7 @@ impl Login {
     pub fn take(&mut self, now: Micros, input: Input) -> Vec<Action> {
         let mut out = Vec::new();
         match (self.state, input) {
-            (State::Out, Input::Found(kept)) => self.found(now, kept, &mut out),
+            (State::Out, Input::CodeSearch(kept)) => self.found(now, kept, &mut out),
             (State::Out | State::Stopped { .. }, Input::Begin) => self.begin(now, &mut out),
             (State::Asked(asked), Input::Opened(until)) => self.opened(now, asked, until, &mut out),
             (State::Asked(Awaited::Look), Input::Challenged { .. }) => self.look_later(now, None),

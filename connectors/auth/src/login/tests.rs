@@ -30,7 +30,7 @@ fn challenge() -> Input {
     }
 }
 
-fn told(actions: &[Action]) -> Vec<AuthEventKind> {
+fn published_kinds(actions: &[Action]) -> Vec<AuthEventKind> {
     let steps = actions.iter().filter_map(|action| match action {
         Action::Tell(step) => Some(step.kind),
         _ => None,
@@ -56,7 +56,7 @@ fn a_login_with_a_code_and_its_renewal() {
     assert!(!login.is_in());
 
     let actions = login.take(at(1), challenge());
-    assert_eq!(told(&actions), [AuthEventKind::Challenge]);
+    assert_eq!(published_kinds(&actions), [AuthEventKind::Challenge]);
     let Some(Action::Prove {
         asked, until: by, ..
     }) = actions.last()
@@ -65,17 +65,17 @@ fn a_login_with_a_code_and_its_renewal() {
     };
     assert_eq!((*asked, *by), (at(1), at(121)));
     assert_eq!(
-        told(&login.take(at(2), Input::CodeSeen)),
+        published_kinds(&login.take(at(2), Input::CodeSeen)),
         [AuthEventKind::CodeSeen]
     );
 
     let actions = login.take(at(3), Input::Opened(until(1803, Some(86_400))));
-    assert_eq!(told(&actions), [AuthEventKind::LoginSucceeded]);
+    assert_eq!(published_kinds(&actions), [AuthEventKind::LoginSucceeded]);
     assert!(login.is_in());
     assert_eq!(login.due(), Some(at(63)), "a probe");
     assert_eq!(asks(&login.take(at(63), Input::Tick)), [&Action::Probe]);
     assert_eq!(
-        told(&login.take(at(64), Input::Healthy)),
+        published_kinds(&login.take(at(64), Input::Healthy)),
         [AuthEventKind::Healthy]
     );
 
@@ -84,7 +84,7 @@ fn a_login_with_a_code_and_its_renewal() {
     assert_eq!(asks(&actions), [&Action::Renew]);
     assert!(login.is_in(), "the session is good while it is renewed");
     let actions = login.take(at(1504), Input::Opened(until(3304, Some(86_400))));
-    assert_eq!(told(&actions), [AuthEventKind::LoginSucceeded]);
+    assert_eq!(published_kinds(&actions), [AuthEventKind::LoginSucceeded]);
 }
 
 #[test]
@@ -94,8 +94,8 @@ fn what_was_kept_goes_on_without_a_login() {
         session: Some(until(1000, None)),
         refusals: vec![],
     };
-    let actions = login.take(at(0), Input::Found(kept));
-    assert_eq!(told(&actions), [AuthEventKind::LoginSucceeded]);
+    let actions = login.take(at(0), Input::CodeSearch(kept));
+    assert_eq!(published_kinds(&actions), [AuthEventKind::LoginSucceeded]);
     assert!(asks(&actions).is_empty());
     assert!(
         login.take(at(0), Input::Begin).is_empty(),
@@ -108,7 +108,7 @@ fn what_was_kept_goes_on_without_a_login() {
         refusals: vec![],
     };
     assert_eq!(
-        asks(&login.take(at(0), Input::Found(kept))),
+        asks(&login.take(at(0), Input::CodeSearch(kept))),
         [&Action::Renew]
     );
 }
@@ -145,7 +145,7 @@ fn wrong_codes_end_before_the_venue_locks_and_a_restart_does_not_forget_them() {
     assert_eq!(kept.refusals.len(), 3);
 
     let mut restarted = self::login();
-    restarted.take(now, Input::Found(kept));
+    restarted.take(now, Input::CodeSearch(kept));
     assert!(asks(&restarted.take(now, Input::Begin)).is_empty());
     assert_eq!(restarted.due(), Some(free));
     assert_eq!(asks(&restarted.take(free, Input::Tick)), [&Action::Open]);
@@ -208,7 +208,7 @@ fn forbidden_stops_and_what_passes_is_tried_again_later_and_later() {
     login.take(at(0), Input::Begin);
     let actions = login.take(at(1), Input::Refused(LoginCategory::Forbidden.into()));
     assert_eq!(
-        told(&actions),
+        published_kinds(&actions),
         [AuthEventKind::LoginFailed, AuthEventKind::Refused]
     );
     let stopped = actions.iter().filter_map(|action| match action {
@@ -293,7 +293,7 @@ fn a_session_that_the_venue_closed_is_renewed_where_that_still_counts() {
     login.take(at(0), Input::Opened(until(3600, Some(90_000))));
     let actions = login.take(at(100), Input::Lost);
     assert!(matches!(actions[0], Action::Keep(_)), "told by who has it");
-    assert_eq!(told(&actions), [AuthEventKind::SessionLost]);
+    assert_eq!(published_kinds(&actions), [AuthEventKind::SessionLost]);
     assert_eq!(asks(&actions), [&Action::Renew]);
     assert!(!login.is_in(), "no request is made with what was closed");
     login.take(at(101), Input::Opened(until(3701, Some(90_000))));
@@ -325,7 +325,7 @@ fn that_a_person_logged_in_is_seen_by_looking_and_nothing_is_told_of_the_looks()
     login.take(at(0), browser());
     let actions = login.take(at(120), Input::NoCode);
     assert_eq!(
-        told(&actions),
+        published_kinds(&actions),
         [AuthEventKind::LoginFailed, AuthEventKind::Refused]
     );
     for minute in 3..5 {
@@ -344,14 +344,14 @@ fn that_a_person_logged_in_is_seen_by_looking_and_nothing_is_told_of_the_looks()
     assert_eq!(login.due(), Some(at(1200)));
     login.take(at(1200), Input::Tick);
     let actions = login.take(at(1200), Input::Opened(until(90_000, None)));
-    assert_eq!(told(&actions), [AuthEventKind::LoginSucceeded]);
+    assert_eq!(published_kinds(&actions), [AuthEventKind::LoginSucceeded]);
 
     // Somebody else works with the account: they are left alone until a person says otherwise.
     login.take(at(90_000), Input::Tick);
     let due = login.due().unwrap();
     login.take(due, Input::Tick);
     let actions = login.take(due, Input::Refused(LoginCategory::Forbidden.into()));
-    assert_eq!(told(&actions), [AuthEventKind::Refused]);
+    assert_eq!(published_kinds(&actions), [AuthEventKind::Refused]);
     assert_eq!(login.due(), None);
 }
 
@@ -370,7 +370,7 @@ fn the_end_that_a_person_must_prevent_is_told_ahead() {
     while let Some(due) = login.due() {
         let actions = login.take(due, Input::Tick);
         announced.extend(
-            told(&actions)
+            published_kinds(&actions)
                 .into_iter()
                 .map(|kind| (kind, due.since(at(week)) / SECOND / 3600)),
         );

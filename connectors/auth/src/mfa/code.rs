@@ -45,7 +45,7 @@ impl Expected {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub enum CodeSearch {
     Code(Code),
     Nothing,
     /// Bound to another host: somebody else's, or a forgery.
@@ -71,9 +71,9 @@ const WORDS: [&str; 10] = [
 
 /// A line that binds the code to a host goes before everything else; without one, there must be
 /// one candidate and a word that says what it is.
-pub fn find(text: &str, expected: &Expected) -> Found {
+pub fn find(text: &str, expected: &Expected) -> CodeSearch {
     if text.len() > LONGEST {
-        return Found::Nothing;
+        return CodeSearch::Nothing;
     }
     if let Some((host, code)) = text
         .lines()
@@ -82,8 +82,8 @@ pub fn find(text: &str, expected: &Expected) -> Found {
         .and_then(bound)
     {
         return match code {
-            _ if !host.eq_ignore_ascii_case(&expected.host) => Found::Foreign,
-            code => Found::Code(Code::new(code)),
+            _ if !host.eq_ignore_ascii_case(&expected.host) => CodeSearch::Foreign,
+            code => CodeSearch::Code(Code::new(code)),
         };
     }
     let lower = text.to_ascii_lowercase();
@@ -91,7 +91,7 @@ pub fn find(text: &str, expected: &Expected) -> Found {
         .split(|c: char| !c.is_ascii_alphanumeric())
         .any(|word| WORDS.contains(&word));
     if !has_word {
-        return Found::Nothing;
+        return CodeSearch::Nothing;
     }
     let mut candidates: Vec<String> = numbers(text)
         .filter(|digits| expected.digits.contains(&digits.len()))
@@ -99,9 +99,9 @@ pub fn find(text: &str, expected: &Expected) -> Found {
     candidates.sort_unstable();
     candidates.dedup();
     match candidates.len() {
-        0 => Found::Nothing,
-        1 => Found::Code(Code::new(candidates.remove(0))),
-        _ => Found::Ambiguous,
+        0 => CodeSearch::Nothing,
+        1 => CodeSearch::Code(Code::new(candidates.remove(0))),
+        _ => CodeSearch::Ambiguous,
     }
 }
 
@@ -172,12 +172,12 @@ mod tests {
 
     use super::*;
 
-    fn found(text: &str) -> Found {
+    fn found(text: &str) -> CodeSearch {
         find(text, &Expected::of("broker.example"))
     }
 
-    fn code(text: &str) -> Found {
-        Found::Code(Code::new(text))
+    fn code(text: &str) -> CodeSearch {
+        CodeSearch::Code(Code::new(text))
     }
 
     #[test]
@@ -190,14 +190,18 @@ mod tests {
         );
         assert_eq!(
             found("Your code is 111111\n@evil.example #111111"),
-            Found::Foreign
+            CodeSearch::Foreign
         );
         assert_eq!(
             found("code 123456\n@broker.example.evil #123456"),
-            Found::Foreign
+            CodeSearch::Foreign
         );
         let earlier = "@broker.example #747723\nYour code is 123456";
-        assert_eq!(found(earlier), Found::Ambiguous, "only the last line binds");
+        assert_eq!(
+            found(earlier),
+            CodeSearch::Ambiguous,
+            "only the last line binds"
+        );
     }
 
     #[test]
@@ -207,10 +211,10 @@ mod tests {
         assert_eq!(found("code: 123-456"), code("123456"));
         assert_eq!(found("Use code 123 456 to log in"), code("123456"));
         assert_eq!(found("code 123456, again: 123456"), code("123456"));
-        assert_eq!(found("123456"), Found::Nothing);
-        assert_eq!(found("your code is secret"), Found::Nothing);
-        assert_eq!(found("code 123 or 123456789"), Found::Nothing);
-        assert_eq!(found("code 123456 or code 654321"), Found::Ambiguous);
+        assert_eq!(found("123456"), CodeSearch::Nothing);
+        assert_eq!(found("your code is secret"), CodeSearch::Nothing);
+        assert_eq!(found("code 123 or 123456789"), CodeSearch::Nothing);
+        assert_eq!(found("code 123456 or code 654321"), CodeSearch::Ambiguous);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 use super::code::Code;
-use super::inbox::{Inbox, Message, Pending, Taken};
+use super::inbox::{Inbox, Message, MessageOutcome, Pending};
 
 /// One account's messages. Clones share them.
 #[derive(Clone, Default)]
@@ -40,10 +40,10 @@ struct State {
 
 impl CodeRouter {
     /// A code goes to whoever waits for it.
-    pub fn take(&self, message: Message) -> Taken {
+    pub fn take(&self, message: Message) -> MessageOutcome {
         let mut state = self.state();
         let taken = state.inbox.take(message);
-        if let Taken::Code(code) = &taken
+        if let MessageOutcome::Code(code) = &taken
             && let Some(waits) = state.waits.take()
         {
             let _nobody_waits = waits.send(code.clone());
@@ -139,14 +139,14 @@ impl CodeRouters {
     }
 
     /// What became of it at the account that it came closest to.
-    pub fn take(&self, message: &Message) -> Taken {
-        let mut closest = Taken::Stranger;
+    pub fn take(&self, message: &Message) -> MessageOutcome {
+        let mut closest = MessageOutcome::Stranger;
         for code_router in &self.0 {
             let taken = code_router.take(message.clone());
             if closeness(&taken) > closeness(&closest) {
                 closest = taken;
             }
-            if matches!(closest, Taken::Code(_)) {
+            if matches!(closest, MessageOutcome::Code(_)) {
                 break;
             }
         }
@@ -185,16 +185,16 @@ impl CodeRouters {
     }
 }
 
-fn closeness(taken: &Taken) -> u8 {
+fn closeness(taken: &MessageOutcome) -> u8 {
     match taken {
-        Taken::Code(_) => 7,
-        Taken::Ambiguous => 6,
-        Taken::Foreign => 5,
-        Taken::NoCode => 4,
-        Taken::OutOfTime => 3,
-        Taken::Waits => 2,
-        Taken::Repeated => 1,
-        Taken::Stranger => 0,
+        MessageOutcome::Code(_) => 7,
+        MessageOutcome::Ambiguous => 6,
+        MessageOutcome::Foreign => 5,
+        MessageOutcome::NoCode => 4,
+        MessageOutcome::OutOfTime => 3,
+        MessageOutcome::Waits => 2,
+        MessageOutcome::Repeated => 1,
+        MessageOutcome::Stranger => 0,
     }
 }
 
@@ -234,14 +234,17 @@ mod tests {
         let code_router = CodeRouter::default();
         let first = waiting(&code_router, 10);
         assert_eq!(code_router.wanted().await, Micros(10));
-        assert_eq!(code_router.take(message("w", 20, "hello")), Taken::NoCode);
+        assert_eq!(
+            code_router.take(message("w", 20, "hello")),
+            MessageOutcome::NoCode
+        );
         let taken = code_router.take(message("m", 20, "code 123456"));
-        assert_eq!(taken, Taken::Code(Code::new("123456")));
+        assert_eq!(taken, MessageOutcome::Code(Code::new("123456")));
         assert_eq!(code_router.since(), None, "nobody looks for it any more");
         assert_eq!(first.await.unwrap(), Some(Code::new("123456")));
         assert_eq!(
             code_router.take(message("m", 20, "code 123456")),
-            Taken::Repeated,
+            MessageOutcome::Repeated,
             "a code is given once"
         );
         assert!(
@@ -258,11 +261,11 @@ mod tests {
         let code_router = CodeRouter::default();
         assert_eq!(
             code_router.take(message("old", 5, "code 111111")),
-            Taken::Waits
+            MessageOutcome::Waits
         );
         assert_eq!(
             code_router.take(message("new", 11, "code 222222")),
-            Taken::Waits
+            MessageOutcome::Waits
         );
         let code = code_router.code(pending(10, "+100")).await;
         assert_eq!(code, Some(Code::new("222222")));
@@ -281,7 +284,7 @@ mod tests {
         dropped.abort();
         code_router.settled().await;
         let late = code_router.take(message("late", 101, "code 123456"));
-        assert_eq!(late, Taken::Waits, "no challenge is open");
+        assert_eq!(late, MessageOutcome::Waits, "no challenge is open");
     }
 
     #[tokio::test(start_paused = true)]
@@ -310,7 +313,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         let taken = code_routers.take(&message("m", 20, "code 123456"));
-        assert_eq!(taken, Taken::Code(Code::new("123456")));
+        assert_eq!(taken, MessageOutcome::Code(Code::new("123456")));
         assert_eq!(second.await.unwrap(), Some(Code::new("123456")));
         assert_eq!(
             code_routers.since(),

@@ -14,13 +14,13 @@ use crate::challenge::{Challenge, Method};
 /// Who is asked for what no program can answer.
 pub trait Person: Send + Sync {
     /// None when there is no answer by `until`.
-    fn code<'a>(&'a mut self, challenge: &'a Challenge, until: Micros) -> Answer<'a>;
+    fn code<'a>(&'a mut self, challenge: &'a Challenge, until: Micros) -> CodeFuture<'a>;
 
     /// The venue waits for an approval elsewhere.
     fn approve(&mut self, challenge: &Challenge, until: Micros);
 }
 
-pub type Answer<'a> = Pin<Box<dyn Future<Output = Option<Code>> + Send + 'a>>;
+pub type CodeFuture<'a> = Pin<Box<dyn Future<Output = Option<Code>> + Send + 'a>>;
 
 /// Messages that codes come in, and which of them count for an account.
 #[derive(Debug, Clone)]

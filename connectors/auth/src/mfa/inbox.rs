@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use tapeline_model::Micros;
 
-use super::code::{Code, Expected, Found, find};
+use super::code::{Code, CodeSearch, Expected, find};
 
 /// How many messages are known again. A sender's retries come within minutes.
 const REMEMBERED: usize = 1024;
@@ -33,7 +33,7 @@ pub struct Pending {
 
 /// What became of a message. Only `Code` holds something secret, and does not show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Taken {
+pub enum MessageOutcome {
     Code(Code),
     /// Kept for a moment: the challenge may not have been told yet.
     Waits,
@@ -63,7 +63,7 @@ impl Inbox {
         let mut codes = waiting
             .into_iter()
             .filter_map(|message| match self.look(&message) {
-                Taken::Code(code) => Some(code),
+                MessageOutcome::Code(code) => Some(code),
                 _ => None,
             });
         codes.next()
@@ -75,9 +75,9 @@ impl Inbox {
         self.waiting.clear();
     }
 
-    pub fn take(&mut self, message: Message) -> Taken {
+    pub fn take(&mut self, message: Message) -> MessageOutcome {
         if self.seen.contains(&message.id) {
-            return Taken::Repeated;
+            return MessageOutcome::Repeated;
         }
         if self.seen.len() == REMEMBERED {
             self.seen.pop_front();
@@ -88,29 +88,29 @@ impl Inbox {
                 self.waiting.pop_front();
             }
             self.waiting.push_back(message);
-            return Taken::Waits;
+            return MessageOutcome::Waits;
         }
         self.look(&message)
     }
 
-    fn look(&mut self, message: &Message) -> Taken {
+    fn look(&mut self, message: &Message) -> MessageOutcome {
         let Some(pending) = &self.pending else {
-            return Taken::OutOfTime;
+            return MessageOutcome::OutOfTime;
         };
         if !pending.senders.contains(&message.sender) {
-            return Taken::Stranger;
+            return MessageOutcome::Stranger;
         }
         if message.received < pending.asked || message.received > pending.until {
-            return Taken::OutOfTime;
+            return MessageOutcome::OutOfTime;
         }
         match find(&message.text, &pending.expected) {
-            Found::Code(code) => {
+            CodeSearch::Code(code) => {
                 self.pending = None;
-                Taken::Code(code)
+                MessageOutcome::Code(code)
             }
-            Found::Nothing => Taken::NoCode,
-            Found::Foreign => Taken::Foreign,
-            Found::Ambiguous => Taken::Ambiguous,
+            CodeSearch::Nothing => MessageOutcome::NoCode,
+            CodeSearch::Foreign => MessageOutcome::Foreign,
+            CodeSearch::Ambiguous => MessageOutcome::Ambiguous,
         }
     }
 }
@@ -142,12 +142,15 @@ mod tests {
         let mut inbox = Inbox::default();
         assert_eq!(inbox.expect(pending(10)), None);
         let code = message("m1", 20, "code 123456");
-        assert_eq!(inbox.take(code.clone()), Taken::Code(Code::new("123456")));
-        assert_eq!(inbox.take(code), Taken::Repeated);
+        assert_eq!(
+            inbox.take(code.clone()),
+            MessageOutcome::Code(Code::new("123456"))
+        );
+        assert_eq!(inbox.take(code), MessageOutcome::Repeated);
         let second = message("m2", 21, "code 222222");
         assert_eq!(
             inbox.take(second),
-            Taken::Waits,
+            MessageOutcome::Waits,
             "the challenge has its code"
         );
     }
@@ -155,18 +158,24 @@ mod tests {
     #[test]
     fn what_came_before_the_challenge_is_not_for_it() {
         let mut inbox = Inbox::default();
-        assert_eq!(inbox.take(message("old", 5, "code 111111")), Taken::Waits);
-        assert_eq!(inbox.take(message("new", 11, "code 222222")), Taken::Waits);
+        assert_eq!(
+            inbox.take(message("old", 5, "code 111111")),
+            MessageOutcome::Waits
+        );
+        assert_eq!(
+            inbox.take(message("new", 11, "code 222222")),
+            MessageOutcome::Waits
+        );
         assert_eq!(inbox.expect(pending(10)), Some(Code::new("222222")));
         inbox.close();
         inbox.expect(pending(30));
         assert_eq!(
             inbox.take(message("early", 29, "code 1234")),
-            Taken::OutOfTime
+            MessageOutcome::OutOfTime
         );
         assert_eq!(
             inbox.take(message("late", 131, "code 1234")),
-            Taken::OutOfTime
+            MessageOutcome::OutOfTime
         );
     }
 
@@ -176,15 +185,18 @@ mod tests {
         inbox.expect(pending(10));
         let mut stranger = message("s", 20, "code 123456");
         stranger.sender = "+666".to_owned();
-        assert_eq!(inbox.take(stranger), Taken::Stranger);
+        assert_eq!(inbox.take(stranger), MessageOutcome::Stranger);
         let two = message("two", 20, "code 123456 or code 654321");
-        assert_eq!(inbox.take(two), Taken::Ambiguous);
+        assert_eq!(inbox.take(two), MessageOutcome::Ambiguous);
         let foreign = message("f", 20, "code 1\n@evil.example #123456");
-        assert_eq!(inbox.take(foreign), Taken::Foreign);
-        assert_eq!(inbox.take(message("n", 20, "hello")), Taken::NoCode);
+        assert_eq!(inbox.take(foreign), MessageOutcome::Foreign);
+        assert_eq!(
+            inbox.take(message("n", 20, "hello")),
+            MessageOutcome::NoCode
+        );
         assert_eq!(
             inbox.take(message("y", 21, "code 77 88 4711")),
-            Taken::Code(Code::new("4711"))
+            MessageOutcome::Code(Code::new("4711"))
         );
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::inbox::Taken;
+use super::inbox::MessageOutcome;
 use super::rate_limit::RateLimit;
 use crate::metric_names as names;
 
@@ -11,9 +11,9 @@ static STRANGERS: RateLimit = RateLimit::new(Duration::from_mins(1));
 const LONGEST_NAME: usize = 80;
 
 /// A stranger is told while somebody waits, since the list of senders may lack one.
-pub(super) fn note(channel: &'static str, taken: &Taken, sender: &str, is_wanted: bool) {
+pub(super) fn note(channel: &'static str, taken: &MessageOutcome, sender: &str, is_wanted: bool) {
     count(channel, word(taken));
-    if *taken == Taken::Stranger
+    if *taken == MessageOutcome::Stranger
         && is_wanted
         && let Some(more) = STRANGERS.turn()
     {
@@ -30,15 +30,15 @@ pub(super) fn count(channel: &'static str, outcome: &'static str) {
     metrics::counter!(names::MESSAGES, "channel" => channel, "outcome" => outcome).increment(1);
 }
 
-fn word(taken: &Taken) -> &'static str {
+fn word(taken: &MessageOutcome) -> &'static str {
     match taken {
-        Taken::Code(_) => "code",
-        Taken::Waits => "waits",
-        Taken::Repeated => "repeated",
-        Taken::Stranger => "stranger",
-        Taken::OutOfTime => "out_of_time",
-        Taken::Foreign => "foreign",
-        Taken::Ambiguous => "ambiguous",
-        Taken::NoCode => "no_code",
+        MessageOutcome::Code(_) => "code",
+        MessageOutcome::Waits => "waits",
+        MessageOutcome::Repeated => "repeated",
+        MessageOutcome::Stranger => "stranger",
+        MessageOutcome::OutOfTime => "out_of_time",
+        MessageOutcome::Foreign => "foreign",
+        MessageOutcome::Ambiguous => "ambiguous",
+        MessageOutcome::NoCode => "no_code",
     }
 }

@@ -13,10 +13,10 @@ pub mod sms;
 mod totp;
 pub mod twilio;
 
-pub use code::{Code, Expected, Found, find};
+pub use code::{Code, CodeSearch, Expected, find};
 pub use code_router::{CodeRouter, CodeRouters};
-pub use factors::{Answer, Factors, Messages, Person};
-pub use inbox::{Inbox, Message, Pending, Taken};
+pub use factors::{CodeFuture, Factors, Messages, Person};
+pub use inbox::{Inbox, Message, MessageOutcome, Pending};
 pub use qr_image::{LARGEST_QR_IMAGE, QrImageError, read_qr_image};
 pub use skew::Skew;
 pub use totp::{Form, Seed, SeedError, Turn};

@@ -59,12 +59,12 @@ fn unpacked(bytes: &[u8]) -> Result<GrayImage, QrImageError> {
     limits.max_alloc = Some(MOST_MEMORY);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits);
-    let decoder = reader.into_decoder().map_err(|error| told(&error))?;
+    let decoder = reader.into_decoder().map_err(|error| described(&error))?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > MOST_PIXELS {
         return Err(QrImageError::TooLarge);
     }
-    let picture = DynamicImage::from_decoder(decoder).map_err(|error| told(&error))?;
+    let picture = DynamicImage::from_decoder(decoder).map_err(|error| described(&error))?;
     let shown = picture.into_luma_alpha8();
     Ok(GrayImage::from_fn(width, height, |x, y| {
         on_white(*shown.get_pixel(x, y))
@@ -108,7 +108,7 @@ fn codes_on(picture: &GrayImage, mask: u8) -> Vec<Secret> {
     found
 }
 
-fn told(error: &ImageError) -> QrImageError {
+fn described(error: &ImageError) -> QrImageError {
     match error {
         ImageError::Limits(_) => QrImageError::TooLarge,
         _ => QrImageError::Damaged,

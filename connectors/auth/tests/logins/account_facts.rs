@@ -1,7 +1,7 @@
 //! What venues say of an account.
 
 use tapeline_auth::flows::ApiKey;
-use tapeline_auth::{Fact, Flow, LoginCategory, Reply, Session};
+use tapeline_auth::{AccountFact, Flow, LoginCategory, Reply, Session};
 use tapeline_simulators::Venue;
 
 use crate::common::{Desk, environment};
@@ -13,10 +13,10 @@ async fn session(flow: &dyn Flow) -> Session {
     }
 }
 
-pub fn words(facts: &[Fact]) -> Vec<String> {
-    let words = |fact: &Fact| {
+pub fn words(facts: &[AccountFact]) -> Vec<String> {
+    let words = |fact: &AccountFact| {
         let mark = if fact.is_well { "" } else { "! " };
-        format!("{mark}{}: {}", fact.about.as_str(), fact.found)
+        format!("{mark}{}: {}", fact.kind.as_str(), fact.found)
     };
     facts.iter().map(words).collect()
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use tapeline_auth::flows::Credentials;
-use tapeline_auth::mfa::{Answer, Code, Factors, Person};
+use tapeline_auth::mfa::{Code, CodeFuture, Factors, Person};
 use tapeline_auth::{
     BackOff, Cache, CacheError, Challenge, Clock, DriverEnd, Environment, FileSessionStore, Flow,
     Login, LoginChannels, LoginCommand, LoginDriver, Policy, Seal, Session, Step,
@@ -139,7 +139,7 @@ async fn cache(folder: &Path) -> Cache {
 pub struct Doing<F>(pub F);
 
 impl<F: FnMut(&Challenge) -> Option<String> + Send + Sync> Person for Doing<F> {
-    fn code<'a>(&'a mut self, challenge: &'a Challenge, _: Micros) -> Answer<'a> {
+    fn code<'a>(&'a mut self, challenge: &'a Challenge, _: Micros) -> CodeFuture<'a> {
         let code = (self.0)(challenge).map(Code::new);
         Box::pin(async { code })
     }

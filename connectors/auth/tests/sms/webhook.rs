@@ -6,7 +6,7 @@ use axum::body::{Body, Bytes};
 use axum::http::Method;
 use futures_util::stream;
 use tapeline_auth::mfa::sms::{SelfTestError, Webhook, self_test};
-use tapeline_auth::mfa::{Code, Message, Taken};
+use tapeline_auth::mfa::{Code, Message, MessageOutcome};
 use tapeline_secrets::Secret;
 use tapeline_simulators::{AUTH_TOKEN, Twilio};
 use tokio::time::Instant;
@@ -64,9 +64,12 @@ async fn what_the_list_brought_already_is_known_again() {
         received: now(),
         text: text.body.clone(),
     };
-    assert_eq!(desk.code_router.take(message.clone()), Taken::Waits);
+    assert_eq!(
+        desk.code_router.take(message.clone()),
+        MessageOutcome::Waits
+    );
     said(&desk.webhook(), desk.twilio.request(&text).map(Body::from)).await;
-    assert_eq!(desk.code_router.take(message), Taken::Repeated);
+    assert_eq!(desk.code_router.take(message), MessageOutcome::Repeated);
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,16 +15,23 @@ pub(super) async fn ways(context: &CheckContext<'_>) -> Vec<Checked> {
     let mut checked = Vec::new();
     let has_sms = config.logins.iter().any(|login| login.sms.is_some());
     if has_sms && !config.auth.twilio.public_url.is_empty() {
-        checked.push(timed("webhook of text messages", false, told(webhook(context))).await);
+        checked.push(
+            timed(
+                "webhook of text messages",
+                false,
+                finding_of(webhook(context)),
+            )
+            .await,
+        );
     }
     for mailbox in &config.auth.mailboxes {
         let name = format!("mailbox {}", mailbox.name);
-        checked.push(timed(name, false, told(opened(context, mailbox))).await);
+        checked.push(timed(name, false, finding_of(opened(context, mailbox))).await);
     }
     checked
 }
 
-async fn told(check: impl Future<Output = Result<&'static str, Failure>>) -> Finding {
+async fn finding_of(check: impl Future<Output = Result<&'static str, Failure>>) -> Finding {
     match check.await {
         Ok(found) => Finding::pass(found),
         Err(failure) => Finding::fail(failure.to_string(), "codes would not come in"),

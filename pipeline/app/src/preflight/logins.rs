@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tapeline_auth::{About, Environment, Fact, Flow, LoginCategory, Session, Stored, Validity};
+use tapeline_auth::{
+    AccountFact, Environment, FactKind, Flow, LoginCategory, Session, Stored, Validity,
+};
 use tapeline_model::Micros;
 use tapeline_secrets::Secret;
 use tokio::sync::OnceCell;
@@ -118,19 +120,19 @@ async fn account_facts(visit: &AccountVisit<'_>) -> Vec<Checked> {
         .and_then(Result::ok)
         .flatten()
         .unwrap_or_default();
-    let checked = |fact: Fact| {
-        let found = match (fact.is_well, fact.about) {
+    let checked = |fact: AccountFact| {
+        let found = match (fact.is_well, fact.kind) {
             (true, _) => Finding::pass(fact.found),
-            (false, About::Rate) => Finding::warn(fact.found, fact.about.remedy()),
-            (false, _) => Finding::fail(fact.found, fact.about.remedy()),
+            (false, FactKind::Rate) => Finding::warn(fact.found, fact.kind.remedy()),
+            (false, _) => Finding::fail(fact.found, fact.kind.remedy()),
         };
-        let name = format!("{} of {}", fact.about.as_str(), visit.of.login.account);
+        let name = format!("{} of {}", fact.kind.as_str(), visit.of.login.account);
         found.of(name, false, ms)
     };
     facts.into_iter().map(checked).collect()
 }
 
-async fn facts(visit: &AccountVisit<'_>) -> Result<Option<Vec<Fact>>, Failure> {
+async fn facts(visit: &AccountVisit<'_>) -> Result<Option<Vec<AccountFact>>, Failure> {
     let Some(session) = visit.session().await? else {
         return Ok(None);
     };

@@ -29,7 +29,7 @@ pub(super) fn newest(kafka: &KafkaSettings) -> Result<Finding, Failure> {
         }
         Ok::<(), Failure>(())
     })?;
-    Ok(told(read, &strange))
+    Ok(finding_of(read, &strange))
 }
 
 fn newest_of_all(kafka: &KafkaSettings, reader: &mut BatchReader) -> Result<Vec<Span>, Failure> {
@@ -47,7 +47,7 @@ fn newest_of_all(kafka: &KafkaSettings, reader: &mut BatchReader) -> Result<Vec<
     Ok(spans)
 }
 
-fn told(read: usize, strange: &BTreeMap<Topic, String>) -> Finding {
+fn finding_of(read: usize, strange: &BTreeMap<Topic, String>) -> Finding {
     let Some((topic, message)) = strange.first_key_value() else {
         return Finding::pass(format!("the {read} newest records can be read"));
     };

@@ -6,9 +6,9 @@ use reqwest::Request;
 use serde_json::Value;
 use tapeline_auth::LoginCategory;
 
-use super::house::Ledger;
 use super::logbook::Asked;
-use super::way::Way;
+use super::login_kind::LoginKind;
+use super::venue::Ledger;
 
 /// With this, a challenge that was met is named.
 const ANSWERED: &str = "x-robinhood-challenge-response-id";
@@ -50,8 +50,8 @@ impl Parts {
     }
 
     /// A key opens nothing: with one, a login and a look at its session are the same request.
-    pub(super) fn asked(&self, way: Way, is_in: bool) -> Asked {
-        if way == Way::Key && is_in {
+    pub(super) fn asked(&self, way: LoginKind, is_in: bool) -> Asked {
+        if way == LoginKind::Key && is_in {
             return Asked::Other;
         }
         self.asked
@@ -101,13 +101,13 @@ pub(super) struct Seen<'a> {
 
 impl Seen<'_> {
     /// What was wrong with it.
-    pub(super) fn truth(&self, way: Way, parts: &Parts) -> Option<LoginCategory> {
+    pub(super) fn truth(&self, way: LoginKind, parts: &Parts) -> Option<LoginCategory> {
         match way {
-            Way::OAuth => self.of_oauth(),
-            Way::Gateway => self.of_gateway(parts.path()),
-            Way::Key if self.status != StatusCode::UNAUTHORIZED => None,
-            Way::Key if self.asked == Asked::Login => Some(LoginCategory::BadCredentials),
-            Way::Key => Some(LoginCategory::Expired),
+            LoginKind::OAuth => self.of_oauth(),
+            LoginKind::Gateway => self.of_gateway(parts.path()),
+            LoginKind::Key if self.status != StatusCode::UNAUTHORIZED => None,
+            LoginKind::Key if self.asked == Asked::Login => Some(LoginCategory::BadCredentials),
+            LoginKind::Key => Some(LoginCategory::Expired),
             _ => self.of_password(parts),
         }
     }

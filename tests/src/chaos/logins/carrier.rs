@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tapeline_simulators::CodeChannel;
 use tokio::runtime::Handle;
 
-use super::chance::Chance;
-use super::letters::Letters;
-use super::texts::Texts;
+use super::mail::Mailbox;
+use super::shared_random::SharedRandom;
+use super::sms::Sms;
 
 pub(super) const HOST: &str = "alpha.example";
 
@@ -53,26 +53,26 @@ pub(super) enum Guise {
 
 #[derive(Clone)]
 pub(super) struct Carrier {
-    pub(super) texts: Texts,
-    pub(super) letters: Letters,
-    chance: Chance,
+    pub(super) texts: Sms,
+    pub(super) mail: Mailbox,
+    chance: SharedRandom,
     mishaps: Arc<Mutex<VecDeque<Mishap>>>,
     /// Codes that nobody may send to the venue.
     baits: Arc<Mutex<Vec<String>>>,
 }
 
 impl Carrier {
-    pub(super) fn new(texts: Texts, letters: Letters, chance: Chance) -> Self {
+    pub(super) fn new(texts: Sms, mail: Mailbox, chance: SharedRandom) -> Self {
         Self {
             texts,
-            letters,
+            mail,
             chance,
             mishaps: Arc::default(),
             baits: Arc::default(),
         }
     }
 
-    pub(super) fn befall(&self, mishap: Mishap) {
+    pub(super) fn inject(&self, mishap: Mishap) {
         lock(&self.mishaps).push_back(mishap);
     }
 
@@ -102,7 +102,7 @@ impl Carrier {
         for piece in self.pieces(code, mishap) {
             match by {
                 CodeChannel::Sms => self.texts.deliver(&piece).await,
-                CodeChannel::Email => self.letters.deliver(&piece).await,
+                CodeChannel::Email => self.mail.deliver(&piece).await,
             }
         }
     }

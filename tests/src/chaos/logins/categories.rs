@@ -7,9 +7,9 @@ use tapeline_model::records::AuthEventKind;
 
 use super::check::Findings;
 use super::logbook::{Asked, Entry, Exchange};
-use super::way::Way;
+use super::login_kind::LoginKind;
 
-pub(super) fn categories(findings: &mut Findings, entries: &[Entry], way: Way) {
+pub(super) fn categories(findings: &mut Findings, entries: &[Entry], way: LoginKind) {
     let mut machines: BTreeMap<usize, ProcessState> = BTreeMap::new();
     for entry in entries {
         match entry {
@@ -93,7 +93,7 @@ impl ProcessState {
         self.awaits(exchange.truth);
     }
 
-    fn hears(&mut self, findings: &mut Findings, way: Way, step: &Step, at: i64) {
+    fn hears(&mut self, findings: &mut Findings, way: LoginKind, step: &Step, at: i64) {
         if let Some(told) = step.category {
             self.compare(findings, way, told, step, at);
             if step.stopped && !is_for_a_person(told, way) {
@@ -119,7 +119,7 @@ impl ProcessState {
     fn compare(
         &mut self,
         findings: &mut Findings,
-        way: Way,
+        way: LoginKind,
         told: LoginCategory,
         step: &Step,
         at: i64,
@@ -145,7 +145,7 @@ impl ProcessState {
         self,
         told: LoginCategory,
         step: &Step,
-        way: Way,
+        way: LoginKind,
         truth: Option<LoginCategory>,
     ) -> bool {
         let follows = match told {
@@ -160,12 +160,12 @@ impl ProcessState {
     }
 }
 
-fn is_for_a_person(told: LoginCategory, way: Way) -> bool {
+fn is_for_a_person(told: LoginCategory, way: LoginKind) -> bool {
     match told {
         LoginCategory::BadCredentials | LoginCategory::Forbidden | LoginCategory::ChangedApi => {
             true
         }
-        LoginCategory::MfaRequired => way == Way::OAuth,
+        LoginCategory::MfaRequired => way == LoginKind::OAuth,
         LoginCategory::Expired => way.needs_person(),
         _ => false,
     }

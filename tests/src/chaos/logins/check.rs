@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::categories::categories;
-use super::house::Ledger;
 use super::logbook::{Asked, Entry, Exchange, Made};
+use super::login_kind::LoginKind;
 use super::pauses::pauses;
 use super::uninvited::uninvited;
-use super::way::Way;
+use super::venue::Ledger;
 
 pub(super) const SECOND: i64 = 1_000_000;
 /// A code that comes again within this is the same; later, chance may make it anew.
@@ -24,7 +24,7 @@ const NOTES: usize = 5;
 
 /// What the checker knows of a life besides.
 pub(super) struct Facts {
-    pub(super) way: Way,
+    pub(super) way: LoginKind,
     /// For how long after a login its session can be renewed, where that is told.
     pub(super) week: Option<i64>,
     /// Codes that nobody may send.
@@ -242,7 +242,7 @@ impl Findings {
     }
 }
 
-/// As a word of its own, not inside of a number or a name that chance made.
+/// As a word of its own, not inside of a number or a name that was made at random.
 fn stands_in(text: &str, code: &str) -> bool {
     text.match_indices(code).any(|(at, _)| {
         let is_word = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);

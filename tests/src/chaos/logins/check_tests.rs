@@ -4,9 +4,9 @@ use tapeline_auth::{LoginCategory, Step};
 use tapeline_model::records::AuthEventKind;
 
 use super::check::{Facts, Findings, SECOND, check};
-use super::house::Ledger;
 use super::logbook::{Asked, Entry, Exchange, Made};
-use super::way::Way;
+use super::login_kind::LoginKind;
+use super::venue::Ledger;
 
 fn exchange(sent: i64, asked: Asked) -> Exchange {
     Exchange {
@@ -57,7 +57,7 @@ fn told(at: i64, kind: AuthEventKind, category: LoginCategory, stopped: bool) ->
     }
 }
 
-fn found(way: Way, entries: &[Entry]) -> Findings {
+fn found(way: LoginKind, entries: &[Entry]) -> Findings {
     let facts = Facts {
         way,
         week: None,
@@ -69,7 +69,7 @@ fn found(way: Way, entries: &[Entry]) -> Findings {
 /// The counters that are not 0.
 #[track_caller]
 fn finds(entries: &[Entry], expected: &[(&str, u64)]) {
-    assert_eq!(counters(&found(Way::App, entries)), expected);
+    assert_eq!(counters(&found(LoginKind::App, entries)), expected);
 }
 
 fn counters(of: &Findings) -> Vec<(&'static str, u64)> {
@@ -186,7 +186,7 @@ fn a_stop_where_no_person_is_needed() {
     // A session that ends is renewed by the login itself, but for a browser's.
     finds(&wrong(LoginCategory::Expired), &[("wrong_stops", 1)]);
     assert_eq!(
-        counters(&found(Way::OAuth, &wrong(LoginCategory::Expired))),
+        counters(&found(LoginKind::OAuth, &wrong(LoginCategory::Expired))),
         []
     );
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use tapeline_model::Micros;
 use tokio::time::Instant;
 
-use super::way::Way;
+use super::login_kind::LoginKind;
 use crate::chaos::random::Random;
 
 const SECOND: i64 = 1_000_000;
@@ -22,9 +22,9 @@ pub(super) struct Time {
 
 impl Time {
     /// Begins now, in a runtime whose clock is paused; where a week ends, some hours before that.
-    pub(super) fn begin(way: Way, random: &mut Random) -> Self {
+    pub(super) fn begin(way: LoginKind, random: &mut Random) -> Self {
         let start = match way {
-            Way::Gateway => WEEK_ENDS - random.between(1_800, 14_400) as i64 * SECOND,
+            LoginKind::Gateway => WEEK_ENDS - random.between(1_800, 14_400) as i64 * SECOND,
             _ => START,
         };
         Self {

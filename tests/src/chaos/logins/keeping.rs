@@ -12,8 +12,8 @@ use tapeline_secrets::Secret;
 
 use super::clock::Wrong;
 use super::logbook::Entry;
+use super::login_kind::LoginKind;
 use super::plant;
-use super::way::Way;
 use super::wire::Wire;
 use super::world::World;
 
@@ -59,13 +59,13 @@ impl Place {
         let policy = plant::policy(self.world.planted);
         let policy = Policy {
             needs_person: way.needs_person(),
-            sees_logins: way == Way::Gateway,
+            sees_logins: way == LoginKind::Gateway,
             code_within: code_within.unwrap_or(policy.code_within),
             ..policy
         };
         let login = Login::new(policy, self.number as u64);
         let (credentials, environment) = (self.world.credentials(), self.environment());
-        let flow = self.world.road.house.flow(way, credentials, &environment);
+        let flow = self.world.road.venue.flow(way, credentials, &environment);
         let flow = plant::flow(self.world.planted, flow.map_err(out_of_reach)?);
         let made = LoginDriver::new(login, flow, factors, cache, self.clock()).await?;
         self.note(Entry::Began {

@@ -11,16 +11,16 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::befall::{befall, skew};
 use super::check::{self, Facts, Findings};
 use super::clock::Wrong;
+use super::inject::{inject, skew};
 use super::keeping::{Place, SESSION_KEY};
 use super::logbook::Entry;
+use super::login_kind::LoginKind;
 use super::machine::{Machine, Need};
 use super::plan::Kind;
 use super::plant::Planted;
 use super::terminal;
-use super::way::Way;
 use super::world::World;
 use crate::chaos::failure::{Failure, Outcome};
 use crate::chaos::plan::plan;
@@ -36,22 +36,27 @@ const PERSON_TAKES: u32 = 30;
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// What came of a life.
-pub(super) struct Lived {
-    pub(super) way: Way,
+pub(super) struct LifeOutcome {
+    pub(super) way: LoginKind,
     pub(super) findings: Findings,
     pub(super) faults: Vec<Kind>,
     pub(super) entries: Vec<Entry>,
 }
 
 /// Those who act in it.
-pub(super) struct Cast {
+pub(super) struct Actors {
     pub(super) world: World,
     pub(super) machines: [Machine; 2],
     /// A person's own login.
     visit: Option<JoinHandle<()>>,
 }
 
-pub(super) fn live(seed: u64, kinds: &[Kind], data: &Path, planted: Planted) -> Outcome<Lived> {
+pub(super) fn live(
+    seed: u64,
+    kinds: &[Kind],
+    data: &Path,
+    planted: Planted,
+) -> Outcome<LifeOutcome> {
     let runtime = Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -81,11 +86,11 @@ async fn life(
     kinds: &[Kind],
     folder: &Path,
     planted: Planted,
-) -> Outcome<(Lived, Vec<String>)> {
+) -> Outcome<(LifeOutcome, Vec<String>)> {
     let mut random = Random::new(seed);
     let world = World::make(&mut random, folder, planted)?;
     let way = world.road.way;
-    let mut cast = Cast::gather(world, &mut random).await;
+    let mut actors = Actors::gather(world, &mut random).await;
     let kinds: Vec<Kind> = kinds
         .iter()
         .copied()
@@ -93,25 +98,25 @@ async fn life(
         .collect();
     let steps = plan(random.next(), FAULTS, &kinds);
     for step in &steps {
-        cast.wait(random.between(1_000, 900_000)).await;
-        befall(&mut cast, *step, &mut random).await?;
+        actors.wait(random.between(1_000, 900_000)).await;
+        inject(&mut actors, *step, &mut random).await?;
     }
-    cast.world.carrier.calm();
-    cast.world.road.person.calm();
-    cast.wait(CALM.as_millis() as u64).await;
-    let is_stuck = cast.is_stuck().await;
-    let findings = cast.findings(is_stuck);
-    cast.leave().await;
-    let lived = Lived {
+    actors.world.carrier.calm();
+    actors.world.road.person.calm();
+    actors.wait(CALM.as_millis() as u64).await;
+    let is_stuck = actors.is_stuck().await;
+    let findings = actors.findings(is_stuck);
+    actors.leave().await;
+    let lived = LifeOutcome {
         way,
         findings,
         faults: steps.iter().map(|step| step.kind).collect(),
-        entries: cast.world.road.logbook.entries(),
+        entries: actors.world.road.logbook.entries(),
     };
-    Ok((lived, cast.world.road.person.states()))
+    Ok((lived, actors.world.road.person.states()))
 }
 
-impl Cast {
+impl Actors {
     async fn gather(world: World, random: &mut Random) -> Self {
         let mut machines = [0, 1].map(|number| {
             let clock = Wrong::by(&world.road.time, skew(random));
@@ -184,12 +189,12 @@ impl Cast {
         let World { road, carrier, .. } = &self.world;
         let facts = Facts {
             way: road.way,
-            week: road.house.week(),
+            week: road.venue.week(),
             baits: carrier.baits(),
         };
         let entries = road.logbook.entries();
         let mut findings = check::check(&entries, &facts);
-        findings.ledger(&road.house.ledger());
+        findings.ledger(&road.venue.ledger());
         let codes = check::codes(&entries);
         findings.sealed(&self.world.records.bytes(), &codes);
         findings.stuck(is_stuck);

@@ -23,7 +23,7 @@ use super::logbook::Entry;
 use super::plant::{self, Planted};
 use super::wire::TWILIO;
 use super::world::World;
-use super::{letters, texts};
+use super::{mail, sms};
 
 /// A process that fails is started again after this.
 const RESTARTED_AFTER: Duration = Duration::from_secs(5);
@@ -71,7 +71,7 @@ impl Machine {
             has_it: self.has_it.clone(),
             told: self.told.clone(),
             texts: CodeRouter::default(),
-            letters: CodeRouter::default(),
+            mail: CodeRouter::default(),
         };
         process.open_doors();
         self.running = Some(tokio::spawn(process.live()));
@@ -87,7 +87,7 @@ impl Machine {
 
     pub(super) async fn kill(&mut self, world: &World) {
         world.carrier.texts.open_door(self.number, None);
-        world.carrier.letters.follow(self.number, None);
+        world.carrier.mail.follow(self.number, None);
         if let Some(running) = self.running.take() {
             running.abort();
             let _aborted = running.await;
@@ -136,7 +136,7 @@ struct Process {
     has_it: Arc<AtomicBool>,
     told: Arc<Mutex<Told>>,
     texts: CodeRouter,
-    letters: CodeRouter,
+    mail: CodeRouter,
 }
 
 impl Process {
@@ -144,14 +144,14 @@ impl Process {
     fn open_doors(&self) {
         let (world, number) = (&self.place.world, self.place.number);
         let numbers = Numbers::from([(
-            texts::NUMBER.to_owned(),
+            sms::NUMBER.to_owned(),
             CodeRouters::new([self.texts.clone()]),
         )]);
         let door = world.webhook(numbers, self.place.clock());
         world.carrier.texts.open_door(number, Some(door));
-        let letters = CodeRouters::new([self.letters.clone()]);
-        let follower = (letters, self.place.clock.clone());
-        world.carrier.letters.follow(number, Some(follower));
+        let mail = CodeRouters::new([self.mail.clone()]);
+        let follower = (mail, self.place.clock.clone());
+        world.carrier.mail.follow(number, Some(follower));
     }
 
     async fn live(self) {
@@ -175,7 +175,7 @@ impl Process {
             account_sid: ACCOUNT_SID.to_owned(),
             key: None,
             secret: world.reference("token"),
-            number: texts::NUMBER.to_owned(),
+            number: sms::NUMBER.to_owned(),
             head_start: PollSettings::HEAD_START,
             every: PollSettings::EVERY,
         };
@@ -210,8 +210,8 @@ impl Process {
             expected: Expected::of(HOST),
         };
         Factors {
-            sms: Some(messages(&self.texts, texts::SENDER)),
-            mail: Some(messages(&self.letters, letters::SENDER)),
+            sms: Some(messages(&self.texts, sms::SENDER)),
+            mail: Some(messages(&self.mail, mail::SENDER)),
             ..plant::by_time(self.place.world.planted, &self.place.clock)
         }
     }

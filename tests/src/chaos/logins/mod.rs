@@ -4,30 +4,30 @@
 //! hits what is between them.
 
 mod asked;
-mod befall;
 mod carrier;
 mod categories;
-mod chance;
 mod check;
 #[cfg(test)]
 mod check_tests;
 mod clock;
-mod house;
+mod inject;
 mod keeping;
-mod letters;
 mod life;
 mod logbook;
+mod login_kind;
 mod machine;
+mod mail;
 mod pauses;
 mod person;
 mod plan;
 mod plant;
 mod records;
 mod report;
+mod shared_random;
+mod sms;
 mod terminal;
-mod texts;
 mod uninvited;
-mod way;
+mod venue;
 mod wire;
 mod world;
 

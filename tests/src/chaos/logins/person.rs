@@ -5,17 +5,17 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tapeline_auth::mfa::{Answer, Code};
+use tapeline_auth::mfa::{Code, CodeFuture};
 use tapeline_auth::{Challenge, LoginCategory, mfa};
 use tapeline_model::Micros;
 use tapeline_simulators::{Venue, gateway, oauth};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
-use super::chance::Chance;
 use super::clock::Wrong;
-use super::house::House;
 use super::logbook::{Entry, Logbook};
+use super::shared_random::SharedRandom;
+use super::venue::AnyVenue;
 
 /// As many characters as a hash has.
 const OTHER: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -38,8 +38,8 @@ pub(super) enum Slip {
 
 #[derive(Clone)]
 pub(super) struct Person {
-    house: House,
-    chance: Chance,
+    venue: AnyVenue,
+    chance: SharedRandom,
     logbook: Logbook,
     mind: Arc<Mutex<Mind>>,
 }
@@ -54,16 +54,16 @@ struct Mind {
 }
 
 impl Person {
-    pub(super) fn new(house: House, chance: Chance, logbook: Logbook) -> Self {
+    pub(super) fn new(venue: AnyVenue, chance: SharedRandom, logbook: Logbook) -> Self {
         Self {
-            house,
+            venue,
             chance,
             logbook,
             mind: Arc::default(),
         }
     }
 
-    pub(super) fn befall(&self, slip: Slip) {
+    pub(super) fn inject(&self, slip: Slip) {
         self.mind().slips.push_back(slip);
     }
 
@@ -77,7 +77,7 @@ impl Person {
 
     /// A prompt is on the telephone, perhaps since before.
     pub(super) fn sees_prompt(&self, id: &str) {
-        let House::Device(venue) = &self.house else {
+        let AnyVenue::Device(venue) = &self.venue else {
             return;
         };
         let slip = {
@@ -111,7 +111,7 @@ impl Person {
 
     /// At the page of a gateway, in a while.
     pub(super) fn goes_to_the_page(&self) {
-        let House::Gateway(venue) = &self.house else {
+        let AnyVenue::Gateway(venue) = &self.venue else {
             return;
         };
         let slip = self.mind().slips.pop_front();
@@ -178,9 +178,9 @@ pub(super) struct AtTerminal {
 }
 
 impl mfa::Person for AtTerminal {
-    fn code<'a>(&'a mut self, challenge: &'a Challenge, until: Micros) -> Answer<'a> {
+    fn code<'a>(&'a mut self, challenge: &'a Challenge, until: Micros) -> CodeFuture<'a> {
         Box::pin(async move {
-            let House::OAuth(venue) = &self.person.house else {
+            let AnyVenue::OAuth(venue) = &self.person.venue else {
                 return None;
             };
             let link = challenge.link.as_deref()?;

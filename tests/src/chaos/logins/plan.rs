@@ -2,7 +2,7 @@
 
 use tapeline_simulators::CodeChannel;
 
-use super::way::Way;
+use super::login_kind::LoginKind;
 use crate::chaos::plan::kinds;
 
 kinds! {
@@ -98,9 +98,9 @@ impl Kind {
     }
 
     /// Whether it can happen to accounts of that kind.
-    pub(super) fn meets(self, way: Way) -> bool {
+    pub(super) fn meets(self, way: LoginKind) -> bool {
         match self {
-            Self::WrongCode => way == Way::App || way.sent().is_some(),
+            Self::WrongCode => way == LoginKind::App || way.sent().is_some(),
             Self::WrongMessage
             | Self::LateMessage
             | Self::LostMessage
@@ -109,17 +109,17 @@ impl Kind {
             | Self::ForgedMessage
             | Self::TwoCodes => way.sent().is_some(),
             Self::HtmlMail | Self::TwoSenders => way.sent() == Some(CodeChannel::Email),
-            Self::WebhookAway => way.sent() == Some(CodeChannel::Sms) && way != Way::SmsList,
+            Self::WebhookAway => way.sent() == Some(CodeChannel::Sms) && way != LoginKind::SmsList,
             Self::ListDown => way.sent() == Some(CodeChannel::Sms),
-            Self::LatePerson | Self::NoPerson => way.needs_person() || way == Way::Prompt,
-            Self::Denied => matches!(way, Way::OAuth | Way::Prompt),
-            Self::PromptEnds => way == Way::Prompt,
-            Self::WrongState | Self::ForeignCode | Self::UsedCode => way == Way::OAuth,
-            Self::SessionDropped => way != Way::Key,
-            Self::RenewalRefused => way == Way::OAuth || way.has_factor(),
-            Self::PasswordRotated => way != Way::Gateway,
-            Self::KeyBlocked => way == Way::Key,
-            Self::WeekEnds | Self::SleepsOn | Self::Elsewhere => way == Way::Gateway,
+            Self::LatePerson | Self::NoPerson => way.needs_person() || way == LoginKind::Prompt,
+            Self::Denied => matches!(way, LoginKind::OAuth | LoginKind::Prompt),
+            Self::PromptEnds => way == LoginKind::Prompt,
+            Self::WrongState | Self::ForeignCode | Self::UsedCode => way == LoginKind::OAuth,
+            Self::SessionDropped => way != LoginKind::Key,
+            Self::RenewalRefused => way == LoginKind::OAuth || way.has_factor(),
+            Self::PasswordRotated => way != LoginKind::Gateway,
+            Self::KeyBlocked => way == LoginKind::Key,
+            Self::WeekEnds | Self::SleepsOn | Self::Elsewhere => way == LoginKind::Gateway,
             _ => true,
         }
     }

@@ -5,18 +5,18 @@ use std::time::Duration;
 use axum::http::Response as Answered;
 use reqwest::{Body, Request, Response};
 use tapeline_auth::mfa::mail::Trust;
-use tapeline_auth::mfa::{Answer, Factors, Person, Seed, Turn};
+use tapeline_auth::mfa::{CodeFuture, Factors, Person, Seed, Turn};
 use tapeline_auth::{
-    Approval, BackOff, Challenge, Fact, Flow, FlowFuture, LoginCategory, Policy, Proof, Refusal,
-    Reply, SendError, Session,
+    AccountFact, Approval, BackOff, Challenge, Flow, FlowFuture, LoginCategory, Policy, Proof,
+    Refusal, Reply, SendError, Session,
 };
 use tapeline_model::Micros;
 use tapeline_simulators::SEED;
 
 use super::asked::Parts;
 use super::clock::Wrong;
-use super::letters::Letters;
-use super::way::Way;
+use super::login_kind::LoginKind;
+use super::mail::Mailbox;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Planted {
@@ -87,13 +87,13 @@ impl Planted {
     }
 
     /// The kind of account that shows it; any, where nothing is planted.
-    pub(super) fn way(self) -> Option<Way> {
+    pub(super) fn way(self) -> Option<LoginKind> {
         match self {
             Self::Nothing => None,
-            Self::SendsTwice | Self::RenewsForEver => Some(Way::OAuth),
-            Self::Fights => Some(Way::Gateway),
-            Self::Believes => Some(Way::Mail),
-            _ => Some(Way::App),
+            Self::SendsTwice | Self::RenewsForEver => Some(LoginKind::OAuth),
+            Self::Fights => Some(LoginKind::Gateway),
+            Self::Believes => Some(LoginKind::Mail),
+            _ => Some(LoginKind::App),
         }
     }
 }
@@ -134,7 +134,7 @@ pub(super) fn by_time(planted: Planted, clock: &Wrong) -> Factors {
 pub(super) fn trust(planted: Planted) -> Trust {
     match planted {
         Planted::Believes => Trust::default(),
-        _ => Letters::trust(),
+        _ => Mailbox::trust(),
     }
 }
 
@@ -173,7 +173,7 @@ struct Careless {
 }
 
 impl Person for Careless {
-    fn code<'a>(&'a mut self, _: &'a Challenge, _: Micros) -> Answer<'a> {
+    fn code<'a>(&'a mut self, _: &'a Challenge, _: Micros) -> CodeFuture<'a> {
         Box::pin(async {
             let mut seed = Seed::parse(SEED).ok()?;
             loop {
@@ -252,7 +252,7 @@ impl Flow for Mistaken {
         Box::pin(async { self.mistaken(self.flow.probe(session).await) })
     }
 
-    fn account_facts<'a>(&'a self, session: &'a Session) -> FlowFuture<'a, Vec<Fact>> {
+    fn account_facts<'a>(&'a self, session: &'a Session) -> FlowFuture<'a, Vec<AccountFact>> {
         self.flow.account_facts(session)
     }
 

@@ -7,10 +7,10 @@ use serde_json::{Map, Value, json};
 use tapeline_model::records::AuthEventKind;
 
 use super::check::Findings;
-use super::life::Lived;
+use super::life::LifeOutcome;
 use super::logbook::Entry;
+use super::login_kind::LoginKind;
 use super::plant::Planted;
-use super::way::Way;
 use crate::chaos::Report as Told;
 use crate::chaos::arguments::Arguments;
 use crate::chaos::plan::Fault;
@@ -55,7 +55,7 @@ impl Report {
         }
     }
 
-    pub(crate) fn add(&mut self, number: usize, lived: Lived) {
+    pub(crate) fn add(&mut self, number: usize, lived: LifeOutcome) {
         *self.lives.entry(lived.way.name()).or_insert(0) += 1;
         for kind in lived.faults {
             *self.run.faults.entry(kind.name()).or_insert(0) += 1;
@@ -111,8 +111,8 @@ impl Report {
     }
 
     fn kinds_without_life(&self) -> u64 {
-        let lived = |way: &Way| self.lives.contains_key(way.name());
-        Way::ALL.iter().filter(|way| !lived(way)).count() as u64
+        let lived = |way: &LoginKind| self.lives.contains_key(way.name());
+        LoginKind::ALL.iter().filter(|way| !lived(way)).count() as u64
     }
 
     /// Planted faults that nothing, or the wrong counter, found.

@@ -6,8 +6,8 @@ use tapeline_auth::LoginCategory;
 
 use super::check::{Facts, Findings};
 use super::logbook::{Asked, Entry, Exchange, Made};
+use super::login_kind::LoginKind;
 use super::terminal;
-use super::way::Way;
 
 /// By so much a machine may take the end of a week for later, with a clock that was set.
 const CLOCKS_DIFFER: i64 = 120_000_000;
@@ -53,17 +53,17 @@ impl<'a> ProcessKnowledge<'a> {
     fn objects(
         &self,
         exchange: &Exchange,
-        way: Way,
+        way: LoginKind,
         renewable: Option<i64>,
     ) -> Option<&'static str> {
         let is_dead = |renewal: &String| self.dead.contains(&renewal.as_str());
         // A gateway may be looked at: perhaps somebody logged in there.
-        let is_look = way == Way::Gateway && exchange.asked == Asked::Other;
+        let is_look = way == LoginKind::Gateway && exchange.asked == Asked::Other;
         let is_role = exchange.machine != terminal::NUMBER;
         if self.is_stopped && !is_look {
             return Some("asked after a stop");
         }
-        if way == Way::OAuth && is_role && exchange.asked == Asked::Proof {
+        if way == LoginKind::OAuth && is_role && exchange.asked == Asked::Proof {
             return Some("a code was sent without a person");
         }
         if exchange.renewal.as_ref().is_some_and(is_dead) {

@@ -13,13 +13,13 @@ use tokio::time::sleep;
 use tower::ServiceExt as _;
 
 use super::asked::{Parts, Seen};
-use super::chance::Chance;
 use super::clock::Time;
-use super::house::House;
 use super::logbook::{Asked, Entry, Exchange, Logbook, Made};
+use super::login_kind::LoginKind;
 use super::person::Person;
 use super::plant::{self, Planted};
-use super::way::Way;
+use super::shared_random::SharedRandom;
+use super::venue::AnyVenue;
 
 /// Where Twilio is asked for its list.
 pub(super) const TWILIO: &str = "twilio.example";
@@ -40,15 +40,15 @@ pub(super) struct Weather {
 
 #[derive(Clone)]
 pub(super) struct Road {
-    pub(super) way: Way,
-    pub(super) house: House,
+    pub(super) way: LoginKind,
+    pub(super) venue: AnyVenue,
     pub(super) time: Time,
     pub(super) logbook: Logbook,
     pub(super) person: Person,
     pub(super) router: Router,
     pub(super) twilio: Router,
     pub(super) weather: Arc<Mutex<Weather>>,
-    pub(super) chance: Chance,
+    pub(super) chance: SharedRandom,
 }
 
 /// What a request meets before the venue.
@@ -159,11 +159,11 @@ impl Road {
         if let Some(prompt) = parts.prompt() {
             self.person.sees_prompt(prompt);
         }
-        let before = self.house.ledger();
+        let before = self.venue.ledger();
         let answer = answered(&self.router, parts).await;
-        let after = self.house.ledger();
+        let after = self.venue.ledger();
         let words: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-        let is_taken = self.way == Way::Key && noted.asked == Asked::Login;
+        let is_taken = self.way == LoginKind::Key && noted.asked == Asked::Login;
         noted.made = match () {
             () if after.given > before.given => Made::Opened,
             () if is_taken && answer.status() == StatusCode::OK => Made::Opened,

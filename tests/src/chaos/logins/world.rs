@@ -12,16 +12,16 @@ use tapeline_secrets::{Reference, Secrets, Settings as SecretSettings};
 use tapeline_simulators::{AUTH_TOKEN, Clock};
 
 use super::carrier::Carrier;
-use super::chance::Chance;
 use super::clock::Time;
-use super::house::House;
-use super::letters::Letters;
 use super::logbook::Logbook;
+use super::login_kind::LoginKind;
+use super::mail::Mailbox;
 use super::person::Person;
 use super::plant::{self, Planted};
 use super::records::Records;
-use super::texts::{PUBLIC, Texts};
-use super::way::Way;
+use super::shared_random::SharedRandom;
+use super::sms::{PUBLIC, Sms};
+use super::venue::AnyVenue;
 use super::wire::Road;
 use crate::chaos::failure::{Failure, Outcome};
 use crate::chaos::random::Random;
@@ -40,30 +40,30 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn make(random: &mut Random, folder: &Path, planted: Planted) -> Outcome<Self> {
-        let some = Way::ALL[random.below(Way::ALL.len() as u64) as usize];
+        let some = LoginKind::ALL[random.below(LoginKind::ALL.len() as u64) as usize];
         let way = planted.way().unwrap_or(some);
         let time = Time::begin(way, random);
         let venue_time = time.clone();
         let clock = Clock::made(move || venue_time.now());
-        let texts = Texts::new(clock.clone(), Chance::of(random));
-        texts.lead_away(way == Way::SmsList);
-        let letters = Letters::new(&time, Chance::of(random), plant::trust(planted));
+        let texts = Sms::new(clock.clone(), SharedRandom::of(random));
+        texts.lead_away(way == LoginKind::SmsList);
+        let mail = Mailbox::new(&time, SharedRandom::of(random), plant::trust(planted));
         let twilio = texts.twilio.router();
-        let carrier = Carrier::new(texts, letters, Chance::of(random));
+        let carrier = Carrier::new(texts, mail, SharedRandom::of(random));
         let sends = carrier.clone();
         let on_code = Arc::new(move |by, code: &str| sends.send(by, code));
-        let house = House::new(way, clock, on_code, random);
+        let venue = AnyVenue::new(way, clock, on_code, random);
         let logbook = Logbook::default();
         let road = Road {
             way,
-            router: house.router(),
-            person: Person::new(house.clone(), Chance::of(random), logbook.clone()),
-            house,
+            router: venue.router(),
+            person: Person::new(venue.clone(), SharedRandom::of(random), logbook.clone()),
+            venue,
             time,
             logbook,
             twilio,
             weather: Arc::default(),
-            chance: Chance::of(random),
+            chance: SharedRandom::of(random),
         };
         let secrets = Secrets::new(&SecretSettings::default())
             .map_err(Failure::while_doing("finding secrets"))?;
@@ -77,7 +77,7 @@ impl World {
             secrets,
             folder: folder.to_owned(),
         };
-        let (name, password) = world.road.house.credentials();
+        let (name, password) = world.road.venue.credentials();
         world.write("token", AUTH_TOKEN)?;
         world.write("name", name)?;
         world.write("password", password)?;

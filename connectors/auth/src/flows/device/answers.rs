@@ -10,7 +10,7 @@ use tapeline_secrets::Secret;
 
 use crate::challenge::{Challenge, Method, Wants};
 use crate::flow::Reply;
-use crate::flows::http::Answer;
+use crate::flows::http::HttpAnswer;
 use crate::policy::later;
 use crate::refusal::Refusal;
 use crate::saved_state::Validity;
@@ -74,7 +74,7 @@ impl SentRequest {
 
 /// Of a request for a session.
 pub(super) fn read(
-    answer: &Answer,
+    answer: &HttpAnswer,
     now: Micros,
     sent: SentRequest,
 ) -> Result<VenueAnswer, Refusal> {
@@ -104,7 +104,7 @@ pub(super) fn read(
 }
 
 /// Of any other request.
-pub(super) fn refused(answer: &Answer, sent: SentRequest) -> Refusal {
+pub(super) fn refused(answer: &HttpAnswer, sent: SentRequest) -> Refusal {
     let words = answer.json::<LoginBody>();
     let challenge = words.as_ref().and_then(|words| words.challenge.as_ref());
     let left = challenge.and_then(|challenge| challenge.remaining_attempts);

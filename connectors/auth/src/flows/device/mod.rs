@@ -10,7 +10,7 @@ use tapeline_model::records::LoginCategory;
 
 use self::answers::{SentRequest, VenueAnswer, is_id, read, refused};
 use super::Credentials;
-use super::http::{Answer, Http};
+use super::http::{Http, HttpAnswer};
 use crate::address::BadAddress;
 use crate::challenge::Challenge;
 use crate::environment::Environment;
@@ -54,7 +54,7 @@ impl Device {
         device: &str,
         code: Option<&Code>,
         answered: Option<&str>,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<HttpAnswer, Refusal> {
         let (name, password) = self.credentials.get().await?;
         let mut form = vec![
             ("username", name.expose()),
@@ -139,7 +139,7 @@ impl Device {
         device: &str,
         challenge: &str,
         inquiry: Option<&str>,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<HttpAnswer, Refusal> {
         if !is_id(challenge) {
             return Err(LoginCategory::ChangedApi.into());
         }

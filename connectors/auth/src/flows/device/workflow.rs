@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::answers::{is_id, method, wants};
 use crate::challenge::Challenge;
 use crate::flow::Approval;
-use crate::flows::http::{Answer, Http};
+use crate::flows::http::{Http, HttpAnswer};
 use crate::refusal::Refusal;
 
 const MACHINE: &str = "/pathfinder/user_machine/";
@@ -115,7 +115,7 @@ fn view(inquiry: &str) -> Result<String, Refusal> {
     Ok(format!("/pathfinder/inquiries/{inquiry}/user_view/"))
 }
 
-fn fine(answer: &Answer) -> Result<&Answer, Refusal> {
+fn fine(answer: &HttpAnswer) -> Result<&HttpAnswer, Refusal> {
     if answer.is_fine() {
         return Ok(answer);
     }

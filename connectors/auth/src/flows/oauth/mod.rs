@@ -16,8 +16,8 @@ use tapeline_secrets::Secret;
 
 use self::redirect_input::read_code;
 use super::Credentials;
-use super::http::{Answer, Http};
-use crate::account_facts::{About, Budget, Fact, plain};
+use super::http::{Http, HttpAnswer};
+use crate::account_facts::{AccountFact, Budget, FactKind, plain};
 use crate::address::BadAddress;
 use crate::challenge::{Challenge, Method, Wants};
 use crate::environment::Environment;
@@ -183,7 +183,7 @@ impl OAuth {
         })
     }
 
-    async fn facts(&self, session: &Session) -> Result<Vec<Fact>, Refusal> {
+    async fn facts(&self, session: &Session) -> Result<Vec<AccountFact>, Refusal> {
         let ask = |path| {
             let request = self.http.get(path);
             self.http.send(request.bearer_auth(session.token.expose()))
@@ -200,7 +200,7 @@ impl OAuth {
     }
 
     /// An answer, and the client's secret that it was asked with.
-    async fn ask(&self, form: &[(&str, &str)]) -> Result<(Answer, Arc<Secret>), Refusal> {
+    async fn ask(&self, form: &[(&str, &str)]) -> Result<(HttpAnswer, Arc<Secret>), Refusal> {
         let (client, secret) = self.credentials.get().await?;
         let request = self.http.post(TOKEN).form(form);
         let request = request.basic_auth(client.expose(), Some(secret.expose()));
@@ -233,7 +233,7 @@ enum Wrong {
 }
 
 fn read(
-    answer: &Answer,
+    answer: &HttpAnswer,
     now: Micros,
     renewable: Micros,
     renewal: Option<&Arc<Secret>>,
@@ -267,29 +267,32 @@ fn read(
     })
 }
 
-fn account_facts(accounts: &Answer, preference: &Answer) -> Result<Vec<Fact>, Refusal> {
+fn account_facts(
+    accounts: &HttpAnswer,
+    preference: &HttpAnswer,
+) -> Result<Vec<AccountFact>, Refusal> {
     let accounts = accounts.json::<Vec<IgnoredAny>>();
     let accounts = accounts.ok_or(LoginCategory::ChangedApi)?.len();
     let preference = preference.json::<Preference>();
     let offers = preference.ok_or(LoginCategory::ChangedApi)?.offers;
     let permissions = match accounts {
-        0 => Fact::not_well(About::Permissions, "the login opens no account"),
-        some => Fact::well(
-            About::Permissions,
+        0 => AccountFact::not_well(FactKind::Permissions, "the login opens no account"),
+        some => AccountFact::well(
+            FactKind::Permissions,
             format!("accounts that the login opens: {some}"),
         ),
     };
     let data = match offers.unwrap_or_default().first() {
-        Some(offer) => Fact::well(About::MarketData, offer.words()),
-        None => Fact::not_well(
-            About::MarketData,
+        Some(offer) => AccountFact::well(FactKind::MarketData, offer.words()),
+        None => AccountFact::not_well(
+            FactKind::MarketData,
             "no market data is offered to the account",
         ),
     };
     Ok(vec![permissions, data])
 }
 
-fn is_of_client(answer: &Answer) -> bool {
+fn is_of_client(answer: &HttpAnswer) -> bool {
     let error = answer.json::<TokenBody>().and_then(|words| words.error);
     !answer.is_fine() && error.as_deref() == Some("invalid_client")
 }
@@ -331,7 +334,7 @@ impl Flow for OAuth {
         })
     }
 
-    fn account_facts<'a>(&'a self, session: &'a Session) -> FlowFuture<'a, Vec<Fact>> {
+    fn account_facts<'a>(&'a self, session: &'a Session) -> FlowFuture<'a, Vec<AccountFact>> {
         Box::pin(self.facts(session))
     }
 

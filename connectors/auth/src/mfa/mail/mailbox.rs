@@ -140,7 +140,7 @@ impl Mailbox {
                 Err(error) => error,
             };
             failures = if was_open { 1 } else { failures + 1 };
-            self.tell(&error);
+            self.report(&error);
             let pause = self.settings.back_off.after(failures, seed);
             self.pause(pauses(pause, &error)).await;
         }
@@ -288,7 +288,7 @@ impl Mailbox {
         gauge.set(f64::from(u8::from(is_open)));
     }
 
-    fn tell(&self, error: &MailError) {
+    fn report(&self, error: &MailError) {
         let mailbox = &self.settings.user;
         metrics::counter!(names::MAILBOX_FAILURES, "mailbox" => mailbox.clone()).increment(1);
         if let Some(more) = self.told.turn() {

@@ -25,7 +25,7 @@ pub(super) struct Page {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct MessageList {
     messages: Vec<Entry>,
     #[serde(default)]
     next_page_uri: Option<String>,
@@ -63,7 +63,7 @@ pub(super) fn question(base: &Url, account: &str, number: &str, since: Micros) -
 
 /// None where it is of another shape. What is not incoming or has no time is left out.
 pub(super) fn read(body: &[u8], asked: &Url) -> Option<Page> {
-    let answer: Answer = serde_json::from_slice(body).ok()?;
+    let answer: MessageList = serde_json::from_slice(body).ok()?;
     let messages = answer.messages.into_iter().filter_map(listed).collect();
     let next = answer.next_page_uri.and_then(|uri| asked.join(&uri).ok());
     // The key goes along with each question, so all stay at one place.

@@ -105,7 +105,7 @@ impl Poll {
             let outcome = self.ask(since).await;
             let counter = metrics::counter!(names::SMS_QUESTIONS, "outcome" => outcome.word());
             counter.increment(1);
-            self.tell(&outcome);
+            self.report(&outcome);
             let pause = match outcome {
                 Outcome::RateLimited(within) => within.clamp(self.settings.every, LONGEST_PAUSE),
                 Outcome::Fine | Outcome::Refused | Outcome::Failed => self.settings.every,
@@ -208,7 +208,7 @@ impl Poll {
         Micros(end.saturating_sub(ahead).min(now.0))
     }
 
-    fn tell(&self, outcome: &Outcome) {
+    fn report(&self, outcome: &Outcome) {
         let what = match outcome {
             Outcome::Fine => return,
             Outcome::Refused => "the key or token of Twilio is refused or cannot be had",

@@ -1,20 +1,20 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::mfa::{Code, Expected, Found, find};
+use crate::mfa::{Code, CodeSearch, Expected, find};
 
 fn mail(head: &str, body: &str) -> Vec<u8> {
     let text = format!("Received: by mx.mine.example\n{head}\n\n{body}");
     text.replace('\n', "\r\n").into_bytes()
 }
 
-fn found(bytes: &[u8]) -> Found {
+fn found(bytes: &[u8]) -> CodeSearch {
     let letter = read(bytes, &Trust::default()).unwrap();
     find(&letter.text, &Expected::of("broker.example"))
 }
 
-fn code(text: &str) -> Found {
-    Found::Code(Code::new(text))
+fn code(text: &str) -> CodeSearch {
+    CodeSearch::Code(Code::new(text))
 }
 
 #[test]
@@ -69,12 +69,12 @@ fn plain_text_goes_before_html_unless_it_says_nothing() {
         "From: a@broker.example\nContent-Type: text/html",
         "<p>Your code</p><i hidden>482913</i>",
     );
-    assert_eq!(found(&hidden), Found::Nothing);
+    assert_eq!(found(&hidden), CodeSearch::Nothing);
     let attached = mail(
         "From: a@broker.example\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b",
         "--b\nContent-Type: text/plain\n\nSee the code attached.\n--b\nContent-Type: text/plain\nContent-Disposition: attachment; filename=code.txt\n\ncode 482913\n--b--\n",
     );
-    assert_eq!(found(&attached), Found::Nothing);
+    assert_eq!(found(&attached), CodeSearch::Nothing);
 }
 
 #[test]

@@ -3,11 +3,11 @@
 use axum::http::StatusCode;
 
 use super::carrier::Mishap;
-use super::house::House;
-use super::life::Cast;
+use super::life::Actors;
 use super::machine::Machine;
 use super::person::Slip;
 use super::plan::Kind;
+use super::venue::AnyVenue;
 use crate::chaos::failure::Outcome;
 use crate::chaos::plan::Step;
 use crate::chaos::random::Random;
@@ -19,12 +19,16 @@ pub(super) fn skew(random: &mut Random) -> i64 {
     random.below(2 * SKEW + 1) as i64 - SKEW as i64
 }
 
-pub(super) async fn befall(cast: &mut Cast, step: Step<Kind>, random: &mut Random) -> Outcome<()> {
-    let road = cast.world.road.clone();
+pub(super) async fn inject(
+    actors: &mut Actors,
+    step: Step<Kind>,
+    random: &mut Random,
+) -> Outcome<()> {
+    let road = actors.world.road.clone();
     let until = road.time.now() + step.away.as_micros() as i64;
     match step.kind {
         Kind::ClockSkew => {
-            let machine = &cast.machines[(step.pick % 2) as usize];
+            let machine = &actors.machines[(step.pick % 2) as usize];
             machine.clock.set(skew(random));
         }
         Kind::TooMany => road.weather().too_many_until = until,
@@ -41,100 +45,100 @@ pub(super) async fn befall(cast: &mut Cast, step: Step<Kind>, random: &mut Rando
             ];
             let times = random.between(1, 12) as usize;
             let faults = answers.into_iter().cycle().skip(times).take(times);
-            let twilio = &cast.world.carrier.texts.twilio;
+            let twilio = &actors.world.carrier.texts.twilio;
             twilio.change(|book| book.faults.extend(faults));
         }
-        Kind::SessionDropped => road.house.drop_sessions(false),
-        Kind::RenewalRefused => road.house.drop_sessions(true),
+        Kind::SessionDropped => road.venue.drop_sessions(false),
+        Kind::RenewalRefused => road.venue.drop_sessions(true),
         kind => match (mishap(kind), slip(kind)) {
-            (Some(mishap), _) => cast.world.carrier.befall(mishap),
-            (None, Some(slip)) => road.person.befall(slip),
-            (None, None) => hit_and_mend(cast, step, random).await?,
+            (Some(mishap), _) => actors.world.carrier.inject(mishap),
+            (None, Some(slip)) => road.person.inject(slip),
+            (None, None) => hit_and_mend(actors, step, random).await?,
         },
     }
     Ok(())
 }
 
 /// What lasts for a while, and is mended then.
-async fn hit_and_mend(cast: &mut Cast, step: Step<Kind>, random: &mut Random) -> Outcome<()> {
-    let house = cast.world.road.house.clone();
+async fn hit_and_mend(actors: &mut Actors, step: Step<Kind>, random: &mut Random) -> Outcome<()> {
+    let venue = actors.world.road.venue.clone();
     let lasts = step.away.as_millis() as u64;
     match step.kind {
         Kind::WrongCode => {
-            house.drop_sessions(true);
-            refuse_codes(&house, true);
-            cast.wait(lasts).await;
-            refuse_codes(&house, false);
+            venue.drop_sessions(true);
+            refuse_codes(&venue, true);
+            actors.wait(lasts).await;
+            refuse_codes(&venue, false);
         }
         Kind::PasswordRotated => {
             let password = format!("planted-password-{}", random.next());
-            house.change_password(&password);
-            cast.wait(lasts).await;
-            cast.world.write("password", &password)?;
+            venue.change_password(&password);
+            actors.wait(lasts).await;
+            actors.world.write("password", &password)?;
         }
         Kind::KeyBlocked => {
-            if let House::Device(venue) = &house {
-                let right = venue.state().password;
-                house.change_password("planted-nothing");
-                cast.wait(lasts).await;
-                house.change_password(&right);
+            if let AnyVenue::Device(device) = &venue {
+                let right = device.state().password;
+                venue.change_password("planted-nothing");
+                actors.wait(lasts).await;
+                venue.change_password(&right);
             }
         }
         Kind::WebhookAway => {
-            cast.world.carrier.texts.lead_away(true);
-            cast.wait(lasts).await;
-            cast.world.carrier.texts.lead_away(false);
+            actors.world.carrier.texts.lead_away(true);
+            actors.wait(lasts).await;
+            actors.world.carrier.texts.lead_away(false);
         }
         Kind::Elsewhere | Kind::SleepsOn | Kind::WeekEnds => {
-            gateway(cast, step.kind, lasts).await;
+            gateway(actors, step.kind, lasts).await;
         }
         Kind::CutOff => {
-            let at = cast.owner();
-            cast.world.records.cut_off(Some(at));
-            cast.wait(lasts).await;
-            cast.world.records.cut_off(None);
+            let at = actors.owner();
+            actors.world.records.cut_off(Some(at));
+            actors.wait(lasts).await;
+            actors.world.records.cut_off(None);
         }
         Kind::Kill => {
-            let at = cast.owner();
-            cast.machines[at].kill(&cast.world).await;
-            cast.wait(lasts).await;
-            cast.machines[at].start(&cast.world);
+            let at = actors.owner();
+            actors.machines[at].kill(&actors.world).await;
+            actors.wait(lasts).await;
+            actors.machines[at].start(&actors.world);
         }
         _ => {
-            for machine in &mut cast.machines {
-                machine.kill(&cast.world).await;
+            for machine in &mut actors.machines {
+                machine.kill(&actors.world).await;
             }
-            cast.wait(lasts).await;
-            for machine in &mut cast.machines {
-                machine.start(&cast.world);
+            actors.wait(lasts).await;
+            for machine in &mut actors.machines {
+                machine.start(&actors.world);
             }
         }
     }
     Ok(())
 }
 
-async fn gateway(cast: &mut Cast, kind: Kind, lasts: u64) {
-    let House::Gateway(venue) = cast.world.road.house.clone() else {
+async fn gateway(actors: &mut Actors, kind: Kind, lasts: u64) {
+    let AnyVenue::Gateway(venue) = actors.world.road.venue.clone() else {
         return;
     };
     match kind {
         Kind::Elsewhere => {
             venue.change(|book| book.is_elsewhere = true);
-            cast.wait(lasts).await;
+            actors.wait(lasts).await;
             venue.change(|book| book.is_elsewhere = false);
         }
         Kind::SleepsOn => {
             venue.change(|book| book.refuses_revival = true);
             venue.rest();
-            cast.wait(lasts).await;
+            actors.wait(lasts).await;
             venue.change(|book| book.refuses_revival = false);
         }
         _ => venue.end(),
     }
 }
 
-fn refuse_codes(house: &House, refuses: bool) {
-    if let House::Device(venue) = house {
+fn refuse_codes(venue: &AnyVenue, refuses: bool) {
+    if let AnyVenue::Device(venue) = venue {
         venue.change(|book| book.refuses_codes = refuses);
     }
 }
@@ -169,7 +173,7 @@ fn slip(kind: Kind) -> Option<Slip> {
     })
 }
 
-impl Cast {
+impl Actors {
     /// The machine that has the login, or the first.
     fn owner(&self) -> usize {
         self.machines.iter().position(Machine::has_it).unwrap_or(0)

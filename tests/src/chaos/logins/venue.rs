@@ -7,14 +7,14 @@ use tapeline_auth::flows::{ApiKey, BadAddress, Credentials, Device, Gateway, OAu
 use tapeline_auth::{Environment, Flow};
 use tapeline_simulators::{Clock, NAME, OnCode, PASSWORD, Settings, Venue, gateway, oauth};
 
-use super::way::Way;
+use super::login_kind::LoginKind;
 use crate::chaos::random::Random;
 
 const ADDRESS: &str = "https://alpha.example";
 const SECOND: i64 = 1_000_000;
 
 #[derive(Clone)]
-pub(super) enum House {
+pub(super) enum AnyVenue {
     /// Also of a key.
     Device(Venue),
     OAuth(oauth::Venue),
@@ -39,8 +39,8 @@ pub(super) struct Ledger {
     pub(super) shut: u32,
 }
 
-impl House {
-    pub(super) fn new(way: Way, clock: Clock, on_code: OnCode, random: &mut Random) -> Self {
+impl AnyVenue {
+    pub(super) fn new(way: LoginKind, clock: Clock, on_code: OnCode, random: &mut Random) -> Self {
         let settings = Settings {
             clock,
             code_seconds: 30,
@@ -48,13 +48,13 @@ impl House {
             ..Settings::default()
         };
         match way {
-            Way::OAuth => {
+            LoginKind::OAuth => {
                 let venue = oauth::Venue::new(settings);
                 // A week that ends some times in a life.
                 venue.change(|book| book.renewal_seconds = random.between(2_400, 7_200));
                 Self::OAuth(venue)
             }
-            Way::Gateway => Self::Gateway(gateway::Venue::new(settings)),
+            LoginKind::Gateway => Self::Gateway(gateway::Venue::new(settings)),
             _ => {
                 let venue = Venue::new(settings);
                 venue.change(|book| {
@@ -77,12 +77,12 @@ impl House {
 
     pub(super) fn flow(
         &self,
-        way: Way,
+        way: LoginKind,
         credentials: Credentials,
         environment: &Environment,
     ) -> Result<Box<dyn Flow>, BadAddress> {
         Ok(match self {
-            Self::Device(_) if way == Way::Key => {
+            Self::Device(_) if way == LoginKind::Key => {
                 Box::new(ApiKey::new(ADDRESS, credentials, environment)?)
             }
             Self::Device(_) => Box::new(Device::new(ADDRESS, "client", credentials, environment)?),

@@ -8,9 +8,9 @@ use tokio::time::sleep;
 use crate::chaos::random::Random;
 
 #[derive(Clone)]
-pub(super) struct Chance(Arc<Mutex<Random>>);
+pub(super) struct SharedRandom(Arc<Mutex<Random>>);
 
-impl Chance {
+impl SharedRandom {
     pub(super) fn of(random: &mut Random) -> Self {
         Self(Arc::new(Mutex::new(Random::new(random.next()))))
     }

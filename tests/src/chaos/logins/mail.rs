@@ -7,8 +7,8 @@ use tapeline_auth::mfa::mail::{Arrival, Trust};
 use tapeline_model::Micros;
 
 use super::carrier::{Guise, Piece};
-use super::chance::Chance;
 use super::clock::{Time, Wrong};
+use super::shared_random::SharedRandom;
 
 pub(super) const SENDER: &str = "codes@alpha.example";
 const STRANGER: &str = "codes@elsewhere.example";
@@ -18,21 +18,21 @@ const SERVER: &str = "mx.mine.example";
 const LOOKED_AT_EVERY: u64 = 5_000;
 
 #[derive(Clone)]
-pub(super) struct Letters {
+pub(super) struct Mailbox {
     time: Time,
-    chance: Chance,
+    chance: SharedRandom,
     trust: Trust,
     state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
 struct State {
-    letters: u32,
+    mail: u32,
     /// Whoever follows the mailbox on each machine, by that one's clock.
     followers: [Option<(CodeRouters, Wrong)>; 2],
 }
 
-impl Letters {
+impl Mailbox {
     /// What is believed of a mail, where nothing is broken.
     pub(super) fn trust() -> Trust {
         Trust {
@@ -41,7 +41,7 @@ impl Letters {
         }
     }
 
-    pub(super) fn new(time: &Time, chance: Chance, trust: Trust) -> Self {
+    pub(super) fn new(time: &Time, chance: SharedRandom, trust: Trust) -> Self {
         Self {
             time: time.clone(),
             chance,
@@ -60,8 +60,8 @@ impl Letters {
             self.chance.pause(0, LOOKED_AT_EVERY).await;
             let (number, followers) = {
                 let mut state = self.state();
-                state.letters += 1;
-                (state.letters, state.followers.clone())
+                state.mail += 1;
+                (state.mail, state.followers.clone())
             };
             let bytes = written(piece);
             for (code_routers, clock) in followers.iter().flatten() {

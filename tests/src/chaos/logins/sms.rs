@@ -9,7 +9,7 @@ use tapeline_simulators::{Clock, Hook, Twilio};
 use tower::ServiceExt as _;
 
 use super::carrier::Piece;
-use super::chance::Chance;
+use super::shared_random::SharedRandom;
 
 pub(super) const NUMBER: &str = "+15550100";
 pub(super) const SENDER: &str = "+15550199";
@@ -18,9 +18,9 @@ const STRANGER: &str = "+15550666";
 const NO_SIGNATURE: HeaderValue = HeaderValue::from_static("AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
 
 #[derive(Clone)]
-pub(super) struct Texts {
+pub(super) struct Sms {
     pub(super) twilio: Twilio,
-    chance: Chance,
+    chance: SharedRandom,
     state: Arc<Mutex<State>>,
 }
 
@@ -36,8 +36,8 @@ struct State {
     wrong_answers: Vec<String>,
 }
 
-impl Texts {
-    pub(super) fn new(clock: Clock, chance: Chance) -> Self {
+impl Sms {
+    pub(super) fn new(clock: Clock, chance: SharedRandom) -> Self {
         let twilio = Twilio::quiet();
         twilio.change(|book| {
             book.clock = clock;

@@ -4,7 +4,7 @@ use tapeline_simulators::{CodeChannel, Factor, SecondFactor};
 
 /// How an account is logged in to, and what its venue wants besides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum LoginKind {
     /// A password and a code by time.
     App,
     /// A code by text message, from the webhook or from the list.
@@ -22,7 +22,7 @@ pub(super) enum Way {
     Key,
 }
 
-impl Way {
+impl LoginKind {
     pub(super) const ALL: [Self; 10] = [
         Self::App,
         Self::Sms,
