@@ -102,6 +102,15 @@ pub fn decode<'a, T: Deserialize<'a> + Record>(bytes: &'a [u8]) -> Result<T, Dec
     decode_datum(schema, datum)
 }
 
+/// The value of a record: its schema and its datum.
+pub fn frame(schema: &SchemaVersion, datum: &[u8]) -> Vec<u8> {
+    let mut value = Vec::with_capacity(HEADER + datum.len());
+    value.push(MAGIC);
+    value.extend_from_slice(&schema.id.to_be_bytes());
+    value.extend_from_slice(datum);
+    value
+}
+
 /// Splits a framed value into its schema and its datum.
 pub fn unframe(bytes: &[u8]) -> Result<(&'static SchemaVersion, &[u8]), DecodeError> {
     let Some((header, datum)) = bytes.split_first_chunk::<HEADER>() else {

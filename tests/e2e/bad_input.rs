@@ -98,7 +98,7 @@ fn a_changelog_of_a_newer_release_is_refused() {
     producer.begin().unwrap();
     let (key, value) = (b"marks\0S0", Some(&unknown_schema[..]));
     producer
-        .send(&changelog, Some(0), key, value, None)
+        .send(&changelog, Some(0), key, value, &[], None)
         .unwrap();
     producer.commit().unwrap();
     refused(
@@ -244,7 +244,7 @@ fn a_transaction_that_nobody_ends_is_told() {
     let names = namespace.kafka.names();
     let topic = names.topic(Topic::MarketQuotes);
     hanging
-        .send(topic, Some(0), b"S", Some(b"x"), None)
+        .send(topic, Some(0), b"S", Some(b"x"), &[], None)
         .unwrap();
     let mut running = namespace
         .program(["run", "--role", "processors"])

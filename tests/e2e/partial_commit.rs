@@ -84,7 +84,9 @@ fn next_transaction(namespace: &Namespace) -> (Vec<Part>, i64) {
     let mut parts = Vec::new();
     task.seal(now, |write| {
         let (topic, key, value) = match write {
-            Write::Output { topic, key, value } => (topic.name(), key.as_bytes(), Some(value)),
+            Write::Output {
+                topic, key, value, ..
+            } => (topic.name(), key.as_bytes(), Some(value)),
             Write::State { key, value } => (CHANGELOG, key, value),
             Write::Journal { key, value } => (JOURNAL, key, Some(value)),
             Write::Snapshot { .. } => panic!("no snapshot is due"),
@@ -116,7 +118,7 @@ fn tear(namespace: &Namespace, commit: &[&str]) {
         for part in &group {
             let (partition, value) = (Some(part.partition), part.value.as_deref());
             producer
-                .send(&part.topic, partition, &part.key, value, Some(time))
+                .send(&part.topic, partition, &part.key, value, &[], Some(time))
                 .unwrap();
         }
         if commits {

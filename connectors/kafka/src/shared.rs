@@ -159,7 +159,7 @@ impl SharedKey {
     fn put(&self, producer: &TaskProducer, value: &[u8]) -> Result<(), TxError> {
         producer.begin()?;
         let key = self.key.as_bytes();
-        producer.send(&self.topic, Some(PARTITION), key, Some(value), None)?;
+        producer.send(&self.topic, Some(PARTITION), key, Some(value), &[], None)?;
         producer.commit().map(drop)
     }
 

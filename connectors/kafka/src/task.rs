@@ -112,6 +112,7 @@ impl TaskProducer {
         partition: Option<i32>,
         key: &[u8],
         value: Option<&[u8]>,
+        headers: &[(&str, &[u8])],
         timestamp_ms: Option<i64>,
     ) -> Result<(), TxError> {
         let outgoing = Outgoing {
@@ -119,7 +120,7 @@ impl TaskProducer {
             partition,
             key: Some(key),
             value,
-            headers: &[],
+            headers,
             timestamp_ms,
         };
         match self.sender.enqueue(&outgoing, self.max_wait) {

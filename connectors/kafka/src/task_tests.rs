@@ -26,7 +26,7 @@ fn producer(cluster: &Cluster) -> TaskProducer {
 }
 
 fn send(producer: &TaskProducer, value: &str) -> Result<(), TxError> {
-    producer.send("t", Some(0), b"k", Some(value.as_bytes()), None)
+    producer.send("t", Some(0), b"k", Some(value.as_bytes()), &[], None)
 }
 
 /// rdkafka's own flush would make every commit take 100 ms.

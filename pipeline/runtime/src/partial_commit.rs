@@ -15,6 +15,7 @@ pub(crate) struct WrittenRecord {
     pub partition: i32,
     pub key: Vec<u8>,
     pub value: Option<Vec<u8>>,
+    pub headers: Vec<(String, Vec<u8>)>,
     pub committed: bool,
 }
 
@@ -101,6 +102,7 @@ mod tests {
                 partition: *partition,
                 key: vec![index as u8],
                 value: Some(vec![1]),
+                headers: Vec::new(),
                 committed: committed & (1 << bit) != 0,
             })
             .collect()

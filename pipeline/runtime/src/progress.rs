@@ -272,16 +272,16 @@ fn write(
     producer.begin()?;
     alert.encode(&mut value)?;
     let (topic, key) = (names.topic(alert.topic()), alert.key());
-    producer.send(topic, None, key.as_bytes(), Some(&value), None)?;
+    producer.send(topic, None, key.as_bytes(), Some(&value), &[], None)?;
     codec::encode(&journal, &mut value)?;
     let (topic, key) = (
         names.journal(accepted.processor),
         record.transactions.to_be_bytes(),
     );
-    producer.send(&topic, own, &key, Some(&value), None)?;
+    producer.send(&topic, own, &key, Some(&value), &[], None)?;
     codec::encode(record, &mut value)?;
     let topic = names.changelog(accepted.processor);
-    producer.send(&topic, own, changelog::PROGRESS, Some(&value), None)?;
+    producer.send(&topic, own, changelog::PROGRESS, Some(&value), &[], None)?;
     producer.commit()?;
     Ok(())
 }

@@ -197,6 +197,7 @@ fn mark_committed(
             partition: place.1,
             key: message.key.unwrap_or_default(),
             value: message.value,
+            headers: message.headers,
         }
     });
     Ok(written.collect())
@@ -217,13 +218,17 @@ fn write_missing(
     producer.begin()?;
     for record in missing {
         let (partition, value) = (Some(record.partition), record.value.as_deref());
-        producer.send(&record.topic, partition, &record.key, value, time)?;
+        let headers = record.headers.iter();
+        let headers: Vec<(&str, &[u8])> = headers
+            .map(|(name, value)| (name.as_str(), value.as_slice()))
+            .collect();
+        producer.send(&record.topic, partition, &record.key, value, &headers, time)?;
     }
     let mut value = Vec::new();
     alert.encode(&mut value).map_err(TaskError::from)?;
     let names = job.kafka.names();
     let (topic, key) = (names.topic(Topic::Alerts), alert.key().as_bytes());
-    producer.send(topic, None, key, Some(&value), None)?;
+    producer.send(topic, None, key, Some(&value), &[], None)?;
     producer.commit()?;
     counter!(names::PARTIAL_COMMITS, "processor" => processor).increment(1);
     Ok(())

@@ -48,6 +48,8 @@ pub enum Write<'a> {
         topic: Topic,
         key: &'a str,
         value: &'a [u8],
+        /// Whom it answers: a header, so that nobody has to decode what others asked for.
+        request_id: Option<&'a str>,
     },
     /// To the changelog.
     State {
@@ -343,6 +345,7 @@ impl Task {
                 topic,
                 key,
                 value: &value,
+                request_id: event.request_id(),
             })?;
         }
         Ok(fingerprint)

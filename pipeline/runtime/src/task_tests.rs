@@ -23,7 +23,9 @@ fn seal(task: &mut Task, now: Micros) -> Transaction {
     let mut transaction = Transaction::default();
     task.seal(now, |write| {
         match write {
-            Write::Output { topic, key, value } => {
+            Write::Output {
+                topic, key, value, ..
+            } => {
                 transaction
                     .outputs
                     .push((topic, key.to_owned(), value.to_vec()));

@@ -20,6 +20,8 @@ use crate::task::{InputRecord, Task, Write};
 
 /// Records taken from the reader at once.
 const BATCH: usize = 4096;
+/// The header of a record that answers an order request.
+const REQUEST_ID: &str = "tapeline-request-id";
 /// An idle task wakes this often, to tick and to see whether it should stop.
 const TICK: Duration = Duration::from_millis(100);
 /// A broker that was just started may not know of a topic for a moment.
@@ -247,17 +249,24 @@ impl Worker {
         let started = Instant::now();
         let sealed = self.task.seal(self.now, |write| {
             match write {
-                Write::Output { topic, key, value } => {
-                    producer.send(names.topic(topic), None, key.as_bytes(), Some(value), time)
+                Write::Output {
+                    topic,
+                    key,
+                    value,
+                    request_id,
+                } => {
+                    let headers = request_id.map(|id| (REQUEST_ID, id.as_bytes()));
+                    let (topic, key) = (names.topic(topic), key.as_bytes());
+                    producer.send(topic, None, key, Some(value), headers.as_slice(), time)
                 }
-                Write::State { key, value } => producer.send(changelog, own, key, value, time),
+                Write::State { key, value } => producer.send(changelog, own, key, value, &[], time),
                 Write::Journal { key, value } => {
                     #[cfg(feature = "planted-faults")]
                     crate::planted::before_journal(producer)?;
-                    producer.send(journal, own, key, Some(value), time)
+                    producer.send(journal, own, key, Some(value), &[], time)
                 }
                 Write::Snapshot { key, value } => {
-                    producer.send(snapshots, own, key, Some(value), time)
+                    producer.send(snapshots, own, key, Some(value), &[], time)
                 }
             }
             .map_err(WorkerError::from)

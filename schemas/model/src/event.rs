@@ -91,6 +91,14 @@ macro_rules! record {
 tapeline_schemas::topic_records!(events);
 
 impl<'a> Event<'a> {
+    /// The order request that it answers.
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Verdict(verdict) => verdict.request_id.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Reads what was found in `topic`.
     pub fn decode(topic: Topic, value: Option<&'a [u8]>) -> Result<Self, Refusal> {
         let Some(bytes) = value else {
@@ -105,4 +113,4 @@ impl<'a> Event<'a> {
 
 #[cfg(test)]
 #[path = "event_tests.rs"]
-mod tests;
+pub(crate) mod tests;

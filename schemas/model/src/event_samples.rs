@@ -72,7 +72,7 @@ fn fill() -> Fill {
     }
 }
 
-pub(super) fn samples() -> Vec<Event<'static>> {
+pub(crate) fn samples() -> Vec<Event<'static>> {
     let cause = |s: &str| s.to_owned();
     vec![
         Event::Quote(quote()),

@@ -15,7 +15,8 @@ use crate::records::{Journal, MarkBasis, Progress, StateMark};
 #[path = "event_samples.rs"]
 mod event_samples;
 
-use event_samples::{history_samples, quote, samples, state_samples};
+pub(crate) use event_samples::samples;
+use event_samples::{history_samples, quote, state_samples};
 
 fn golden_line(record: &str, bytes: &[u8]) -> String {
     let version = registry().newest(record).unwrap().version;

@@ -5,6 +5,7 @@
 mod event;
 mod fault;
 pub mod ids;
+pub mod json;
 pub mod money;
 pub mod reasons;
 pub mod records;
