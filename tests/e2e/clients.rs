@@ -3,7 +3,7 @@
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use tapeline_tests::{query, scratch};
+use tapeline_tests::{Program, query, scratch};
 
 use crate::demo::{address, up};
 
@@ -118,5 +118,38 @@ fn python_kcat_and_curl_read_the_same_records() {
         text.contains("READONLY") || text.contains("readonly"),
         "{text}"
     );
+    line.stop().ok();
+}
+
+/// What docs/python.md shows: the configuration, the program and what it prints.
+#[test]
+fn python_trades_over_the_topics() {
+    let page = include_str!("../../docs/python.md");
+    let (_, rest) = page.split_once("```toml\n").unwrap();
+    let (configuration, _) = rest.split_once("```").unwrap();
+    let folder = scratch();
+    std::fs::write(folder.path().join("tapeline.toml"), configuration).unwrap();
+    let data = folder.path().join("data");
+    let mut arguments = vec!["up", "--data", data.to_str().unwrap()];
+    for port in ["--kafka-port", "--clickhouse-port", "--registry-port"] {
+        arguments.extend([port, "0"]);
+    }
+    arguments.extend(["--metrics", "127.0.0.1:0"]);
+    let mut line = Program::new(arguments).folder(folder.path()).start();
+    let kafka = line.until("Kafka's address", STARTED, |r| address(r, "Kafka"));
+    let registry = line.until("the registry's address", STARTED, |r| {
+        address(r, "schema registry")
+    });
+    #[rustfmt::skip]
+    let text = said(&run(
+        &python(),
+        &[&script("trading.py"), &kafka, &registry, "mine", "mine-1", "AAPL"],
+    ));
+    let (_, shown) = page.split_once("AAPL\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    for line in shown.lines() {
+        let begin = line.trim_end_matches('…');
+        assert!(text.contains(begin), "{begin} is not in {text}");
+    }
     line.stop().ok();
 }

@@ -24,5 +24,6 @@ mod records;
 mod risk;
 mod secrets;
 mod sessions;
+mod shell_records;
 mod start;
 mod store;

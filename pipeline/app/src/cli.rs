@@ -1,4 +1,5 @@
 mod auth;
+mod records;
 mod risk;
 mod secrets;
 
@@ -9,6 +10,7 @@ use tapeline_model::money::{Money, Price, Quantity};
 
 use crate::config::Span;
 pub(crate) use auth::{Auth, AuthEnrol, AuthSessions};
+pub(crate) use records::{Records, TailFrom, TailRecords};
 pub(crate) use risk::{Author, Risk, RiskLimit, RiskReset, RiskStop};
 pub(crate) use secrets::{Secrets, SecretsGet};
 
@@ -39,6 +41,9 @@ pub(crate) struct Cli {
     /// The configuration; otherwise tapeline.toml of this folder, if there is one
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Tables as wide as they are, also on a terminal
+    #[arg(long, global = true)]
+    pub wide: bool,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -84,6 +89,9 @@ pub(crate) enum Command {
     /// Records that were refused
     #[command(subcommand)]
     Deadletters(DeadLetters),
+    /// Records of a topic, decoded, and writing some
+    #[command(subcommand)]
+    Records(Records),
     /// Alerts
     #[command(subcommand)]
     Alerts(Alerts),
@@ -97,11 +105,17 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Secrets(Secrets),
     /// A page of the reference, made from the code, in Markdown
-    Reference { page: Page },
+    Reference {
+        /// Which page
+        page: Page,
+    },
     /// Ask a running role for its health
     Health(Health),
     /// Shell completions
-    Completions { shell: clap_complete::Shell },
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
     /// The manual page, in roff
     #[command(hide = true)]
     Man,
@@ -123,12 +137,15 @@ Examples:
   tapeline query positions
   tapeline query pnl_by_day --param portfolio=growth --param days=7 --json")]
 pub(crate) struct Query {
+    /// The question; without it, all are listed
     pub name: Option<String>,
     /// A parameter of the question, as often as needed
     #[arg(long, value_name = "NAME=VALUE", requires = "name")]
     pub param: Vec<String>,
+    /// As JSON, for scripts
     #[arg(long)]
     pub json: bool,
+    /// As CSV
     #[arg(long, conflicts_with = "json", requires = "name")]
     pub csv: bool,
 }
@@ -205,6 +222,7 @@ pub(crate) struct Check {
     /// Also look at all that trading needs: secrets, codes, sessions, clocks, disk, Kafka, the store
     #[arg(long)]
     pub online: bool,
+    /// As JSON, for scripts
     #[arg(long)]
     pub json: bool,
 }
@@ -213,6 +231,7 @@ pub(crate) struct Check {
 pub(crate) enum PlanApply {
     /// Print what must change; exit code 1 if anything
     Plan {
+        /// As JSON, for scripts
         #[arg(long)]
         json: bool,
     },
@@ -228,6 +247,7 @@ pub(crate) enum PlanApply {
 pub(crate) enum Store {
     /// Print what must change; exit code 1 if anything
     Plan {
+        /// As JSON, for scripts
         #[arg(long)]
         json: bool,
     },
@@ -235,6 +255,7 @@ pub(crate) enum Store {
     Apply,
     /// What was changed, and when
     Status {
+        /// As JSON, for scripts
         #[arg(long)]
         json: bool,
     },
@@ -242,12 +263,15 @@ pub(crate) enum Store {
     Rebuild {
         /// A table, like quotes, or its topic
         table: String,
+        /// As JSON, for scripts
         #[arg(long)]
         json: bool,
     },
     /// Copy rows into a Parquet file
     Export {
+        /// The table, like quotes
         table: String,
+        /// The file
         file: PathBuf,
         /// Events from this time on, like "2026-11-20" or "2026-11-20 14:30:00"
         #[arg(long, value_name = "TIME", default_value = "1970-01-01")]
@@ -255,14 +279,18 @@ pub(crate) enum Store {
         /// Events before this time
         #[arg(long, value_name = "TIME", default_value = "2262-01-01")]
         to: String,
+        /// As JSON, for scripts
         #[arg(long)]
         json: bool,
     },
     /// Bring rows of exported files back that are older than the topic
     Backfill {
+        /// The table, like quotes
         table: String,
+        /// The files, as `export` wrote them
         #[arg(required = true)]
         files: Vec<PathBuf>,
+        /// As JSON, for scripts
         #[arg(long)]
         json: bool,
     },
@@ -272,11 +300,15 @@ pub(crate) enum Store {
 pub(crate) enum Schemas {
     /// Every version with its id and fingerprint
     List {
+        /// As JSON, for scripts
         #[arg(long)]
         json: bool,
     },
     /// One schema, by record name or id
-    Show { which: String },
+    Show {
+        /// An id, or the name of a record for its newest version
+        which: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -290,6 +322,7 @@ pub(crate) struct Audit {
     /// Only what came in the last while, like 1h
     #[arg(long, value_name = "TIME")]
     pub since: Option<Span>,
+    /// As JSON, for scripts
     #[arg(long)]
     pub json: bool,
 }
@@ -327,6 +360,7 @@ pub(crate) struct Replay {
     /// Decide under the limits of this configuration as well, and show which verdicts change
     #[arg(long, value_name = "FILE")]
     pub with: Option<PathBuf>,
+    /// As JSON, for scripts
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
@@ -368,7 +402,9 @@ pub(crate) enum Recording {
     Save(Save),
     /// What is in a file; exit code 1 if any of it is damaged
     Show {
+        /// The file
         file: PathBuf,
+        /// As JSON, for scripts
         #[arg(long)]
         json: bool,
     },
@@ -401,6 +437,7 @@ pub(crate) struct Save {
     /// Replace the file if it is there
     #[arg(long)]
     pub force: bool,
+    /// As JSON, for scripts
     #[arg(long)]
     pub json: bool,
 }
@@ -412,6 +449,7 @@ pub(crate) enum Tasks {
         /// Only of this processor
         #[arg(long)]
         processor: Option<String>,
+        /// As JSON, for scripts
         #[arg(long)]
         json: bool,
     },
@@ -425,13 +463,16 @@ Example:
   tapeline tasks accept-gap --processor risk --task 2 --topic market.marks --partition 1 \\
       --reason 'the disk was full over the weekend'")]
 pub(crate) struct AcceptGap {
+    /// The processor, like risk
     #[arg(long)]
     pub processor: String,
+    /// The number of the task
     #[arg(long)]
     pub task: u32,
     /// Without the prefix, like market.marks
     #[arg(long)]
     pub topic: String,
+    /// The partition that lacks them
     #[arg(long)]
     pub partition: u32,
     /// Why these records may be left out; stands in the alert
@@ -440,6 +481,7 @@ pub(crate) struct AcceptGap {
     /// Who accepts it [default: this user]
     #[arg(long)]
     pub by: Option<String>,
+    /// As JSON, for scripts
     #[arg(long)]
     pub json: bool,
 }
@@ -454,13 +496,18 @@ pub(crate) enum DeadLetters {
         /// Only with this reason, like NEGATIVE_SIZE
         #[arg(long)]
         reason: Option<String>,
+        /// At most this many
         #[arg(long, default_value_t = 50)]
         limit: usize,
+        /// As JSON, for scripts
         #[arg(long)]
         json: bool,
     },
     /// One, with its bytes
-    Show { id: String },
+    Show {
+        /// Its id, or the beginning of it
+        id: String,
+    },
     /// Send the bytes to their topic again, after what was wrong is mended
     Replay {
         /// Ids as `list` shows them
@@ -488,6 +535,7 @@ pub(crate) enum Alerts {
         /// End after this many
         #[arg(long)]
         count: Option<usize>,
+        /// As JSON, for scripts
         #[arg(long)]
         json: bool,
     },
@@ -523,6 +571,30 @@ mod tests {
     #[test]
     fn the_definitions_hold_together() {
         Cli::command().debug_assert();
+    }
+
+    /// What is shown and has no line of help.
+    fn without_help(command: &clap::Command, path: &str, found: &mut Vec<String>) {
+        let path = format!("{path} {}", command.get_name());
+        let arguments = command.get_arguments();
+        for argument in arguments.filter(|argument| !argument.is_hide_set()) {
+            if argument.get_help().is_none() {
+                found.push(format!("{path}: {}", argument.get_id()));
+            }
+        }
+        for inner in command.get_subcommands() {
+            if inner.get_about().is_none() {
+                found.push(format!("{path} {}", inner.get_name()));
+            }
+            without_help(inner, &path, found);
+        }
+    }
+
+    #[test]
+    fn every_command_and_argument_has_a_line_of_help() {
+        let mut found = Vec::new();
+        without_help(&Cli::command(), "", &mut found);
+        assert!(found.is_empty(), "{found:#?}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use tapeline_processors::market::{self, Market};
 use tapeline_processors::risk::{self, Risk, RiskSettings};
 use tapeline_processors::strategy::{self, Strategy};
 use tapeline_processors::{Processor, Share};
+use tapeline_schemas::topics::Topic;
 use tapeline_secrets::Secrets;
 use tapeline_venue::Venue;
 
@@ -79,6 +80,15 @@ pub(crate) fn processors(config: &Config) -> Vec<(&'static str, MakeProcessor)> 
 pub(crate) fn processor(config: &Config, name: &str) -> Option<MakeProcessor> {
     let entry = PROCESSORS.iter().find(|entry| entry.name == name)?;
     Some((entry.make)(config))
+}
+
+/// The processor that writes a topic.
+pub(crate) fn writer_of(config: &Config, topic: Topic) -> Option<&'static str> {
+    let writes = |entry: &&ProcessorEntry| {
+        let processor = (entry.make)(config)(Share::ALL);
+        processor.outputs().contains(&topic)
+    };
+    PROCESSORS.iter().find(writes).map(|entry| entry.name)
 }
 
 /// How to make a venue; anew after each failure.

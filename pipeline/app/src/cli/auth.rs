@@ -9,7 +9,10 @@ pub(crate) enum Auth {
 Example:
   tapeline auth login alpha-1        prints what to open or to approve, and how long it waits
 What runs hands the login over for that long, and goes on with the new session.")]
-    Login { account: String },
+    Login {
+        /// The account, as [[logins]] names it
+        account: String,
+    },
     /// Store the seed of an account's codes by time, from the QR code that the venue shows
     Enrol(AuthEnrol),
     /// The sessions that are kept
@@ -26,6 +29,7 @@ Examples:
 It is stored where `totp` of the account leads to, which must be secret://local/NAME. Then it
 shows the code that the venue asks for to finish.")]
 pub(crate) struct AuthEnrol {
+    /// The account, as [[logins]] names it
     pub account: String,
     /// A picture of the QR code: PNG or JPEG
     #[arg(long, value_name = "FILE", required_unless_present = "uri")]
@@ -37,6 +41,7 @@ pub(crate) struct AuthEnrol {
     /// Replace the seed that is stored already
     #[arg(long)]
     pub force: bool,
+    /// As JSON, for scripts
     #[arg(long)]
     pub json: bool,
 }
@@ -45,10 +50,14 @@ pub(crate) struct AuthEnrol {
 pub(crate) enum AuthSessions {
     /// Each login of the configuration, and until when its session is good
     List {
+        /// As JSON, for scripts
         #[arg(long)]
         json: bool,
     },
     /// End a session, at its venue too: what runs logs in anew, or waits for you where only a
     /// person can
-    Revoke { account: String },
+    Revoke {
+        /// The account, as [[logins]] names it
+        account: String,
+    },
 }

@@ -9,6 +9,7 @@ pub(crate) enum Risk {
     Status {
         /// Only this one
         portfolio: Option<String>,
+        /// As JSON, for scripts
         #[arg(long)]
         json: bool,
     },
@@ -29,6 +30,7 @@ Examples:
   tapeline risk kill growth --reason 'the strategy buys at any price'
   tapeline risk kill --all --reason 'maintenance'")]
 pub(crate) struct RiskStop {
+    /// The portfolio
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     pub portfolio: Option<String>,
     /// Every portfolio
@@ -44,6 +46,7 @@ Examples:
   tapeline risk reset growth --reason 'why'      shows the verdicts that must be named
   tapeline risk reset growth --verdict 6949d055-7c27-5b0b-aa4b-2427a5ef9aa4 --reason 'prices were wrong'")]
 pub(crate) struct RiskReset {
+    /// The portfolio
     pub portfolio: String,
     /// A verdict that is set aside; every one that holds the guard up must be named
     #[arg(long, value_name = "ID")]
@@ -59,6 +62,7 @@ pub(crate) enum RiskLimit {
         /// The line was started with `up --demo`: its limits count
         #[arg(long, hide = !HAS_LOCAL)]
         demo: bool,
+        /// As JSON, for scripts
         #[arg(long)]
         json: bool,
     },
@@ -74,6 +78,7 @@ Example:
     },
     /// Take a limit away
     Remove {
+        /// The name of the limit
         name: String,
         #[command(flatten)]
         author: Author,
@@ -92,6 +97,7 @@ pub(crate) struct Author {
     /// How long to wait for the verdict
     #[arg(long, value_name = "TIME", default_value = "10s")]
     pub wait: Span,
+    /// As JSON, for scripts
     #[arg(long)]
     pub json: bool,
 }

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 pub(crate) enum Secrets {
     /// Look up every reference of the configuration; exit code 1 if one fails
     Check {
+        /// As JSON, for scripts
         #[arg(long)]
         json: bool,
     },
@@ -44,6 +45,7 @@ pub(crate) struct SecretsGet {
     /// The secret itself, for whoever looks over your shoulder
     #[arg(long, conflicts_with_all = ["masked", "json"])]
     pub show: bool,
+    /// As JSON, for scripts
     #[arg(long)]
     pub json: bool,
 }

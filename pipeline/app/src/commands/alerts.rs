@@ -5,7 +5,7 @@ use tapeline_model::records::Alert;
 use tapeline_schemas::topics::Topic;
 
 use super::quiet_logs;
-use super::tail::EventTail;
+use super::tail::{Begin, EventTail};
 use crate::cli::Alerts;
 use crate::config::Config;
 use crate::console;
@@ -14,7 +14,8 @@ use crate::failure::Failure;
 pub(super) fn run(config: &Config, action: &Alerts) -> Result<(), Failure> {
     quiet_logs(config);
     let Alerts::Tail { all, count, json } = action;
-    let mut tail = EventTail::open(&config.kafka_settings()?, &[Topic::Alerts], *all)?;
+    let begin = if *all { Begin::Oldest } else { Begin::Newest };
+    let mut tail = EventTail::open(&config.kafka_settings()?, &[Topic::Alerts], begin)?;
     let mut seen = 0;
     loop {
         for alert in next_alerts(&mut tail, Duration::from_secs(1))? {
@@ -39,7 +40,8 @@ fn show(alert: &Alert, json: bool) -> Result<(), Failure> {
 pub(crate) fn sentence(alert: &Alert) -> String {
     let time = alert.event_time.to_string();
     let clock = time.get(11..19).unwrap_or(&time);
-    format!("{clock}  {:8}  {}", alert.severity, alert.message)
+    let severity = console::severity(alert.severity, &format!("{:8}", alert.severity));
+    format!("{clock}  {severity}  {}", alert.message)
 }
 
 fn as_json(alert: &Alert) -> serde_json::Value {

@@ -1,7 +1,8 @@
 use tapeline_clickhouse::{AuditOptions, AuditReport, Store};
 
+use super::progress::Progress;
+use super::quiet_logs;
 use super::store::topic_of;
-use super::{quiet_logs, show_progress};
 use crate::cli::Audit;
 use crate::config::Config;
 use crate::console;
@@ -40,8 +41,9 @@ pub(crate) async fn once_caught_up(
     let store = Store::connect(&config.store_settings()?)?;
     let handle = runtime.clone();
     tokio::task::spawn_blocking(move || {
+        let progress = Progress::new("compared");
         tapeline_clickhouse::audit(&kafka, &store, &options, &handle, |done, total| {
-            show_progress("compared", done, total);
+            progress.show(done, total);
         })
     })
     .await

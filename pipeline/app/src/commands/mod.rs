@@ -12,8 +12,10 @@ mod init;
 #[cfg_attr(not(feature = "local"), path = "without_local.rs")]
 mod local;
 mod processor_tasks;
+mod progress;
 mod query;
 mod recording;
+mod records;
 mod reference;
 mod replay;
 mod risk;
@@ -25,15 +27,17 @@ mod tail;
 mod tasks;
 mod topics;
 
-use std::io::{IsTerminal, Write};
-
 use crate::cli::{Cli, Command, Local};
 use crate::config::{Config, Source, load};
+use crate::console;
 use crate::failure::Failure;
 
 pub(crate) use local::run_child;
 
 pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
+    if cli.wide {
+        console::show_wide();
+    }
     let source = Source::from(cli.config);
     let config = || load(&source);
     match cli.command {
@@ -53,6 +57,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Tasks(action) => tasks::run(&config()?, &action),
         Command::Deadletters(action) => deadletters::run(&config()?, &action),
         Command::Risk(action) => risk::run(&config()?, action),
+        Command::Records(action) => records::run(&config()?, &action),
         Command::Alerts(action) => alerts::run(&config()?, &action),
         Command::Auth(action) => auth::run(&config()?, &action),
         Command::Secrets(action) => secrets::run(&config()?, &action),
@@ -86,13 +91,4 @@ pub(crate) fn quiet_logs(config: &Config) {
         "warn".clone_into(&mut telemetry.log);
     }
     crate::telemetry::init_logs(&telemetry);
-}
-
-/// Of work that takes long, for whoever sits in front of it.
-pub(crate) fn show_progress(what: &str, done: u64, total: u64) {
-    let mut terminal = std::io::stderr();
-    if terminal.is_terminal() && total > 0 {
-        let end = if done >= total { "\n" } else { "" };
-        let _gone = write!(terminal, "\r{what} {done} of {total} records{end}");
-    }
 }

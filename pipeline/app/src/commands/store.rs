@@ -6,7 +6,8 @@ use serde::Serialize;
 use tapeline_clickhouse::{Plan, Rebuilt, RetentionChange, Step, Store, keep, retention_changes};
 use tapeline_schemas::topics::Topic;
 
-use super::{block_on, quiet_logs, show_progress};
+use super::progress::Progress;
+use super::{block_on, quiet_logs};
 use crate::cli;
 use crate::config::Config;
 use crate::console;
@@ -96,12 +97,13 @@ fn sentence(change: &RetentionChange) -> String {
 fn rebuild(config: &Config, store: &Store, table: &str, json: bool) -> Result<(), Failure> {
     let topic = topic_of(table)?;
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::external)?;
+    let progress = Progress::new("filled");
     let rebuilt = tapeline_clickhouse::rebuild(
         &config.kafka_settings()?,
         store,
         topic,
         runtime.handle(),
-        |done, total| show_progress("filled", done, total),
+        |done, total| progress.show(done, total),
     )?;
     if json {
         return console::json(&rebuilt);

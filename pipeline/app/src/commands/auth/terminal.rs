@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
 use tapeline_auth::callback::Callback;
-use tapeline_auth::mfa::{Answer, Code, Person};
+use tapeline_auth::mfa::{Code, CodeFuture, Person};
 use tapeline_auth::{Challenge, Method};
 use tapeline_model::Micros;
 use tokio::sync::mpsc;
@@ -62,7 +62,7 @@ impl Terminal {
 }
 
 impl Person for Terminal {
-    fn code<'a>(&'a mut self, challenge: &'a Challenge, until: Micros) -> Answer<'a> {
+    fn code<'a>(&'a mut self, challenge: &'a Challenge, until: Micros) -> CodeFuture<'a> {
         Box::pin(async move {
             match &challenge.link {
                 Some(link) => {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tapeline_schemas::topics::Topic;
 
 use crate::commands::alerts::{next_alerts, sentence};
-use crate::commands::tail::EventTail;
+use crate::commands::tail::{Begin, EventTail};
 use crate::console;
 use crate::failure::Failure;
 use crate::roles::{Part, Parts, Start};
@@ -48,7 +48,11 @@ pub(crate) fn watch(
     began: Instant,
     show: bool,
 ) -> Result<(Parts, Arc<AlertWatch>), Failure> {
-    let mut tail = EventTail::open(&with.config.kafka_settings()?, &[Topic::Alerts], false)?;
+    let mut tail = EventTail::open(
+        &with.config.kafka_settings()?,
+        &[Topic::Alerts],
+        Begin::Newest,
+    )?;
     let watch = Arc::new(AlertWatch::default());
     let seen = Arc::clone(&watch);
     let part = Part::spawn("alert watch", None, move |stop| {

@@ -15,7 +15,7 @@ use tapeline_model::records::{
 use tapeline_schemas::topics::Topic;
 
 use crate::commands::risk::order::{new_command, send};
-use crate::commands::tail::EventTail;
+use crate::commands::tail::{Begin, EventTail};
 use crate::failure::Failure;
 use crate::publish::{now, put};
 use crate::roles::{Part, Parts, Start};
@@ -43,7 +43,7 @@ pub(crate) fn start(with: &Start<'_>) -> Result<Parts, Failure> {
     }
     let kafka = with.config.kafka_settings()?;
     let topics = [Topic::RiskEquity, Topic::RiskVerdicts];
-    let mut tail = EventTail::open(&kafka, &topics, false)?;
+    let mut tail = EventTail::open(&kafka, &topics, Begin::Newest)?;
     parts.add(Part::spawn("demo desk", None, move |stop| {
         let mut stopped = Stopped::new();
         let mut limit_verdicts = LimitVerdicts::default();

@@ -11,7 +11,7 @@ use tapeline_schemas::topics::Topic;
 
 use super::status;
 use crate::cli::{Author, RiskReset, RiskStop};
-use crate::commands::tail::EventTail;
+use crate::commands::tail::{Begin, EventTail};
 use crate::config::Config;
 use crate::console;
 use crate::failure::Failure;
@@ -141,7 +141,7 @@ pub(crate) fn send(
 ) -> Result<Vec<Verdict>, Failure> {
     let is_for_all = command.portfolio.as_str() == ALL_PORTFOLIOS;
     let outcomes = [Topic::RiskVerdicts, Topic::DeadLetters];
-    let mut outcome = EventTail::open(kafka, &outcomes, false)?;
+    let mut outcome = EventTail::open(kafka, &outcomes, Begin::Newest)?;
     let origin = publish(kafka, command)?;
     let until = Instant::now() + wait;
     let mut verdicts = Vec::new();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tapeline_auth::Challenge;
-use tapeline_auth::mfa::{Answer, Code, Person};
+use tapeline_auth::mfa::{Code, CodeFuture, Person};
 use tapeline_model::Micros;
 use tapeline_simulators::OnCode;
 use tokio::sync::watch;
@@ -29,7 +29,7 @@ impl Telephone {
 }
 
 impl Person for Telephone {
-    fn code<'a>(&'a mut self, _challenge: &'a Challenge, _until: Micros) -> Answer<'a> {
+    fn code<'a>(&'a mut self, _challenge: &'a Challenge, _until: Micros) -> CodeFuture<'a> {
         Box::pin(async {
             tokio::time::sleep(ARRIVES_AFTER).await;
             self.newest.borrow().clone().map(Code::new)
